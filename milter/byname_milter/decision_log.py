@@ -1,0 +1,35 @@
+"""One log line per decision: what an operator greps for at 3 a.m."""
+
+from typing import Any
+
+import structlog
+
+from byname_milter.message import Accepted
+from routing.verdicts import Defer, Deliver, Reject
+
+
+class DecisionLog:
+    """Writes the decisions of one SMTP connection."""
+
+    def __init__(self) -> None:
+        self.client = ""  # IP address, or a socket's name
+        self._log = structlog.get_logger()
+
+    def refusal(self, stage: str, refusal: Reject | Defer, **facts: Any) -> None:
+        """Log a refusal at the stage ``sender``, ``recipient``, ``header`` or ``end-of-message``."""
+        verdict = "reject" if isinstance(refusal, Reject) else "defer"
+        self._log.info(stage, **facts, client=self.client, verdict=verdict, rule=refusal.rule, reply=str(refusal.reply))
+
+    def accepted(self, accepted: Accepted, **facts: Any) -> None:
+        """Log an accepted recipient, once its message is accepted too."""
+        verdict = accepted.verdict
+        ours = isinstance(verdict, Deliver)
+        self._log.info(
+            "recipient",
+            **facts,
+            client=self.client,
+            rcpt=str(accepted.address or accepted.recipient.raw),
+            verdict="deliver" if ours else "not-ours",
+            rule=verdict.rule,
+            **({"mailbox": str(verdict.target)} if isinstance(verdict, Deliver) else {}),
+        )

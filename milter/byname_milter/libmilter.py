@@ -1,0 +1,35 @@
+"""libmilter's registration, through pymilter: which events are asked for and where they go."""
+
+from collections.abc import Callable
+
+import Milter
+import structlog
+
+_ACTIONS = Milter.ADDHDRS | Milter.CHGHDRS | Milter.ADDRCPT | Milter.ADDRCPT_PAR | Milter.DELRCPT
+
+
+def register(name: str, open_session: Callable[[], Milter.Base]) -> None:
+    """Tell libmilter what this filter does. ``open_session`` is called once per SMTP connection.
+
+    The exception policy is TEMPFAIL and no setting changes it: with CONTINUE a bug would queue mail unchecked (FACTS).
+    """
+    Milter.factory = open_session
+    Milter.set_exception_policy(Milter.TEMPFAIL)
+    Milter.set_flags(_ACTIONS)
+    Milter.set_connect_callback(Milter.connect_callback)
+    Milter.set_envfrom_callback(lambda ctx, *arguments: ctx.getpriv().envfrom_bytes(*arguments))
+    Milter.set_envrcpt_callback(lambda ctx, *arguments: ctx.getpriv().envrcpt_bytes(*arguments))
+    Milter.set_header_callback(lambda ctx, field, value: ctx.getpriv().header_bytes(field, value))
+    Milter.set_eoh_callback(lambda ctx: ctx.getpriv().eoh())
+    Milter.set_eom_callback(lambda ctx: ctx.getpriv().eom())
+    Milter.set_abort_callback(lambda ctx: ctx.getpriv().abort())
+    Milter.set_close_callback(Milter.close_callback)
+    Milter.register(name, negotiate=Milter.negotiate_callback)
+
+
+def serve_forever() -> None:
+    """Handle events until ``Milter.stop``. libmilter's own failures end it with a log line."""
+    try:
+        Milter.main()
+    except Milter.error as error:
+        structlog.get_logger().error("libmilter-failed", reason=str(error))

@@ -1,0 +1,169 @@
+"""One SMTP connection, seen through the callbacks of libmilter.
+
+Only the events that are used are asked for: no HELO (pymilter decodes its argument before we could catch anything), no
+DATA, no body, no unknown commands; connect and header give no reply. Changes are collected and applied once, at end of
+message.
+"""
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+import Milter
+
+from byname_milter.actions import FIELD, apply, strip_delivered_to
+from byname_milter.callbacks import quiet, trapped
+from byname_milter.decision_log import DecisionLog
+from byname_milter.envelope import envelope_address, parameter
+from byname_milter.message import Accepted, Message, decide_again
+from byname_milter.reply_text import reply_arguments
+from byname_milter.site import Site
+from routing.address import AddressSyntaxError
+from routing.delivery import Recipient, plan
+from routing.directory import LookupFailed
+from routing.recipient import resolve
+from routing.replies import reply
+from routing.sender import Role, admit
+from routing.verdicts import Defer, Deliver, Reject
+
+_UNREADABLE_LOGIN = "\ufffd"  # a login all the same, and one that nobody owns
+_CHANGED = Defer(reply("decision-changed"), "decision-changed")
+
+
+class Session(Milter.Base):
+    """What every role does: decide about recipients, replace names by mailboxes, write Delivered-To."""
+
+    role: ClassVar[Role]
+
+    def __init__(self, current_site: Callable[[], Site], closed: Callable[[], None]) -> None:
+        self._current_site = current_site
+        self._closed = closed
+        self.site = current_site()
+        self.message = Message()
+        self.decisions = DecisionLog()
+
+    def failed(self) -> None:
+        """Note that a callback failed: this message is answered 451 whatever follows."""
+        self.message.broken = True
+
+    # Callbacks, in the order of the SMTP dialogue.
+
+    @Milter.noreply
+    @quiet
+    def connect(self, _hostname: str, _family: int, peer: object) -> None:
+        """Remember who the client is, for the log."""
+        self.decisions.client = str(peer[0] if isinstance(peer, tuple) else peer or "local")
+
+    @trapped
+    def envfrom(self, sender: str, *_parameters: str) -> int:
+        """MAIL: a new transaction."""
+        self.site = self._current_site()
+        self.message = Message(login=self._login(), decided_at=time.monotonic())
+        refusal = admit(self.role, self.message.login) or self.judge_sender(sender)
+        return Milter.CONTINUE if refusal is None else self.refuse("sender", refusal, sender=sender)
+
+    @trapped
+    def envrcpt(self, recipient: str, *parameters: str) -> int:
+        """RCPT: decide at once; what is not decided is never answered 250."""
+        try:
+            address = envelope_address(recipient, self.macro("{rcpt_addr}"))
+        except AddressSyntaxError as error:
+            malformed = Reject(reply("bad-recipient", reason=str(error)), "bad-syntax")
+            return self.refuse("recipient", malformed, rcpt=recipient)
+        verdict = resolve(self.site.directory, self.site.policy, address)
+        if isinstance(verdict, Reject | Defer):
+            return self.refuse("recipient", verdict, rcpt=recipient)
+        deliver = verdict if isinstance(verdict, Deliver) else None
+        wishes = Recipient(recipient, deliver, parameter(parameters, "NOTIFY"), parameter(parameters, "ORCPT"))
+        self.message.accepted.append(Accepted(wishes, address, verdict))
+        return Milter.CONTINUE
+
+    @Milter.noreply
+    @Milter.decode("bytes")
+    @quiet
+    def header(self, name: str, value: bytes) -> None:
+        """Count the fields to remove, and keep what the role wants to see."""
+        if name.strip().lower() == FIELD.lower():
+            self.message.delivered_to_fields += 1
+        self.keep_field(name, value)
+
+    @trapped
+    def eom(self) -> int:
+        """Make every change of this message, or none and answer 451."""
+        if self.message.broken:
+            return Milter.TEMPFAIL
+        if not self._holds():
+            return self.refuse("end-of-message", _CHANGED)
+        if self.message.has_hosted:
+            strip_delivered_to(self, self.message.delivered_to_fields)
+            if self.site.delivery == "milter":
+                apply(self, plan(self.message.recipients))
+        for accepted in self.message.accepted:
+            self.decisions.accepted(accepted, queue_id=self.getsymval("i"), login=self.message.login)
+        self.message = Message()
+        return Milter.CONTINUE
+
+    @quiet
+    def abort(self) -> None:
+        """The transaction ended without a message: RSET, a new EHLO, a lost connection."""
+        self.message = Message()
+
+    @quiet
+    def close(self) -> None:
+        """The connection ended."""
+        self._closed()
+
+    # What a role adds.
+
+    def judge_sender(self, _sender: str) -> Reject | Defer | None:
+        """Return why the envelope sender is refused."""
+        return None
+
+    def keep_field(self, name: str, value: bytes) -> None:
+        """Keep a header field for the end of the header, if the role looks at it."""
+
+    def still_allowed(self) -> bool:
+        """Return whether the sender may still send, long after it was decided."""
+        return True
+
+    # What the callbacks are made of.
+
+    def macro(self, name: str) -> str | None:
+        """Return a macro of the MTA.
+
+        Raises:
+            AddressSyntaxError: it is not UTF-8; pymilter decodes macros strictly, in C (FACTS).
+        """
+        try:
+            return self.getsymval(name)
+        except UnicodeDecodeError as error:
+            raise AddressSyntaxError("not UTF-8") from error
+
+    def refuse(self, stage: str, refusal: Reject | Defer, **facts: str) -> int:
+        """Log a refusal, hand its reply to the MTA and return the milter's answer."""
+        self.decisions.refusal(stage, refusal, queue_id=self.getsymval("i"), **facts, login=self.message.login)
+        self.setreply(*reply_arguments(refusal.reply))
+        return Milter.REJECT if isinstance(refusal, Reject) else Milter.TEMPFAIL
+
+    def _login(self) -> str | None:
+        try:
+            return self.macro("{auth_authen}")
+        except AddressSyntaxError:
+            return _UNREADABLE_LOGIN
+
+    def _holds(self) -> bool:
+        """Decide again what is older than a second (a long body); a difference is 451 (DESIGN section 5)."""
+        if time.monotonic() - self.message.decided_at <= self.site.max_age:
+            return True
+        try:
+            again = decide_again(self.site, self.message.accepted)
+            return all(verdict == item.verdict for item, verdict in again) and self.still_allowed()
+        except LookupFailed:
+            return False
+
+
+@Milter.header_leading_space
+class InboundSession(Session):
+    """Mail from outside: the login row, recipients, and nothing about authors."""
+
+    role = Role.INBOUND

@@ -1,0 +1,17 @@
+"""What a milter process decides with: replaced as a whole when settings are read again."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from routing.directory import Directory
+from routing.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The knowledge and the settings behind every decision."""
+
+    directory: Directory
+    policy: Policy
+    delivery: Literal["milter", "agent"]  # who writes Delivered-To (DESIGN section 5)
+    max_age: float = 1.0  # seconds after which a decision is made again at end of message

@@ -1,0 +1,65 @@
+"""The submission role: besides recipients, who the login says it is (DESIGN section 4)."""
+
+import Milter
+
+from byname_milter.callbacks import trapped
+from byname_milter.envelope import envelope_address
+from byname_milter.session import Session
+from routing.address import AddressSyntaxError, is_null_path
+from routing.guard import HeaderField, check_header, is_author_field
+from routing.replies import reply
+from routing.sender import Role, authorise
+from routing.verdicts import Allow, Defer, Reject, SenderVerdict
+
+_MOST_AUTHOR_FIELDS = 16  # more than any message needs; the first surplus From refuses it anyway
+
+
+@Milter.header_leading_space
+class SubmissionSession(Session):
+    """Mail of logged-in users: the envelope sender at MAIL, the author fields at the end of the header."""
+
+    role = Role.SUBMISSION
+
+    def judge_sender(self, sender: str) -> Reject | Defer | None:
+        """MAIL: the null reverse-path waits for the header, every other address must be owned now."""
+        login = self.message.login or ""
+        if is_null_path(sender):
+            return _refusal(authorise(self.site.directory, self.site.policy, login, ()))
+        try:
+            address = envelope_address(sender, self.macro("{mail_addr}"))
+        except AddressSyntaxError as error:
+            return Reject(reply("bad-sender", reason=str(error)), "bad-syntax")
+        if address is None:
+            return Reject(reply("sender-not-owned", address=sender.strip("<> "), login=login), "sender-not-owned")
+        self.message.sender = address
+        return _refusal(authorise(self.site.directory, self.site.policy, login, [address]))
+
+    def keep_field(self, name: str, value: bytes) -> None:
+        """Keep the author fields."""
+        if is_author_field(name) and len(self.message.author_fields) < _MOST_AUTHOR_FIELDS:
+            self.message.author_fields.append(HeaderField(name, value))
+
+    @trapped
+    def eoh(self) -> int:
+        """End of the header: no message leaves with an author that the login does not own."""
+        if self.message.broken:
+            return Milter.TEMPFAIL
+        refusal = self._judge_header()
+        if refusal is None:
+            return Milter.CONTINUE
+        return self.refuse("header", refusal, sender=str(self.message.sender or "<>"))
+
+    def still_allowed(self) -> bool:
+        """Judge the envelope sender and the header once more."""
+        senders = [self.message.sender] if self.message.sender else []
+        login = self.message.login or ""
+        allowed = isinstance(authorise(self.site.directory, self.site.policy, login, senders), Allow)
+        return allowed and self._judge_header() is None
+
+    def _judge_header(self) -> Reject | Defer | None:
+        fields = self.message.author_fields
+        return _refusal(check_header(self.site.directory, self.site.policy, self.message.login or "", fields))
+
+
+def _refusal(verdict: SenderVerdict) -> Reject | Defer | None:
+    return None if isinstance(verdict, Allow) else verdict

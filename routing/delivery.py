@@ -1,0 +1,94 @@
+"""What the milter changes in a message so that each copy reaches its mailbox (DESIGN section 5).
+
+A header that a milter adds stands in every copy. So Delivered-To is written only when the whole message, outside
+recipients counted, ends in one mailbox; otherwise one owner would read another's alias.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from routing.address import Address
+from routing.verdicts import Deliver
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """An accepted recipient. ``deliver`` is None for one that is not ours."""
+
+    raw: str  # as the client typed it
+    deliver: Deliver | None
+    notify: str | None = None  # the value of NOTIFY= (RFC 3461 section 4.1)
+    orcpt: str | None = None  # the value of ORCPT= (RFC 3461 section 4.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A recipient to add, with its ESMTP parameters."""
+
+    address: Address
+    parameters: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What to do at end of message; empty when the message passes as it is."""
+
+    remove: tuple[str, ...] = ()  # RCPT arguments as typed
+    add: tuple[Addition, ...] = ()
+    delivered_to: tuple[Address, ...] = ()
+
+
+def plan(recipients: Sequence[Recipient]) -> Changes:
+    """Replace each name by its mailbox, once per mailbox, and say which Delivered-To fields are due."""
+    groups: dict[Address, list[Recipient]] = {}
+    for recipient in recipients:
+        if recipient.deliver is not None:
+            groups.setdefault(recipient.deliver.mailbox, []).append(recipient)
+    remove: list[str] = []
+    add: list[Addition] = []
+    for mailbox, group in groups.items():
+        target = _target(mailbox, group)
+        kept = [recipient for recipient in group if _stands(recipient, target)]
+        remove += [recipient.raw for recipient in group if recipient not in kept]
+        if not kept:
+            add.append(Addition(target, _parameters(group)))
+    return Changes(tuple(remove), tuple(add), _delivered_to(recipients, groups))
+
+
+def _target(mailbox: Address, group: Sequence[Recipient]) -> Address:
+    """One address for the group: the mailbox, with the detail only when all wrote the same one."""
+    targets = {recipient.deliver.target for recipient in group if recipient.deliver}
+    return targets.pop() if len(targets) == 1 else mailbox
+
+
+def _stands(recipient: Recipient, target: Address) -> bool:
+    """True when the recipient can stay as typed. Not a U-label: the stores behind us know A-labels only."""
+    return recipient.deliver is not None and recipient.deliver.written == target and recipient.raw.isascii()
+
+
+def _delivered_to(recipients: Sequence[Recipient], groups: dict[Address, list[Recipient]]) -> tuple[Address, ...]:
+    if len(groups) != 1 or any(recipient.deliver is None for recipient in recipients):
+        return ()
+    names = (recipient.deliver.delivered_to for recipient in recipients if recipient.deliver)
+    return tuple(dict.fromkeys(name for name in names if name is not None))
+
+
+def _parameters(group: Sequence[Recipient]) -> str:
+    first = group[0]
+    orcpt = first.orcpt or f"rfc822;{xtext(str(first.deliver.written))}" if first.deliver else first.orcpt
+    notify = _merged_notify([recipient.notify for recipient in group])
+    return " ".join(part for part in (f"NOTIFY={notify}" if notify else "", f"ORCPT={orcpt}") if part)
+
+
+def _merged_notify(values: Sequence[str | None]) -> str | None:
+    """Join the wishes of recipients that become one; None when the default applies to any of them."""
+    wishes = [value.upper() for value in values if value]
+    if len(wishes) < len(values):
+        return None
+    events = dict.fromkeys(event for wish in wishes for event in wish.split(",") if event != "NEVER")
+    return ",".join(events) or "NEVER"
+
+
+def xtext(text: str) -> str:
+    """Encode as RFC 3461 section 4 says; a raw ``+`` would make Postfix drop the parameter (FACTS)."""
+    return "".join(char if "!" <= char <= "~" and char not in "+=" else f"+{ord(char):02X}" for char in text)

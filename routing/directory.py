@@ -1,0 +1,27 @@
+"""The question the core asks of the world, and the one way in which it can stay unanswered."""
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from routing.address import Address
+from routing.records import HostedDomain
+
+
+class LookupFailed(Exception):
+    """Nothing could be learned: no evidence, so the decision is 451 (DESIGN section 6). Never means "unknown"."""
+
+
+class Directory(Protocol):
+    """Read-only knowledge of domains, mailboxes and aliases."""
+
+    def lookup(self, wanted: Collection[Address]) -> Mapping[str, HostedDomain]:
+        """Return what is known of the domains and names of ``wanted``, in one consistent read.
+
+        The answer maps the A-label of each *hosted* domain among them to its record, whose ``names`` holds those
+        of the wanted local parts that exist. A domain missing from the answer is not hosted, a local part missing
+        from ``names`` does not exist: both are evidence, so an implementation that cannot tell raises instead.
+
+        Raises:
+            LookupFailed: the store could not be read, in time or at all.
+        """
+        ...

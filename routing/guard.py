@@ -1,0 +1,97 @@
+"""The sender guard over a whole header: who the message says it is from, against what its login owns.
+
+Shared by the milter, the command line and whatever else sends mail. Checked at the end of the header: exactly one
+From with one owned address, and Sender, Resent-From and Resent-Sender when present. ``Sender`` lends no right to
+``From``; Reply-To is free.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from routing.address import Address
+from routing.directory import Directory, LookupFailed
+from routing.header_from import Author, addr_spec, parse_author
+from routing.header_refused import HeaderRefused
+from routing.policy import Policy
+from routing.records import HostedDomain
+from routing.replies import reply
+from routing.sender import canonical_login, decide, ownership, wanted
+from routing.verdicts import Allow, Defer, Reject, SenderVerdict
+
+AUTHOR_FIELDS = frozenset({"from", "sender", "resent-from", "resent-sender"})
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderField:
+    """A field as it came: the name may carry blanks, the value is raw and folded."""
+
+    name: str
+    value: bytes
+
+
+def plain_name(name: str) -> str:
+    """Return what a lenient reader takes a field name for: printable ASCII, lower-cased."""
+    return "".join(char for char in name if "!" <= char <= "~" and char != ":").lower()
+
+
+def is_author_field(name: str) -> bool:
+    """True for a field that the guard must see, in any spelling."""
+    return plain_name(name) in AUTHOR_FIELDS
+
+
+def check_header(directory: Directory, policy: Policy, login: str, fields: Iterable[HeaderField]) -> SenderVerdict:
+    """Decide whether ``login`` may send a message with these author fields; other fields are passed over."""
+    user = canonical_login(policy, login)
+    if user is None:
+        return Reject(reply("login-malformed"), "login-malformed")
+    try:
+        authors = _authors([field for field in fields if is_author_field(field.name)])
+        mentioned = _mentioned(policy, authors)
+    except HeaderRefused as error:
+        return refused(error.reason)
+    senders = [author.address for author in authors]
+    try:
+        facts = directory.lookup(wanted(policy, user, [*senders, *mentioned]))
+    except LookupFailed:
+        return Defer(reply("sender-no-evidence", address=senders[0]), "no-evidence")
+    verdict = decide(policy, user, senders, facts)
+    if isinstance(verdict, Allow):
+        return _judge_mentions(policy, user, mentioned, facts)
+    return replace(verdict, reply=replace(verdict.reply, code=550)) if isinstance(verdict, Reject) else verdict
+
+
+def refused(reason: str) -> Reject:
+    """Return the refusal of a header for a parser's reason."""
+    return Reject(reply("bad-header", reason=str(HeaderRefused(reason))), reason)
+
+
+def _authors(fields: list[HeaderField]) -> list[Author]:
+    names = [plain_name(field.name) for field in fields]
+    if any(field.name.lower() not in AUTHOR_FIELDS for field in fields):
+        raise HeaderRefused("malformed-field-name")
+    if names.count("from") != 1:
+        raise HeaderRefused("several-from" if "from" in names else "no-from")
+    if names.count("sender") > 1:
+        raise HeaderRefused("several-sender")
+    ordered = sorted(fields, key=lambda field: field.name.lower() != "from")
+    return [parse_author(field.value) for field in ordered]
+
+
+def _mentioned(policy: Policy, authors: list[Author]) -> list[Address]:
+    """Return the addresses that display names show; one that cannot be read cannot be owned either."""
+    if policy.display_name_addresses == "any":
+        return []
+    try:
+        return [addr_spec(mention) for author in authors for mention in author.mentions]
+    except HeaderRefused as error:
+        raise HeaderRefused("display-name-address") from error
+
+
+def _judge_mentions(
+    policy: Policy, user: Address, mentioned: Collection[Address], facts: Mapping[str, HostedDomain]
+) -> SenderVerdict:
+    for address in mentioned:
+        foreign = policy.display_name_addresses == "hosted" and address.domain not in facts
+        if not foreign and ownership(policy, user, address, facts) != "owned":
+            return refused("display-name-address")
+    return Allow()

@@ -1,0 +1,192 @@
+"""What happens to a recipient: the ordered table of DESIGN section 3.
+
+``resolve`` asks the directory once and runs the table; ``decide`` is the table alone, for facts already at hand. The
+first row with an answer wins. Lookup order within the name rows: the exact local part, then the part before the
+delimiter, and only when neither is claimed the catch-all.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from routing.address import Address, split_detail
+from routing.directory import Directory, LookupFailed
+from routing.policy import Policy
+from routing.records import Alias, HostedDomain, Mailbox, Name
+from routing.replies import reply
+from routing.verdicts import Defer, Deliver, NotOurs, RecipientVerdict, Reject
+
+Facts = Mapping[str, HostedDomain]
+
+_LONGEST_LOCAL = 255  # octets; RFC 5321 says 64, but senders' sub-addresses are longer in practice
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One recipient with all that is known of it."""
+
+    address: Address  # as written, canonical
+    base: str  # the local part without its detail
+    detail: str | None  # with its delimiter
+    domain: HostedDomain
+    facts: Facts
+    policy: Policy
+
+    def deliver(self, mailbox: Address, rule: str, detail: str | None) -> Deliver:
+        """Say that this recipient goes to ``mailbox``."""
+        return Deliver(self.address, mailbox, detail, rule)
+
+    def reject(self, slug: str, rule: str | None = None) -> Reject:
+        """Refuse for good, with the reply named ``slug``."""
+        return Reject(reply(slug, address=self.address), rule or slug)
+
+    def defer(self, slug: str) -> Defer:
+        """Ask the client to try again, with the reply named ``slug``."""
+        return Defer(reply(slug, address=self.address), slug)
+
+
+Row = Callable[[Case], RecipientVerdict | None]
+
+
+def resolve(directory: Directory, policy: Policy, address: Address | None) -> RecipientVerdict:
+    """Decide about one recipient. ``address`` is None for what names no domain (row 2)."""
+    if address is None:
+        return NotOurs("no-domain")
+    try:
+        facts = directory.lookup(wanted(policy, address))
+    except LookupFailed:
+        return Defer(reply("no-evidence", address=address), "no-evidence")
+    return decide(policy, address, facts)
+
+
+def wanted(policy: Policy, address: Address) -> set[Address]:
+    """Return the names whose records the table needs, for one look-up."""
+    base, _ = split_detail(address.local, policy.recipient_delimiter)
+    names = {address, Address(base, address.domain)}
+    if policy.postmaster and (base == "postmaster" or base in policy.system_addresses):
+        names.add(policy.postmaster)
+    return names
+
+
+def decide(policy: Policy, address: Address, facts: Facts) -> RecipientVerdict:
+    """Run the table over facts that a directory gave for :func:`wanted`."""
+    domain = facts.get(address.domain)
+    if domain is None:
+        return NotOurs()
+    base, detail = split_detail(address.local, policy.recipient_delimiter)
+    case = Case(address, base, detail, domain, facts, policy)
+    for row in RECIPIENT_TABLE:
+        verdict = row(case)
+        if verdict is not None:
+            return verdict
+    return case.reject("user-unknown", "unknown")
+
+
+# The rows, in the order of DESIGN section 3. Rows 1 and 2 are above; row 12 is the end of the table.
+
+
+def _postmaster(case: Case) -> RecipientVerdict | None:
+    """Row 3: RFC 5321 section 4.5.1 wants postmaster reachable in every domain, whatever else is off."""
+    if case.base != "postmaster":
+        return None
+    return _to_steward(case, "postmaster") or case.defer("no-postmaster")
+
+
+def _domain_state(case: Case) -> RecipientVerdict | None:
+    """Row 4, for the domain written to."""
+    return _stopped(case, domain_active=case.domain.is_active, account_active=case.domain.account_active)
+
+
+def _unwritable(case: Case) -> RecipientVerdict | None:
+    """Row 12, second half: no catch-all takes what no mailbox could show or answer."""
+    if case.address.is_ascii and len(case.address.local) <= _LONGEST_LOCAL:
+        return None
+    return case.reject("user-unknown", "unknown")
+
+
+def _exact_name(case: Case) -> RecipientVerdict | None:
+    """Rows 5 to 9 for the local part as written."""
+    return _claimed(case, case.address.local, None)
+
+
+def _name_without_detail(case: Case) -> RecipientVerdict | None:
+    """Row 10: rows 5 to 9 for the part before the delimiter."""
+    return None if case.detail is None else _claimed(case, case.base, case.detail)
+
+
+def _catch_all(case: Case) -> RecipientVerdict | None:
+    """Row 11: only what no name claims."""
+    target = case.domain.catch_all
+    if target is None or not target.usable:
+        return None
+    return case.deliver(target.address, "catch-all", None)
+
+
+RECIPIENT_TABLE: tuple[Row, ...] = (
+    _postmaster,
+    _domain_state,
+    _unwritable,
+    _exact_name,
+    _name_without_detail,
+    _catch_all,
+)
+
+
+def _claimed(case: Case, local: str, detail: str | None) -> RecipientVerdict | None:
+    name = case.domain.names.get(local)
+    if name is not None:
+        return _to_name(case, name, detail)
+    if local in case.policy.system_addresses:  # row 9
+        return _to_steward(case, "system-address")
+    return None
+
+
+def _to_name(case: Case, name: Name, detail: str | None) -> RecipientVerdict:
+    if isinstance(name, Mailbox):
+        return _to_mailbox(case, name, "mailbox", detail)  # rows 5 and 6
+    if not name.is_active:
+        return case.reject("user-unknown", "alias-disabled")  # row 8: reserved, also under a catch-all
+    if not name.can_receive:
+        return case.reject("user-unknown", "alias-receive-off")
+    return _to_mailbox(case, name.mailbox, "alias", detail)  # row 7
+
+
+def _to_mailbox(case: Case, mailbox: Mailbox, rule: str, detail: str | None) -> RecipientVerdict:
+    stopped = _stopped(case, domain_active=mailbox.domain_active, account_active=mailbox.account_active)
+    if stopped is not None:
+        return stopped
+    if not mailbox.is_active:
+        return case.reject("mailbox-paused")
+    return case.deliver(mailbox.address, rule, detail)
+
+
+def _stopped(case: Case, *, domain_active: bool, account_active: bool) -> RecipientVerdict | None:
+    if not domain_active:
+        return case.reject("domain-off")
+    if account_active:
+        return None
+    if case.policy.suspended == "reject":
+        return case.reject("account-suspended")
+    return Defer(reply("account-suspended-for-now", address=case.address), "account-suspended")
+
+
+def _to_steward(case: Case, rule: str) -> Deliver | None:
+    """Rows 3 and 9: the domain's system mailbox, else its oldest active mailbox, else the site's postmaster."""
+    for mailbox in (case.domain.system_mailbox, case.domain.oldest_mailbox):
+        if mailbox is not None and mailbox.is_active:
+            return case.deliver(mailbox.address, rule, case.detail)
+    site = _site_postmaster(case)
+    return None if site is None else case.deliver(site, rule, None)
+
+
+def _site_postmaster(case: Case) -> Address | None:
+    """Return where ``[routing] postmaster`` leads; outside our domains the operator's word is the evidence."""
+    address = case.policy.postmaster
+    if address is None:
+        return None
+    domain = case.facts.get(address.domain)
+    if domain is None:
+        return address
+    name = domain.names.get(address.local)
+    if isinstance(name, Alias):
+        name = name.mailbox if name.is_active and name.can_receive else None
+    return name.address if name is not None and name.usable else None

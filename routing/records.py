@@ -1,0 +1,51 @@
+"""What a directory knows: hosted domains and the names in them.
+
+A record holds all that its decision needs, so that one look-up answers: an alias carries its mailbox, a mailbox
+carries the state of its domain and account.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from routing.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A mailbox with everything that decides whether it may receive and send."""
+
+    address: Address
+    is_active: bool = True  # False: paused
+    domain_active: bool = True
+    account_active: bool = True
+
+    @property
+    def usable(self) -> bool:
+        """True when mail can be delivered: neither paused, nor switched off, nor suspended."""
+        return self.is_active and self.domain_active and self.account_active
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Another name of a mailbox, perhaps on another domain of the same account."""
+
+    mailbox: Mailbox
+    is_active: bool = True
+    can_receive: bool = True
+    can_send: bool = False
+
+
+Name = Mailbox | Alias
+
+
+@dataclass(frozen=True, slots=True)
+class HostedDomain:
+    """A domain whose control was proved once, with those of the asked names that exist in it."""
+
+    name: str  # A-label
+    is_active: bool = True  # False: switched off
+    account_active: bool = True  # False: the account is suspended
+    catch_all: Mailbox | None = None  # of an enabled catch-all, in whatever state
+    system_mailbox: Mailbox | None = None
+    oldest_mailbox: Mailbox | None = None  # the oldest that is not paused
+    names: Mapping[str, Name] = field(default_factory=dict)  # by local part

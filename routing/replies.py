@@ -1,0 +1,64 @@
+"""Every SMTP reply that Byname gives, in one table.
+
+Codes are those of RFC 5321 section 4.2.3, enhanced status codes those of RFC 3463 and the IANA registry.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An SMTP reply: three-digit code, enhanced status code and one line of ASCII text."""
+
+    code: int
+    enhanced: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.enhanced} {self.text}"
+
+    @property
+    def is_temporary(self) -> bool:
+        """True for a 4xx: the client is asked to try again."""
+        return 400 <= self.code < 500
+
+
+# slug: (code, enhanced status code, text). {address} is the address asked about, {login} the canonical login,
+# {reason} a parser's words.
+REPLIES: dict[str, tuple[int, str, str]] = {
+    # recipients
+    "no-evidence": (451, "4.3.0", "<{address}>: Recipient lookup failed, please try again"),
+    "no-postmaster": (451, "4.3.0", "<{address}>: No mailbox for this system address yet, please try again"),
+    "domain-off": (550, "5.7.1", "<{address}>: Domain is switched off"),
+    "account-suspended": (550, "5.7.1", "<{address}>: Account is suspended"),
+    "account-suspended-for-now": (451, "4.7.1", "<{address}>: Account is suspended, please try again later"),
+    "mailbox-paused": (550, "5.2.1", "<{address}>: mailbox disabled"),
+    "user-unknown": (550, "5.1.1", "<{address}>: user unknown"),
+    "bad-recipient": (501, "5.1.3", "Bad recipient address syntax: {reason}"),
+    "decision-changed": (451, "4.3.0", "Recipients changed while the message was received, please try again"),
+    "too-many-hops": (554, "5.4.6", "<{address}>: Too many hops through this alias"),
+    # senders
+    "login-required": (530, "5.7.0", "Authentication required"),
+    "login-on-inbound": (550, "5.7.1", "Log in on the submission port, not here"),
+    "login-malformed": (550, "5.7.1", "Sender address rejected: the login name is not a mail address"),
+    "sender-no-evidence": (451, "4.3.0", "<{address}>: Sender lookup failed, please try again"),
+    "login-unknown": (550, "5.7.1", "Sender address rejected: user {login} has no mailbox"),
+    "login-paused": (550, "5.7.1", "Sender address rejected: mailbox {login} is disabled"),
+    "login-domain-off": (550, "5.7.1", "Sender address rejected: the domain of {login} is switched off"),
+    "login-suspended": (550, "5.7.1", "Sender address rejected: the account of {login} is suspended"),
+    "sender-not-owned": (553, "5.7.1", "<{address}>: Sender address rejected: not owned by user {login}"),
+    "sender-disabled": (553, "5.7.1", "<{address}>: Sender address rejected: this alias of {login} is disabled"),
+    "cannot-send-as": (553, "5.7.1", "<{address}>: Sender address rejected: sending is off for this alias of {login}"),
+    "bad-sender": (501, "5.1.7", "Bad sender address syntax: {reason}"),
+    "bad-header": (550, "5.7.1", "Sender address rejected: {reason}"),
+}
+
+
+def reply(slug: str, *, address: object = "", login: object = "", reason: str = "") -> Reply:
+    """Fill in the reply named ``slug``.
+
+    Raises:
+        KeyError: there is no such reply; a bug.
+    """
+    code, enhanced, text = REPLIES[slug]
+    return Reply(code, enhanced, text.format(address=address, login=login, reason=reason))

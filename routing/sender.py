@@ -1,0 +1,110 @@
+"""Who may send as whom: the ordered table of DESIGN section 4."""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+
+from routing.address import Address, AddressSyntaxError, split_detail
+from routing.directory import Directory, LookupFailed
+from routing.policy import Policy
+from routing.records import Alias, HostedDomain, Mailbox, Name
+from routing.replies import reply
+from routing.verdicts import Allow, Defer, Reject, SenderVerdict
+
+
+class Role(StrEnum):
+    """What a listener is for. It belongs to the milter process, never to a macro that a client could steer."""
+
+    INBOUND = "inbound"
+    SUBMISSION = "submission"
+    LOCAL = "local"
+
+
+def admit(role: Role, login: str | None) -> Reject | None:
+    """Rows 1 and 2: submission needs a login, the inbound port must not have one."""
+    if role is Role.SUBMISSION and not login:
+        return Reject(reply("login-required"), "login-required")
+    if role is Role.INBOUND and login:
+        return Reject(reply("login-on-inbound"), "login-on-inbound")
+    return None
+
+
+def authorise(directory: Directory, policy: Policy, login: str, senders: Collection[Address]) -> SenderVerdict:
+    """Decide whether ``login`` may send as every one of ``senders``; the first that it may not use decides.
+
+    With no senders only the login itself is judged, as for the null reverse-path. ``login`` is what SASL reported.
+    """
+    user = canonical_login(policy, login)
+    if user is None:
+        return Reject(reply("login-malformed"), "login-malformed")
+    try:
+        facts = directory.lookup(wanted(policy, user, senders))
+    except LookupFailed:
+        shown = next(iter(senders), user)
+        return Defer(reply("sender-no-evidence", address=shown), "no-evidence")
+    return decide(policy, user, senders, facts)
+
+
+def canonical_login(policy: Policy, login: str) -> Address | None:
+    """Return the mailbox address that a SASL login means; None when it means none.
+
+    A bare login is completed by the configured default domain, or refused. A sub-address is no login of its own.
+    """
+    text = login if "@" in login or policy.default_domain is None else f"{login}@{policy.default_domain}"
+    try:
+        return Address.parse(text)
+    except AddressSyntaxError:
+        return None
+
+
+def wanted(policy: Policy, user: Address, senders: Collection[Address]) -> set[Address]:
+    """Return the names whose records the table needs, for one look-up."""
+    return {user, *senders, *(_without_detail(policy, sender) for sender in senders)}
+
+
+def decide(
+    policy: Policy, user: Address, senders: Collection[Address], facts: Mapping[str, HostedDomain]
+) -> SenderVerdict:
+    """Run the table over facts that a directory gave for :func:`wanted`."""
+    mailbox = _find(facts, user)
+    if not isinstance(mailbox, Mailbox):
+        return _refuse_login("login-unknown", user)  # also an alias: aliases cannot log in
+    for refused, slug in (
+        (not mailbox.is_active, "login-paused"),
+        (not mailbox.domain_active, "login-domain-off"),
+        (not mailbox.account_active, "login-suspended"),
+    ):
+        if refused:
+            return _refuse_login(slug, user)
+    for sender in senders:
+        slug = ownership(policy, user, sender, facts)
+        if slug != "owned":
+            return Reject(reply(slug, address=sender, login=user), slug)
+    return Allow()
+
+
+def ownership(policy: Policy, user: Address, sender: Address, facts: Mapping[str, HostedDomain]) -> str:
+    """Rows 5 and 6 for one address: ``owned``, or the slug of the refusal.
+
+    The refusals are tested in the order of API section 1: foreign, own but inactive, own but not for sending.
+    """
+    name = _find(facts, sender) or _find(facts, _without_detail(policy, sender))
+    if name is None or (name.mailbox if isinstance(name, Alias) else name).address != user:
+        return "sender-not-owned"
+    if isinstance(name, Mailbox):
+        return "owned"
+    if not (name.is_active and facts[sender.domain].is_active):
+        return "sender-disabled"
+    return "owned" if name.can_send else "cannot-send-as"
+
+
+def _find(facts: Mapping[str, HostedDomain], address: Address) -> Name | None:
+    domain = facts.get(address.domain)
+    return None if domain is None else domain.names.get(address.local)
+
+
+def _without_detail(policy: Policy, address: Address) -> Address:
+    return Address(split_detail(address.local, policy.recipient_delimiter)[0], address.domain)
+
+
+def _refuse_login(slug: str, user: Address) -> Reject:
+    return Reject(reply(slug, login=user), slug)

@@ -1,0 +1,63 @@
+"""The answers of the core. Whether an answer is final or temporary is part of its type."""
+
+from dataclasses import dataclass
+
+from routing.address import Address
+from routing.replies import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """The name written to leads to a mailbox."""
+
+    written: Address  # canonical, detail included
+    mailbox: Address
+    detail: str | None = None
+    rule: str = "mailbox"
+
+    @property
+    def target(self) -> Address:
+        """The mailbox address with the detail that was written."""
+        if self.detail is None:
+            return self.mailbox
+        return Address(f"{self.mailbox.local}{self.detail}", self.mailbox.domain)
+
+    @property
+    def delivered_to(self) -> Address | None:
+        """The value for Delivered-To; None when the mailbox itself was written to (DESIGN section 3)."""
+        return None if self.written == self.mailbox else self.written
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The login may send as the address."""
+
+    rule: str = "owned"
+
+
+@dataclass(frozen=True, slots=True)
+class NotOurs:
+    """The domain is not hosted here, or is no domain at all: continue and touch nothing."""
+
+    rule: str = "not-hosted"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A permanent refusal, on positive evidence."""
+
+    reply: Reply
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """A temporary refusal: the evidence is missing, or the state will pass."""
+
+    reply: Reply
+    rule: str
+
+
+RecipientVerdict = Deliver | Reject | Defer | NotOurs
+SenderVerdict = Allow | Reject | Defer
+Verdict = RecipientVerdict | SenderVerdict
