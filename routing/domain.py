@@ -35,6 +35,8 @@ def canonical_domain(text: str) -> str:
     lowered = ascii_lower(text).removesuffix(".")
     if len(lowered) <= _LONGEST and _PLAIN_DOMAIN.fullmatch(lowered):
         return lowered
+    if lowered.endswith("."):  # idna would drop a second one
+        raise DomainSyntaxError(f"{text!a} is not a domain name")
     try:
         return idna.encode(lowered, strict=True, std3_rules=True).decode("ascii")
     except (idna.IDNAError, UnicodeError) as error:
