@@ -1,0 +1,83 @@
+# All that people and CI do with this tree. `make` lists the targets; each sets up what it needs.
+
+PYTHON ?= python3
+ROLE ?= inbound
+CONFIG ?=
+ARGS ?=
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.NOTPARALLEL:
+.PHONY: help demo test check fmt bench run lock clean packages-demo packages-test
+
+# $(call as_root,COMMAND): Postfix starts as root only, so sudo is used where it may be, else the line to run is shown.
+define as_root
+@set -- $(1); \
+if [ "$$(id -u)" -eq 0 ]; then exec "$$@"; \
+elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }; }; \
+then exec sudo PYTHONDONTWRITEBYTECODE=1 "$$@"; \
+else echo "Postfix needs root to start. Run: sudo $$*" >&2; exit 1; fi
+endef
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: packages-demo $(STAMP) ## a whole mail system on loopback, with sample mails (ARGS=--once: judge them and end)
+	$(call as_root,$(BIN)/byname demo $(ARGS))
+
+test: packages-test $(STAMP) ## all tests and the coverage of routing/ (ARGS="PATH -k WORD": only those, no coverage)
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/coverage run -m pytest tests/unit
+	$(BIN)/coverage report
+	$(call as_root,$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/unit)
+else
+	$(BIN)/python -m pytest $(ARGS)
+endif
+
+check: $(STAMP) ## style, types, import rules, locks, shell syntax
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/unit/test_requirements.py
+	bash -n bootstrap.sh
+	bash -n .ci/run
+
+fmt: $(STAMP) ## format the code and mend what can be mended by itself
+	$(BIN)/ruff check --fix --exit-zero
+	$(BIN)/ruff format
+
+bench: $(STAMP) ## benchmarks
+	$(BIN)/python -m bench $(ARGS)
+
+run: $(STAMP) ## one milter from the tree (ROLE=inbound|submission CONFIG=FILE)
+	$(BIN)/byname $(if $(CONFIG),--config $(CONFIG)) milter --role $(ROLE) $(ARGS)
+
+lock: ## write requirements*.txt anew after a change in pyproject.toml (ARGS=--upgrade: with the newest versions)
+	$(PYTHON) -m venv .venv/uv
+	.venv/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOCK) pyproject.toml --output-file requirements.txt $(ARGS)
+	$(LOCK) --group dev --constraint requirements.txt --output-file requirements-dev.txt $(ARGS)
+
+LOCK = .venv/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
+clean: ## remove what make has built
+	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+packages-demo:
+	@./bootstrap.sh demo
+
+packages-test:
+	@./bootstrap.sh test
+
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
+	@./bootstrap.sh build
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	@echo "installing the Python packages of requirements.txt and requirements-dev.txt into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --require-hashes \
+		-r requirements.txt -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that a make target needs, and only those that are missing.
+#
+#   ./bootstrap.sh build    what pip needs to build pymilter
+#   ./bootstrap.sh demo     and what the demo starts: Postfix, Dovecot, openssl, swaks
+#   ./bootstrap.sh test     and what the tests start besides: PostgreSQL
+#
+# It never removes a package, never replaces another MTA and starts no service. Root or sudo installs; without either
+# it prints the line to run. Exit codes: 0 all is there, 1 something is missing and could not be installed, 2 usage.
+set -euo pipefail
+export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+build=(gcc libc6-dev python3-dev python3-venv libmilter-dev)
+demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite openssl swaks libnet-ssleay-perl)
+test=(postgresql)
+case "${1-}" in
+  build) wanted=("${build[@]}") programs=(cc) ;;
+  demo) wanted=("${build[@]}" "${demo[@]}") programs=(cc postfix dovecot openssl) ;;
+  test) wanted=("${build[@]}" "${demo[@]}" "${test[@]}") programs=(cc postfix dovecot openssl initdb) ;;
+  *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
+
+fail() { printf 'bootstrap: %s\n' "$*" >&2; exit 1; }
+
+if ! command -v apt-get >/dev/null; then
+  absent=()
+  for program in "${programs[@]}"; do command -v "$program" >/dev/null || absent+=("$program"); done
+  [ ${#absent[@]} -eq 0 ] || fail "no apt-get here. Install these, and libmilter's headers, yourself: ${absent[*]}"
+  exit 0
+fi
+
+installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null || true)
+missing=()
+for package in "${wanted[@]}"; do grep -qxF "installed $package" <<<"$installed" || missing+=("$package"); done
+lacks() { [[ " ${missing[*]} " == *" $1 "* ]]; }
+if [ ${#missing[@]} -eq 0 ]; then
+  echo "bootstrap: all ${#wanted[@]} Debian packages for \"$1\" are installed"
+  exit 0
+fi
+
+# Another MTA: Debian would take it away for Postfix, and one that no package owns would be overwritten.
+if lacks postfix; then
+  other=$(dpkg-query -W -f='${Package}\t${Provides}\t${db:Status-Status}\n' |
+    awk -F'\t' '$1 != "postfix" && $2 ~ /(^|[ ,])mail-transport-agent([ ,]|$)/ && $3 == "installed" { print $1 }')
+  [ -n "$other" ] || [ ! -e /usr/sbin/sendmail ] || other=/usr/sbin/sendmail
+  [ -z "$other" ] || fail "the mail server here is $other; Byname does not put Postfix in its place. Use a container."
+fi
+
+install=(apt-get install --yes --no-remove --no-install-recommends "${missing[@]}")
+if [ "$(id -u)" -ne 0 ]; then
+  if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }; }; then
+    exec sudo "$0" "$@"
+  fi
+  fail "root or sudo is needed. Run: sudo apt-get update && sudo ${install[*]}"
+fi
+
+# invoke-rc.d starts nothing while policy-rc.d says 101. One that is not ours stays as it is.
+policy=/usr/sbin/policy-rc.d
+mark='# put here by bootstrap.sh of Byname, for the time of one installation'
+clean_up() { if grep -qsxF "$mark" "$policy"; then rm -f "$policy"; fi; }
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+clean_up # what a killed run left behind
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy"
+  chmod 755 "$policy"
+fi
+
+echo "bootstrap: installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+log=$(mktemp)
+trap 'clean_up; rm -f "$log"' EXIT
+if lacks postfix; then
+  echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
+fi
+wait=(-o DPkg::Lock::Timeout=300)
+# A list that cannot be fetched need not matter; whether the packages can be had, the installation itself tells.
+if ! { apt-get -q "${wait[@]}" update || true; "${install[@]}" "${wait[@]}"; } </dev/null >"$log" 2>&1; then
+  tail -n 20 "$log" >&2
+  fail "apt-get failed, its last lines stand above. The command was: ${install[*]}"
+fi
+
+# Nor shall they start at the next boot: the demo and the tests run private instances of their own.
+if command -v systemctl >/dev/null; then
+  for service in postfix:postfix dovecot-core:dovecot postgresql:postgresql; do
+    if lacks "${service%:*}"; then systemctl --quiet disable "${service#*:}" 2>/dev/null || true; fi
+  done
+fi
