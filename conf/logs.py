@@ -1,0 +1,121 @@
+"""Logging: one event is one line of ASCII, in the style of a mail log or as JSON.
+
+``byname/inbound[4711]: 4XyZ1: recipient refused rule=user-unknown to="a b@brand-a.com"``. The queue id stands first
+when the event has a ``queue_id``. No value can start a second line or imitate a key: whatever is not plain is
+written as a JSON string. Standard-library loggers of the libraries go the same way.
+
+Known limits: a stream that blocks (a full pipe nobody reads) blocks the caller.
+"""
+
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, Literal, TextIO
+
+import structlog
+
+EventDict = MutableMapping[str, Any]
+Renderer = Callable[[Any, str, EventDict], str]
+
+_PLAIN = re.compile(r"[!-~]+")  # printable ASCII without blanks
+_SPECIAL = re.compile(r"[\"'=\\]")
+_NOT_A_KEY = re.compile(r"[^A-Za-z0-9_.-]")
+_WORDS: Mapping[object, str] = {None: "-", True: "true", False: "false"}
+
+# Libraries that tell more than an operator wants to read at the level of our own events.
+_QUIET = ("alembic", "asyncio", "mail", "sqlalchemy")
+
+
+class LineHandler(logging.Handler):
+    """Writes finished lines. What cannot be written is counted and lost: no log line is worth a mail."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to ``stream``, which stays the caller's to close."""
+        super().__init__()
+        self.stream = stream
+        self.lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line; never raises."""
+        try:
+            self.stream.write(f"{self.format(record)}\n")
+            self.stream.flush()
+        except Exception:  # noqa: BLE001 - closed stream, full disk, an argument whose str() fails
+            self.lost += 1
+
+
+def set_up(role: str, log_format: Literal["text", "json"] = "text", stream: TextIO | None = None) -> LineHandler:
+    """Send all log events of this process to ``stream`` (standard error if not given), replacing an earlier set-up."""
+    handler = LineHandler(stream or sys.stderr)
+    renderer = {"text": _text_renderer, "json": _json_renderer}[log_format](role)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(processors=[structlog.processors.format_exc_info, _level, renderer])
+    )
+    root = logging.getLogger()
+    for earlier in [known for known in root.handlers if isinstance(known, LineHandler)]:
+        root.removeHandler(earlier)
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    return handler
+
+
+def _level(_logger: object, _name: str, event: EventDict) -> EventDict:
+    """Put the level in, name the traceback for what it is, take structlog's own keys out."""
+    record = event.pop("_record")
+    event.pop("_from_structlog")
+    event["level"] = record.levelname.lower()
+    if "exception" in event:
+        event["traceback"] = event.pop("exception")
+    return event
+
+
+def _text_renderer(role: str) -> Renderer:
+    def render(_logger: object, _name: str, event: EventDict) -> str:
+        queue_id, message = event.pop("queue_id", None), event.pop("event", "")
+        if event["level"] == "info":  # the usual; only what is more, or less, says so
+            event.pop("level")
+        head = f"byname/{_inline(role)}[{os.getpid()}]: "
+        head += "" if queue_id is None else f"{_value(queue_id)}: "
+        pairs = [f"{_NOT_A_KEY.sub('_', key)}={_value(value)}" for key, value in event.items()]
+        return head + " ".join([_inline(message), *pairs])
+
+    return render
+
+
+def _json_renderer(role: str) -> Renderer:
+    def render(_logger: object, _name: str, event: EventDict) -> str:
+        fixed = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "role": role, "pid": os.getpid()}
+        return _json({**fixed, **event})
+
+    return render
+
+
+def _value(value: object) -> str:
+    """Write a value so that it is one word, or one JSON string."""
+    word = _WORDS[value] if value is None or isinstance(value, bool) else _text(value)
+    return word if _PLAIN.fullmatch(word) and not _SPECIAL.search(word) else _json(word)
+
+
+def _inline(value: object) -> str:
+    """Write running text: blanks stay, the rest as in a JSON string but without its quotes."""
+    return _json(_text(value))[1:-1]
+
+
+def _text(value: object) -> str:
+    return value.decode("ascii", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def _json(value: object) -> str:
+    """Return JSON in printable ASCII; ``json`` itself lets DEL through."""
+    return json.dumps(value, ensure_ascii=True, default=_text).replace("\x7f", "\\u007f")
