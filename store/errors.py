@@ -1,0 +1,67 @@
+"""What the store raises: refusals with a code of API section 1, and the two ways in which a database fails us.
+
+No message holds a password, a database URL or another account's data.
+"""
+
+from collections.abc import Mapping
+
+# code: HTTP status (API section 1). A ServiceError has one of these codes and no other.
+CODES: dict[str, int] = {
+    "not-found": 404,
+    "domain-not-yours": 404,
+    "conflict": 409,
+    "address-taken": 409,
+    "address-reserved": 409,
+    "domain-taken": 409,
+    "domain-not-active": 409,
+    "domain-not-empty": 409,
+    "invalid-request": 422,
+    "invalid-local-part": 422,
+    "invalid-domain": 422,
+    "alias-not-renamable": 422,
+    "alias-limit-reached": 422,
+    "trial-limit-reached": 422,
+    "feature-not-available": 422,
+    "destination-not-a-mailbox": 422,
+}
+
+
+class ServiceError(Exception):
+    """A change or query that a rule refuses; nothing was written.
+
+    Attributes:
+        code: a key of :data:`CODES`.
+        message: which rule, in words for the person who asked.
+        field: the argument that broke it, where there is one.
+        hint: what to do about it, where that is known.
+        details: the figures behind it, such as ``used`` and ``limit``.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        field: str | None = None,
+        hint: str | None = None,
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.field = field
+        self.hint = hint
+        self.details: dict[str, object] = dict(details or {})
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the code."""
+        return CODES[self.code]
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be reached, is locked or answers too late. Temporary: nothing was learned or written."""
+
+
+class StoreNotReady(Exception):
+    """No database to speak of: a bad URL, no file, no tables, another revision. The message says what to do."""

@@ -1,0 +1,68 @@
+"""Deleting what other things hang on, without losing mail in silence and without leaving names behind."""
+
+from sqlalchemy import ColumnElement, Select, delete, select
+from sqlalchemy.orm import Session, aliased
+
+from store.errors import ServiceError
+from store.sql.tables import AddressRow, AliasRow, CatchAllRow, DomainRow, MailboxRow, SystemMailboxRow
+
+
+def mailboxes_of(domain_id: int) -> Select[int]:
+    """Return the query for the ids of a domain's mailboxes."""
+    name = aliased(AddressRow)
+    return select(MailboxRow.id).join(name, name.id == MailboxRow.id).where(name.domain_id == domain_id)
+
+
+def refuse_destinations(tx: Session, mailboxes: Select[int], what: str, *, beside: int | None = None) -> None:
+    """Refuse to remove mailboxes where a domain's catch-all or system mail ends, except the domain ``beside``.
+
+    Args:
+        mailboxes: query for their ids.
+        what: how the message calls them.
+        beside: id of a domain that is being removed too.
+
+    Raises:
+        ServiceError: ``conflict``, naming the domains and what to change first.
+    """
+    caught = _pointing(tx, CatchAllRow, CatchAllRow.mailbox_id.in_(mailboxes) & CatchAllRow.enabled, beside)
+    system = _pointing(tx, SystemMailboxRow, SystemMailboxRow.mailbox_id.in_(mailboxes), beside)
+    if not caught and not system:
+        return
+    uses = [f"the catch-all of {name}" for name in caught] + [f"the system mailbox of {name}" for name in system]
+    raise ServiceError(
+        "conflict",
+        f"{what} is {', '.join(uses)}; mail would be lost",
+        hint="give each of these domains another mailbox first, or switch its catch-all off",
+        details={"catch_all_of": caught, "system_mailbox_of": system},
+    )
+
+
+def delete_mailboxes(tx: Session, mailboxes: Select[int]) -> None:
+    """Delete mailboxes with all their aliases, and the catch-alls that are off and still remember one of them."""
+    tx.execute(delete(CatchAllRow).where(CatchAllRow.mailbox_id.in_(mailboxes)))
+    delete_names(tx, AddressRow.id.in_(select(AliasRow.id).where(AliasRow.mailbox_id.in_(mailboxes))))
+    delete_names(tx, AddressRow.id.in_(mailboxes))
+
+
+def delete_names(tx: Session, which: ColumnElement[bool]) -> None:
+    """Delete addresses; the rows of mailboxes and aliases go with them (ON DELETE CASCADE)."""
+    tx.execute(delete(AddressRow).where(which), execution_options={"synchronize_session": False})
+    tx.expire_all()
+
+
+def delete_domain(tx: Session, domain_id: int) -> None:
+    """Delete a domain with everything in it."""
+    for table in (CatchAllRow, SystemMailboxRow):
+        tx.execute(delete(table).where(table.domain_id == domain_id))
+    delete_mailboxes(tx, mailboxes_of(domain_id))
+    delete_names(tx, AddressRow.domain_id == domain_id)
+    tx.execute(delete(DomainRow).where(DomainRow.id == domain_id))
+
+
+def _pointing(
+    tx: Session, table: type[CatchAllRow] | type[SystemMailboxRow], which: ColumnElement[bool], beside: int | None
+) -> list[str]:
+    query = select(DomainRow.name).join(table, table.domain_id == DomainRow.id).where(which)
+    if beside is not None:
+        query = query.where(DomainRow.id != beside)
+    return list(tx.scalars(query.order_by(DomainRow.name)))

@@ -1,0 +1,109 @@
+"""What the services return: frozen values with the fields of API section 1."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an account's plan allows now."""
+
+    aliases_per_mailbox: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountUsage:
+    """What an account has."""
+
+    domains: int
+    mailboxes: int
+    aliases: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account."""
+
+    id: int
+    name: str
+    plan: str
+    is_trial: bool
+    is_active: bool  # False: suspended
+    first_payment_at: datetime | None
+    limits: Limits
+    usage: AccountUsage
+
+
+@dataclass(frozen=True, slots=True)
+class CatchAll:
+    """A domain's catch-all; the destination stays known while it is off."""
+
+    enabled: bool
+    destination: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A domain. ``account`` and ``system_mailbox`` are for people, beside the ids of API section 1."""
+
+    id: int
+    name: str  # A-labels
+    unicode_name: str
+    status: str  # pending_dns, active or suspended (switched off)
+    is_active: bool
+    verified_at: datetime | None
+    proof_lapsed: bool
+    catch_all: CatchAll
+    system_mailbox_id: int | None
+    created_at: datetime
+    account: str
+    system_mailbox: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A mailbox."""
+
+    id: int
+    address: str
+    local_part: str
+    domain_id: int
+    display_name: str
+    is_active: bool  # False: paused
+    alias_count: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedMailbox:
+    """A mailbox that is gone, and the aliases that went with it."""
+
+    mailbox: Mailbox
+    aliases: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An alias. ``mailbox`` is the mailbox's address, for people, beside the id of API section 1."""
+
+    id: int
+    address: str
+    local_part: str
+    domain_id: int
+    domain: str
+    mailbox_id: int
+    can_receive: bool
+    can_send: bool
+    is_active: bool
+    note: str | None
+    created_at: datetime
+    updated_at: datetime
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many aliases a mailbox has, and how many it may have."""
+
+    used: int
+    limit: int

@@ -1,0 +1,1 @@
+"""The SQL side: tables, connections, migrations and the directory. One code for SQLite and PostgreSQL."""

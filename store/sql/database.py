@@ -1,0 +1,78 @@
+"""The database as the rest of Byname holds it: transactions for changes, reads for lists, connections for decisions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from store.sql.backend import Backend, backend
+from store.sql.purpose import LOOKUP, READ, WRITE
+from store.sql.revisions import read_revision, require_current
+from store.sql.trouble import translated
+
+
+class Database:
+    """Pools of connections to one database, shared by all threads of a process. Open it with :meth:`open`.
+
+    Not to be carried across a fork. A database file that is replaced (restored) needs its users restarted.
+    """
+
+    def __init__(self, place: Backend) -> None:
+        self._place = place
+        self._lookups = place.engine(LOOKUP)
+        self._reader = place.engine(READ)
+        self._writer = place.engine(WRITE)
+
+    @classmethod
+    def open(cls, url: str) -> "Database":
+        """Return the database at ``url``. Connects to nothing and creates nothing; see :meth:`check`.
+
+        Raises:
+            StoreNotReady: the URL is malformed or of a kind that Byname does not know.
+        """
+        return cls(backend(url))
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Run the block in one transaction: committed at its end, rolled back on any exception.
+
+        On SQLite one writer runs at a time (BEGIN IMMEDIATE), the next waits up to five seconds.
+
+        Raises:
+            StoreUnavailable, StoreNotReady: see :mod:`store.errors`.
+        """
+        with translated(self._place), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Run the block in one read-only transaction that sees one state throughout and waits for no writer.
+
+        Raises:
+            StoreUnavailable, StoreNotReady: see :mod:`store.errors`.
+        """
+        with translated(self._place), Session(self._reader, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @property
+    def lookups(self) -> Engine:
+        """Connections for single read-only statements that must end within a second. Errors are the driver's."""
+        return self._lookups
+
+    def check(self) -> None:
+        """Return if the database is there and at the revision that this version works with.
+
+        Raises:
+            StoreNotReady: it is missing, not migrated, older or newer; the message says what to run.
+            StoreUnavailable: it does not answer.
+        """
+        self._place.require_present()
+        with translated(self._place), self._lookups.connect() as connection:
+            found = read_revision(connection)
+        require_current(found)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for engine in (self._lookups, self._reader, self._writer):
+            engine.dispose()

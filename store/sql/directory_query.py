@@ -1,0 +1,144 @@
+"""The one statement of the SQL directory.
+
+A union of five selects with one row shape: the hosted domains, the wanted names that exist in them, and the mailboxes
+for unknown names, for system addresses, and the oldest. A union sees one state of the database by itself, so a
+look-up needs no transaction around it and is one round trip. Every select starts from the domain's name, in the partial
+index over proved domains, and goes on over keys; a test holds that against the query plan.
+"""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BindParameter,
+    Boolean,
+    ColumnElement,
+    Select,
+    String,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import aliased
+
+from store.sql.tables import (
+    MAILBOX,
+    AccountRow,
+    AddressRow,
+    AliasRow,
+    CatchAllRow,
+    DomainRow,
+    MailboxRow,
+    SystemMailboxRow,
+)
+
+HOSTED, NAME, CATCH_ALL, SYSTEM, OLDEST = "hosted", "name", "catch_all", "system", "oldest"
+
+
+class Found(NamedTuple):
+    """A row of the answer: what it says (``part``) of which domain. Only a HOSTED row has no mailbox."""
+
+    part: str
+    domain: str
+    domain_active: bool
+    account_active: bool
+    name: str  # NAME only: the wanted local part
+    mailbox_local: str
+    mailbox_domain: str
+    mailbox_active: bool
+    mailbox_domain_active: bool
+    mailbox_account_active: bool
+    alias_active: bool | None  # None: the name is the mailbox itself
+    alias_receives: bool
+    alias_sends: bool
+
+
+_domain = aliased(DomainRow, name="d")
+_name = aliased(AddressRow, name="n")
+_alias = aliased(AliasRow, name="a")
+_mailbox = aliased(MailboxRow, name="m")
+_mailbox_name = aliased(AddressRow, name="mn")
+_mailbox_domain = aliased(DomainRow, name="md")
+_mailbox_account = aliased(AccountRow, name="mc")
+
+_WANTED_DOMAINS: BindParameter[Any] = bindparam("domains", expanding=True)
+_WANTED_LOCALS: BindParameter[Any] = bindparam("locals", expanding=True)
+
+# PostgreSQL must be told the type of a NULL that meets a value in another select of the union.
+_NO_TEXT, _NO_FLAG = cast(null(), String), cast(null(), Boolean)
+_NO_ALIAS = (_NO_FLAG, _NO_FLAG, _NO_FLAG)
+
+
+def _hosted() -> Select[Any]:
+    columns: list[Any] = [
+        literal_column(f"'{HOSTED}'").label("part"),
+        _domain.name.label("domain"),
+        _domain.is_active.label("domain_active"),
+        AccountRow.is_active.label("account_active"),
+        *(_NO_TEXT.label(label) for label in ("name", "mailbox_local", "mailbox_domain")),
+        *(_NO_FLAG.label(label) for label in Found._fields[7:]),
+    ]
+    owned = select(*columns).join_from(_domain, AccountRow, AccountRow.id == _domain.account_id)
+    return _wanted(owned)
+
+
+def _names() -> Select[Any]:
+    flags = (_alias.is_active, _alias.can_receive, _alias.can_send)
+    query = _row(NAME, _name.local_part, flags).join(_name, _name.domain_id == _domain.id)
+    query = query.outerjoin(_alias, _alias.id == _name.id).where(_name.local_part.in_(_WANTED_LOCALS))
+    return _with_mailbox(query, func.coalesce(_alias.mailbox_id, _name.id))
+
+
+def _catch_all() -> Select[Any]:
+    query = _row(CATCH_ALL).join(CatchAllRow, CatchAllRow.domain_id == _domain.id).where(CatchAllRow.enabled)
+    return _with_mailbox(query, CatchAllRow.mailbox_id)
+
+
+def _system() -> Select[Any]:
+    query = _row(SYSTEM).join(SystemMailboxRow, SystemMailboxRow.domain_id == _domain.id)
+    return _with_mailbox(query, SystemMailboxRow.mailbox_id)
+
+
+def _oldest() -> Select[Any]:
+    here, box = aliased(AddressRow), aliased(MailboxRow)
+    first = select(here.id).join(box, box.id == here.id).where(here.domain_id == _domain.id, here.kind == MAILBOX)
+    return _with_mailbox(_row(OLDEST), first.where(box.is_active).order_by(here.id).limit(1).scalar_subquery())
+
+
+def _row(part: str, name: ColumnElement[Any] | Any = _NO_TEXT, flags: tuple[Any, Any, Any] = _NO_ALIAS) -> Select[Any]:
+    """Return the start of a select that leads from a wanted domain to a mailbox."""
+    return select(
+        literal_column(f"'{part}'"),
+        _domain.name,
+        _NO_FLAG,
+        _NO_FLAG,
+        name,
+        _mailbox_name.local_part,
+        _mailbox_domain.name,
+        _mailbox.is_active,
+        _mailbox_domain.is_active,
+        _mailbox_account.is_active,
+        *flags,
+    ).select_from(_domain)
+
+
+def _with_mailbox(query: Select[Any], mailbox_id: ColumnElement[Any] | Any) -> Select[Any]:
+    """Join the mailbox with that id, and everything that decides whether it may be used."""
+    return _wanted(
+        query.join(_mailbox, _mailbox.id == mailbox_id)
+        .join(_mailbox_name, _mailbox_name.id == _mailbox.id)
+        .join(_mailbox_domain, _mailbox_domain.id == _mailbox_name.domain_id)
+        .join(_mailbox_account, _mailbox_account.id == _mailbox_domain.account_id)
+    )
+
+
+def _wanted(query: Select[Any]) -> Select[Any]:
+    return query.where(_domain.name.in_(_WANTED_DOMAINS), _domain.verified_at.is_not(None))
+
+
+# Takes ``domains`` and ``locals``, lists of text. A name is found when its domain and its local part are wanted, not
+# necessarily together.
+STATEMENT = union_all(_hosted(), _names(), _catch_all(), _system(), _oldest())

@@ -1,0 +1,120 @@
+"""The database under test: SQLite in a file, and a real PostgreSQL, for every test that asks for ``database``."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, insert, select, text
+
+from store.services import accounts, domains, mailboxes
+from store.sql import migrate
+from store.sql.database import Database
+from store.sql.tables import Base
+from tests.store.postgres_server import PostgresServer, programs
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    binaries = programs()
+    if binaries is None:
+        missing = "no PostgreSQL server is installed: half of the store's tests cannot run"
+        if os.environ.get("CI") or os.geteuid() == 0:
+            pytest.fail(missing)
+        pytest.skip(missing)
+    server = PostgresServer(binaries)
+    try:
+        server.start()
+        server.run_sql("CREATE DATABASE byname")
+        migrate.upgrade(server.url("byname"))
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'byname.db')}"
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> str:
+    """One database for all tests, emptied before each: making a fresh one takes a third of a second."""
+    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    postgres.run_sql(f"TRUNCATE {tables} RESTART IDENTITY", database="byname")
+    return postgres.url("byname")
+
+
+@pytest.fixture
+def spare_postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """An empty database without tables, for tests that break it."""
+    name = f"spare_{next(_numbers)}"
+    postgres.run_sql(f"CREATE DATABASE {name}")
+    yield postgres.url(name)
+    postgres.run_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def spare_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables, once for each kind; the SQLite file does not exist yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'spare.db'}"
+    return str(request.getfixturevalue("spare_postgres_url"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of a migrated, empty database, once for each kind."""
+    name = "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    return str(request.getfixturevalue(name))
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    opened = Database.open(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def world_rows(sqlite_template: Path) -> dict[Table, list[dict[str, Any]]]:
+    """The rows of ``world``, made once by the services: hashing passwords takes time."""
+    copy = shutil.copy(sqlite_template, sqlite_template.with_name("world.db"))
+    database = Database.open(f"sqlite:///{copy}")
+    with database.write() as tx:
+        accounts.create(tx, "acme", "starter")
+        accounts.create(tx, "rival", "agency")
+        for name, account in (("brand-a.com", "acme"), ("brand-b.com", "acme"), ("rival.com", "rival")):
+            domains.add(tx, name, account=account, verified=True)
+        mailboxes.add(tx, "john@brand-a.com", "correct horse")
+        mailboxes.add(tx, "eve@rival.com", "battery staple")
+    with database.read() as tx:
+        tables = Base.metadata.sorted_tables
+        rows = {table: [dict(row) for row in tx.execute(select(table)).mappings()] for table in tables}
+    database.close()
+    return rows
+
+
+@pytest.fixture
+def world(database: Database, world_rows: dict[Table, list[dict[str, Any]]]) -> Database:
+    """Account acme (starter) with brand-a.com, brand-b.com and john@brand-a.com; account rival with rival.com."""
+    with database.write() as tx:
+        for table, rows in world_rows.items():
+            if rows:
+                tx.execute(insert(table), rows)
+        if tx.get_bind().dialect.name == "postgresql":
+            for name in ("accounts", "domains", "addresses"):
+                tx.execute(text(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))"))
+    return database
