@@ -1,0 +1,88 @@
+"""The maps that ``byname maps`` serves, each a question to the directory under the rules of the core.
+
+Postfix itself needs only ``domains`` (``virtual_mailbox_domains``); ``aliases`` and ``senders`` are there for people
+with ``postmap -q`` and for sites that check logins in Postfix as well.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+
+from edges.socketmap import Answer, Found, Lookup, NotFound, Temporary
+from routing.address import Address, AddressSyntaxError
+from routing.directory import Directory
+from routing.domain import DomainSyntaxError, canonical_domain
+from routing.policy import Policy
+from routing.recipient import resolve
+from routing.records import Alias
+from routing.sender import authorise, wanted
+from routing.verdicts import Allow, Defer, Deliver
+
+
+def standard_maps(directory: Directory, policy: Policy) -> Mapping[str, Lookup]:
+    """Return the maps by the name that stands at the end of ``socketmap:unix:/path:name``."""
+    return {
+        "domains": partial(hosted_domain, directory),
+        "aliases": partial(mailbox_of, directory, policy),
+        "senders": partial(logins_for, directory, policy),
+    }
+
+
+def hosted_domain(directory: Directory, key: str) -> Answer:
+    """``domains``: a hosted domain, switched off or suspended ones too, so that the milter can say why it refuses.
+
+    Raises:
+        LookupFailed: the directory cannot tell.
+    """
+    try:
+        name = canonical_domain(key)
+    except DomainSyntaxError:  # an address, ".example.com", "[192.0.2.1]": nothing that could be hosted
+        return NotFound()
+    known = directory.lookup([Address("postmaster", name)])  # every look-up answers for the domain as well
+    return Found(name) if name in known else NotFound()
+
+
+def mailbox_of(directory: Directory, policy: Policy, key: str) -> Answer:
+    """``aliases``: the mailbox address to which mail for an address goes now."""
+    address = _address(key)
+    if address is None:
+        return NotFound()
+    verdict = resolve(directory, policy, address)
+    if isinstance(verdict, Defer):
+        return Temporary(str(verdict.reply))
+    return Found(str(verdict.target)) if isinstance(verdict, Deliver) else NotFound()
+
+
+def logins_for(directory: Directory, policy: Policy, key: str) -> Answer:
+    """``senders``: the logins that may send as an address, in the manner of ``smtpd_sender_login_maps``.
+
+    Raises:
+        LookupFailed: the directory cannot tell.
+    """
+    address = _address(key)
+    owner = None if address is None else _owner(directory, policy, address)
+    if address is None or owner is None:
+        return NotFound()
+    verdict = authorise(directory, policy, str(owner), [address])
+    if isinstance(verdict, Defer):
+        return Temporary(str(verdict.reply))
+    return Found(str(owner)) if isinstance(verdict, Allow) else NotFound()
+
+
+def _owner(directory: Directory, policy: Policy, address: Address) -> Address | None:
+    """Return the only mailbox that could own ``address``: a name belongs to one, and the exact name goes first."""
+    both = wanted(policy, address, [address])
+    domain = directory.lookup(both).get(address.domain)
+    if domain is None:
+        return None
+    base = next((other.local for other in both if other != address), address.local)
+    name = domain.names.get(address.local) or domain.names.get(base)
+    if name is None:
+        return None
+    return name.mailbox.address if isinstance(name, Alias) else name.address
+
+
+def _address(key: str) -> Address | None:
+    try:
+        return Address.parse(key)
+    except AddressSyntaxError:
+        return None
