@@ -48,7 +48,7 @@ def plan(recipients: Sequence[Recipient]) -> Changes:
     add: list[Addition] = []
     for mailbox, group in groups.items():
         target = _target(mailbox, group)
-        kept = [recipient for recipient in group if _stands(recipient, target)]
+        kept = _kept(group, target)
         remove += [recipient.raw for recipient in group if recipient not in kept]
         if not kept:
             add.append(Addition(target, _parameters(group)))
@@ -59,6 +59,14 @@ def _target(mailbox: Address, group: Sequence[Recipient]) -> Address:
     """One address for the group: the mailbox, with the detail only when all wrote the same one."""
     targets = {recipient.deliver.target for recipient in group if recipient.deliver}
     return targets.pop() if len(targets) == 1 else mailbox
+
+
+def _kept(group: Sequence[Recipient], target: Address) -> list[Recipient]:
+    """Return those that stay as typed. None when the same mailbox was typed in several forms: Postfix would make a
+    copy for each (measured: ``<john@a>`` beside ``<"john"@a>``).
+    """
+    standing = [recipient for recipient in group if _stands(recipient, target)]
+    return standing if len({recipient.raw.lower() for recipient in standing}) == 1 else []
 
 
 def _stands(recipient: Recipient, target: Address) -> bool:

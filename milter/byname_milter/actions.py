@@ -1,38 +1,41 @@
 """The changes to a message, made at end of message and nowhere else."""
 
+from collections.abc import Sequence
+
 import Milter
 
 from byname_milter.envelope import forms_to_remove
-from routing.address import Address
-from routing.delivery import Changes
-
-FIELD = "Delivered-To"
+from routing.delivery import Addition
+from routing.trace import DELIVERED_TO, TRACE, Findings
 
 
-def apply(milter: Milter.Base, changes: Changes) -> None:
-    """Replace recipients and insert the Delivered-To fields that are due.
+def replace_recipients(milter: Milter.Base, remove: Sequence[str], add: Sequence[Addition]) -> None:
+    """Replace names by their mailboxes.
 
     Removal comes first: an MTA that reads a removed and an added form alike must end up with the added one.
     """
-    for raw in changes.remove:
+    for raw in remove:
         for form in forms_to_remove(raw):
             milter.delrcpt(form)
-    for addition in changes.add:
+    for addition in add:
         milter.addrcpt(f"<{addition.address}>", addition.parameters)
-    for name in reversed(changes.delivered_to):
-        _insert(milter, name)
 
 
-def strip_delivered_to(milter: Milter.Base, count: int) -> None:
-    """Remove every inbound Delivered-To: its sender could steer the owner's filters.
+def strip(milter: Milter.Base, findings: Findings) -> None:
+    """Remove the Delivered-To and trace fields that are not ours.
 
     From the last to the first, because each removal renumbers those after it (an OpenDKIM CVE came from that).
     """
-    for ordinal in range(count, 0, -1):
-        milter.chgheader(FIELD, ordinal, None)
+    for name, ordinals in ((DELIVERED_TO, findings.delivered_to), (TRACE, findings.traces)):
+        for ordinal in reversed(ordinals):
+            milter.chgheader(name, ordinal, None)
 
 
-def _insert(milter: Milter.Base, name: Address) -> None:
-    # The leading space is ours to give: header_leading_space takes values as they are. A canonical address holds no
-    # control characters, so none can reach the header.
-    milter.addheader(FIELD, f" {name}", 0)
+def insert_on_top(milter: Milter.Base, fields: Sequence[tuple[str, str]]) -> None:
+    """Insert fields above all others, in the given order.
+
+    The leading space is ours to give, for header_leading_space takes values as they are. Values are canonical
+    addresses and traces, which hold no control characters: addheader itself would let CR and LF through (FACTS).
+    """
+    for name, value in reversed(fields):
+        milter.addheader(name, f" {value}", 0)

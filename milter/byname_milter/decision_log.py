@@ -23,13 +23,15 @@ class DecisionLog:
     def accepted(self, accepted: Accepted, **facts: Any) -> None:
         """Log an accepted recipient, once its message is accepted too."""
         verdict = accepted.verdict
-        ours = isinstance(verdict, Deliver)
-        self._log.info(
+        self._write(
             "recipient",
-            **facts,
-            client=self.client,
+            facts,
             rcpt=str(accepted.address or accepted.recipient.raw),
-            verdict="deliver" if ours else "not-ours",
+            verdict="deliver" if isinstance(verdict, Deliver) else "not-ours",
             rule=verdict.rule,
-            **({"mailbox": str(verdict.target)} if isinstance(verdict, Deliver) else {}),
+            mailbox=str(verdict.target) if isinstance(verdict, Deliver) else None,
         )
+
+    def _write(self, event: str, facts: dict[str, Any], **outcome: str | None) -> None:
+        known = {**facts, "client": self.client, **outcome}
+        self._log.info(event, **{key: value for key, value in known.items() if value is not None})

@@ -1,5 +1,6 @@
 """libmilter's registration, through pymilter: which events are asked for and where they go."""
 
+import threading
 from collections.abc import Callable
 
 import Milter
@@ -27,9 +28,20 @@ def register(name: str, open_session: Callable[[], Milter.Base]) -> None:
     Milter.register(name, negotiate=Milter.negotiate_callback)
 
 
-def serve_forever() -> None:
-    """Handle events until ``Milter.stop``. libmilter's own failures end it with a log line."""
-    try:
-        Milter.main()
-    except Milter.error as error:
-        structlog.get_logger().error("libmilter-failed", reason=str(error))
+class LibmilterThread(threading.Thread):
+    """libmilter's main loop, in a thread that is not the main one, so that Python's signal handlers work (FACTS)."""
+
+    def __init__(self, at_end: Callable[[], None]) -> None:
+        super().__init__(name="libmilter", daemon=True)
+        self._at_end = at_end
+        self.failed = False  # ended by itself, not by Milter.stop or a signal
+
+    def run(self) -> None:
+        """Handle events until libmilter stops."""
+        try:
+            Milter.main()
+        except Milter.error as error:
+            self.failed = True
+            structlog.get_logger().error("libmilter-failed", reason=str(error))
+        finally:
+            self._at_end()

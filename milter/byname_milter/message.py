@@ -9,6 +9,7 @@ from routing.address import Address
 from routing.delivery import Recipient
 from routing.guard import HeaderField
 from routing.recipient import decide, wanted
+from routing.trace import Trail
 from routing.verdicts import Deliver, NotOurs, RecipientVerdict
 
 _BATCH = 200  # names in one look-up when many recipients are decided again
@@ -31,9 +32,10 @@ class Message:
     login: str | None = None
     decided_at: float = 0.0  # monotonic seconds of the oldest decision relied on; decisions age from MAIL on
     accepted: list[Accepted] = field(default_factory=list)
+    untouched: list[Recipient] = field(default_factory=list)  # refused elsewhere, kept as they are by the local role
     author_fields: list[HeaderField] = field(default_factory=list)
-    delivered_to_fields: int = 0
-    broken: bool = False  # a callback without a reply failed; the message cannot be accepted
+    trail: Trail = field(default_factory=Trail)
+    broken: bool = False  # a callback failed, or a recipient that cannot be refused is undecided: 451 at the end
 
     @property
     def has_hosted(self) -> bool:
@@ -41,9 +43,14 @@ class Message:
         return any(isinstance(accepted.verdict, Deliver) for accepted in self.accepted)
 
     @property
+    def names(self) -> list[Address]:
+        """The names written to, where they are ours."""
+        return [accepted.verdict.written for accepted in self.accepted if isinstance(accepted.verdict, Deliver)]
+
+    @property
     def recipients(self) -> list[Recipient]:
-        """The accepted recipients, in the order in which they came."""
-        return [accepted.recipient for accepted in self.accepted]
+        """All recipients that the message has now."""
+        return [*(accepted.recipient for accepted in self.accepted), *self.untouched]
 
 
 def decide_again(site: Site, accepted: Iterable[Accepted]) -> Iterator[tuple[Accepted, RecipientVerdict]]:

@@ -5,28 +5,34 @@ SIGHUP reads the settings again. On SIGTERM the socket goes first, then open ses
 stops, because ``milter.stop()`` answers 451 to whatever is still open.
 """
 
-import signal
 import threading
 import time
 from collections.abc import Callable
+from signal import SIGHUP, SIGINT, SIGTERM
 
 import Milter
 import structlog
 
-from byname_milter.libmilter import register, serve_forever
+from byname_milter.libmilter import LibmilterThread, register
 from byname_milter.listening import claimed, close_to_newcomers, open_socket
+from byname_milter.local import LocalSession
 from byname_milter.session import InboundSession, Session
+from byname_milter.signals import SignalPipe
 from byname_milter.site import Site
 from byname_milter.submission import SubmissionSession
 from conf.service import notify
 from routing.sender import Role
 
-SESSIONS: dict[Role, type[Session]] = {Role.INBOUND: InboundSession, Role.SUBMISSION: SubmissionSession}
+SESSIONS: dict[Role, type[Session]] = {
+    Role.INBOUND: InboundSession,
+    Role.SUBMISSION: SubmissionSession,
+    Role.LOCAL: LocalSession,
+}
 
 _DRAIN = 10.0  # seconds for open sessions after SIGTERM
 _TICK = 0.2  # seconds between looks at the sessions that still drain
 _SIGN_OF_LIFE = 5.0  # seconds between messages to systemd's watchdog
-_LAST_WAIT = 6.0  # seconds; libmilter takes up to 5 to stop
+_CUT_SHORT = 6.0  # seconds for libmilter to answer 451 to sessions still open; it looks every 5
 
 
 def serve(role: str, socket: str, load: Callable[[], Site]) -> int:
@@ -52,21 +58,18 @@ class Server:
         self._site = load()
         self._sessions = 0
         self._counting = threading.Lock()
-        self._wake = threading.Event()
-        self._signals: set[int] = set()
         self._log = structlog.get_logger()
 
     def run(self) -> int:
         """Serve until told to end; see :func:`serve`."""
-        with claimed(self._socket):
+        with claimed(self._socket), SignalPipe(SIGTERM, SIGINT, SIGHUP) as signals:
             register(f"byname-{self._role}", self._open_session)
             open_socket(self._socket)
-            libmilter = threading.Thread(target=serve_forever, name="libmilter", daemon=True)
+            libmilter = LibmilterThread(at_end=signals.wake)
             libmilter.start()
-            self._catch_signals()
             notify("READY=1")
             self._log.info("started", role=str(self._role), socket=self._socket)
-            asked_to_end = self._watch(libmilter)
+            asked_to_end = self._watch(libmilter, signals)
             self._end(libmilter)
         return 0 if asked_to_end else 1
 
@@ -79,27 +82,22 @@ class Server:
         with self._counting:
             self._sessions -= 1
 
-    def _catch_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda received, _frame: self._signalled(received))
+    def _watch(self, libmilter: LibmilterThread, signals: SignalPipe) -> bool:
+        """Wait for the end; return whether it was asked for.
 
-    def _signalled(self, number: int) -> None:
-        self._signals.add(number)
-        self._wake.set()
-
-    def _watch(self, libmilter: threading.Thread) -> bool:
-        """Wait for the end; return whether it was asked for."""
+        libmilter has a signal thread of its own, and now and then the kernel hands it our SIGTERM: then it stops, and
+        that is an end that was asked for too.
+        """
         while libmilter.is_alive():
-            self._wake.wait(_SIGN_OF_LIFE)
-            self._wake.clear()
+            received = signals.wait(_SIGN_OF_LIFE)
             notify("WATCHDOG=1")
-            if self._signals & {signal.SIGTERM, signal.SIGINT}:
+            if received & {SIGTERM, SIGINT}:
                 return True
-            if signal.SIGHUP in self._signals:
-                self._signals.discard(signal.SIGHUP)
+            if SIGHUP in received:
                 self._reload()
-        self._log.error("libmilter-ended", role=str(self._role))
-        return False
+        if libmilter.failed:
+            self._log.error("libmilter-ended", role=str(self._role))
+        return not libmilter.failed
 
     def _reload(self) -> None:
         try:
@@ -109,12 +107,15 @@ class Server:
         else:
             self._log.info("reloaded", role=str(self._role))
 
-    def _end(self, libmilter: threading.Thread) -> None:
+    def _end(self, libmilter: LibmilterThread) -> None:
         notify("STOPPING=1")
         close_to_newcomers(self._socket)
         give_up_at = time.monotonic() + _DRAIN
         while self._sessions > 0 and time.monotonic() < give_up_at:
             time.sleep(_TICK)
         self._log.info("stopping", role=str(self._role), sessions_cut_short=self._sessions)
-        Milter.stop()
-        libmilter.join(_LAST_WAIT)
+        if (
+            self._sessions and libmilter.is_alive()
+        ):  # else the end of the process ends it: stop() waits up to 5 s, and with it a restart
+            Milter.stop()
+            libmilter.join(_CUT_SHORT)

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import Milter
 
-from byname_milter.actions import FIELD, apply, strip_delivered_to
+from byname_milter.actions import insert_on_top, replace_recipients, strip
 from byname_milter.callbacks import quiet, trapped
 from byname_milter.decision_log import DecisionLog
 from byname_milter.envelope import envelope_address, parameter
@@ -24,6 +24,7 @@ from routing.directory import LookupFailed
 from routing.recipient import resolve
 from routing.replies import reply
 from routing.sender import Role, admit
+from routing.trace import Findings, delivered_to_fields
 from routing.verdicts import Defer, Deliver, Reject
 
 _UNREADABLE_LOGIN = "\ufffd"  # a login all the same, and one that nobody owns
@@ -69,10 +70,10 @@ class Session(Milter.Base):
             address = envelope_address(recipient, self.macro("{rcpt_addr}"))
         except AddressSyntaxError as error:
             malformed = Reject(reply("bad-recipient", reason=str(error)), "bad-syntax")
-            return self.refuse("recipient", malformed, rcpt=recipient)
+            return self.refuse_recipient(recipient, malformed)
         verdict = resolve(self.site.directory, self.site.policy, address)
         if isinstance(verdict, Reject | Defer):
-            return self.refuse("recipient", verdict, rcpt=recipient)
+            return self.refuse_recipient(recipient, verdict)
         deliver = verdict if isinstance(verdict, Deliver) else None
         wishes = Recipient(recipient, deliver, parameter(parameters, "NOTIFY"), parameter(parameters, "ORCPT"))
         self.message.accepted.append(Accepted(wishes, address, verdict))
@@ -82,9 +83,8 @@ class Session(Milter.Base):
     @Milter.decode("bytes")
     @quiet
     def header(self, name: str, value: bytes) -> None:
-        """Count the fields to remove, and keep what the role wants to see."""
-        if name.strip().lower() == FIELD.lower():
-            self.message.delivered_to_fields += 1
+        """Note what is to be removed, and keep what the role wants to see."""
+        self.message.trail.add(name, value)
         self.keep_field(name, value)
 
     @trapped
@@ -92,12 +92,12 @@ class Session(Milter.Base):
         """Make every change of this message, or none and answer 451."""
         if self.message.broken:
             return Milter.TEMPFAIL
-        if not self._holds():
-            return self.refuse("end-of-message", _CHANGED)
+        findings = self.message.trail.judge(self.site.trace_key, time.time())
+        refusal = self._last_look(findings)
+        if refusal is not None:
+            return self.refuse("end-of-message", refusal)
         if self.message.has_hosted:
-            strip_delivered_to(self, self.message.delivered_to_fields)
-            if self.site.delivery == "milter":
-                apply(self, plan(self.message.recipients))
+            self._change(findings)
         for accepted in self.message.accepted:
             self.decisions.accepted(accepted, queue_id=self.getsymval("i"), login=self.message.login)
         self.message = Message()
@@ -118,6 +118,10 @@ class Session(Milter.Base):
     def judge_sender(self, _sender: str) -> Reject | Defer | None:
         """Return why the envelope sender is refused."""
         return None
+
+    def refuse_recipient(self, recipient: str, refusal: Reject | Defer) -> int:
+        """Refuse one recipient; the others of the message go on."""
+        return self.refuse("recipient", refusal, rcpt=recipient)
 
     def keep_field(self, name: str, value: bytes) -> None:
         """Keep a header field for the end of the header, if the role looks at it."""
@@ -151,6 +155,12 @@ class Session(Milter.Base):
         except AddressSyntaxError:
             return _UNREADABLE_LOGIN
 
+    def _last_look(self, findings: Findings) -> Reject | Defer | None:
+        for name in self.message.names:
+            if findings.loops(name):
+                return Reject(reply("too-many-hops", address=name), "too-many-hops")
+        return None if self._holds() else _CHANGED
+
     def _holds(self) -> bool:
         """Decide again what is older than a second (a long body); a difference is 451 (DESIGN section 5)."""
         if time.monotonic() - self.message.decided_at <= self.site.max_age:
@@ -160,6 +170,15 @@ class Session(Milter.Base):
             return all(verdict == item.verdict for item, verdict in again) and self.still_allowed()
         except LookupFailed:
             return False
+
+    def _change(self, findings: Findings) -> None:
+        strip(self, findings)
+        if self.site.delivery == "agent":
+            return  # the delivery step resolves each copy and writes its header
+        changes = plan(self.message.recipients)
+        replace_recipients(self, changes.remove, changes.add)
+        key, message_id = self.site.trace_key, self.message.trail.message_id
+        insert_on_top(self, delivered_to_fields(key, message_id, changes.delivered_to, time.time()))
 
 
 @Milter.header_leading_space

@@ -14,4 +14,5 @@ class Site:
     directory: Directory
     policy: Policy
     delivery: Literal["milter", "agent"]  # who writes Delivered-To (DESIGN section 5)
+    trace_key: bytes | None = None  # vouches for our own Delivered-To fields (routing.trace); None: nothing does
     max_age: float = 1.0  # seconds after which a decision is made again at end of message

@@ -1,13 +1,13 @@
 """What changes at end of message: recipients replaced, and Delivered-To only where it tells nobody else's alias."""
 
 import pytest
-from sample_site import DIRECTORY
 
 from routing.address import parse_path
 from routing.delivery import Recipient, plan, xtext
 from routing.policy import Policy
 from routing.recipient import resolve
 from routing.verdicts import Deliver
+from tests.unit.sample_site import DIRECTORY
 
 
 def rcpt(raw: str, notify: str | None = None, orcpt: str | None = None) -> Recipient:
@@ -41,6 +41,8 @@ CASES = [  # as typed, removed, added, Delivered-To
         [JOHN],
         ["sales+a@brand-a.test", "sales+b@brand-a.test"],
     ),
+    (["<john@brand-a.test>", "<JOHN@brand-a.test>"], [], [], []),
+    (["<john@brand-a.test>", '<"john"@brand-a.test>'], ["<john@brand-a.test>", '<"john"@brand-a.test>'], [JOHN], []),
     (["<john@brand-a.test>", "<john+x@brand-a.test>"], ["<john+x@brand-a.test>"], [], ["john+x@brand-a.test"]),
     # two mailboxes, or an outside recipient: no shared header
     (["<sales@brand-a.test>", "<team@brand-a.test>"],

@@ -1,11 +1,11 @@
 """Explanations: the same verdict as the milter's, with what was looked at."""
 
 import pytest
-from sample_site import DIRECTORY
 
 from routing.explain import explain_recipient, explain_sender
 from routing.memory_directory import SilentDirectory
 from routing.policy import Policy
+from tests.unit.sample_site import DIRECTORY
 
 RECIPIENTS = [  # text, verdict, rule, mailbox, one of the steps
     ("sales@brand-a.test", "deliver", "alias", "john@brand-a.test",

@@ -1,12 +1,12 @@
 """The sender guard over whole headers: author fields, a login, the verdict, the rule and the reply."""
 
 import pytest
-from sample_site import DIRECTORY
 
 from routing.guard import HeaderField, check_header, is_author_field, plain_name
 from routing.memory_directory import SilentDirectory
 from routing.policy import Policy
 from routing.verdicts import Allow, Defer, Reject
+from tests.unit.sample_site import DIRECTORY
 
 JOHN = "john@brand-a.test"
 OWN = ("From", b" John <john@brand-a.test>")

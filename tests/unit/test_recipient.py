@@ -3,13 +3,13 @@
 from typing import get_args
 
 import pytest
-from sample_site import DIRECTORY
 
 from routing.address import parse_path
 from routing.memory_directory import SilentDirectory
 from routing.policy import Policy
 from routing.recipient import resolve
 from routing.verdicts import Defer, Deliver, NotOurs, RecipientVerdict, Reject
+from tests.unit.sample_site import DIRECTORY
 
 UNKNOWN = "550 5.1.1 <{}>: user unknown"
 

@@ -1,13 +1,13 @@
 """Every row of the sender table (DESIGN section 4): who logs in, what they claim, the verdict and the full reply."""
 
 import pytest
-from sample_site import DIRECTORY
 
 from routing.address import Address
 from routing.memory_directory import SilentDirectory
 from routing.policy import Policy
 from routing.sender import Role, admit, authorise
 from routing.verdicts import Allow, Defer, Reject
+from tests.unit.sample_site import DIRECTORY
 
 JOHN = "john@brand-a.test"
 REJECTED = "553 5.7.1 <{}>: Sender address rejected: "

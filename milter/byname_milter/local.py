@@ -1,0 +1,27 @@
+"""The local role: mail that no SMTP client sent, through Postfix's ``non_smtpd_milters``.
+
+Bounces to an alias, Sieve redirects, the command sendmail. There a refused recipient would be reported as a mistake in
+Postfix's settings and the mail would stick (FACTS), so none is refused: a name that is refused elsewhere stays as it
+was written, and the delivery agent bounces it; what cannot be decided makes the whole message wait.
+"""
+
+import Milter
+
+from byname_milter.session import Session
+from routing.delivery import Recipient
+from routing.sender import Role
+from routing.verdicts import Defer, Reject
+
+
+@Milter.header_leading_space
+class LocalSession(Session):
+    """Mail of this machine: every recipient is taken, the aliases among them are led to their mailboxes."""
+
+    role = Role.LOCAL
+
+    def refuse_recipient(self, recipient: str, refusal: Reject | Defer) -> int:
+        """Keep the recipient as it is; TEMPFAIL at end of message when it could not be decided."""
+        self.decisions.refusal("recipient", refusal, queue_id=self.getsymval("i"), rcpt=recipient)
+        self.message.broken = self.message.broken or isinstance(refusal, Defer)
+        self.message.untouched.append(Recipient(recipient, None))
+        return Milter.CONTINUE
