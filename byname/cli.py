@@ -1,0 +1,85 @@
+"""The command line, ``byname``: all commands put together, and what foreseeable trouble looks like (API section 5)."""
+
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from byname import invocation
+from byname.commands import account, alias, config, daemons, db, demo, domain, explain, mailbox
+from byname.exits import ExitCode
+from byname.failures import describe, report
+from byname.invocation import Invocation
+from byname.output import say
+
+_SOCKETMAP = "socketmap:unix:/run/byname/maps.sock:domains"
+
+# Plain help and plain usage errors: rich would draw boxes, and wrap them, in a pipe as well.
+app = typer.Typer(
+    name="byname",
+    help="Many names for one mailbox: an alias engine beside Postfix and Sendmail.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for noun, commands, summary in (
+    ("account", account.app, "Customers and their plans."),
+    ("domain", domain.app, "Domains and their catch-all."),
+    ("mailbox", mailbox.app, "Where mail arrives; who logs in."),
+    ("alias", alias.app, "Further names of a mailbox."),
+    ("config", config.app, "Check and show the settings."),
+    ("db", db.app, "Create, upgrade, check the database."),
+):
+    app.add_typer(commands, name=noun, short_help=summary)
+for name, command, summary, example in (
+    ("explain", explain.explain, "What happens to a mail, and why.", "byname explain sales+news@brand-b.com"),
+    ("milter", daemons.milter, "Run a milter.", "byname milter --role inbound"),
+    ("maps", daemons.maps, "Run the Postfix socketmap server.", f"postmap -q brand-a.com {_SOCKETMAP}"),
+    ("demo", demo.demo, "A whole mail system, to be tried out.", "byname demo --once"),
+):
+    app.command(name, short_help=summary, epilog=f"Example: {example}")(command)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        say(f"byname {version('byname')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    config_file: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="The settings, instead of /etc/byname/byname.toml."),
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - its callback does it
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Many names for one mailbox: an alias engine beside Postfix and Sendmail."""
+    invocation.of(context).config = config_file
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``byname`` and return its exit code (byname.exits). A traceback means a bug."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a narrow locale must not stop a command
+    run = Invocation()
+    try:
+        app(arguments, prog_name="byname", obj=run)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except (Exception, KeyboardInterrupt) as error:
+        failure = describe(error)
+        if failure is None:
+            raise
+        return report(failure, as_json=run.as_json)
+    return ExitCode.DONE

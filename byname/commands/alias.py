@@ -1,0 +1,103 @@
+"""``byname alias``: the further names of a mailbox."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from byname import invocation
+from byname.commands.choices import something_to_change
+from byname.invocation import JsonOption
+from byname.listing import Columns, show, show_all
+from byname.output import say, say_json
+
+if TYPE_CHECKING:
+    from store.services.views import Alias
+
+app = typer.Typer(help="The aliases: further names of a mailbox, on any domain of its account.", no_args_is_help=True)
+
+COLUMNS: "Columns[Alias]" = {
+    "alias": lambda alias: alias.address,
+    "mailbox": lambda alias: alias.mailbox,
+    "active": lambda alias: alias.is_active,
+    "receive": lambda alias: alias.can_receive,
+    "send": lambda alias: alias.can_send,
+    "note": lambda alias: alias.note,
+}
+
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The alias, as local@domain.")]
+
+
+@app.command("add", epilog="Example: byname alias add sales@brand-b.com john@brand-a.com --send")
+def add(
+    context: typer.Context,
+    address: Address,
+    mailbox: Annotated[str, typer.Argument(metavar="MAILBOX", help="The mailbox it is a name of.")],
+    send: Annotated[bool, typer.Option("--send", help="Its owner may send as it.")] = False,
+    no_receive: Annotated[bool, typer.Option("--no-receive", help="Mail to it is refused.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a mailbox another name. It works at once."""
+    from store.services import aliases
+
+    run = invocation.of(context)
+    with run.database() as database, database.write() as transaction:
+        alias = aliases.add(
+            transaction, address, mailbox, can_receive=not no_receive, can_send=send, system_names=run.system_names()
+        )
+    show(alias, COLUMNS, as_json=as_json)
+
+
+@app.command("set", epilog="Example: byname alias set sales@brand-b.com --no-send")
+def update(
+    context: typer.Context,
+    address: Address,
+    active: Annotated[
+        bool | None,
+        typer.Option("--enable/--disable", help="Disabled: reserved, but no mail in or out.", show_default=False),
+    ] = None,
+    send: Annotated[
+        bool | None, typer.Option("--send/--no-send", help="Whether its owner may send as it.", show_default=False)
+    ] = None,
+    receive: Annotated[
+        bool | None, typer.Option("--receive/--no-receive", help="Whether it takes mail.", show_default=False)
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Switch what an alias may do. Its address never changes: remove it and add another."""
+    from store.services import aliases
+
+    something_to_change(active, send, receive)
+    with invocation.of(context).database() as database, database.write() as transaction:
+        alias = aliases.update(transaction, address, can_receive=receive, can_send=send, is_active=active)
+    show(alias, COLUMNS, as_json=as_json)
+
+
+@app.command("remove", epilog="Example: byname alias remove sales@brand-b.com")
+def remove(context: typer.Context, address: Address, as_json: JsonOption = False) -> None:
+    """Remove an alias. Its address is free for any mailbox of the account."""
+    from store.services import aliases
+
+    with invocation.of(context).database() as database, database.write() as transaction:
+        alias = aliases.remove(transaction, address)
+    show(alias, COLUMNS, as_json=as_json)
+
+
+@app.command("list", epilog="Example: byname alias list john@brand-a.com")
+def list_all(
+    context: typer.Context,
+    mailbox: Annotated[str | None, typer.Argument(metavar="MAILBOX", help="Only those of this mailbox.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List aliases; for one mailbox also how many of its plan's limit are used."""
+    from store.services import aliases
+
+    with invocation.of(context).database() as database, database.read() as transaction:
+        found = aliases.list_all(transaction, mailbox=mailbox)
+        usage = None if mailbox is None else aliases.usage(transaction, mailbox)
+    if usage is None:
+        show_all(found, COLUMNS, as_json=as_json)
+    elif as_json:
+        say_json({"data": found, "usage": usage})
+    else:
+        show_all(found, COLUMNS, as_json=False)
+        say(f"{usage.used} of {usage.limit} aliases used")

@@ -1,0 +1,107 @@
+"""``byname domain``: the domains of the accounts."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from byname import invocation
+from byname.commands.choices import agreed, at_most_one, something_to_change, utf8
+from byname.invocation import JsonOption
+from byname.listing import Columns, show, show_all
+
+if TYPE_CHECKING:
+    from store.services.views import Domain
+
+app = typer.Typer(help="The domains of the accounts, and their catch-all.", no_args_is_help=True)
+
+COLUMNS: "Columns[Domain]" = {
+    "domain": lambda domain: domain.name,
+    "account": lambda domain: domain.account,
+    "status": lambda domain: domain.status,
+    "catch-all": lambda domain: domain.catch_all.destination if domain.catch_all.enabled else None,
+    "system": lambda domain: domain.system_mailbox,
+}
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The domain, in Unicode or as xn-- labels.")]
+
+
+@app.command("add", epilog="Example: byname domain add brand-a.com --account acme --verified")
+def add(
+    context: typer.Context,
+    name: Name,
+    account: Annotated[str, typer.Option(metavar="NAME", help="Whose domain it is.", callback=utf8)],
+    verified: Annotated[
+        bool, typer.Option("--verified", help="You vouch for its ownership, instead of a proof in DNS.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a domain. Until it is verified it holds no names and the mail server does not know it."""
+    from store.services import domains
+
+    with invocation.of(context).database() as database, database.write() as transaction:
+        domain = domains.add(transaction, name, account=account, verified=verified)
+    show(domain, COLUMNS, as_json=as_json)
+
+
+@app.command("set", epilog="Example: byname domain set brand-a.com --catch-all john@brand-a.com")
+def update(
+    context: typer.Context,
+    name: Name,
+    catch_all: Annotated[
+        str | None, typer.Option(metavar="MAILBOX", help="Mail to unknown names of the domain goes here.")
+    ] = None,
+    no_catch_all: Annotated[
+        bool, typer.Option("--no-catch-all", help="Mail to unknown names is refused again.")
+    ] = False,
+    active: Annotated[
+        bool | None,
+        typer.Option("--active/--inactive", help="Inactive: all its mail is refused.", show_default=False),
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option(metavar="MAILBOX", help="Mail to postmaster, abuse and the like goes here.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change a domain's catch-all, state or system mailbox."""
+    from store.services import domains
+
+    at_most_one(catch_all=catch_all, no_catch_all=no_catch_all)
+    something_to_change(catch_all, no_catch_all or None, active, system)
+    with invocation.of(context).database() as database, database.write() as transaction:
+        domain = domains.update(
+            transaction, name, is_active=active, catch_all=catch_all, no_catch_all=no_catch_all, system_mailbox=system
+        )
+    show(domain, COLUMNS, as_json=as_json)
+
+
+@app.command("list", epilog="Example: byname domain list")
+def list_all(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List all domains."""
+    from store.services import domains
+
+    with invocation.of(context).database() as database, database.read() as transaction:
+        found = domains.list_all(transaction)
+    show_all(found, COLUMNS, as_json=as_json)
+
+
+@app.command("remove", epilog="Example: byname domain remove brand-a.com --yes")
+def remove(
+    context: typer.Context,
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Also when it still holds names; they go with it.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a domain. One that still holds names goes only after a question, or with --yes."""
+    from store.errors import ServiceError
+    from store.services import domains
+
+    run = invocation.of(context)
+    try:
+        with run.database() as database, database.write() as transaction:
+            domain = domains.remove(transaction, name, confirmed=yes)
+    except ServiceError as error:
+        if error.code != "domain-not-empty" or not agreed(error.message):
+            raise
+        with run.database() as database, database.write() as transaction:
+            domain = domains.remove(transaction, name, confirmed=True)
+    show(domain, COLUMNS, as_json=as_json)

@@ -1,0 +1,130 @@
+"""``byname mailbox``: the mailboxes, and the only names that can log in."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from byname import invocation
+from byname.commands.choices import agreed, exactly_one, something_to_change
+from byname.commands.passwords import password_from_stdin
+from byname.invocation import Invocation, JsonOption
+from byname.listing import Columns, show, show_all
+from byname.output import members, say, say_json
+
+if TYPE_CHECKING:
+    from store.services.views import Mailbox
+
+app = typer.Typer(help="The mailboxes: where mail arrives, and who may log in.", no_args_is_help=True)
+
+COLUMNS: "Columns[Mailbox]" = {
+    "mailbox": lambda mailbox: mailbox.address,
+    "active": lambda mailbox: mailbox.is_active,
+    "aliases": lambda mailbox: mailbox.alias_count,
+    "name": lambda mailbox: mailbox.display_name,
+}
+
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The mailbox, as local@domain.")]
+
+
+@app.command("add", epilog="Example: byname mailbox add john@brand-a.com --generate-password")
+def add(
+    context: typer.Context,
+    address: Address,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from the first line of standard input.")
+    ] = False,
+    generate_password: Annotated[
+        bool, typer.Option("--generate-password", help="Make one up. It is printed once, alone on standard output.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a mailbox to a domain."""
+    from store.passwords import generate_password as make_password
+    from store.services import mailboxes
+
+    exactly_one(password_stdin=password_stdin, generate_password=generate_password)
+    password = make_password() if generate_password else password_from_stdin()
+    run = invocation.of(context)
+    with run.database() as database, database.write() as transaction:
+        mailbox = mailboxes.add(transaction, address, password, system_names=run.system_names())
+    if not generate_password:
+        show(mailbox, COLUMNS, as_json=as_json)
+    elif as_json:
+        say_json({**members(mailbox), "password": password})
+    else:
+        say(password)
+
+
+@app.command("set", epilog="Example: byname mailbox set john@brand-a.com --pause")
+def update(
+    context: typer.Context,
+    address: Address,
+    active: Annotated[
+        bool | None,
+        typer.Option("--resume/--pause", help="Paused: no mail in, and none out.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pause a mailbox, or let it work again."""
+    from store.services import mailboxes
+
+    something_to_change(active)
+    with invocation.of(context).database() as database, database.write() as transaction:
+        mailbox = mailboxes.update(transaction, address, is_active=active)
+    show(mailbox, COLUMNS, as_json=as_json)
+
+
+@app.command("list", epilog="Example: byname mailbox list --json")
+def list_all(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List all mailboxes."""
+    from store.services import mailboxes
+
+    with invocation.of(context).database() as database, database.read() as transaction:
+        found = mailboxes.list_all(transaction)
+    show_all(found, COLUMNS, as_json=as_json)
+
+
+@app.command("remove", epilog="Example: byname mailbox remove john@brand-a.com --yes")
+def remove(
+    context: typer.Context,
+    address: Address,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a mailbox and all its aliases. Their addresses are free again."""
+    from store.services import mailboxes
+
+    run = invocation.of(context)
+    if not yes:
+        _confirm(run, address)
+    with run.database() as database, database.write() as transaction:
+        removed = mailboxes.remove(transaction, address)
+    if as_json:
+        say_json(removed)
+    else:
+        say(
+            "\n".join(
+                [f"removed mailbox {removed.mailbox.address}", *(f"removed alias {at}" for at in removed.aliases)]
+            )
+        )
+
+
+def _confirm(run: Invocation, address: str) -> None:
+    """Say what goes with the mailbox and ask.
+
+    Raises:
+        ServiceError: ``not-found``; ``confirmation-required`` when the answer is no, or there is nobody to ask.
+    """
+    from store.errors import ServiceError
+    from store.services import mailboxes
+
+    with run.database() as database, database.read() as transaction:
+        aliases = mailboxes.contents(transaction, address)
+    what = "\n".join([f"This removes the mailbox {address}", *(f"  and its alias {alias}" for alias in aliases)])
+    if not agreed(what):
+        raise ServiceError(
+            "confirmation-required",
+            f"removing {address} also removes {len(aliases)} aliases; nothing was removed",
+            hint="say --yes to remove them without a question",
+            details={"aliases": aliases},
+        )

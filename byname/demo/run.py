@@ -1,0 +1,104 @@
+"""The command ``byname demo``."""
+
+import shlex
+import signal
+import smtplib
+import subprocess
+import sys
+import time
+from types import FrameType
+from typing import NoReturn
+
+from rich.console import Console
+
+from byname import output
+from byname.demo import table
+from byname.demo.guide import guide
+from byname.demo.judge import play
+from byname.demo.samples import SAMPLES
+from byname.demo.world import fill
+from byname.exits import ExitCode
+from byname.rig.errors import RigError
+from byname.rig.requirements import NEEDS_ROOT, obstacle
+from byname.rig.site import PrivateSite
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last when the terminal is closed
+
+
+class Stopped(BaseException):
+    """A signal to end came. No Exception, as KeyboardInterrupt is none: nobody on the way takes it for a failure."""
+
+
+def run(*, once: bool, as_json: bool) -> int:
+    """Start the mail system, send the samples, print what came of them.
+
+    With ``once`` that is all; otherwise say what to try, and stay up until SIGINT, SIGTERM or SIGHUP.
+
+    Returns:
+        The exit code: 0 when each sample went as the specification says, 1 when one did not or the system could not
+        be started, 130 when a signal came before the samples were through.
+    """
+    if why_not := obstacle():
+        remedy = f"; run: {shlex.join(['sudo', *sys.argv])}" if why_not == NEEDS_ROOT else ""
+        output.complain(f"byname: the demo cannot start: {why_not}{remedy}")
+        return ExitCode.REFUSED
+    for number in _SIGNALS:
+        signal.signal(number, _stop)
+    try:
+        return _run(once=once, as_json=as_json)
+    except Stopped:
+        return ExitCode.INTERRUPTED
+    except (RigError, smtplib.SMTPException, subprocess.CalledProcessError, OSError) as error:
+        output.complain(f"byname: the demo failed: {error}")
+        return ExitCode.REFUSED
+
+
+def _run(*, once: bool, as_json: bool) -> int:
+    with PrivateSite(fill) as site:
+        try:
+            rows = _send_samples(site)
+            good = all(row.ok for row in rows)
+            if as_json:
+                output.say_json(table.as_json(rows))
+            else:
+                table.show(rows)
+            if not good:
+                output.complain(site.logs())
+            if not once:
+                _stay_up(site, as_json=as_json)
+        finally:
+            _heed_no_more_signals()
+    return ExitCode.DONE if good else ExitCode.REFUSED
+
+
+def _send_samples(site: PrivateSite) -> list[table.Row]:
+    rows = []
+    with Console(stderr=True).status("") as status:
+        for number, sample in enumerate(SAMPLES, start=1):
+            status.update(f"sample {number} of {len(SAMPLES)}: {sample.title}")
+            rows.append(table.Row(number, sample, tuple(play(sample, site))))
+    return rows
+
+
+def _stay_up(site: PrivateSite, *, as_json: bool) -> None:
+    """Wait for a signal; it ends the wait and nothing else."""
+    say = output.complain if as_json else output.say  # stdout is for the JSON
+    say("")
+    try:
+        for line in guide(site):
+            say(line)
+        while True:
+            time.sleep(3600)
+    except Stopped:
+        output.complain("Stopping.")
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    _heed_no_more_signals()
+    raise Stopped
+
+
+def _heed_no_more_signals() -> None:
+    """From here on everything is being stopped, and a second Ctrl-C must not keep the rest from it."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,84 @@
+"""One run of ``byname``: the options that stand for all commands, and what they open."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from byname.output import warn
+
+if TYPE_CHECKING:  # heavy, and --help needs none of it
+    from conf.settings import Settings
+    from store.sql.database import Database
+
+
+@dataclass(slots=True)
+class Invocation:
+    """What the command line says beside the command's own arguments."""
+
+    config: Path | None = None
+    as_json: bool = False
+
+    def settings(self) -> "Settings":
+        """Read the settings.
+
+        Raises:
+            ConfigError: they are wrong; the message names file, key and rule.
+        """
+        from conf.settings import load
+
+        return load(self.config)
+
+    @contextmanager
+    def database(self, *, may_be_silent: bool = False) -> Iterator["Database"]:
+        """Open the store for the length of a block, once it is known to be one of this version.
+
+        ``may_be_silent``: a database that does not answer is told and let pass, because decisions over it are 451.
+
+        Raises:
+            StoreNotReady: it is missing, or of another version; the message says what to run.
+            StoreUnavailable: it does not answer.
+        """
+        from byname import wiring
+        from store.errors import StoreUnavailable
+
+        database = wiring.open_database(self.settings())
+        try:
+            try:
+                database.check()
+            except StoreUnavailable as error:
+                if not may_be_silent:
+                    raise
+                warn(f"{error}; going on all the same")
+            yield database
+        finally:
+            database.close()
+
+    def system_names(self) -> frozenset[str]:
+        """Return the local parts that this site keeps for itself."""
+        return frozenset(self.settings().routing.system_addresses)
+
+
+def warnings(settings: "Settings") -> list[str]:
+    """Return what a person should know about settings that can be used all the same."""
+    idle = [f"{name} has no effect in this version" for name in settings.without_effect()]
+    return [*settings.warnings, *idle]
+
+
+def of(context: typer.Context) -> Invocation:
+    """Return the run that ``context`` belongs to."""
+    return cast("Invocation", context.obj)
+
+
+def _remember_json(context: typer.Context, value: bool) -> bool:
+    if value:
+        of(context).as_json = True
+    return value
+
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON for scripts.", callback=_remember_json, is_eager=True)
+]

@@ -1,0 +1,29 @@
+"""Records as commands show them: one or many, for people or for scripts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from byname.output import say_json, table
+
+Record = TypeVar("Record")
+Columns = Mapping[str, Callable[[Record], object]]  # heading: what stands below it
+
+
+def show(record: Record, columns: Columns[Record], *, as_json: bool) -> None:
+    """Show the record that a command made, changed or removed. JSON: the object of API section 1 as it is."""
+    if as_json:
+        say_json(record)
+    else:
+        _table([record], columns)
+
+
+def show_all(records: Sequence[Record], columns: Columns[Record], *, as_json: bool) -> None:
+    """Show a list. JSON: ``{"data": [...]}``, as the API answers, so that more can stand beside it one day."""
+    if as_json:
+        say_json({"data": list(records)})
+    else:
+        _table(records, columns)
+
+
+def _table(records: Sequence[Record], columns: Columns[Record]) -> None:
+    table(list(columns), [[read(record) for read in columns.values()] for record in records])

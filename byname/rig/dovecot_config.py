@@ -1,0 +1,109 @@
+"""The configuration of the private Dovecot: logins and mailboxes straight from Byname's store.
+
+The two queries are all that ties Dovecot to the store's tables. An alias has no row in ``mailboxes``, so it cannot log
+in. LMTP must know every mailbox, paused ones too: whether mail may come is Byname's to say, before delivery.
+"""
+
+from pathlib import Path
+
+# Only an active mailbox of an active, proved domain of an active account logs in.
+_LOGINS = """\
+SELECT a.local_part || '@' || d.name AS user, m.password_hash AS password \
+FROM mailboxes m JOIN addresses a ON a.id = m.id JOIN domains d ON d.id = a.domain_id \
+JOIN accounts c ON c.id = d.account_id \
+WHERE a.local_part = '%Ln' AND d.name = '%Ld' \
+AND m.is_active AND d.is_active AND d.verified_at IS NOT NULL AND c.is_active"""
+
+_MAILBOXES = """\
+SELECT a.local_part || '@' || d.name AS user \
+FROM mailboxes m JOIN addresses a ON a.id = m.id JOIN domains d ON d.id = a.domain_id \
+WHERE a.local_part = '%Ln' AND d.name = '%Ld'"""
+
+
+def sql_conf(database: Path) -> str:
+    """Return dovecot-sql.conf.ext for the store's SQLite file. Hashes are PHC strings of argon2id."""
+    return f"""\
+driver = sqlite
+connect = {database}
+default_pass_scheme = ARGON2ID
+password_query = {_LOGINS}
+user_query = {_MAILBOXES}
+"""
+
+
+def dovecot_conf(folder: Path, sql: Path, imap_port: int, sasl: Path, lmtp: Path) -> str:
+    """Return dovecot.conf for an instance below ``folder``.
+
+    No Delivered-To of Dovecot's own (``lmtp_hdr_delivery_address = none``): Byname writes it. Mail lies beside the
+    home folders, not inside (FACTS: a Maildir in ``~`` collides with Sieve's link). libsodium takes 64 MiB and more
+    for one argon2id, above Dovecot's usual memory limit for a process that checks passwords. A wrong password costs
+    nothing here: no delay, and no penalty for the address it came from, which is everybody's and doubles from 2 to
+    15 s (measured).
+    """
+    return f"""\
+protocols = imap lmtp
+listen = 127.0.0.1
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/dovecot.log
+instance_name = byname-rig
+ssl = no
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+auth_username_format = %Lu
+auth_failure_delay = 0 secs
+auth_cache_size = 0
+mail_uid = mail
+mail_gid = mail
+first_valid_uid = 1
+first_valid_gid = 1
+mail_home = {folder}/home/%Ld/%Ln
+mail_location = maildir:{folder}/mail/%Ld/%Ln/Maildir
+recipient_delimiter = +
+postmaster_address = postmaster@byname.test
+hostname = store.byname.test
+lmtp_save_to_detail_mailbox = no
+lmtp_hdr_delivery_address = none
+lmtp_add_received_header = yes
+passdb {{
+  driver = sql
+  args = {sql}
+}}
+userdb {{
+  driver = sql
+  args = {sql}
+}}
+namespace inbox {{
+  inbox = yes
+}}
+service auth {{
+  vsz_limit = 1G
+  unix_listener {sasl} {{
+    mode = 0666
+  }}
+}}
+service auth-worker {{
+  user = root
+  vsz_limit = 1G
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    address = 127.0.0.1
+    port = {imap_port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service lmtp {{
+  unix_listener {lmtp} {{
+    mode = 0666
+  }}
+}}
+"""

@@ -1,0 +1,48 @@
+"""What the machine must have for the rig, said before anything starts. Nothing is installed or changed here."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+# What is looked for below the root folder, and the Debian package that brings it.
+RIG: Mapping[str, str] = MappingProxyType(
+    {
+        "usr/sbin/postfix": "postfix",
+        "usr/bin/openssl": "openssl",
+        "usr/sbin/dovecot": "dovecot-core",
+        "usr/lib/dovecot/imap-login": "dovecot-imapd",
+        "usr/lib/dovecot/lmtp": "dovecot-lmtpd",
+        "usr/lib/dovecot/modules/auth/libdriver_sqlite.so": "dovecot-sqlite",
+    }
+)
+SWAKS: Mapping[str, str] = MappingProxyType(
+    {"usr/bin/swaks": "swaks", "usr/lib/*/perl5/*/Net/SSLeay.pm": "libnet-ssleay-perl"}  # the second for its --tls
+)
+NEEDS_ROOT = "Postfix starts as root only"
+_ROOT = Path("/")
+
+
+def missing_packages(needed: Mapping[str, str] = RIG, root: Path = _ROOT) -> list[str]:
+    """Return the Debian packages that are not there, in the order apt would be given them."""
+    return [package for thing, package in needed.items() if not any(root.glob(thing))]
+
+
+def other_mta(root: Path = _ROOT) -> str | None:
+    """Return the program of an installed MTA that is not Postfix, None when there is none (or Postfix is there).
+
+    Debian lets one MTA be installed at a time; each brings ``/usr/sbin/sendmail``.
+    """
+    sendmail = root / "usr/sbin/sendmail"
+    if (root / "usr/sbin/postfix").exists() or not sendmail.exists():
+        return None
+    return f"/{sendmail.resolve().relative_to(root.resolve())}"
+
+
+def obstacle(root: Path = _ROOT) -> str | None:
+    """Return one line saying why the rig cannot start on this machine, None when it can."""
+    if other := other_mta(root):
+        return f"another mail server is installed ({other}); this needs Postfix, and replaces nothing"
+    if missing := missing_packages(RIG, root):
+        return f"not installed: {' '.join(missing)}; run: apt-get install -y {' '.join(missing)}"
+    return NEEDS_ROOT if os.geteuid() != 0 else None

@@ -1,0 +1,64 @@
+"""What every test with a real mail server needs."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from byname.rig.certificate import Certificate, make_certificate
+from byname.rig.folders import short_folder
+from byname.rig.requirements import SWAKS, missing_packages, obstacle
+from byname.rig.site import PrivateSite
+from tests.mail.world import fill
+
+
+@pytest.fixture(scope="session")
+def needs_root() -> None:
+    """Skip on a person's machine that cannot run a private Postfix, and say why; fail where CI promises that it can."""
+    if why := obstacle():
+        leave_out(why)
+
+
+@pytest.fixture(scope="session")
+def needs_swaks() -> None:
+    """The same for the program that people send test mail with."""
+    if missing := missing_packages(SWAKS):
+        leave_out(f"not installed: {' '.join(missing)}")
+
+
+def leave_out(why: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(f"the mail tests cannot run: {why}", pytrace=False)
+    pytest.skip(f"MAIL TESTS LEFT OUT: {why}")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a path short enough for unix sockets, which Postfix's processes can reach."""
+    with short_folder() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def certificate() -> Iterator[Certificate]:
+    """A certificate for localhost and 127.0.0.1."""
+    with short_folder() as made:
+        yield make_certificate(made)
+
+
+@pytest.fixture(scope="module")
+def site(needs_root: None) -> Iterator[PrivateSite]:
+    """A running site with the names of ``tests.mail.world``; mailboxes are a sink that takes every recipient."""
+    with PrivateSite(fill, into_sink=True) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def fresh_sinks(request: pytest.FixtureRequest) -> None:
+    """Start each test over a shared site with empty sinks."""
+    if "site" in request.fixturenames:
+        running: PrivateSite = request.getfixturevalue("site")
+        running.mailboxes.clear()
+        running.outside.clear()

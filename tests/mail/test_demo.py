@@ -1,0 +1,203 @@
+"""The demo: every sample goes as specified, ``byname explain`` says the same as SMTP did, and it stops cleanly."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from byname.demo.guide import trials
+from byname.demo.judge import Outcome, play
+from byname.demo.run import run as run_demo
+from byname.demo.samples import CUSTOMER, SAMPLES, Expected, Mail, Sample
+from byname.demo.table import Row, as_json, show
+from byname.demo.world import JOHN, MARY, SALES, fill
+from byname.rig.site import PrivateSite
+
+DEMO = [sys.executable, "-m", "byname", "demo"]
+EXIT_OF_CLASS = {2: 0, 4: 75, 5: 1}  # SMTP reply class -> exit code of ``byname explain``
+
+
+@pytest.fixture(scope="module")
+def site(needs_root: None) -> Iterator[PrivateSite]:
+    """The demo's own site, in place of the shared one."""
+    with PrivateSite(fill) as started:
+        yield started
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.title)
+def test_each_sample_goes_as_specified_and_explain_says_the_same(sample: Sample, site: PrivateSite) -> None:
+    for outcome in play(sample, site):
+        assert outcome.problems == ()
+        code, explained = explain(outcome, site)
+        assert code == EXIT_OF_CLASS[outcome.reply.code // 100]
+        assert says_the_same(explained, outcome), explained
+
+
+def explain(outcome: Outcome, site: PrivateSite) -> tuple[int, dict[str, Any]]:
+    """Ask about what decided the mail: the recipient, the envelope sender, or the message's header."""
+    message = site.folder / "explained.eml"
+    message.write_bytes(outcome.message)
+    done = site.run("explain", *question(outcome.mail, message), "--json")
+    return done.returncode, json.loads(done.stdout)
+
+
+def question(mail: Mail, message: Path) -> list[str]:
+    if mail.login is None:
+        return [mail.recipient]
+    if mail.author is None:
+        return ["--login", mail.login, "--from", mail.sender]
+    return ["--login", mail.login, "--message", str(message)]
+
+
+def says_the_same(explained: dict[str, Any], outcome: Outcome) -> bool:
+    if outcome.reply.code == 535:  # Dovecot's refusal; Byname would have refused at MAIL, with a reply of its own
+        return bool(explained["reply"]["code"] == 550)
+    if outcome.reply.code >= 400:
+        return (explained["verdict"], explained["reply"]) == ("reject", as_object(outcome))
+    if outcome.mail.login is not None:
+        return bool(explained["verdict"] == "allow")
+    (arrival,) = outcome.arrived
+    shown = [explained["delivered_to"]] if explained["delivered_to"] else []
+    mailbox = re.sub(r"\+[^@]*", "", explained["mailbox"])  # the detail is no part of the Maildir's name
+    found = (explained["verdict"], mailbox, shown)
+    return found == ("deliver", arrival.place, list(arrival.delivered_to))
+
+
+def as_object(outcome: Outcome) -> dict[str, Any]:
+    return {"code": outcome.reply.code, "enhanced": outcome.reply.enhanced, "text": outcome.reply.text}
+
+
+def test_explain_leaves_an_outside_recipient_to_the_mail_server(site: PrivateSite) -> None:
+    assert site.run("explain", CUSTOMER).returncode == 3
+
+
+def test_mail_to_a_mailbox_itself_gets_no_delivered_to(site: PrivateSite) -> None:
+    sample = Sample("mailbox", (Mail(Expected(250, "2.0.0", arrives_in=JOHN), recipient=JOHN),))
+    assert [outcome.problems for outcome in play(sample, site)] == [()]
+
+
+def test_the_toggled_alias_is_written_to_twice_over_one_connection(site: PrivateSite) -> None:
+    seen = len(site.postfix.log())
+    toggled = SAMPLES[-1]
+    site.admin("alias", "set", toggled.mails[0].recipient, "--enable")
+    assert [outcome.problems for outcome in play(toggled, site)] == [(), ()]
+    sessions = re.findall("inbound/smtpd.*disconnect .* mail=2 rcpt=1/2 ", site.postfix.log()[seen:])
+    assert len(sessions) == 1
+
+
+@pytest.mark.parametrize(
+    ("expected", "problem"),
+    [
+        (Expected(550, "2.0.0", arrives_in=JOHN, delivered_to=(SALES,)), "reply 250 2.0.0, expected 550 2.0.0"),
+        (Expected(250, "5.1.1", arrives_in=JOHN, delivered_to=(SALES,)), "reply 250 2.0.0, expected 250 5.1.1"),
+        (Expected(250, "2.0.0", "unknown", JOHN, (SALES,)), "the reply does not say 'unknown'"),
+        (Expected(250, "2.0.0", arrives_in=MARY), f"found in ['{JOHN}'], expected in ['{MARY}']"),
+        (Expected(250, "2.0.0"), f"found in ['{JOHN}'], expected in no mailbox"),
+        (Expected(250, "2.0.0", arrives_in=JOHN), f"Delivered-To is ('{SALES}',), expected ()"),
+    ],
+)
+def test_the_judge_tells_what_is_not_as_expected(site: PrivateSite, expected: Expected, problem: str) -> None:
+    (outcome,) = play(Sample("wrong", (Mail(expected, recipient=SALES),)), site)
+    assert outcome.problems == (problem,)
+
+
+def test_results_as_json_say_what_was_sent_and_found(site: PrivateSite) -> None:
+    sample = SAMPLES[1]
+    (row,) = json.loads(json.dumps(as_json([Row(2, sample, tuple(play(sample, site)))])))
+    (mail,) = row["mails"]
+    assert (row["number"], row["sample"], row["ok"]) == (2, sample.title, True)
+    assert (mail["sent"]["recipient"], mail["reply"]["code"], mail["problems"]) == (SALES, 250, [])
+    assert (mail["arrived_in"], mail["delivered_to"]) == ([JOHN], [SALES])
+
+
+def test_a_narrow_terminal_gets_whole_addresses(site: PrivateSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = Row(2, SAMPLES[1], tuple(play(SAMPLES[1], site)))
+    reader, terminal = os.openpty()
+    monkeypatch.setenv("COLUMNS", "80")
+    with Path(os.ttyname(terminal)).open("w", encoding="utf-8") as stdout, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", stdout)
+        show([row])
+    os.close(terminal)
+    lines = read_all(reader).decode().splitlines()
+    assert lines[:2] == [f" 2 \N{CHECK MARK} {row.sample.title}", f"     sent          to {SALES}"]
+    assert lines[3:5] == [f"     arrived in    {JOHN}", f"     Delivered-To  {SALES}"]
+
+
+def read_all(terminal: int) -> bytes:
+    found = b""
+    with suppress(OSError):  # how a terminal that nobody writes to any more ends
+        while more := os.read(terminal, 4096):
+            found += more
+    os.close(terminal)
+    return found
+
+
+def test_without_root_it_says_what_to_run(needs_root: None, capsys: pytest.CaptureFixture[str]) -> None:
+    os.seteuid(65534)
+    try:
+        code = run_demo(once=True, as_json=False)
+    finally:
+        os.seteuid(0)
+    out, err = capsys.readouterr()
+    assert (code, out) == (1, "")
+    assert (
+        err == f"byname: the demo cannot start: Postfix starts as root only; run: {shlex.join(['sudo', *sys.argv])}\n"
+    )
+
+
+def test_every_command_the_guide_offers_works(needs_swaks: None, site: PrivateSite) -> None:
+    for trial in trials(site):
+        done = subprocess.run(
+            ["sh", "-c", shlex.join(trial.command)], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert trial.prints in done.stdout, done
+
+
+def test_once_prints_a_table_with_every_row_ticked(needs_root: None) -> None:
+    done = subprocess.run([*DEMO, "--once"], capture_output=True, text=True, timeout=110, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    for sample in SAMPLES:
+        assert any(sample.title in line for line in lines)
+    assert done.stdout.count("\N{CHECK MARK}") == sum(len(sample.mails) for sample in SAMPLES)
+    assert lines[-1] == f"{len(SAMPLES)} of {len(SAMPLES)} samples went as the specification says."
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stays_up_until_a_signal_and_leaves_nothing_behind(needs_root: None, number: signal.Signals) -> None:
+    with subprocess.Popen(DEMO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        folder = None
+        for line in demo.stdout:
+            if "folder, with logs" in line:
+                folder = Path(line.split()[-1])
+            if "Ctrl-C" in line:
+                break
+        assert folder is not None
+        assert folder.exists()
+        demo.send_signal(number)
+        _, errors = demo.communicate(timeout=60)
+    assert (demo.returncode, errors) == (0, "Stopping.\n")
+    assert not folder.exists()
+    assert processes_mentioning(str(folder)) == []
+
+
+def processes_mentioning(text: str) -> list[str]:
+    found = []
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = cmdline.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # gone meanwhile
+            continue
+        if text in command:
+            found.append(command)
+    return found

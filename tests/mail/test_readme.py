@@ -1,0 +1,97 @@
+"""The README's Postfix lines, run on a private Postfix, chrooted as Debian has it and not."""
+
+import grp
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from byname.rig.certificate import Certificate
+from byname.rig.postfix import PrivatePostfix
+from byname.rig.processes import Daemon
+from byname.rig.sink import Sink
+from byname.rig.site import PrivateSite
+from byname.rig.waiting import wait_until
+from tests.mail.dialogue import Dialogue
+from tests.mail.headers import delivered_to
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def postconf_lines() -> list[list[str]]:
+    text = README.read_text().split("<!-- postfix: a test runs these lines -->")[1].split("<!-- postfix: end -->")[0]
+    return [[option, setting] for option, setting in re.findall(r"postconf (-[eP]) '([^']+)'", text)]
+
+
+def test_the_readme_has_its_lines() -> None:
+    assert len(postconf_lines()) == 11
+
+
+@pytest.fixture
+def sockets(site: PrivateSite, folder: Path) -> Iterator[Path]:
+    """Byname's daemons on unix sockets below a Postfix queue, as the README's settings have them."""
+    place = folder / "postfix" / "queue" / "byname"
+    place.mkdir(parents=True)
+    os.chown(place, -1, grp.getgrnam("postfix").gr_gid)
+    place.chmod(0o2750)
+    config = folder / "byname.toml"
+    config.write_text(
+        f'[store]\nurl = "sqlite:///{site.database}"\n'
+        f'[milter]\ninbound = "unix:{place}/inbound.sock"\n[maps]\nlisten = "unix:{place}/maps.sock"\n'
+    )
+    inbound = Daemon([*site.command("milter", "--role", "inbound")], folder / "inbound.log")
+    maps = Daemon([*site.command("maps")], folder / "maps.log")
+    for daemon in (inbound, maps):
+        daemon.command[daemon.command.index("--config") + 1] = str(config)
+    with inbound, maps:
+        for name in ("inbound", "maps"):
+            wait_until((place / f"{name}.sock").exists, 20, f"{name}.sock")
+        yield place
+
+
+@pytest.mark.parametrize("chroot", ["y", "n"])
+def test_the_readmes_postfix_lines_work(
+    site: PrivateSite, folder: Path, sockets: Path, certificate: Certificate, chroot: str
+) -> None:
+    with Sink(folder / "sink") as sink, plain_postfix(folder, sink, certificate) as postfix:
+        configure_as_the_readme_says(postfix)
+        inbound = f"127.0.0.1:{postfix.inbound_port}/inet"
+        postconf(postfix, "-PX", f"{inbound}/smtpd_milters")  # the rig's own setting for this listener
+        for service in (inbound, "rewrite/unix"):
+            postconf(postfix, "-F", f"{service}/chroot = {chroot}")
+        (postfix.folders.queue / "etc").mkdir(exist_ok=True)
+        shutil.copy("/etc/services", postfix.folders.queue / "etc" / "services")
+        postfix.reload()
+        with Dialogue(postfix.inbound_port) as smtp:
+            replies = smtp.mail(["<sales@brand-b.test>", "<disabled@brand-b.test>", "<x@outside.example>"])
+        assert [reply[:9] for reply in replies] == ["250 2.1.0", "250 2.1.5", "550 5.1.1", "554 5.7.1", "250 2.0.0"]
+        (delivery,) = sink.wait_for(1)
+        assert delivery.recipients == ("john@brand-a.test",)
+        assert delivered_to(delivery.content) == ["sales@brand-b.test"]
+
+
+def configure_as_the_readme_says(postfix: PrivatePostfix) -> None:
+    listeners = {"submission": postfix.submission_port, "submissions": postfix.submissions_port}
+    for option, setting in postconf_lines():
+        service, slash, rest = setting.partition("/inet/")
+        postconf(postfix, option, f"127.0.0.1:{listeners[service]}/inet/{rest}" if slash else setting)
+
+
+def postconf(postfix: PrivatePostfix, option: str, setting: str) -> None:
+    subprocess.run(["postconf", "-c", str(postfix.folders.config), option, setting], check=True)
+
+
+def plain_postfix(folder: Path, sink: Sink, certificate: Certificate) -> PrivatePostfix:
+    """A Postfix that knows nothing of Byname yet."""
+    return PrivatePostfix(
+        folder / "postfix",
+        domains_map="",
+        inbound_milter=None,
+        submission_milter=None,
+        lmtp=sink.transport,
+        certificate=certificate,
+    )
