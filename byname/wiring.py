@@ -43,6 +43,7 @@ def policy(settings: Settings) -> Policy:
         postmaster=_canonical("routing.postmaster", Address.parse, routing.postmaster),
         default_domain=_canonical("senders.default_domain", canonical_domain, senders.default_domain),
         display_name_addresses=senders.display_name_addresses,
+        inbound_spoof=senders.inbound_spoof,
     )
 
 

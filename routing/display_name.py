@@ -43,7 +43,9 @@ def mentions(pieces: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 
 
 def _shown(text: str) -> str:
-    decoded = decode_words(text)
+    decoded = decode_words(text) if "=?" in text else text
+    if decoded.isascii() and decoded.isprintable():
+        return decoded
     for char in decoded:
         if char in _BIDI:
             raise HeaderRefused("bidi-character")

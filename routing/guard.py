@@ -19,6 +19,9 @@ from routing.sender import canonical_login, decide, ownership, wanted
 from routing.verdicts import Allow, Defer, Reject, SenderVerdict
 
 AUTHOR_FIELDS = frozenset({"from", "sender", "resent-from", "resent-sender"})
+MOST_AUTHOR_FIELDS = 16  # whoever collects fields keeps at least one more, so that the surplus is seen
+
+_MOST_MENTIONS = 16  # addresses in display names; each costs a look-up
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ def refused(reason: str) -> Reject:
 
 
 def _authors(fields: list[HeaderField]) -> list[Author]:
+    if len(fields) > MOST_AUTHOR_FIELDS:
+        raise HeaderRefused("too-many-author-fields")
     names = [plain_name(field.name) for field in fields]
     if any(field.name.lower() not in AUTHOR_FIELDS for field in fields):
         raise HeaderRefused("malformed-field-name")
@@ -81,8 +86,11 @@ def _mentioned(policy: Policy, authors: list[Author]) -> list[Address]:
     """Return the addresses that display names show; one that cannot be read cannot be owned either."""
     if policy.display_name_addresses == "any":
         return []
+    mentions = {mention for author in authors for mention in author.mentions}
+    if len(mentions) > _MOST_MENTIONS:
+        raise HeaderRefused("display-name-address")
     try:
-        return [addr_spec(mention) for author in authors for mention in author.mentions]
+        return [addr_spec(mention) for mention in sorted(mentions)]
     except HeaderRefused as error:
         raise HeaderRefused("display-name-address") from error
 

@@ -4,6 +4,7 @@ REASONS: dict[str, str] = {
     "no-from": "the message has no From field",
     "several-from": "the message has more than one From field",
     "several-sender": "the message has more than one Sender field",
+    "too-many-author-fields": "the message has too many fields that name an author",
     "malformed-field-name": "the name of an author field is malformed",
     "empty": "the field is empty",
     "too-long": "the field is longer than 4096 bytes",

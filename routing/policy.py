@@ -18,3 +18,4 @@ class Policy:
     postmaster: Address | None = None  # where postmaster mail goes when a domain has no mailbox for it
     default_domain: str | None = None  # completes a bare login
     display_name_addresses: Literal["own", "hosted", "any"] = "own"
+    inbound_spoof: Literal["off", "envelope", "header"] = "off"  # refuse outside mail that claims a hosted sender

@@ -49,6 +49,7 @@ REPLIES: dict[str, tuple[int, str, str]] = {
     "sender-not-owned": (553, "5.7.1", "<{address}>: Sender address rejected: not owned by user {login}"),
     "sender-disabled": (553, "5.7.1", "<{address}>: Sender address rejected: this alias of {login} is disabled"),
     "cannot-send-as": (553, "5.7.1", "<{address}>: Sender address rejected: sending is off for this alias of {login}"),
+    "spoofed-sender": (550, "5.7.1", "<{address}>: Sender address rejected: log in to send from this domain"),
     "bad-sender": (501, "5.1.7", "Bad sender address syntax: {reason}"),
     "bad-header": (550, "5.7.1", "Sender address rejected: {reason}"),
 }

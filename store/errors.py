@@ -15,6 +15,7 @@ CODES: dict[str, int] = {
     "domain-taken": 409,
     "domain-not-active": 409,
     "domain-not-empty": 409,
+    "confirmation-required": 409,
     "invalid-request": 422,
     "invalid-local-part": 422,
     "invalid-domain": 422,
@@ -30,7 +31,8 @@ class ServiceError(Exception):
     """A change or query that a rule refuses; nothing was written.
 
     Attributes:
-        code: a key of :data:`CODES`.
+        code: a key of :data:`CODES`; any other is a bug and a KeyError.
+        status: its HTTP status.
         message: which rule, in words for the person who asked.
         field: the argument that broke it, where there is one.
         hint: what to do about it, where that is known.
@@ -48,15 +50,11 @@ class ServiceError(Exception):
     ) -> None:
         super().__init__(message)
         self.code = code
+        self.status = CODES[code]
         self.message = message
         self.field = field
         self.hint = hint
         self.details: dict[str, object] = dict(details or {})
-
-    @property
-    def status(self) -> int:
-        """The HTTP status of the code."""
-        return CODES[self.code]
 
 
 class StoreUnavailable(Exception):

@@ -40,7 +40,13 @@ def milter(
 
         def load() -> Site:
             now = run.settings()
-            return Site(wiring.directory(database), wiring.policy(now), now.delivery, wiring.trace_key(now))
+            return Site(
+                wiring.directory(database),
+                wiring.policy(now),
+                now.delivery,
+                monitor=now.milter.mode == "monitor",
+                trace_key=wiring.trace_key(now),
+            )
 
         stop(ExitCode(serve(role.value, str(settings.value(f"milter.{role.value}")), load)))
 

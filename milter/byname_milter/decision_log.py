@@ -20,6 +20,10 @@ class DecisionLog:
         verdict = "reject" if isinstance(refusal, Reject) else "defer"
         self._log.info(stage, **facts, client=self.client, verdict=verdict, rule=refusal.rule, reply=str(refusal.reply))
 
+    def would_refuse(self, stage: str, refusal: Reject | Defer, **facts: Any) -> None:
+        """Log a refusal that monitor mode does not make."""
+        self._write(stage, facts, verdict="would-reject", rule=refusal.rule, reply=str(refusal.reply))
+
     def accepted(self, accepted: Accepted, **facts: Any) -> None:
         """Log an accepted recipient, once its message is accepted too."""
         verdict = accepted.verdict

@@ -34,6 +34,7 @@ class Message:
     accepted: list[Accepted] = field(default_factory=list)
     untouched: list[Recipient] = field(default_factory=list)  # refused elsewhere, kept as they are by the local role
     author_fields: list[HeaderField] = field(default_factory=list)
+    claimed: list[Address] = field(default_factory=list)  # what the From of outside mail shows, if that is judged
     trail: Trail = field(default_factory=Trail)
     broken: bool = False  # a callback failed, or a recipient that cannot be refused is undecided: 451 at the end
 

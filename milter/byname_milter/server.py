@@ -13,10 +13,11 @@ from signal import SIGHUP, SIGINT, SIGTERM
 import Milter
 import structlog
 
+from byname_milter.inbound import InboundHeaderSession, InboundSession
 from byname_milter.libmilter import LibmilterThread, register
 from byname_milter.listening import claimed, close_to_newcomers, open_socket
 from byname_milter.local import LocalSession
-from byname_milter.session import InboundSession, Session
+from byname_milter.session import Session
 from byname_milter.signals import SignalPipe
 from byname_milter.site import Site
 from byname_milter.submission import SubmissionSession
@@ -76,7 +77,13 @@ class Server:
     def _open_session(self) -> Session:
         with self._counting:
             self._sessions += 1
-        return SESSIONS[self._role](lambda: self._site, self._session_closed)
+        return self._session_class()(lambda: self._site, self._session_closed)
+
+    def _session_class(self) -> type[Session]:
+        """Asking for the end of the header costs a round trip, so inbound does it only where it is looked at."""
+        if self._role is Role.INBOUND and self._site.policy.inbound_spoof == "header":
+            return InboundHeaderSession
+        return SESSIONS[self._role]
 
     def _session_closed(self) -> None:
         with self._counting:

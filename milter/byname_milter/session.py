@@ -60,8 +60,10 @@ class Session(Milter.Base):
         """MAIL: a new transaction."""
         self.site = self._current_site()
         self.message = Message(login=self._login(), decided_at=time.monotonic())
-        refusal = admit(self.role, self.message.login) or self.judge_sender(sender)
-        return Milter.CONTINUE if refusal is None else self.refuse("sender", refusal, sender=sender)
+        refusal = admit(self.role, self.message.login)
+        if refusal is not None:
+            return self.refuse("sender", refusal, sender=sender)
+        return self.enforce("sender", self.judge_sender(sender), sender=sender)
 
     @trapped
     def envrcpt(self, recipient: str, *parameters: str) -> int:
@@ -143,6 +145,18 @@ class Session(Milter.Base):
         except UnicodeDecodeError as error:
             raise AddressSyntaxError("not UTF-8") from error
 
+    def enforce(self, stage: str, refusal: Reject | Defer | None, **facts: str) -> int:
+        """Make a sender's refusal; in monitor mode only log and count it.
+
+        Only what the guard says of a sender may be monitored: a recipient or a missing login never is.
+        """
+        if refusal is None:
+            return Milter.CONTINUE
+        if not self.site.monitor:
+            return self.refuse(stage, refusal, **facts)
+        self.decisions.would_refuse(stage, refusal, queue_id=self.getsymval("i"), **facts, login=self.message.login)
+        return Milter.CONTINUE
+
     def refuse(self, stage: str, refusal: Reject | Defer, **facts: str) -> int:
         """Log a refusal, hand its reply to the MTA and return the milter's answer."""
         self.decisions.refusal(stage, refusal, queue_id=self.getsymval("i"), **facts, login=self.message.login)
@@ -167,7 +181,8 @@ class Session(Milter.Base):
             return True
         try:
             again = decide_again(self.site, self.message.accepted)
-            return all(verdict == item.verdict for item, verdict in again) and self.still_allowed()
+            same = all(verdict == item.verdict for item, verdict in again)
+            return same and (self.site.monitor or self.still_allowed())
         except LookupFailed:
             return False
 
@@ -179,10 +194,3 @@ class Session(Milter.Base):
         replace_recipients(self, changes.remove, changes.add)
         key, message_id = self.site.trace_key, self.message.trail.message_id
         insert_on_top(self, delivered_to_fields(key, message_id, changes.delivered_to, time.time()))
-
-
-@Milter.header_leading_space
-class InboundSession(Session):
-    """Mail from outside: the login row, recipients, and nothing about authors."""
-
-    role = Role.INBOUND

@@ -6,12 +6,10 @@ from byname_milter.callbacks import trapped
 from byname_milter.envelope import envelope_address
 from byname_milter.session import Session
 from routing.address import AddressSyntaxError, is_null_path
-from routing.guard import HeaderField, check_header, is_author_field
+from routing.guard import MOST_AUTHOR_FIELDS, HeaderField, check_header, is_author_field
 from routing.replies import reply
 from routing.sender import Role, authorise
 from routing.verdicts import Allow, Defer, Reject, SenderVerdict
-
-_MOST_AUTHOR_FIELDS = 16  # more than any message needs; the first surplus From refuses it anyway
 
 
 @Milter.header_leading_space
@@ -36,7 +34,7 @@ class SubmissionSession(Session):
 
     def keep_field(self, name: str, value: bytes) -> None:
         """Keep the author fields."""
-        if is_author_field(name) and len(self.message.author_fields) < _MOST_AUTHOR_FIELDS:
+        if is_author_field(name) and len(self.message.author_fields) <= MOST_AUTHOR_FIELDS:
             self.message.author_fields.append(HeaderField(name, value))
 
     @trapped
@@ -44,10 +42,7 @@ class SubmissionSession(Session):
         """End of the header: no message leaves with an author that the login does not own."""
         if self.message.broken:
             return Milter.TEMPFAIL
-        refusal = self._judge_header()
-        if refusal is None:
-            return Milter.CONTINUE
-        return self.refuse("header", refusal, sender=str(self.message.sender or "<>"))
+        return self.enforce("header", self._judge_header(), sender=str(self.message.sender or "<>"))
 
     def still_allowed(self) -> bool:
         """Judge the envelope sender and the header once more."""

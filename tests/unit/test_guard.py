@@ -17,6 +17,8 @@ ALLOWED = [
     [("FROM", b" sales@brand-b.test")],
     [("Subject", b" x"), OWN, ("Reply-To", b" anybody@outside.test"), ("To", b" x@y.test")],
     [OWN, ("Sender", b" sales@brand-a.test")],
+    [*[("Resent-From", OWN[1])] * 15, OWN],
+    [("From", b' "' + b" ".join(b"john+%d@brand-a.test" % n for n in range(16)) + b'" <john@brand-a.test>')],
     [OWN, ("Resent-From", b" john@brand-a.test"), ("Resent-Sender", b" john+x@brand-a.test")],
     [("From", b' "sales@brand-a.test" <john@brand-a.test>')],
 ]
@@ -29,6 +31,9 @@ REFUSED = [  # fields, rule, reply text
     ([OWN, ("From\xa0", b" eve@other.test")], "malformed-field-name", "Sender address rejected: the name of an author"),
     ([OWN, ("Sen\u200bder", b" eve@other.test")], "malformed-field-name", "Sender address rejected: the name of an"),
     ([OWN, ("Sender", b" john@brand-a.test"), ("Sender", b" john@brand-a.test")], "several-sender", "Sender address"),
+    ([*[("Resent-From", OWN[1])] * 16, OWN], "too-many-author-fields", "Sender address rejected: the message has too"),
+    ([("From", b' "' + b" ".join(b"john+%d@brand-a.test" % n for n in range(17)) + b'" <john@brand-a.test>')],
+     "display-name-address", "Sender address rejected: the name shows"),
     ([("From", b" a@x.test, b@y.test")], "list", "Sender address rejected: the field holds more than one"),
     ([("From", b" eve@other.test")], "sender-not-owned", f"<eve@other.test>: {NOT_OWNED}"),
     ([("From", b" mary@brand-a.test")], "sender-not-owned", f"<mary@brand-a.test>: {NOT_OWNED}"),

@@ -300,10 +300,6 @@ def test_delivery_follows_the_lmtp_edge_unless_set(load_text: Load, text: str, d
         ("[cache]\ngrace = 901", ["cache.grace"]),
         ("[routing]\nsuspended = 'reject'\n[log]\nformat = 'json'\n[maps]\nlisten = 'unix:/run/m'", []),
         (
-            "[milter]\nmode = 'monitor'\n[senders]\ninbound_spoof = 'header'",
-            ["milter.mode", "senders.inbound_spoof"],
-        ),
-        (
             "[metrics]\nlisten = 'localhost:1'\n[dns]\nmx_hosts = ['mx.example.com']\n[api]\nrate = 1",
             ["api.rate", "dns.mx_hosts", "metrics.listen"],
         ),
