@@ -3,7 +3,7 @@
 #
 #   ./bootstrap.sh build    what pip needs to build pymilter
 #   ./bootstrap.sh demo     and what the demo starts: Postfix, Dovecot, openssl, swaks
-#   ./bootstrap.sh test     and what the tests start besides: PostgreSQL
+#   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, Sieve, parts of Postfix and Dovecot for SQL
 #
 # It never removes a package, never replaces another MTA and starts no service. Root or sudo installs; without either
 # it prints the line to run. Exit codes: 0 all is there, 1 something is missing and could not be installed, 2 usage.
@@ -12,7 +12,7 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 build=(gcc libc6-dev python3-dev python3-venv libmilter-dev)
 demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite openssl swaks libnet-ssleay-perl)
-test=(postgresql)
+test=(postgresql dovecot-sieve dovecot-pgsql postfix-sqlite)
 case "${1-}" in
   build) wanted=("${build[@]}") programs=(cc) ;;
   demo) wanted=("${build[@]}" "${demo[@]}") programs=(cc postfix dovecot openssl) ;;

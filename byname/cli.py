@@ -39,6 +39,7 @@ for name, command, summary, example in (
     ("explain", explain.explain, "What happens to a mail, and why.", "byname explain sales+news@brand-b.com"),
     ("milter", daemons.milter, "Run a milter.", "byname milter --role inbound"),
     ("maps", daemons.maps, "Run the Postfix socketmap server.", f"postmap -q brand-a.com {_SOCKETMAP}"),
+    ("lmtp", daemons.lmtp, "Run the LMTP server in front of the mail store.", "byname lmtp"),
     ("demo", demo.demo, "A whole mail system, to be tried out.", "byname demo --once"),
 ):
     app.command(name, short_help=summary, epilog=f"Example: {example}")(command)

@@ -1,26 +1,30 @@
-"""The header of a raw message, as an MTA would hand it to a milter field by field."""
+"""The header of a raw message, as Postfix hands it to a milter field by field (measured with 3.7.11)."""
 
 import re
 
 from routing.guard import HeaderField
 
-_FIELD = re.compile(rb"([^\x00-\x20:\x7f]+[ \t]*):(.*)", re.DOTALL)
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*)", re.DOTALL)
 _LINE = re.compile(rb"\r\n|\n")
+_STRAY_CR = re.compile(rb"\r(?!\n)")
+_MAILBOX_LINE = (b"From ", b">From ")  # begins a message in a file of messages; Postfix makes X-Mailbox-Line of it
 
 
 def header_fields(raw: bytes) -> list[HeaderField]:
     """Return the fields in order, values raw and folded with their leading space.
 
     The header ends at the first empty line or at the first line that is no field: for Postfix the rest is body
-    (FACTS, "Milter and Postfix").
+    (FACTS, "Milter and Postfix"). A NUL ends its field, a bare CR is a space, blanks before the colon are dropped.
     """
     fields: list[HeaderField] = []
-    for line in _LINE.split(raw):
+    for number, line in enumerate(_LINE.split(_STRAY_CR.sub(b" ", raw))):
         if fields and line[:1] in {b" ", b"\t"}:
             last = fields.pop()
             fields.append(HeaderField(last.name, last.value + b"\n" + line))
+        elif number == 0 and line.startswith(_MAILBOX_LINE):
+            fields.append(HeaderField("X-Mailbox-Line", b" " + line))
         elif found := _FIELD.fullmatch(line):
-            fields.append(HeaderField(found[1].decode("latin-1"), found[2]))
+            fields.append(HeaderField(found[1].decode("ascii"), found[2]))
         else:
             break
-    return fields
+    return [HeaderField(field.name, field.value.partition(b"\0")[0]) for field in fields]

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from conf.settings import ConfigError, Problem, Settings
+from edges.lmtp_delivery import LmtpSite
+from edges.lmtp_pool import Pool
 from routing.address import Address, AddressSyntaxError
 from routing.directory import Directory
 from routing.domain import DomainSyntaxError, canonical_domain
@@ -45,6 +47,28 @@ def policy(settings: Settings) -> Policy:
         display_name_addresses=senders.display_name_addresses,
         inbound_spoof=senders.inbound_spoof,
     )
+
+
+def lmtp_site(settings: Settings, database: Database) -> LmtpSite:
+    """Return what the LMTP edge decides and delivers with.
+
+    Raises:
+        ConfigError: ``lmtp.backend`` is missing, or a key that shapes decisions is wrong.
+    """
+    store = Pool(needed(settings, "lmtp.backend"))
+    return LmtpSite(directory(database), policy(settings), store, trace_key(settings))
+
+
+def needed(settings: Settings, key: str) -> str:
+    """Return a setting that has no default and that a command cannot do without.
+
+    Raises:
+        ConfigError: it is not set.
+    """
+    value = settings.value(key)
+    if value is None:
+        raise ConfigError([Problem("settings", key, "must be set for this command")])
+    return str(value)
 
 
 def _canonical(key: str, parse: Callable[[str], Value], text: str | None) -> Value | None:

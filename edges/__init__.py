@@ -1,1 +1,1 @@
-"""The doors besides the milter at which an MTA knocks: the socketmap server."""
+"""The doors besides the milter at which an MTA knocks: the socketmap server and the LMTP server."""

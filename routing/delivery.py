@@ -1,10 +1,11 @@
-"""What the milter changes in a message so that each copy reaches its mailbox (DESIGN section 5).
+"""What is changed in a message so that each copy reaches its mailbox (DESIGN section 5).
 
-A header that a milter adds stands in every copy. So Delivered-To is written only when the whole message, outside
-recipients counted, ends in one mailbox; otherwise one owner would read another's alias.
+The LMTP edge writes each mailbox a copy of its own, ``copy_for``. A milter cannot: a header that it adds stands in
+every copy. So by ``plan`` Delivered-To is written only when the whole message, outside recipients counted, ends in one
+mailbox; otherwise one owner would read another's alias.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from routing.address import Address
@@ -38,7 +39,24 @@ class Changes:
     delivered_to: tuple[Address, ...] = ()
 
 
-def plan(recipients: Sequence[Recipient]) -> Changes:
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The one copy that a mailbox gets of a message, however many of its names were written."""
+
+    target: Address
+    delivered_to: tuple[Address, ...]
+    parameters: str  # NOTIFY and ORCPT of its RCPT, for a store that takes them
+
+
+def copy_for(mailbox: Address, group: Sequence[Recipient], told: Collection[str] = ()) -> Copy:
+    """Return the copy for ``group``: accepted recipients whose mail goes to ``mailbox``.
+
+    ``told`` are the names that the message shows already, vouched for by our own trace.
+    """
+    return Copy(_target(mailbox, group), _names(group, told), _parameters(group))
+
+
+def plan(recipients: Sequence[Recipient], told: Collection[str] = ()) -> Changes:
     """Replace each name by its mailbox, once per mailbox, and say which Delivered-To fields are due."""
     groups: dict[Address, list[Recipient]] = {}
     for recipient in recipients:
@@ -52,7 +70,7 @@ def plan(recipients: Sequence[Recipient]) -> Changes:
         remove += [recipient.raw for recipient in group if recipient not in kept]
         if not kept:
             add.append(Addition(target, _parameters(group)))
-    return Changes(tuple(remove), tuple(add), _delivered_to(recipients, groups))
+    return Changes(tuple(remove), tuple(add), _delivered_to(recipients, groups, told))
 
 
 def _target(mailbox: Address, group: Sequence[Recipient]) -> Address:
@@ -74,11 +92,25 @@ def _stands(recipient: Recipient, target: Address) -> bool:
     return recipient.deliver is not None and recipient.deliver.written == target and recipient.raw.isascii()
 
 
-def _delivered_to(recipients: Sequence[Recipient], groups: dict[Address, list[Recipient]]) -> tuple[Address, ...]:
+def _delivered_to(
+    recipients: Sequence[Recipient], groups: dict[Address, list[Recipient]], told: Collection[str]
+) -> tuple[Address, ...]:
     if len(groups) != 1 or any(recipient.deliver is None for recipient in recipients):
         return ()
-    names = (recipient.deliver.delivered_to for recipient in recipients if recipient.deliver)
-    return tuple(dict.fromkeys(name for name in names if name is not None))
+    return _names(recipients, told)
+
+
+def _names(group: Sequence[Recipient], told: Collection[str]) -> tuple[Address, ...]:
+    """Return each name written other than the mailbox itself, once."""
+    written = [recipient.deliver for recipient in group if recipient.deliver and not _returns(recipient.deliver, told)]
+    return tuple(dict.fromkeys(deliver.delivered_to for deliver in written if deliver.delivered_to is not None))
+
+
+def _returns(deliver: Deliver, told: Collection[str]) -> bool:
+    """True for the second pass of ``sales+x``: it comes back as ``john+x``, which nobody wrote."""
+    if deliver.rule != "mailbox" or deliver.detail is None:
+        return False
+    return any(name.rpartition("@")[0].endswith(deliver.detail) for name in told)
 
 
 def _parameters(group: Sequence[Recipient]) -> str:

@@ -11,6 +11,18 @@ class LookupFailed(Exception):
     """Nothing could be learned: no evidence, so the decision is 451 (DESIGN section 6). Never means "unknown"."""
 
 
+class AffirmedFacts(dict[str, HostedDomain]):
+    """Facts that may be out of date, under grace (DESIGN section 6): what they affirm holds, what they deny does not.
+
+    A delivery to a known name holds, and that a domain is not hosted; a permission only while ``may_send``. Every
+    refusal over them, and a catch-all, which rests on a name's absence, is 451.
+    """
+
+    def __init__(self, domains: Mapping[str, HostedDomain], *, may_send: bool) -> None:
+        super().__init__(domains)
+        self.may_send = may_send
+
+
 class Directory(Protocol):
     """Read-only knowledge of domains, mailboxes and aliases."""
 
@@ -19,7 +31,8 @@ class Directory(Protocol):
 
         The answer maps the A-label of each *hosted* domain among them to its record, whose ``names`` holds those
         of the wanted local parts that exist. A domain missing from the answer is not hosted, a local part missing
-        from ``names`` does not exist: both are evidence, so an implementation that cannot tell raises instead.
+        from ``names`` does not exist: both are evidence, so an implementation that cannot tell raises instead, or
+        answers with :class:`AffirmedFacts`.
 
         Raises:
             LookupFailed: the store could not be read, in time or at all.

@@ -1,110 +1,139 @@
 """The text that a mail program shows beside an address, and the addresses that a reader sees in it.
 
-Encoded words (RFC 2047) are decoded once, wherever they stand: mail programs decode them inside quotes too. What is
-malformed is refused, not guessed at. A *mention* is a word with an ``@`` inside it.
+Mail programs differ: they show comments or drop them, decode encoded words (RFC 2047) inside quotes or only outside,
+before they take the field apart or after, together or one by one. So the text is read in every one of these ways, and
+what any reading shows counts. Encoded words are decoded once; what is malformed is refused, not guessed at
+(``routing.encoded_words``).
+
+A *mention* is a word with an ``@`` inside it, or an ``@`` that something parts from a word before it and from a name
+with a dot behind it: ``ceo @ bank.test`` reads as an address, ``Sales @ Brand`` does not. ``@brand`` is none either.
 """
 
-import base64
-import binascii
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from routing.domain import ascii_lower
+from routing.encoded_words import decode_apart, decode_words
 from routing.header_refused import HeaderRefused
 
-_WORD = re.compile(r"=\?([!#$%&'+\-^_`{}~A-Za-z0-9]+)(?:\*[A-Za-z0-9-]*)?\?([BbQq])\?([!->@-~]*)\?=")
-_WORDS = re.compile(rf"{_WORD.pattern}(?:[ \t]+{_WORD.pattern})*")
-_Q_OCTET = re.compile(rb"=([0-9A-Fa-f]{2})")
+_SPACES = "".join(char for char in map(chr, range(0x3001)) if char.isspace())
+_MARKS = '<>()[]",:;'  # can stand in no dot-atom and no domain name
+_BORDER = re.compile(rf"[\s{re.escape(_MARKS)}]+")
+_DOT = re.compile(r"[.\u3002]")
+_OPENING = ("(", "[", "<")
+_QUOTED_PAIR = re.compile(r"\\(.)")
+_WRAPPED = {"quoted": '"{}"', "comment": "({})"}
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# What a reader's eye takes for the border of an address: spaces and brackets, not letters of any script.
-_BORDER = re.compile(r"[\s<>()\[\]{}\"'`,;:|]+")
-_CHARSETS = frozenset(
-    {"us-ascii", "utf-8", "koi8-r", "koi8-u", "gb2312", "gbk", "gb18030", "big5", "euc-jp", "iso-2022-jp", "shift_jis"}
-    | {"euc-kr", "ks_c_5601-1987"}
-    | {f"iso-8859-{part}" for part in (*range(1, 12), 13, 14, 15, 16)}
-    | {f"windows-125{page}" for page in range(9)}
+# Shown as nothing though their category is not Cf: fillers, joiners, variation selectors, the blank Braille pattern.
+_FILLERS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]+"
 )
+_UNREADABLE = "\ufffd"  # in a mention: something stands between its words that no address of ours can hold
 
 
 def mentions(pieces: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """Return the words with an inner ``@`` in the display text made of ``pieces`` (kind and text of each token).
+    """Return the mentions in the display text made of ``pieces``, as displayed but for the case of A-Z.
 
-    Mail programs differ in what they do with comments: drop them, show them, or put a space. Each reading counts.
+    A piece is the kind and the text of a token without its delimiters: ``space``, ``atom``, ``quoted`` or ``comment``.
 
     Raises:
         HeaderRefused: a malformed or nested encoded word, an unknown character set, control or bidi characters.
     """
-    name = "".join(text for kind, text in pieces if kind != "comment")
-    spaced = "".join(" " if kind == "comment" else text for kind, text in pieces)
-    comments = " ".join(text for kind, text in pieces if kind == "comment")
-    everything = " ".join(text for _, text in pieces)
-    readings = dict.fromkeys((name, spaced, comments, everything))
-    return tuple(dict.fromkeys(word for reading in readings for word in _inner_at(_shown(reading))))
+    words = (word for reading in _readings(pieces) for view in _views(reading) for word in _mentions_in(view))
+    return tuple(dict.fromkeys(map(ascii_lower, words)))
 
 
-def _shown(text: str) -> str:
-    decoded = decode_words(text) if "=?" in text else text
-    if decoded.isascii() and decoded.isprintable():
-        return decoded
-    for char in decoded:
+def _readings(pieces: Sequence[tuple[str, str]]) -> Iterable[str]:
+    """Return the text as it stands, and without its quotes: comments left out, as spaces, and by themselves."""
+    raw = "".join(_WRAPPED.get(kind, "{}").format(text) for kind, text in pieces)
+    plain = [(kind, _QUOTED_PAIR.sub(r"\1", text) if "\\" in text else text) for kind, text in pieces]
+    name = "".join(text for kind, text in plain if kind != "comment")
+    spaced = "".join(" " if kind == "comment" else text for kind, text in plain)
+    comments = " ".join(text for kind, text in plain if kind == "comment")
+    return dict.fromkeys((raw, name, spaced, comments))
+
+
+def _views(reading: str) -> Iterator[str]:
+    """Yield what programs make of a reading: as it is, decoded, in compatibility form (a fullwidth ``@`` is an ``@``),
+    and as the eye takes it.
+    """
+    encoded = "=?" in reading
+    if reading.isascii() and not encoded:
+        yield reading
+        return
+    if "@" in reading:
+        yield reading
+    decoded = decode_words(reading) if encoded else reading
+    _check_characters(decoded)
+    folded = decoded if decoded.isascii() else unicodedata.normalize("NFKC", decoded)
+    if "@" in folded:
+        yield from dict.fromkeys((decoded, folded, _as_seen(folded), decode_apart(reading) if encoded else decoded))
+
+
+def _check_characters(text: str) -> None:
+    for char in set(text):
         if char in _BIDI:
             raise HeaderRefused("bidi-character")
-        if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} and char != "\t":
+        if char != "\t" and (unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} or _is_noncharacter(ord(char))):
             raise HeaderRefused("control-character")
-    folded = unicodedata.normalize("NFKC", decoded)
-    return "".join(char for char in folded if unicodedata.category(char) != "Cf")
 
 
-def _inner_at(text: str) -> Iterable[str]:
+def _is_noncharacter(point: int) -> bool:
+    """True for the 66 code points that never stand for a character (Unicode section 23.7)."""
+    return point & 0xFFFE == 0xFFFE or 0xFDD0 <= point <= 0xFDEF
+
+
+def _as_seen(text: str) -> str:
+    """Return a text without what is not seen in it."""
+    if text.isascii():
+        return text
+    unseen = [char for char in set(text) if unicodedata.category(char) == "Cf"]
+    return _FILLERS.sub("", text.translate(dict.fromkeys(map(ord, unseen))))
+
+
+def _mentions_in(text: str) -> Iterator[str]:
+    if "@" not in text:
+        return
+    for variant in dict.fromkeys((text, text.replace('"', ""))):
+        yield from _inner_at(variant)
+    for variant in dict.fromkeys((text, _without_parentheses(text))):
+        for word in _inner_at(_drawn_together(variant)):
+            if _DOT.search(word.rpartition("@")[2]):
+                yield word
+
+
+def _inner_at(text: str) -> Iterator[str]:
     for word in _BORDER.split(text):
-        bare = word.strip(".!?")
+        bare = word.lstrip("'").rstrip(".!?'")
         if "@" in bare.strip("@"):
-            yield bare.lower()
+            yield bare
 
 
-def decode_words(text: str) -> str:
-    """Decode the encoded words of a text, once.
-
-    Raises:
-        HeaderRefused: a word that is malformed, nested, or in a character set that we do not know.
-    """
-    decoded = _WORDS.sub(lambda found: _decode_run(found.group()), text)
-    if "=?" in _WORDS.sub("", text):
-        raise HeaderRefused("malformed-encoded-word")
-    if "=?" in decoded:
-        raise HeaderRefused("nested-encoded-word")
-    return decoded
+def _drawn_together(text: str) -> str:
+    """Take out what parts an ``@`` from the words around it; an opening bracket before it does part them."""
+    if "@" not in text:
+        return text
+    first, *between, last = text.split("@")
+    return "@".join([_cut_end(first), *(_cut_end(_cut_start(part)) for part in between), _cut_start(last)])
 
 
-def _decode_run(run: str) -> str:
-    """Decode adjacent words; the space between them is not shown, and characters may be split over them."""
-    parts: list[tuple[str, bytes]] = []
-    for charset, encoding, text in _WORD.findall(run):
-        octets = _octets(encoding, text)
-        name = charset.lower()
-        if parts and parts[-1][0] == name:
-            parts[-1] = (name, parts[-1][1] + octets)
-        else:
-            parts.append((name, octets))
-    return "".join(_characters(charset, octets) for charset, octets in parts)
+def _cut_start(text: str) -> str:
+    rest = text.lstrip(_SPACES + _MARKS)
+    return _UNREADABLE + rest if text[: len(text) - len(rest)].strip() else rest
 
 
-def _octets(encoding: str, text: str) -> bytes:
-    raw = text.encode("ascii")
-    if encoding in "Bb":
-        try:
-            return base64.b64decode(raw, validate=True)
-        except binascii.Error as error:
-            raise HeaderRefused("malformed-encoded-word") from error
-    if b"=" in _Q_OCTET.sub(b"", raw):
-        raise HeaderRefused("malformed-encoded-word")
-    return _Q_OCTET.sub(lambda found: bytes([int(found[1], 16)]), raw.replace(b"_", b" "))
+def _cut_end(text: str) -> str:
+    if text.endswith(_OPENING):
+        return text
+    rest = text.rstrip(_SPACES + _MARKS)
+    return rest + _UNREADABLE if rest and text[len(rest) :].strip() else rest
 
 
-def _characters(charset: str, octets: bytes) -> str:
-    if charset not in _CHARSETS:
-        raise HeaderRefused("unknown-charset")
-    try:
-        return octets.decode(charset)
-    except UnicodeDecodeError as error:
-        raise HeaderRefused("malformed-encoded-word") from error
+def _without_parentheses(text: str) -> str:
+    """Leave out what stands in parentheses, as a program does that takes a field apart after decoding it."""
+    depth, kept = 0, []
+    for part in re.split(r"([()])", text):
+        depth = max(0, depth + (part == "(") - (part == ")"))
+        kept.append(part if depth == 0 and part not in {"(", ")"} else "")
+    return "".join(kept)

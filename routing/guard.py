@@ -5,6 +5,7 @@ From with one owned address, and Sender, Resent-From and Resent-Sender when pres
 ``From``; Reply-To is free.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,13 @@ from routing.verdicts import Allow, Defer, Reject, SenderVerdict
 AUTHOR_FIELDS = frozenset({"from", "sender", "resent-from", "resent-sender"})
 MOST_AUTHOR_FIELDS = 16  # whoever collects fields keeps at least one more, so that the surplus is seen
 
+# What some programs take for the end of a line although it is none in mail: a bare CR, and all that str.splitlines
+# knows. A delivery agent may write it as it is, and a reader then sees a field of its own.
+_HIDDEN = re.compile(
+    rb"(?:\r(?!\n)|\n(?![ \t])|[\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9])"
+    rb"[ \t]*(?:resent-)?(?:from|sender)[ \t]*:",
+    re.IGNORECASE,
+)
 _MOST_MENTIONS = 16  # addresses in display names; each costs a look-up
 
 
@@ -38,8 +46,18 @@ def plain_name(name: str) -> str:
 
 
 def is_author_field(name: str) -> bool:
-    """True for a field that the guard must see, in any spelling."""
+    """True for a field that names an author, in any spelling."""
     return plain_name(name) in AUTHOR_FIELDS
+
+
+def concerns_guard(field: HeaderField) -> bool:
+    """True for a field that :func:`check_header` must be shown."""
+    return is_author_field(field.name) or hides_author_field(field.value)
+
+
+def hides_author_field(value: bytes) -> bool:
+    """True when a lenient program sees an author field inside the value of another field."""
+    return _HIDDEN.search(value) is not None
 
 
 def check_header(directory: Directory, policy: Policy, login: str, fields: Iterable[HeaderField]) -> SenderVerdict:
@@ -48,7 +66,7 @@ def check_header(directory: Directory, policy: Policy, login: str, fields: Itera
     if user is None:
         return Reject(reply("login-malformed"), "login-malformed")
     try:
-        authors = _authors([field for field in fields if is_author_field(field.name)])
+        authors = _authors([field for field in fields if concerns_guard(field)])
         mentioned = _mentioned(policy, authors)
     except HeaderRefused as error:
         return refused(error.reason)
@@ -71,6 +89,8 @@ def refused(reason: str) -> Reject:
 def _authors(fields: list[HeaderField]) -> list[Author]:
     if len(fields) > MOST_AUTHOR_FIELDS:
         raise HeaderRefused("too-many-author-fields")
+    if any(hides_author_field(field.value) for field in fields):
+        raise HeaderRefused("hidden-field")
     names = [plain_name(field.name) for field in fields]
     if any(field.name.lower() not in AUTHOR_FIELDS for field in fields):
         raise HeaderRefused("malformed-field-name")

@@ -9,6 +9,9 @@ the rest, each refusal with a reason:
     addr-spec = dot-atom "@" domain      ; no quotes, comments, folds or literals inside
 
 It works on the raw bytes of one field value, in time linear to their number.
+
+No line of it may be longer than RFC 5322 section 2.1.1 allows: an MTA breaks such a line wherever its limit falls
+(Postfix ``smtp_line_length_limit``), and what was the end of a long name is then read as an address of its own.
 """
 
 import re
@@ -20,6 +23,8 @@ from routing.domain import DomainSyntaxError, ascii_lower, canonical_domain
 from routing.header_refused import HeaderRefused
 
 LONGEST = 4096  # octets; Postfix hands a milter about 59 kB of a longer one
+LONGEST_LINE = 998 - len("Resent-Sender:")  # octets
+LONGEST_LOCAL, LONGEST_ADDRESS = 64, 254  # octets, RFC 5321 section 4.5.3.1
 
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
@@ -71,7 +76,7 @@ def parse_author(value: bytes) -> Author:
     while tokens and tokens[0].kind == "space":
         tokens.pop(0)
     spec, display = _parts(tokens)
-    return Author(addr_spec(spec), mentions([_piece(token) for token in display]))
+    return Author(addr_spec(spec), mentions([(token.kind, token.text) for token in display]))
 
 
 def addr_spec(text: str) -> Address:
@@ -90,7 +95,10 @@ def addr_spec(text: str) -> Address:
         raise HeaderRefused("no-address")
     if not _LOCAL.fullmatch(ascii_lower(local)):
         raise HeaderRefused("bad-local-part")
-    return Address(ascii_lower(local), _domain(domain))
+    address = Address(ascii_lower(local), _domain(domain))
+    if len(local) > LONGEST_LOCAL or len(local) + 1 + len(address.domain) > LONGEST_ADDRESS:
+        raise HeaderRefused("address-too-long")
+    return address
 
 
 def _domain(text: str) -> str:
@@ -107,6 +115,8 @@ def _domain(text: str) -> str:
 def _text(value: bytes) -> str:
     if len(value) > LONGEST:
         raise HeaderRefused("too-long")
+    if max(map(len, value.split(b"\n"))) > LONGEST_LINE:
+        raise HeaderRefused("line-too-long")
     try:
         text = _FOLD.sub("", value.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -171,9 +181,3 @@ def _trailing_comment(tail: list[_Token]) -> list[_Token]:
     if len(words) > 1 or any(token.kind != "comment" for token in words):
         raise HeaderRefused("text-after-address")
     return tail
-
-
-def _piece(token: _Token) -> tuple[str, str]:
-    """Return the kind and the text of a token as the display rules want them: quoted pairs undone."""
-    text = re.sub(r"\\(.)", r"\1", token.text) if token.kind in {"quoted", "comment"} else token.text
-    return token.kind, text

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from routing.address import Address, split_detail
-from routing.directory import Directory, LookupFailed
+from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.policy import Policy
 from routing.records import Alias, HostedDomain, Mailbox, Name
 from routing.replies import reply
@@ -69,6 +69,18 @@ def wanted(policy: Policy, address: Address) -> set[Address]:
 
 def decide(policy: Policy, address: Address, facts: Facts) -> RecipientVerdict:
     """Run the table over facts that a directory gave for :func:`wanted`."""
+    verdict = _by_table(policy, address, facts)
+    if isinstance(facts, AffirmedFacts) and not _affirmed(verdict):
+        return Defer(reply("no-evidence", address=address), "no-evidence")
+    return verdict
+
+
+def _affirmed(verdict: RecipientVerdict) -> bool:
+    """True for what holds under grace: not a refusal, and nothing that rests on a name's absence."""
+    return isinstance(verdict, NotOurs) or (isinstance(verdict, Deliver) and verdict.rule in {"mailbox", "alias"})
+
+
+def _by_table(policy: Policy, address: Address, facts: Facts) -> RecipientVerdict:
     domain = facts.get(address.domain)
     if domain is None:
         return NotOurs()

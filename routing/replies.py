@@ -37,6 +37,14 @@ REPLIES: dict[str, tuple[int, str, str]] = {
     "bad-recipient": (501, "5.1.3", "Bad recipient address syntax: {reason}"),
     "decision-changed": (451, "4.3.0", "Recipients changed while the message was received, please try again"),
     "too-many-hops": (554, "5.4.6", "<{address}>: Too many hops through this alias"),
+    # the LMTP edge
+    "not-hosted": (550, "5.1.2", "<{address}>: not hosted here"),
+    "store-unavailable": (451, "4.4.2", "<{address}>: The mail store does not answer, please try again"),
+    "delivery-bug": (451, "4.3.0", "<{address}>: Internal error, please try again"),
+    "spool-failed": (452, "4.3.1", "<{address}>: No room for the message just now, please try again"),
+    "ambiguous-end": (554, "5.6.0", "<{address}>: The message holds a line that may be taken for its end"),
+    "message-too-large": (552, "5.3.4", "<{address}>: The message is too large"),
+    "header-too-large": (552, "5.3.4", "<{address}>: The message header is too large"),
     # senders
     "login-required": (530, "5.7.0", "Authentication required"),
     "login-on-inbound": (550, "5.7.1", "Log in on the submission port, not here"),

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from routing.address import Address, AddressSyntaxError, split_detail
-from routing.directory import Directory, LookupFailed
+from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.policy import Policy
 from routing.records import Alias, HostedDomain, Mailbox, Name
 from routing.replies import reply
@@ -65,6 +65,15 @@ def decide(
     policy: Policy, user: Address, senders: Collection[Address], facts: Mapping[str, HostedDomain]
 ) -> SenderVerdict:
     """Run the table over facts that a directory gave for :func:`wanted`."""
+    verdict = _by_table(policy, user, senders, facts)
+    if isinstance(facts, AffirmedFacts) and not (facts.may_send and isinstance(verdict, Allow)):
+        return Defer(reply("sender-no-evidence", address=next(iter(senders), user)), "no-evidence")
+    return verdict
+
+
+def _by_table(
+    policy: Policy, user: Address, senders: Collection[Address], facts: Mapping[str, HostedDomain]
+) -> SenderVerdict:
     mailbox = _find(facts, user)
     if not isinstance(mailbox, Mailbox):
         return _refuse_login("login-unknown", user)  # also an alias: aliases cannot log in

@@ -1,6 +1,5 @@
-"""``byname milter`` and ``byname maps``: the processes at which the mail server knocks."""
+"""``byname milter``, ``byname maps`` and ``byname lmtp``: the processes at which the mail server knocks."""
 
-import signal
 from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +13,6 @@ from byname.output import stop, warn
 if TYPE_CHECKING:
     from byname.invocation import Invocation
     from conf.settings import Settings
-    from edges.socketmap_server import SocketmapServer
 
 
 class MilterRole(StrEnum):
@@ -59,6 +57,7 @@ def maps(context: typer.Context) -> None:
     from byname import wiring
     from edges.listen import open_listener
     from edges.maps import standard_maps
+    from edges.running import serve_until_told
     from edges.socketmap import answer
     from edges.socketmap_server import SocketmapServer
 
@@ -70,10 +69,38 @@ def maps(context: typer.Context) -> None:
             tables = standard_maps(wiring.directory(database), wiring.policy(run.settings()))
             return lambda request: answer(tables, request).encode()
 
+        def reload() -> None:
+            server.answer = load()
+
         first = load()  # before the socket: wrong settings must leave nothing behind
         server = SocketmapServer(open_listener(settings.maps.listen), first)
-        _obey_signals(server, load)
-        server.serve()
+        stop(_ended(asked=serve_until_told(server, "maps", reload)))
+
+
+def lmtp(context: typer.Context) -> None:
+    """Run the LMTP server in front of the mail store until SIGTERM. SIGHUP reads the settings again.
+
+    It takes mail from the MTA on [lmtp] listen and hands each mailbox its copy, with Delivered-To, on [lmtp] backend.
+    """
+    from byname import wiring
+    from edges.listen import open_listener
+    from edges.lmtp_server import LmtpServer
+    from edges.running import serve_until_told
+
+    run = invocation.of(context)
+    settings = _prepared(run, "lmtp")
+    with run.database(may_be_silent=True) as database:
+        site = wiring.lmtp_site(settings, database)
+        server = LmtpServer(open_listener(wiring.needed(settings, "lmtp.listen")), site)
+
+        def reload() -> None:
+            server.replace_site(wiring.lmtp_site(run.settings(), database))
+
+        stop(_ended(asked=serve_until_told(server, "lmtp", reload)))
+
+
+def _ended(*, asked: bool) -> ExitCode:
+    return ExitCode.DONE if asked else ExitCode.REFUSED
 
 
 def _prepared(run: "Invocation", role: str) -> "Settings":
@@ -84,22 +111,3 @@ def _prepared(run: "Invocation", role: str) -> "Settings":
     for line in invocation.warnings(settings):
         warn(line)
     return settings
-
-
-def _obey_signals(server: "SocketmapServer", load: "Callable[[], Callable[[bytes], bytes]]") -> None:
-    """SIGTERM and SIGINT end; SIGHUP reads the settings again and keeps the old ones when the new ones are wrong."""
-    from structlog import get_logger
-
-    log = get_logger()
-
-    def reload(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of signal handlers
-        try:
-            server.answer = load()
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with the new settings, the old ones still serve
-            log.error("reload-failed", role="maps", reason=str(error))  # noqa: TRY400
-        else:
-            log.info("reloaded", role="maps")
-
-    signal.signal(signal.SIGHUP, reload)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: server.stop())

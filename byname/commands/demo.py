@@ -1,5 +1,6 @@
 """``byname demo``: a whole mail system in a temporary folder."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -9,13 +10,23 @@ from byname.invocation import JsonOption
 from byname.output import stop
 
 
+class Delivery(StrEnum):
+    """Who writes Delivered-To."""
+
+    AGENT = "agent"
+    MILTER = "milter"
+
+
 def demo(
     once: Annotated[
         bool, typer.Option("--once", help="Send the sample mails, print the table, stop. 0: all as specified.")
     ] = False,
+    delivery: Annotated[
+        Delivery, typer.Option(help="Who writes Delivered-To: the LMTP edge for each copy, or the milter.")
+    ] = Delivery.AGENT,
     as_json: JsonOption = False,
 ) -> None:
     """Start a whole mail system on loopback with sample data, to be tried out. Nothing on this machine is changed."""
     from byname.demo.run import run
 
-    stop(ExitCode(run(once=once, as_json=as_json)))
+    stop(ExitCode(run(once=once, as_json=as_json, delivery=delivery.value)))

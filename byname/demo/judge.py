@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
 from secrets import token_hex
 
 from byname.demo.arrivals import Arrival, arrivals
-from byname.demo.samples import Expected, Mail, Sample
+from byname.demo.samples import Copy, Expected, Mail, Sample
 from byname.rig.errors import RigTimeout
 from byname.rig.ports import LOOPBACK
 from byname.rig.site import PrivateSite
@@ -96,12 +97,13 @@ def _judge(mail: Mail, client: smtplib.SMTP, site: PrivateSite, *, log_in: bool)
     password = site.passwords[mail.password_of or mail.login] if log_in and mail.login else None
     reply = _dialogue(mail, client, message, password)
     arrived = tuple(_wait(message_id, site) if reply.code < 400 else _settled(message_id, site))
-    problems = (*_reply_problems(mail.expected, reply), *_arrival_problems(mail, arrived))
+    expected = mail.expected_of(site.delivery)
+    problems = (*_reply_problems(expected, reply), *_arrival_problems(mail, expected, arrived))
     return Outcome(mail, message, reply, arrived, problems)
 
 
 def _message(mail: Mail, message_id: str) -> bytes:
-    lines = [f"From: {author}" for author in mail.authors]
+    lines = [*mail.header, *(f"From: {author}" for author in mail.authors)]
     lines += [f"To: {mail.recipient}", "Subject: A sample of byname demo", f"Message-ID: {message_id}"]
     lines += [f"Date: {formatdate()}", "", mail.words, ""]
     return "\r\n".join(lines).encode("ascii")
@@ -116,7 +118,7 @@ def _dialogue(mail: Mail, client: smtplib.SMTP, message: bytes, password: str | 
         client.rset,
         lambda: _login(client, mail.login, password),
         lambda: client.mail(mail.sender),
-        lambda: client.rcpt(mail.recipient),
+        *(partial(client.rcpt, recipient) for recipient in mail.recipients),
         lambda: client.data(message),
     )
     answer = (250, b"")
@@ -156,17 +158,24 @@ def _reply_problems(expected: Expected, reply: SmtpReply) -> Iterator[str]:
         yield f"the reply does not say {expected.text!r}"
 
 
-def _arrival_problems(mail: Mail, arrived: Sequence[Arrival]) -> Iterator[str]:
-    places = [arrival.place for arrival in arrived]
-    wanted = [mail.expected.arrives_in] if mail.expected.arrives_in else []
+def _arrival_problems(mail: Mail, expected: Expected, arrived: Sequence[Arrival]) -> Iterator[str]:
+    found = sorted(arrived, key=lambda arrival: arrival.place)
+    copies = sorted(expected.copies, key=lambda copy: copy.place)
+    places, wanted = [arrival.place for arrival in found], [copy.place for copy in copies]
     if places != wanted:
         yield f"found in {places or 'no mailbox'}, expected in {wanted or 'no mailbox'}"
         return
-    for arrival in arrived:
-        for what, found, right in (
-            ("Delivered-To", arrival.delivered_to, mail.expected.delivered_to),
-            ("envelope sender", arrival.sender, mail.sender),
-            ("From", arrival.authors, mail.authors),
-        ):
-            if found != right:
-                yield f"{what} is {found}, expected {right}"
+    for arrival, copy in zip(found, copies, strict=True):
+        yield from _copy_problems(mail, copy, arrival)
+
+
+def _copy_problems(mail: Mail, copy: Copy, arrival: Arrival) -> Iterator[str]:
+    sender = "" if copy.is_bounce else mail.sender
+    authors = arrival.authors if copy.is_bounce else mail.authors  # a bounce has an author of the mail server's
+    for what, found, right in (
+        ("Delivered-To", arrival.delivered_to, copy.delivered_to),
+        ("envelope sender", arrival.sender, sender),
+        ("From", arrival.authors, authors),
+    ):
+        if found != right:
+            yield f"{what} is {found}, expected {right}"

@@ -15,7 +15,7 @@ from byname import output
 from byname.demo import table
 from byname.demo.guide import guide
 from byname.demo.judge import play
-from byname.demo.samples import SAMPLES
+from byname.demo.samples import REFUSED_OUTSIDE, SAMPLES, Delivery
 from byname.demo.world import fill
 from byname.exits import ExitCode
 from byname.rig.errors import RigError
@@ -29,10 +29,11 @@ class Stopped(BaseException):
     """A signal to end came. No Exception, as KeyboardInterrupt is none: nobody on the way takes it for a failure."""
 
 
-def run(*, once: bool, as_json: bool) -> int:
+def run(*, once: bool, as_json: bool, delivery: Delivery = "agent") -> int:
     """Start the mail system, send the samples, print what came of them.
 
-    With ``once`` that is all; otherwise say what to try, and stay up until SIGINT, SIGTERM or SIGHUP.
+    ``delivery`` says who writes Delivered-To. With ``once`` that is all; otherwise say what to try, and stay up until
+    SIGINT, SIGTERM or SIGHUP.
 
     Returns:
         The exit code: 0 when each sample went as the specification says, 1 when one did not or the system could not
@@ -45,7 +46,7 @@ def run(*, once: bool, as_json: bool) -> int:
     for number in _SIGNALS:
         signal.signal(number, _stop)
     try:
-        return _run(once=once, as_json=as_json)
+        return _run(once=once, as_json=as_json, delivery=delivery)
     except Stopped:
         return ExitCode.INTERRUPTED
     except (RigError, smtplib.SMTPException, subprocess.CalledProcessError, OSError) as error:
@@ -53,9 +54,10 @@ def run(*, once: bool, as_json: bool) -> int:
         return ExitCode.REFUSED
 
 
-def _run(*, once: bool, as_json: bool) -> int:
-    with PrivateSite(fill) as site:
+def _run(*, once: bool, as_json: bool, delivery: Delivery) -> int:
+    with PrivateSite(fill, delivery=delivery) as site:
         try:
+            site.outside.refuse.update(REFUSED_OUTSIDE)
             rows = _send_samples(site)
             good = all(row.ok for row in rows)
             if as_json:

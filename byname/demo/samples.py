@@ -1,6 +1,7 @@
 """The sample mails and what the specification expects of each, in one table."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from byname.demo.world import (
     BRAND_A,
@@ -14,10 +15,24 @@ from byname.demo.world import (
     OLD_SHOP,
     OWNER,
     SALES,
+    SUPPORT,
 )
+
+Delivery = Literal["agent", "milter"]  # who writes Delivered-To: the LMTP edge, or the milter (DESIGN section 5)
 
 STRANGER = "ann@outside.test"
 CUSTOMER = "customer@outside.test"
+GONE = "gone@outside.test"
+REFUSED_OUTSIDE = {GONE: "550 5.1.1 no such user"}  # what the server outside answers at RCPT
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A delivered copy: where, and the names that its Delivered-To fields show."""
+
+    place: str  # a mailbox, or an outside address
+    delivered_to: tuple[str, ...] = ()
+    is_bounce: bool = False  # not the mail itself, but what the mail server made of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +42,7 @@ class Expected:
     code: int
     enhanced: str
     text: str = ""  # found in the reply's text, upper and lower case alike
-    arrives_in: str | None = None  # a mailbox, or an outside address
-    delivered_to: tuple[str, ...] = ()
+    copies: tuple["Copy", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +55,10 @@ class Mail:
     login: str | None = None  # None: an outside sender at the inbound port
     password_of: str | None = None  # whose password is given; None: the login's own
     author: tuple[str, ...] | None = None  # the From fields; None: one, the sender
+    also_to: tuple[str, ...] = ()  # further recipients of the envelope, which the header does not name (Bcc)
+    header: tuple[str, ...] = ()  # further lines of the header
     first: tuple[str, ...] = ()  # an admin's command before it, as the command line takes it
+    by_milter: Expected | None = None  # what differs where the milter writes Delivered-To, not the LMTP edge
 
     @property
     def authors(self) -> tuple[str, ...]:
@@ -49,14 +66,26 @@ class Mail:
         return (self.sender,) if self.author is None else self.author
 
     @property
+    def recipients(self) -> tuple[str, ...]:
+        """The recipients of the envelope."""
+        return (self.recipient, *self.also_to)
+
+    def expected_of(self, delivery: Delivery) -> Expected:
+        """Return what the specification expects, by who writes Delivered-To."""
+        return self.by_milter if self.by_milter and delivery == "milter" else self.expected
+
+    @property
     def words(self) -> str:
         """What sets this mail apart, in one short line; ``LEGEND`` tells the rest."""
         before = f"after 'byname {' '.join(self.first)}': " if self.first else ""
+        to = self.recipient + (f", Bcc {', '.join(self.also_to)}" if self.also_to else "")
+        header = "".join(f", {line}" for line in self.header)
         if self.login is None:
-            return f"{before}to {self.recipient}"
+            return f"{before}to {to}{header}"
         login = "" if self.login == JOHN else f"login {self.login}, "
         shown = "" if self.author is None else f", From: {' and From: '.join(self.author)}"
-        return f"{before}{login}as {self.sender}{shown}"
+        whom = "" if self.recipients == (CUSTOMER,) else f" to {to}"
+        return f"{before}{login}as {self.sender}{whom}{shown}{header}"
 
 
 # What the short words of a mail leave out.
@@ -75,7 +104,11 @@ class Sample:
 
 
 def _arrives(mailbox: str, *delivered_to: str) -> Expected:
-    return Expected(250, "2.0.0", arrives_in=mailbox, delivered_to=delivered_to)
+    return _copies(Copy(mailbox, delivered_to))
+
+
+def _copies(*copies: Copy) -> Expected:
+    return Expected(250, "2.0.0", copies=copies)
 
 
 def _to(recipient: str, expected: Expected, first: tuple[str, ...] = ()) -> Mail:
@@ -105,6 +138,31 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample("sub-address", (_to(f"sales+fair@{BRAND_B}", _arrives(JOHN, f"sales+fair@{BRAND_B}")),)),
     Sample("upper case", (_to(SALES.upper(), _arrives(JOHN, SALES)),)),
+    Sample(
+        "two aliases of one mailbox: one copy, both names",
+        (Mail(_arrives(JOHN, INFO, SALES), recipient=INFO, also_to=(SALES,)),),
+    ),
+    Sample(
+        "aliases of two mailboxes and a Bcc: no copy shows another's name",
+        (
+            Mail(
+                _copies(Copy(JOHN, (SALES,)), Copy(MARY, (SUPPORT,)), Copy(CUSTOMER)),
+                recipient=SALES,
+                also_to=(SUPPORT, CUSTOMER),
+                sender=MARY,
+                login=MARY,
+                by_milter=_copies(Copy(JOHN), Copy(MARY), Copy(CUSTOMER)),  # a shared header would show all of them
+            ),
+        ),
+    ),
+    Sample(
+        "a forged Delivered-To",
+        (Mail(_arrives(JOHN, INFO), recipient=INFO, header=(f"Delivered-To: {SUPPORT}",)),),
+    ),
+    Sample(
+        "a bounce to an alias that had sent",
+        (Mail(_copies(Copy(JOHN, (SALES,), is_bounce=True)), recipient=GONE, sender=SALES, login=JOHN),),
+    ),
     Sample("postmaster", (_to(f"postmaster@{BRAND_A}", _arrives(JOHN, f"postmaster@{BRAND_A}")),)),
     Sample("send as one's own mailbox", (_as(JOHN, _LEAVES),)),
     Sample("send as an alias with permission", (_as(SALES, _LEAVES),)),

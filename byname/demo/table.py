@@ -69,7 +69,7 @@ def _cells(row: Row) -> Iterator[Sequence[object]]:
             outcome.mail.words,
             outcome.reply,
             ", ".join(arrival.place for arrival in outcome.arrived),
-            ", ".join(value for arrival in outcome.arrived for value in arrival.delivered_to),
+            "; ".join(", ".join(arrival.delivered_to) for arrival in outcome.arrived if arrival.delivered_to),
             _mark(not outcome.problems),
         )
 
@@ -102,10 +102,9 @@ def _mail(outcome: Outcome) -> dict[str, Any]:
             "login": outcome.mail.login,
             "sender": outcome.mail.sender,
             "from": list(outcome.mail.authors),
-            "recipient": outcome.mail.recipient,
+            "recipients": list(outcome.mail.recipients),
         },
         "reply": {"code": outcome.reply.code, "enhanced": outcome.reply.enhanced, "text": outcome.reply.text},
-        "arrived_in": [arrival.place for arrival in outcome.arrived],
-        "delivered_to": [value for arrival in outcome.arrived for value in arrival.delivered_to],
+        "arrived": [{"in": arrival.place, "delivered_to": list(arrival.delivered_to)} for arrival in outcome.arrived],
         "problems": list(outcome.problems),
     }

@@ -16,6 +16,7 @@ INFO = f"info@{BRAND_A}"  # receives, may not send
 SALES = f"sales@{BRAND_B}"  # of a mailbox on another domain; receives and sends
 OLD_SHOP = f"old-shop@{BRAND_B}"  # disabled
 NEWSLETTER = f"newsletter@{BRAND_B}"  # sends, does not receive
+SUPPORT = f"support@{BRAND_B}"  # Mary's
 FAIR = f"fair@{BRAND_B}"  # deleted between two mails
 CAMPAIGN = f"campaign@{BRAND_A}"  # disabled between two mails
 
@@ -55,5 +56,6 @@ def fill(database: Database) -> dict[str, str]:
             aliases.add(tx, alias.address, JOHN, can_receive=alias.can_receive, can_send=alias.can_send)
             if not alias.is_active:
                 aliases.update(tx, alias.address, is_active=False)
+        aliases.add(tx, SUPPORT, MARY)
         domains.update(tx, BRAND_B, catch_all=MARY)
     return passwords

@@ -31,27 +31,43 @@ user_query = {_MAILBOXES}
 """
 
 
+def apart(folder: Path, run: Path) -> str:
+    """Return the lines that keep an instance below ``folder`` by itself, its sockets below ``run``.
+
+    A wrong password costs nothing here: no delay, and no penalty for the address it came from, which is everybody's
+    and grows with each failure.
+    """
+    return f"""\
+listen = 127.0.0.1
+base_dir = {run}
+state_dir = {folder}/state
+log_path = {folder}/dovecot.log
+instance_name = byname-rig
+auth_failure_delay = 0 secs
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service imap-login {{
+  chroot =
+}}
+"""
+
+
 def dovecot_conf(folder: Path, sql: Path, imap_port: int, sasl: Path, lmtp: Path) -> str:
     """Return dovecot.conf for an instance below ``folder``.
 
     No Delivered-To of Dovecot's own (``lmtp_hdr_delivery_address = none``): Byname writes it. Mail lies beside the
     home folders, not inside (FACTS: a Maildir in ``~`` collides with Sieve's link). libsodium takes 64 MiB and more
-    for one argon2id, above Dovecot's usual memory limit for a process that checks passwords. A wrong password costs
-    nothing here: no delay, and no penalty for the address it came from, which is everybody's and doubles from 2 to
-    15 s (measured).
+    for one argon2id, above Dovecot's usual memory limit for a process that checks passwords.
     """
     return f"""\
-protocols = imap lmtp
-listen = 127.0.0.1
-base_dir = {folder}/run
-state_dir = {folder}/state
-log_path = {folder}/dovecot.log
-instance_name = byname-rig
+{apart(folder, folder / "run")}protocols = imap lmtp
 ssl = no
 disable_plaintext_auth = no
 auth_mechanisms = plain login
 auth_username_format = %Lu
-auth_failure_delay = 0 secs
 auth_cache_size = 0
 mail_uid = mail
 mail_gid = mail
@@ -86,13 +102,7 @@ service auth-worker {{
   user = root
   vsz_limit = 1G
 }}
-service anvil {{
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
 service imap-login {{
-  chroot =
   inet_listener imap {{
     address = 127.0.0.1
     port = {imap_port}

@@ -1,49 +1,32 @@
-"""A private Postfix: own configuration, queue and data below one folder, beside any Postfix of the system.
+"""The private Postfix of the demo and of most tests, configured from tables."""
 
-Three listeners on loopback: inbound (the stand-in of port 25), submission with STARTTLS (587), submissions with TLS
-from the start (465). Needs root to start.
-"""
-
-import json
-import os
-import re
-import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from pwd import getpwnam
-from types import TracebackType
-from typing import Any, Self
 
 from byname.rig.certificate import Certificate
-from byname.rig.errors import RigError
-from byname.rig.ports import LOOPBACK, free_port
 from byname.rig.postfix_config import (
     SERVICES,
-    PostfixFolders,
     byname_settings,
     listener,
-    main_cf,
     place_settings,
+    settings_text,
     submission_options,
     tls_settings,
 )
-from byname.rig.processes import end_session
-from byname.rig.waiting import greets, wait_until
+from byname.rig.postfix_instance import PostfixInstance
 
 NOTHING_LEAVES = "error:5.1.2 nothing leaves this private Postfix"
 
 
 @dataclass(slots=True)
-class PrivatePostfix:
-    """A Postfix below ``folder``; start it with ``start()`` or as a context manager.
+class PrivatePostfix(PostfixInstance):
+    """A Postfix whose settings are the rig's own tables.
 
     Milters are written in Postfix's own way: ``inet:127.0.0.1:PORT`` or ``unix:PATH``; several are separated by
     commas. ``extra`` is added to main.cf last, so it can overrule every setting (``postfix_config`` explains them).
     """
 
-    folder: Path
     domains_map: str = field(kw_only=True)  # virtual_mailbox_domains
     inbound_milter: str | None = field(kw_only=True)
     submission_milter: str | None = field(kw_only=True)
@@ -53,90 +36,16 @@ class PrivatePostfix:
     outside: str = field(kw_only=True, default=NOTHING_LEAVES)  # transport for mail to everyone else
     smtputf8: bool = field(kw_only=True, default=False)
     extra: Mapping[str, str] = field(kw_only=True, default_factory=dict)
-    inbound_port: int = field(kw_only=True, default_factory=free_port)
-    submission_port: int = field(kw_only=True, default_factory=free_port)
-    submissions_port: int = field(kw_only=True, default_factory=free_port)
 
-    @property
-    def folders(self) -> PostfixFolders:
-        """Where everything lies."""
-        return PostfixFolders(self.folder)
-
-    def configure(self) -> None:
-        """Write main.cf and master.cf; follow with ``reload()`` when it runs already."""
-        for path in (self.folders.config, self.folders.queue, self.folders.data):
-            path.mkdir(parents=True, exist_ok=True)
-        os.chown(self.folders.data, getpwnam("postfix").pw_uid, -1)
+    def main_cf(self) -> str:
+        """Return main.cf: our own place first, then what Byname needs, ``extra`` last."""
         settings = place_settings(self.folders) | tls_settings(self.certificate)
         settings |= byname_settings(self.domains_map, self.lmtp, self.outside, smtputf8=self.smtputf8)
-        _write_old(self.folders.config / "main.cf", main_cf(settings | dict(self.extra)))
-        _write_old(self.folders.config / "master.cf", self._listeners() + SERVICES)
+        return settings_text(settings | dict(self.extra))
 
-    def start(self) -> None:
-        """Write the configuration, start, and wait until all three ports answer.
-
-        Raises:
-            RigError: it did not start (not root, a busy port, a bad setting); the end of its log is in the message.
-        """
-        try:
-            self.configure()
-            self._run("postfix", "start")
-            wait_until(self._answers, 20, "the three ports of the private Postfix")
-        except BaseException as error:
-            self.stop()
-            if isinstance(error, Exception):
-                raise RigError(f"Postfix did not start: {error}\n{self.log()[-2000:]}") from error
-            raise
-
-    def stop(self) -> None:
-        """Stop it; no process stays behind. Harmless when it does not run."""
-        master = self.master()
-        if master is not None:
-            end_session(master, grace=5)
-
-    def master(self) -> int | None:
-        """Return the process id of the running master daemon; each of its processes is in that session."""
-        try:
-            process = int((self.folders.queue / "pid" / "master.pid").read_text())
-            home = Path(f"/proc/{process}/cwd").readlink()
-        except (OSError, ValueError):
-            return None
-        return process if home == self.folders.queue.resolve() else None  # else: a stale file and somebody else's id
-
-    def reload(self) -> None:
-        """Make it read its configuration again."""
-        self._run("postfix", "reload")
-
-    def flush(self) -> None:
-        """Try everything in the queue again now."""
-        self._run("postqueue", "-f")
-
-    def queue(self) -> list[dict[str, Any]]:
-        """Return the queue as ``postqueue -j`` prints it: one object per message."""
-        return [json.loads(line) for line in self._run("postqueue", "-j").splitlines()]
-
-    def log(self) -> str:
-        """Return the mail log so far."""
-        log = self.folders.log
-        return log.read_text(errors="backslashreplace") if log.exists() else ""
-
-    def wait_for_log(self, pattern: str, timeout: float = 10) -> re.Match[str]:
-        """Wait until the regular expression is found in the log, and return the match.
-
-        Raises:
-            RigTimeout: it did not turn up.
-        """
-        wanted = re.compile(pattern, re.MULTILINE)
-        return wait_until(lambda: wanted.search(self.log()), timeout, f"{pattern!r} in the mail log")
-
-    def wait_until_idle(self, timeout: float = 20) -> None:
-        """Wait until no message is on its way; deferred and held ones may remain.
-
-        Raises:
-            RigTimeout: something is still moving.
-        """
-        resting = {"deferred", "hold"}
-        wait_until(lambda: all(m["queue_name"] in resting for m in self.queue()), timeout, "an idle mail queue")
+    def master_cf(self) -> str:
+        """Return master.cf: the three listeners and the services behind them."""
+        return self._listeners() + SERVICES
 
     def _listeners(self) -> str:
         submission = submission_options(self.submission_milter, self.sasl_socket)
@@ -145,34 +54,3 @@ class PrivatePostfix:
             + listener(self.submission_port, "submission", submission)
             + listener(self.submissions_port, "submissions", submission | {"smtpd_tls_wrappermode": "yes"})
         )
-
-    def _answers(self) -> bool:
-        # The TLS port says nothing before a handshake.
-        plain = (self.inbound_port, self.submission_port)
-        return all(greets((LOOPBACK, port), b"220 ") for port in plain) and greets(
-            (LOOPBACK, self.submissions_port), b""
-        )
-
-    def _run(self, program: str, action: str) -> str:
-        command = [program, "-c", str(self.folders.config), action]
-        # Postfix's programs look at the caller's environment; a MAIL_CONFIG of the system's must not lead them astray.
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("MAIL_")}
-        environ["PATH"] = f"{environ.get('PATH', '')}:/usr/sbin:/sbin"
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, umask=0o022)
-        if done.returncode != 0:
-            raise RigError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()}")
-        return done.stdout
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
-
-
-def _write_old(path: Path, text: str) -> None:
-    """Write a file that looks an hour old: Postfix waits 2 s for one just changed "to cool down" (measured)."""
-    path.write_text(text)
-    hour_ago = time.time() - 3600
-    os.utime(path, (hour_ago, hour_ago))

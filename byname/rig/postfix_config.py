@@ -38,8 +38,8 @@ class PostfixFolders:
         return self.root / "mail.log"
 
 
-def main_cf(settings: Mapping[str, str]) -> str:
-    """Return main.cf with one line for each setting."""
+def settings_text(settings: Mapping[str, str]) -> str:
+    """Return the lines of main.cf for these settings."""
     return "".join(f"{name} = {value}\n" for name, value in settings.items())
 
 

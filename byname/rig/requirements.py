@@ -19,6 +19,13 @@ RIG: Mapping[str, str] = MappingProxyType(
 SWAKS: Mapping[str, str] = MappingProxyType(
     {"usr/bin/swaks": "swaks", "usr/lib/*/perl5/*/Net/SSLeay.pm": "libnet-ssleay-perl"}  # the second for its --tls
 )
+RECIPES: Mapping[str, str] = MappingProxyType(
+    {
+        "usr/lib/dovecot/modules/lib90_sieve_plugin.so": "dovecot-sieve",
+        "usr/lib/dovecot/modules/auth/libdriver_pgsql.so": "dovecot-pgsql",
+        "usr/lib/postfix/postfix-sqlite.so": "postfix-sqlite",
+    }
+)
 NEEDS_ROOT = "Postfix starts as root only"
 _ROOT = Path("/")
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from byname.rig.certificate import Certificate, make_certificate
 from byname.rig.dovecot import PrivateDovecot
@@ -31,16 +31,31 @@ url = "sqlite:///{database}"
 [milter]
 inbound = "inet:{inbound}@{host}"
 submission = "inet:{submission}@{host}"
+local = "inet:{local}@{host}"
 
 [maps]
 listen = "inet:{maps}@{host}"
+
+[routing]
+delivery = "{delivery}"
+
+[lmtp]
+listen = "inet:{lmtp}@{host}"
+backend = "{backend}"
 """
 
-# Byname's daemons and the arguments that start them.
-DAEMONS: dict[str, tuple[str, ...]] = {
+# Byname's daemons and the arguments that start them. Who writes Delivered-To decides which of the last two serves
+# mail that no smtpd took: the LMTP edge, or the milter of the role local (DESIGN section 5).
+_ARGUMENTS: dict[str, tuple[str, ...]] = {
     "inbound": ("milter", "--role", "inbound"),
     "submission": ("milter", "--role", "submission"),
     "maps": ("maps",),
+    "lmtp": ("lmtp",),
+    "local": ("milter", "--role", "local"),
+}
+_DAEMONS = {
+    "agent": ("inbound", "submission", "maps", "lmtp"),
+    "milter": ("inbound", "submission", "maps", "local"),
 }
 
 
@@ -55,6 +70,7 @@ class PrivateSite:
     """
 
     fill: Callable[[Database], dict[str, str]]
+    delivery: Literal["milter", "agent"] = "milter"  # who writes Delivered-To
     into_sink: bool = False  # deliver into ``mailboxes``, a sink, instead of Dovecot's LMTP
     smtputf8: bool = False
     settings: str = ""  # more TOML for byname.toml
@@ -68,7 +84,7 @@ class PrivateSite:
     mailboxes: Sink = field(init=False)
     outside: Sink = field(init=False)  # everybody else's mail server
     postfix: PrivatePostfix = field(init=False)
-    _ports: dict[str, int] = field(init=False, default_factory=lambda: {name: free_port() for name in DAEMONS})
+    _ports: dict[str, int] = field(init=False, default_factory=lambda: {name: free_port() for name in _ARGUMENTS})
     _stack: ExitStack = field(init=False, default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -110,7 +126,7 @@ class PrivateSite:
 
     def start_daemon(self, name: str) -> None:
         """Start one of Byname's daemons (again), and wait until it listens."""
-        daemon = Daemon(self.command(*DAEMONS[name]), self.folder / f"byname-{name}.log", _environ())
+        daemon = Daemon(self.command(*_ARGUMENTS[name]), self.folder / f"byname-{name}.log", _environ())
         self.daemons[name] = daemon
         self._stack.callback(daemon.stop)
         daemon.start()
@@ -128,17 +144,24 @@ class PrivateSite:
     def _start(self) -> None:
         self.folder = self._stack.enter_context(short_folder())
         self.certificate = make_certificate(self.folder)
-        self.config.write_text(_SETTINGS.format(database=self.database, host=LOOPBACK, **self._ports) + self.settings)
-        self.passwords = self._make_store()
-        for name in DAEMONS:
-            self.start_daemon(name)
         self.outside = self._stack.enter_context(Sink(self.folder / "outside", "smtp"))
         self.mailboxes = self._stack.enter_context(Sink(self.folder / "mailboxes"))
         (self.folder / "dovecot").mkdir()
+        self.passwords = self._make_store()
         self.dovecot = self._stack.enter_context(PrivateDovecot(self.folder / "dovecot", database=self.database))
-        for name in DAEMONS:
+        self.config.write_text(self._toml() + self.settings)
+        for name in _DAEMONS[self.delivery]:
+            self.start_daemon(name)
+        for name in _DAEMONS[self.delivery]:
             self.wait_for_daemon(name)
         self.postfix = self._stack.enter_context(self._postfix())
+
+    def _toml(self) -> str:
+        sink = f"inet:{self.mailboxes.port}@{LOOPBACK}"
+        backend = sink if self.into_sink else f"unix:{self.dovecot.lmtp_socket}"
+        return _SETTINGS.format(
+            database=self.database, host=LOOPBACK, delivery=self.delivery, backend=backend, **self._ports
+        )
 
     def _make_store(self) -> dict[str, str]:
         url = f"sqlite:///{self.database}"
@@ -155,13 +178,26 @@ class PrivateSite:
             domains_map=f"socketmap:inet:{LOOPBACK}:{self._ports['maps']}:domains",
             inbound_milter=f"inet:{LOOPBACK}:{self._ports['inbound']}",
             submission_milter=f"inet:{LOOPBACK}:{self._ports['submission']}",
-            lmtp=self.mailboxes.transport if self.into_sink else self.dovecot.lmtp,
+            lmtp=self._nexthop(),
             sasl_socket=self.dovecot.sasl_socket,
             outside=self.outside.transport,
             certificate=self.certificate,
             smtputf8=self.smtputf8,
-            extra=self.postfix_extra,
+            extra=self._local_mail() | dict(self.postfix_extra),
         )
+
+    def _nexthop(self) -> str:
+        """Where Postfix's LMTP client hands mail to."""
+        if self.delivery == "agent":
+            return f"inet:{LOOPBACK}:{self._ports['lmtp']}"
+        return self.mailboxes.transport if self.into_sink else self.dovecot.lmtp
+
+    def _local_mail(self) -> dict[str, str]:
+        """Mail that no smtpd takes, bounces above all, passes the milter of the role local where there is no edge."""
+        if self.delivery == "agent":
+            return {}
+        local = f"inet:{LOOPBACK}:{self._ports['local']}"
+        return {"non_smtpd_milters": local, "internal_mail_filter_classes": "bounce"}
 
     def _listens(self, name: str) -> bool:
         self.daemons[name].check_running()

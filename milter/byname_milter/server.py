@@ -18,10 +18,10 @@ from byname_milter.libmilter import LibmilterThread, register
 from byname_milter.listening import claimed, close_to_newcomers, open_socket
 from byname_milter.local import LocalSession
 from byname_milter.session import Session
-from byname_milter.signals import SignalPipe
 from byname_milter.site import Site
 from byname_milter.submission import SubmissionSession
 from conf.service import notify
+from conf.signals import SignalPipe
 from routing.sender import Role
 
 SESSIONS: dict[Role, type[Session]] = {

@@ -190,7 +190,7 @@ class Session(Milter.Base):
         strip(self, findings)
         if self.site.delivery == "agent":
             return  # the delivery step resolves each copy and writes its header
-        changes = plan(self.message.recipients)
+        changes = plan(self.message.recipients, findings.vouched)
         replace_recipients(self, changes.remove, changes.add)
         key, message_id = self.site.trace_key, self.message.trail.message_id
         insert_on_top(self, delivered_to_fields(key, message_id, changes.delivered_to, time.time()))

@@ -6,7 +6,7 @@ from byname_milter.callbacks import trapped
 from byname_milter.envelope import envelope_address
 from byname_milter.session import Session
 from routing.address import AddressSyntaxError, is_null_path
-from routing.guard import MOST_AUTHOR_FIELDS, HeaderField, check_header, is_author_field
+from routing.guard import MOST_AUTHOR_FIELDS, HeaderField, check_header, concerns_guard
 from routing.replies import reply
 from routing.sender import Role, authorise
 from routing.verdicts import Allow, Defer, Reject, SenderVerdict
@@ -33,9 +33,10 @@ class SubmissionSession(Session):
         return _refusal(authorise(self.site.directory, self.site.policy, login, [address]))
 
     def keep_field(self, name: str, value: bytes) -> None:
-        """Keep the author fields."""
-        if is_author_field(name) and len(self.message.author_fields) <= MOST_AUTHOR_FIELDS:
-            self.message.author_fields.append(HeaderField(name, value))
+        """Keep the author fields, and what may hide one."""
+        field = HeaderField(name, value)
+        if len(self.message.author_fields) <= MOST_AUTHOR_FIELDS and concerns_guard(field):
+            self.message.author_fields.append(field)
 
     @trapped
     def eoh(self) -> int:

@@ -9,14 +9,14 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 import store.migrations
 from store.errors import StoreNotReady
 from store.sql.backend import Backend, backend
 from store.sql.purpose import LOOKUP, MIGRATE, Purpose
 from store.sql.revisions import REVISIONS, read_revision, require_current
-from store.sql.tables import Base
+from store.sql.tables import VIEWS, Base
 from store.sql.trouble import translated
 
 _LOCK = 0x62796E616D65  # "byname": one migration at a time on PostgreSQL; SQLite's BEGIN IMMEDIATE does the same
@@ -67,9 +67,9 @@ def schema_drift(url: str) -> list[str]:
     place = backend(url)
     place.require_present()
     with _connected(place, LOOKUP) as connection:
-        return [
-            str(difference) for difference in compare_metadata(MigrationContext.configure(connection), Base.metadata)
-        ]
+        differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+        missing = sorted(set(VIEWS) - set(inspect(connection).get_view_names()))
+    return [*map(str, differences), *(f"the view {name} is missing" for name in missing)]
 
 
 def alembic_config(connection: Connection) -> Config:

@@ -15,6 +15,9 @@ from store.clock import utc_now
 
 MAILBOX, ALIAS = "mailbox", "alias"
 
+# For mail servers that ask the database themselves; made by migration 0002, which says what they hold.
+VIEWS = ("byname_mailboxes", "byname_userdb")
+
 # Names of constraints must not depend on the database, or migrations could not drop them by name.
 _NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -5,10 +5,11 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
+from byname.rig.certificate import Certificate
 from byname.rig.ports import LOOPBACK
-from byname.rig.site import PrivateSite
+from byname.rig.postfix_instance import PostfixInstance
 
 MESSAGE = b"From: ann@outside.example\r\nSubject: hello\r\n\r\nbye\r\n"
 
@@ -67,7 +68,17 @@ class Dialogue:
         self.close()
 
 
-def logged_in(site: PrivateSite, login: str, *, port: int | None = None, tls_from_start: bool = False) -> smtplib.SMTP:
+class Site(Protocol):
+    """What a login needs to know."""
+
+    certificate: Certificate
+    passwords: dict[str, str]
+
+    @property
+    def postfix(self) -> PostfixInstance: ...
+
+
+def logged_in(site: Site, login: str, *, port: int | None = None, tls_from_start: bool = False) -> smtplib.SMTP:
     """Return a connection with a login made over TLS: to submission, or to another port."""
     context = ssl.create_default_context(cafile=site.certificate.certificate)
     client: smtplib.SMTP
@@ -85,7 +96,7 @@ def submit(client: smtplib.SMTP, sender: str, header: bytes, recipient: str = "f
     steps: Sequence[Callable[[], tuple[int, bytes]]] = (
         lambda: client.docmd(f"MAIL FROM:{sender}"),
         lambda: client.docmd(f"RCPT TO:<{recipient}>"),
-        lambda: client.data(header + b"\r\n\r\nbody\r\n"),
+        lambda: data_as_it_is(client, header + b"\r\n\r\nbody\r\n"),
     )
     code, text = 0, b""
     for step in steps:
@@ -94,3 +105,12 @@ def submit(client: smtplib.SMTP, sender: str, header: bytes, recipient: str = "f
             client.rset()
             break
     return f"{code} {text.decode()}"
+
+
+def data_as_it_is(client: smtplib.SMTP, message: bytes) -> tuple[int, bytes]:
+    """Send a message as it is, and return the last reply: ``SMTP.data`` would mend its line ends and dots."""
+    code, text = client.docmd("DATA")
+    if code != 354:
+        return code, text
+    client.send(message + b".\r\n")
+    return client.getreply()

@@ -4,10 +4,12 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Mapping
 
 import pytest
 
 from byname.rig.site import PrivateSite
+from byname.rig.waiting import wait_until
 from tests.mail.dialogue import Dialogue, logged_in, submit
 from tests.mail.world import JOHN
 
@@ -104,10 +106,10 @@ def test_a_second_milter_on_the_same_unix_socket_is_refused(site: PrivateSite) -
 def test_sighup_reads_settings_again_and_keeps_the_old_ones_on_a_mistake(site: PrivateSite) -> None:
     settings = site.config.read_text()
     assert recipient_reply(site, "<sales-x@brand-a.test>").startswith("550")
-    site.config.write_text(settings + '\n[routing]\nrecipient_delimiter = "-"\n')
+    site.config.write_text(settings.replace("[routing]", '[routing]\nrecipient_delimiter = "-"'))
     reload(site, "reloaded role=inbound")
     assert recipient_reply(site, "<sales-x@brand-a.test>").startswith("250")
-    site.config.write_text(settings + '\n[routing]\nrecipient_delimitre = "+"\n')
+    site.config.write_text(settings.replace("[routing]", '[routing]\nrecipient_delimitre = "+"'))
     reload(site, "reload-failed")
     assert recipient_reply(site, "<sales-x@brand-a.test>").startswith("250")
     site.config.write_text(settings)
@@ -160,17 +162,28 @@ def test_mail_from_a_login_on_the_inbound_port_is_refused(site: PrivateSite) -> 
         "smtpd_sasl_auth_enable": "yes",
         "smtpd_sasl_type": "dovecot",
         "smtpd_sasl_path": str(site.dovecot.sasl_socket),
+        "smtpd_tls_auth_only": "no",
     }
-    site.postfix.extra = extra
-    site.postfix.configure()
-    site.postfix.reload()
+    usual = site.postfix.extra
+    reconfigure(site, {**usual, **extra})
     try:
+        wait_until(lambda: offers_auth(site), 20, "AUTH on the inbound port")
         with logged_in(site, JOHN, port=site.postfix.inbound_port) as client:
             assert client.docmd("MAIL FROM:<john@brand-a.test>") == (
                 550,
                 b"5.7.1 Log in on the submission port, not here",
             )
     finally:
-        site.postfix.extra = {}
-        site.postfix.configure()
-        site.postfix.reload()
+        reconfigure(site, usual)
+
+
+def reconfigure(site: PrivateSite, extra: Mapping[str, str]) -> None:
+    site.postfix.extra = extra
+    site.postfix.configure()
+    site.postfix.reload()
+
+
+def offers_auth(site: PrivateSite) -> bool:
+    """A listener from before the reload may still take a connection."""
+    with Dialogue(site.postfix.inbound_port) as smtp:
+        return "AUTH" in smtp.say("EHLO client.test")

@@ -44,6 +44,12 @@ def test_a_second_pass_changes_nothing(site: PrivateSite) -> None:
     assert field_values(twice, "X-Byname-Trace") == field_values(once, "X-Byname-Trace")
 
 
+def test_a_second_pass_of_a_sub_address_changes_nothing(site: PrivateSite) -> None:
+    once = pass_once(site, "<sales+news@brand-b.test>", FIRST)
+    twice = pass_once(site, "<john+news@brand-a.test>", once)
+    assert delivered_to(twice) == delivered_to(once) == ["sales+news@brand-b.test"]
+
+
 def test_a_forged_trace_vouches_for_nothing(site: PrivateSite) -> None:
     once = pass_once(site, SALES, FIRST)
     forged = once.replace(b"sales@brand-b.test", b"ceo@brand-b.test").replace(b"Delivered-To:", b"DELIVERED-TO:")

@@ -1,5 +1,7 @@
 """The names behind the tests of the mail path: two tenants, five domains, a name in every state."""
 
+from sqlalchemy.orm import Session
+
 from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 
@@ -21,7 +23,7 @@ def fill(database: Database) -> dict[str, str]:
     return dict.fromkeys((JOHN, MARY, PAUSED, OWNER), PASSWORD)
 
 
-def _domains(tx) -> None:  # type: ignore[no-untyped-def]
+def _domains(tx: Session) -> None:
     accounts.create(tx, "brands", "agency")
     accounts.create(tx, "other", "starter")
     for name in ("brand-a.test", "brand-b.test", "bücher.test", "off.test"):
@@ -30,7 +32,7 @@ def _domains(tx) -> None:  # type: ignore[no-untyped-def]
     domains.add(tx, "pending.test", account="other")
 
 
-def _aliases(tx) -> None:  # type: ignore[no-untyped-def]
+def _aliases(tx: Session) -> None:
     for address, send in (
         ("sales@brand-a.test", True),
         ("info@brand-a.test", False),

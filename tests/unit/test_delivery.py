@@ -2,8 +2,8 @@
 
 import pytest
 
-from routing.address import parse_path
-from routing.delivery import Recipient, plan, xtext
+from routing.address import Address, parse_path
+from routing.delivery import Copy, Recipient, copy_for, plan, xtext
 from routing.policy import Policy
 from routing.recipient import resolve
 from routing.verdicts import Deliver
@@ -61,6 +61,19 @@ def test_plan(typed: list[str], removed: list[str], added: list[str], delivered_
     assert [str(name) for name in changes.delivered_to] == delivered_to
 
 
+@pytest.mark.parametrize(
+    ("typed", "told", "shown"),
+    [
+        ("<john+x@brand-a.test>", ["sales+x@brand-b.test"], []),  # the second pass of that message
+        ("<john+x@brand-a.test>", ["sales+y@brand-b.test"], ["john+x@brand-a.test"]),
+        ("<john+x@brand-a.test>", ["sales@brand-b.test"], ["john+x@brand-a.test"]),
+        ("<sales+x@brand-a.test>", ["sales+x@brand-b.test"], ["sales+x@brand-a.test"]),
+    ],
+)
+def test_a_second_pass_with_a_detail_adds_nothing(typed: str, told: list[str], shown: list[str]) -> None:
+    assert [str(name) for name in plan([rcpt(typed)], told).delivered_to] == shown
+
+
 PARAMETERS = [  # NOTIFY and ORCPT of each recipient, the parameters of the one that replaces them
     ([(None, None)], "ORCPT=rfc822;sales+2Bx@brand-a.test"),
     ([("NEVER", None)], "NOTIFY=NEVER ORCPT=rfc822;sales+2Bx@brand-a.test"),
@@ -83,3 +96,19 @@ def test_delivery_status_wishes_are_carried(wishes: list[tuple[str | None, str |
 @pytest.mark.parametrize(("text", "encoded"), [("a+b=c", "a+2Bb+3Dc"), ('"a b"@x', '"a+20b"@x'), ("ab", "ab")])
 def test_xtext(text: str, encoded: str) -> None:
     assert xtext(text) == encoded
+
+
+COPIES = [  # names of one mailbox as typed, the copy's recipient, its Delivered-To
+    (["<john@brand-a.test>"], JOHN, []),
+    (["<SALES@brand-a.test>", "<john@brand-a.test>", "<info@brand-a.test>"], JOHN,
+     ["sales@brand-a.test", "info@brand-a.test"]),
+    (["<sales+x@brand-a.test>"], "john+x@brand-a.test", ["sales+x@brand-a.test"]),
+    (["<sales+x@brand-a.test>", "<info+y@brand-a.test>"], JOHN, ["sales+x@brand-a.test", "info+y@brand-a.test"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed", "target", "delivered_to"), COPIES)
+def test_the_copy_of_one_mailbox(typed: list[str], target: str, delivered_to: list[str]) -> None:
+    copy = copy_for(Address.parse(JOHN), [rcpt(raw, "NEVER", "rfc822;x@y") for raw in typed])
+    names = tuple(Address.parse(name) for name in delivered_to)
+    assert copy == Copy(Address.parse(target), names, "NOTIFY=NEVER ORCPT=rfc822;x@y")

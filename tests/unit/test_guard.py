@@ -2,10 +2,12 @@
 
 import pytest
 
+from byname.raw_message import header_fields
 from routing.guard import HeaderField, check_header, is_author_field, plain_name
 from routing.memory_directory import SilentDirectory
 from routing.policy import Policy
 from routing.verdicts import Allow, Defer, Reject
+from tests.unit.from_cases import CASES, HEADERS, Case
 from tests.unit.sample_site import DIRECTORY
 
 JOHN = "john@brand-a.test"
@@ -19,6 +21,7 @@ ALLOWED = [
     [OWN, ("Sender", b" sales@brand-a.test")],
     [*[("Resent-From", OWN[1])] * 15, OWN],
     [("From", b' "' + b" ".join(b"john+%d@brand-a.test" % n for n in range(16)) + b'" <john@brand-a.test>')],
+    [("Subject", b" Re:\n From: the boss"), ("X", b" Re:\r\n\tFrom: the boss"), ("Y", b" From: x\rFromage: y"), OWN],
     [OWN, ("Resent-From", b" john@brand-a.test"), ("Resent-Sender", b" john+x@brand-a.test")],
     [("From", b' "sales@brand-a.test" <john@brand-a.test>')],
 ]
@@ -31,6 +34,10 @@ REFUSED = [  # fields, rule, reply text
     ([OWN, ("From\xa0", b" eve@other.test")], "malformed-field-name", "Sender address rejected: the name of an author"),
     ([OWN, ("Sen\u200bder", b" eve@other.test")], "malformed-field-name", "Sender address rejected: the name of an"),
     ([OWN, ("Sender", b" john@brand-a.test"), ("Sender", b" john@brand-a.test")], "several-sender", "Sender address"),
+    ([("Subject", b" x\rFrom: eve@other.test"), OWN], "hidden-field", "Sender address rejected: a line break inside"),
+    ([("Subject", b" x\x0b resent-sender\t: eve@other.test"), OWN], "hidden-field", "Sender address rejected: a line"),
+    ([("X", b" x\xe2\x80\xa9sender:eve@other.test"), OWN], "hidden-field", "Sender address rejected: a line break"),
+    ([("X", b" x\nFrom: eve@other.test"), OWN], "hidden-field", "Sender address rejected: a line break inside a field"),
     ([*[("Resent-From", OWN[1])] * 16, OWN], "too-many-author-fields", "Sender address rejected: the message has too"),
     ([("From", b' "' + b" ".join(b"john+%d@brand-a.test" % n for n in range(17)) + b'" <john@brand-a.test>')],
      "display-name-address", "Sender address rejected: the name shows"),
@@ -64,6 +71,17 @@ def test_refused(pairs: list[tuple[str, bytes]], rule: str, text: str) -> None:
     assert isinstance(verdict, Reject)
     assert verdict.rule == rule
     assert str(verdict.reply).startswith(f"550 5.7.1 {text}")
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES])
+def test_the_table_of_values(case: Case) -> None:
+    assert check_header(DIRECTORY, Policy(), JOHN, [HeaderField("From", case.value)]).rule == case.rule
+
+
+@pytest.mark.parametrize(("header", "rule", "by_postfix"), HEADERS)
+def test_the_table_of_headers_as_postfix_takes_them_apart(header: bytes, rule: str, by_postfix: str | None) -> None:
+    fields = header_fields(header + b"\r\n\r\nbody\r\n")
+    assert check_header(DIRECTORY, Policy(), JOHN, fields).rule == (by_postfix or rule)
 
 
 @pytest.mark.parametrize(
