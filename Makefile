@@ -9,7 +9,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .NOTPARALLEL:
-.PHONY: help demo test check fmt bench run lock clean packages-demo packages-test
+.PHONY: help demo test check fmt bench fuzz mutants run lock clean packages-demo packages-test
 
 # $(call as_root,COMMAND): Postfix starts as root only, so sudo is used where it may be, else the line to run is shown.
 define as_root
@@ -21,7 +21,7 @@ else echo "Postfix needs root to start. Run: sudo $$*" >&2; exit 1; fi
 endef
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: packages-demo $(STAMP) ## a whole mail system on loopback, with sample mails (ARGS=--once: judge them and end)
 	$(call as_root,$(BIN)/byname demo $(ARGS))
@@ -51,6 +51,12 @@ fmt: $(STAMP) ## format the code and mend what can be mended by itself
 bench: $(STAMP) ## benchmarks
 	$(BIN)/python -m bench $(ARGS)
 
+fuzz: $(STAMP) ## look for a From that passes and shows a foreign address (ARGS="--seconds 600 --seed N")
+	$(BIN)/python -m tests.unit.from_fuzzer $(ARGS)
+
+mutants: $(STAMP) ## make small mistakes in the sender guard and see whether the tests notice (ARGS=--show: the rest)
+	$(BIN)/python -m bench.mutants $(ARGS)
+
 run: $(STAMP) ## one milter from the tree (ROLE=inbound|submission CONFIG=FILE)
 	$(BIN)/byname $(if $(CONFIG),--config $(CONFIG)) milter --role $(ROLE) $(ARGS)
 
@@ -63,7 +69,7 @@ lock: ## write requirements*.txt anew after a change in pyproject.toml (ARGS=--u
 LOCK = .venv/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 clean: ## remove what make has built
-	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist
+	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist mutants
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 packages-demo:

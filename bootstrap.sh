@@ -3,7 +3,8 @@
 #
 #   ./bootstrap.sh build    what pip needs to build pymilter
 #   ./bootstrap.sh demo     and what the demo starts: Postfix, Dovecot, openssl, swaks
-#   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, Sieve, parts of Postfix and Dovecot for SQL
+#   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, Sieve, parts of Postfix and Dovecot for SQL,
+#                           curl, fail2ban
 #
 # It never removes a package, never replaces another MTA and starts no service. Root or sudo installs; without either
 # it prints the line to run. Exit codes: 0 all is there, 1 something is missing and could not be installed, 2 usage.
@@ -12,7 +13,7 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 build=(gcc libc6-dev python3-dev python3-venv libmilter-dev)
 demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite openssl swaks libnet-ssleay-perl)
-test=(postgresql dovecot-sieve dovecot-pgsql postfix-sqlite)
+test=(postgresql dovecot-sieve dovecot-pgsql postfix-sqlite curl fail2ban)
 case "${1-}" in
   build) wanted=("${build[@]}") programs=(cc) ;;
   demo) wanted=("${build[@]}" "${demo[@]}") programs=(cc postfix dovecot openssl) ;;
@@ -83,7 +84,7 @@ fi
 
 # Nor shall they start at the next boot: the demo and the tests run private instances of their own.
 if command -v systemctl >/dev/null; then
-  for service in postfix:postfix dovecot-core:dovecot postgresql:postgresql; do
+  for service in postfix:postfix dovecot-core:dovecot postgresql:postgresql fail2ban:fail2ban; do
     if lacks "${service%:*}"; then systemctl --quiet disable "${service#*:}" 2>/dev/null || true; fi
   done
 fi

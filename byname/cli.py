@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from byname import invocation
-from byname.commands import account, alias, config, daemons, db, demo, domain, explain, mailbox
+from byname.commands import account, alias, cache, config, daemons, db, demo, domain, explain, mailbox, relay
 from byname.exits import ExitCode
 from byname.failures import describe, report
 from byname.invocation import Invocation
@@ -31,6 +31,7 @@ for noun, commands, summary in (
     ("domain", domain.app, "Domains and their catch-all."),
     ("mailbox", mailbox.app, "Where mail arrives; who logs in."),
     ("alias", alias.app, "Further names of a mailbox."),
+    ("cache", cache.app, "Rebuild, check, look at the cache."),
     ("config", config.app, "Check and show the settings."),
     ("db", db.app, "Create, upgrade, check the database."),
 ):
@@ -40,6 +41,7 @@ for name, command, summary, example in (
     ("milter", daemons.milter, "Run a milter.", "byname milter --role inbound"),
     ("maps", daemons.maps, "Run the Postfix socketmap server.", f"postmap -q brand-a.com {_SOCKETMAP}"),
     ("lmtp", daemons.lmtp, "Run the LMTP server in front of the mail store.", "byname lmtp"),
+    ("relay", relay.relay, "Bring changes from the store to the cache.", "byname relay"),
     ("demo", demo.demo, "A whole mail system, to be tried out.", "byname demo --once"),
 ):
     app.command(name, short_help=summary, epilog=f"Example: {example}")(command)

@@ -54,13 +54,13 @@ def _from_conf(error: BaseException) -> Failure | None:
 
 
 def _from_store(error: BaseException) -> Failure | None:
-    from store.errors import ServiceError, StoreNotReady, StoreUnavailable
+    from store.errors import CacheUnavailable, ServiceError, StoreNotReady, StoreUnavailable
 
     if isinstance(error, ServiceError):
         return Failure(ExitCode.DATA, error.code, error.message, error.hint, field=error.field, details=error.details)
     if isinstance(error, StoreNotReady):
         return Failure(ExitCode.CONFIG, "store-not-ready", str(error))
-    if isinstance(error, StoreUnavailable):
+    if isinstance(error, StoreUnavailable | CacheUnavailable):
         return Failure(ExitCode.CANNOT_TELL, "unavailable", str(error))
     return None
 

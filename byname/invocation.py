@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from byname.output import warn
+from byname.output import complain, warn
 
 if TYPE_CHECKING:  # heavy, and --help needs none of it
     from conf.settings import Settings
-    from store.sql.database import Database
+    from store.sql.database import Database, Transaction
 
 
 @dataclass(slots=True)
@@ -21,6 +21,7 @@ class Invocation:
 
     config: Path | None = None
     as_json: bool = False
+    outcome: dict[str, object] = field(default_factory=dict)  # what a change has to say beside its record
 
     def settings(self) -> "Settings":
         """Read the settings.
@@ -56,6 +57,25 @@ class Invocation:
             yield database
         finally:
             database.close()
+
+    @contextmanager
+    def changing(self) -> Iterator["Transaction"]:
+        """Run a block in a transaction on the store. With a cache, wait then until it holds the change: at most 1 s.
+
+        Raises:
+            StoreNotReady, StoreUnavailable: as :meth:`database`.
+        """
+        from byname import wiring
+        from store.sql.outbox import version_of
+
+        with self.database() as database:
+            with database.write() as transaction:
+                yield transaction
+            propagation = wiring.propagation(self.settings(), database, version_of(transaction))
+        if propagation is not None:
+            self.outcome["propagation"] = propagation
+            if not self.as_json:
+                complain(f"byname: propagation: {propagation}")
 
     def system_names(self) -> frozenset[str]:
         """Return the local parts that this site keeps for itself."""

@@ -1,18 +1,23 @@
 """Records as commands show them: one or many, for people or for scripts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from byname.output import say_json, table
+from byname.output import members, say_json, table
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Record = TypeVar("Record")
 Columns = Mapping[str, Callable[[Record], object]]  # heading: what stands below it
 
 
-def show(record: Record, columns: Columns[Record], *, as_json: bool) -> None:
-    """Show the record that a command made, changed or removed. JSON: the object of API section 1 as it is."""
+def show(
+    record: "DataclassInstance", columns: Columns[Any], *, as_json: bool, more: Mapping[str, object] | None = None
+) -> None:
+    """Show the record that a command made, changed or removed. JSON: the object of API section 1, and ``more``."""
     if as_json:
-        say_json(record)
+        say_json({**members(record), **(more or {})})
     else:
         _table([record], columns)
 

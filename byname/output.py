@@ -15,6 +15,7 @@ from byname.exits import ExitCode
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from rich.progress import Progress
 
 _GAP = "  "
 _NOTHING = "-"  # an empty cell, so that columns can be counted
@@ -79,6 +80,35 @@ def cell_text(value: object) -> str:
 def members(record: "DataclassInstance") -> dict[str, object]:
     """Return the fields of a record by name, the inner ones as they are."""
     return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+
+
+class Bar:
+    """A bar on stderr while something long runs, if a person looks at it there. A context manager."""
+
+    def __init__(self, title: str, *, drawn: bool) -> None:
+        self._title = title
+        self._progress: Progress | None = None
+        self._drawn = drawn and _is_terminal(sys.stderr)
+
+    def show(self, done: int, total: int) -> None:
+        """Move it."""
+        if self._progress is not None:
+            self._progress.update(self._progress.task_ids[0], completed=done, total=max(total, 1))
+
+    def __enter__(self) -> "Bar":
+        if self._drawn:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._progress = Progress(console=Console(stderr=True), transient=True)
+            self._progress.add_task(self._title, total=None)
+            self._progress.start()
+        return self
+
+    def __exit__(self, kind: object, value: object, at: object) -> None:
+        """Take it off the screen."""
+        if self._progress is not None:
+            self._progress.stop()
 
 
 def can_ask() -> bool:

@@ -36,9 +36,8 @@ DEFAULT_FILE = Path("/etc/byname/byname.toml")
 
 # Read and checked, but nothing acts on them in this version. A line goes when the part that acts on it arrives.
 WITHOUT_EFFECT = (
-    "cache.url", "cache.grace", "cache.sender_grace",
     "api.listen", "api.base_url", "api.rate", "api.burst", "api.token_prefixes",
-    "dns.nameservers", "dns.mx_hosts", "dns.spf_include", "dns.dkim_selector", "dns.recheck_hours", "metrics.listen",
+    "dns.nameservers", "dns.mx_hosts", "dns.spf_include", "dns.dkim_selector", "dns.recheck_hours",
 )  # fmt: skip
 _LISTENERS = ("milter.inbound", "milter.submission", "milter.local", "maps.listen", "lmtp.listen", "lmtp.backend")
 _PASSWORD = re.compile(r"(://[^:@/?]*:).*(?=@)|([?&]password=)[^&]*")

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from functools import partial
 
 from edges.socketmap import Answer, Found, Lookup, NotFound, Temporary
-from routing.address import Address, AddressSyntaxError
-from routing.directory import Directory
+from routing.address import Address, AddressSyntaxError, split_detail
+from routing.directory import AffirmedFacts, Directory
 from routing.domain import DomainSyntaxError, canonical_domain
 from routing.policy import Policy
 from routing.recipient import resolve
-from routing.records import Alias
+from routing.records import Alias, HostedDomain
 from routing.sender import authorise, wanted
 from routing.verdicts import Allow, Defer, Deliver
 
@@ -59,22 +59,25 @@ def logins_for(directory: Directory, policy: Policy, key: str) -> Answer:
         LookupFailed: the directory cannot tell.
     """
     address = _address(key)
-    owner = None if address is None else _owner(directory, policy, address)
-    if address is None or owner is None:
+    if address is None:
         return NotFound()
+    facts = directory.lookup(wanted(policy, address, [address]))
+    owner = _owner(policy, address, facts)
+    if owner is None:  # a name's absence is no evidence under grace, its domain's is (DESIGN section 6)
+        unsure = isinstance(facts, AffirmedFacts) and address.domain in facts
+        return Temporary("lookup failed, please try again") if unsure else NotFound()
     verdict = authorise(directory, policy, str(owner), [address])
     if isinstance(verdict, Defer):
         return Temporary(str(verdict.reply))
     return Found(str(owner)) if isinstance(verdict, Allow) else NotFound()
 
 
-def _owner(directory: Directory, policy: Policy, address: Address) -> Address | None:
+def _owner(policy: Policy, address: Address, facts: Mapping[str, HostedDomain]) -> Address | None:
     """Return the only mailbox that could own ``address``: a name belongs to one, and the exact name goes first."""
-    both = wanted(policy, address, [address])
-    domain = directory.lookup(both).get(address.domain)
+    domain = facts.get(address.domain)
     if domain is None:
         return None
-    base = next((other.local for other in both if other != address), address.local)
+    base, _ = split_detail(address.local, policy.recipient_delimiter)
     name = domain.names.get(address.local) or domain.names.get(base)
     if name is None:
         return None

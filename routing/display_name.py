@@ -29,16 +29,19 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 _FILLERS = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]+"
 )
+_LONGEST = 4096  # characters
+_MOST_AT = 64  # in one reading; each costs, and no name holds more
 _UNREADABLE = "\ufffd"  # in a mention: something stands between its words that no address of ours can hold
 
 
 def mentions(pieces: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     """Return the mentions in the display text made of ``pieces``, as displayed but for the case of A-Z.
 
-    A piece is the kind and the text of a token without its delimiters: ``space``, ``atom``, ``quoted`` or ``comment``.
+    A piece is the kind and the text of a token without its delimiters: ``words``, ``quoted`` or ``comment``.
 
     Raises:
-        HeaderRefused: a malformed or nested encoded word, an unknown character set, control or bidi characters.
+        HeaderRefused: a malformed or nested encoded word, an unknown character set, control or bidi characters, more
+            than 64 ``@``.
     """
     words = (word for reading in _readings(pieces) for view in _views(reading) for word in _mentions_in(view))
     return tuple(dict.fromkeys(map(ascii_lower, words)))
@@ -46,7 +49,7 @@ def mentions(pieces: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 
 def _readings(pieces: Sequence[tuple[str, str]]) -> Iterable[str]:
     """Return the text as it stands, and without its quotes: comments left out, as spaces, and by themselves."""
-    raw = "".join(_WRAPPED.get(kind, "{}").format(text) for kind, text in pieces)
+    raw = "".join(text if kind == "words" else _WRAPPED[kind].format(text) for kind, text in pieces)
     plain = [(kind, _QUOTED_PAIR.sub(r"\1", text) if "\\" in text else text) for kind, text in pieces]
     name = "".join(text for kind, text in plain if kind != "comment")
     spaced = "".join(" " if kind == "comment" else text for kind, text in plain)
@@ -67,6 +70,8 @@ def _views(reading: str) -> Iterator[str]:
     decoded = decode_words(reading) if encoded else reading
     _check_characters(decoded)
     folded = decoded if decoded.isascii() else unicodedata.normalize("NFKC", decoded)
+    if len(folded) > _LONGEST:  # one character may become eighteen
+        raise HeaderRefused("too-long")
     if "@" in folded:
         yield from dict.fromkeys((decoded, folded, _as_seen(folded), decode_apart(reading) if encoded else decoded))
 
@@ -75,7 +80,7 @@ def _check_characters(text: str) -> None:
     for char in set(text):
         if char in _BIDI:
             raise HeaderRefused("bidi-character")
-        if char != "\t" and (unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} or _is_noncharacter(ord(char))):
+        if char != "\t" and (unicodedata.category(char) in {"Cc", "Zl", "Zp"} or _is_noncharacter(ord(char))):
             raise HeaderRefused("control-character")
 
 
@@ -93,6 +98,8 @@ def _as_seen(text: str) -> str:
 
 
 def _mentions_in(text: str) -> Iterator[str]:
+    if text.count("@") > _MOST_AT:
+        raise HeaderRefused("too-many-at-signs")
     if "@" not in text:
         return
     for variant in dict.fromkeys((text, text.replace('"', ""))):

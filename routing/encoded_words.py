@@ -15,6 +15,7 @@ from routing.header_refused import HeaderRefused
 _WORD = re.compile(r"=\?([!#$%&'+\-^_`{}~A-Za-z0-9]+)(?:\*[A-Za-z0-9-]*)?\?([BbQq])\?([!->@-~]*)\?=")
 _WORDS = re.compile(rf"{_WORD.pattern}(?:[ \t]+{_WORD.pattern})*")
 _Q_OCTET = re.compile(rb"=([0-9A-Fa-f]{2})")
+_MOST_WORDS = 64  # of the usual 75 octets a field of 4096 octets holds 54
 _ESCAPE = b"\x1b"  # of the stateful ISO-2022-JP; the only character set below that has a use for it
 # In the double-byte sets the second byte may look like an @: what would follow it to make an address, then.
 _TAIL = re.compile(rb"@[A-Za-z0-9-]+\.[A-Za-z0-9]")
@@ -30,8 +31,10 @@ def decode_words(text: str) -> str:
     """Decode the encoded words of a text, once; white space between two of them is not shown.
 
     Raises:
-        HeaderRefused: a word that is malformed, nested, or in a character set that we do not know.
+        HeaderRefused: a word that is malformed, nested, or in a character set that we do not know; more than 64 words.
     """
+    if text.count("=?") > _MOST_WORDS:
+        raise HeaderRefused("malformed-encoded-word")
     decoded = _WORDS.sub(_joined(""), text)
     if "=?" in _WORDS.sub("", text):
         raise HeaderRefused("malformed-encoded-word")
@@ -78,10 +81,10 @@ def _characters(charset: str, octets: bytes) -> str:
         raise HeaderRefused("unknown-charset")
     try:
         text = octets.decode(charset)
-        if _ESCAPE in octets and (octets + b"@").decode(charset) != f"{text}@":
-            raise HeaderRefused("malformed-encoded-word")  # not back to ASCII at its end
+        if _ESCAPE in octets:
+            (octets + b"@").decode(charset)  # fails unless the word is back to one octet a character at its end
     except UnicodeDecodeError as error:
         raise HeaderRefused("malformed-encoded-word") from error
     if _ESCAPE not in octets and any(found.group().decode("ascii") not in text for found in _TAIL.finditer(octets)):
-        raise HeaderRefused("malformed-encoded-word")  # an address hidden in the bytes of other characters
+        raise HeaderRefused("malformed-encoded-word")  # an address hidden in the octets of other characters
     return text

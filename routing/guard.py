@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from routing.address import Address
-from routing.directory import Directory, LookupFailed
+from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.header_from import Author, addr_spec, parse_author
 from routing.header_refused import HeaderRefused
 from routing.policy import Policy
@@ -121,5 +121,12 @@ def _judge_mentions(
     for address in mentioned:
         foreign = policy.display_name_addresses == "hosted" and address.domain not in facts
         if not foreign and ownership(policy, user, address, facts) != "owned":
-            return refused("display-name-address")
+            return _not_owned(address, facts)
     return Allow()
+
+
+def _not_owned(mention: Address, facts: Mapping[str, HostedDomain]) -> Reject | Defer:
+    """Refuse; facts under grace cannot (DESIGN section 6)."""
+    if isinstance(facts, AffirmedFacts):
+        return Defer(reply("sender-no-evidence", address=mention), "no-evidence")
+    return refused("display-name-address")

@@ -16,6 +16,7 @@ No line of it may be longer than RFC 5322 section 2.1.1 allows: an MTA breaks su
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from routing.address import Address
 from routing.display_name import mentions
@@ -30,10 +31,9 @@ _FOLD = re.compile(r"\r?\n(?=[ \t])")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 _LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _TOKEN = re.compile(
-    r"(?P<space>[ \t]+)"
-    r'|(?P<quoted>"(?:[^"\\]|\\.)*")'
+    r'(?P<quoted>"(?:[^"\\]|\\.)*")'
     r"|(?P<angle><[^<>]*>)"
-    r"|(?P<atom>[^\s\"(),:;<>\[\\\]]+)"
+    r"|(?P<words>(?:[^\s\"(),:;<>\[\\\]]|[ \t])+)"
 )
 _STRAY = {
     ",": "list",
@@ -58,9 +58,8 @@ class Author:
     mentions: tuple[str, ...]  # as displayed, lower-cased; not necessarily addresses by our grammar
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str  # space, quoted, angle, atom, comment
+class _Token(NamedTuple):  # there may be thousands
+    kind: str  # words, quoted, angle, comment
     text: str  # without its delimiters
 
 
@@ -70,13 +69,8 @@ def parse_author(value: bytes) -> Author:
     Raises:
         HeaderRefused: with the reason; whoever sees it refuses the message with 550.
     """
-    tokens = _tokens(_text(value))
-    while tokens and tokens[-1].kind == "space":
-        tokens.pop()
-    while tokens and tokens[0].kind == "space":
-        tokens.pop(0)
-    spec, display = _parts(tokens)
-    return Author(addr_spec(spec), mentions([(token.kind, token.text) for token in display]))
+    spec, display = _parts(_tokens(_text(value).lstrip(" \t")))
+    return Author(addr_spec(spec), mentions(display))
 
 
 def addr_spec(text: str) -> Address:
@@ -144,8 +138,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _token(found: re.Match[str]) -> _Token:
-    kind = found.lastgroup or ""
-    text = found.group()
+    kind, text = str(found.lastgroup), found.group()
     return _Token(kind, text[1:-1] if kind in {"quoted", "angle"} else text)
 
 
@@ -167,17 +160,24 @@ def _parts(tokens: list[_Token]) -> tuple[str, list[_Token]]:
         raise HeaderRefused("empty")
     angle = next((index for index, token in enumerate(tokens) if token.kind == "angle"), None)
     if angle is None:
-        if tokens[0].kind != "atom":
-            raise HeaderRefused("no-address")
-        return tokens[0].text, _trailing_comment(tokens[1:])
+        return _bare_address(tokens[0]), _trailing_comment(tokens[1:])
     phrase, tail = tokens[:angle], tokens[angle + 1 :]
-    if any(token.kind == "atom" and "@" in token.text for token in phrase):
+    if any(token.kind == "words" and "@" in token.text for token in phrase):
         raise HeaderRefused("at-in-phrase")
     return tokens[angle].text, phrase + _trailing_comment(tail)
 
 
+def _bare_address(token: _Token) -> str:
+    if token.kind != "words":
+        raise HeaderRefused("no-address")
+    address, *others = token.text.split()
+    if others:
+        raise HeaderRefused("text-after-address")
+    return address
+
+
 def _trailing_comment(tail: list[_Token]) -> list[_Token]:
-    words = [token for token in tail if token.kind != "space"]
-    if len(words) > 1 or any(token.kind != "comment" for token in words):
+    said = [token for token in tail if not token.text.isspace() or token.kind != "words"]
+    if len(said) > 1 or any(token.kind != "comment" for token in said):
         raise HeaderRefused("text-after-address")
     return tail

@@ -32,6 +32,7 @@ REASONS: dict[str, str] = {
     "domain-literal": "the address ends in a domain literal",
     "trailing-dot": "the address ends in a dot",
     "bad-domain": "what follows the @ is not a domain name",
+    "too-many-at-signs": "the name holds too many @",
     "malformed-encoded-word": "the name holds a malformed encoded word",
     "unknown-charset": "the name is encoded in an unknown character set",
     "nested-encoded-word": "the name holds an encoded word inside another",

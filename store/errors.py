@@ -61,5 +61,9 @@ class StoreUnavailable(Exception):
     """The database cannot be reached, is locked or answers too late. Temporary: nothing was learned or written."""
 
 
+class CacheUnavailable(Exception):
+    """Redis cannot be reached, refuses or answers too late. Temporary; the cache may hold a part of what was sent."""
+
+
 class StoreNotReady(Exception):
     """No database to speak of: a bad URL, no file, no tables, another revision. The message says what to do."""

@@ -48,9 +48,10 @@ def create(
     """Create an account."""
     from store.services import accounts
 
-    with invocation.of(context).database() as database, database.write() as transaction:
+    run = invocation.of(context)
+    with run.changing() as transaction:
         account = accounts.create(transaction, name, plan.value, is_trial=trial)
-    show(account, COLUMNS, as_json=as_json)
+    show(account, COLUMNS, as_json=as_json, more=run.outcome)
 
 
 @app.command("set", epilog="Example: byname account set acme --plan pro --paid")
@@ -68,9 +69,10 @@ def update(
     from store.services import accounts
 
     something_to_change(plan, paid or None, active)
-    with invocation.of(context).database() as database, database.write() as transaction:
+    run = invocation.of(context)
+    with run.changing() as transaction:
         account = accounts.update(transaction, name, plan=plan.value if plan else None, paid=paid, is_active=active)
-    show(account, COLUMNS, as_json=as_json)
+    show(account, COLUMNS, as_json=as_json, more=run.outcome)
 
 
 @app.command("list", epilog="Example: byname account list --json")

@@ -40,11 +40,11 @@ def add(
     from store.services import aliases
 
     run = invocation.of(context)
-    with run.database() as database, database.write() as transaction:
+    with run.changing() as transaction:
         alias = aliases.add(
             transaction, address, mailbox, can_receive=not no_receive, can_send=send, system_names=run.system_names()
         )
-    show(alias, COLUMNS, as_json=as_json)
+    show(alias, COLUMNS, as_json=as_json, more=run.outcome)
 
 
 @app.command("set", epilog="Example: byname alias set sales@brand-b.com --no-send")
@@ -67,9 +67,10 @@ def update(
     from store.services import aliases
 
     something_to_change(active, send, receive)
-    with invocation.of(context).database() as database, database.write() as transaction:
+    run = invocation.of(context)
+    with run.changing() as transaction:
         alias = aliases.update(transaction, address, can_receive=receive, can_send=send, is_active=active)
-    show(alias, COLUMNS, as_json=as_json)
+    show(alias, COLUMNS, as_json=as_json, more=run.outcome)
 
 
 @app.command("remove", epilog="Example: byname alias remove sales@brand-b.com")
@@ -77,9 +78,10 @@ def remove(context: typer.Context, address: Address, as_json: JsonOption = False
     """Remove an alias. Its address is free for any mailbox of the account."""
     from store.services import aliases
 
-    with invocation.of(context).database() as database, database.write() as transaction:
+    run = invocation.of(context)
+    with run.changing() as transaction:
         alias = aliases.remove(transaction, address)
-    show(alias, COLUMNS, as_json=as_json)
+    show(alias, COLUMNS, as_json=as_json, more=run.outcome)
 
 
 @app.command("list", epilog="Example: byname alias list john@brand-a.com")

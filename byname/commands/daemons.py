@@ -28,18 +28,21 @@ def milter(
     role: Annotated[MilterRole, typer.Option(help="Which of the mail server's listeners asks this process.")],
 ) -> None:
     """Run the milter for one kind of listener, until SIGTERM. SIGHUP reads the settings again."""
-    from byname import wiring
+    from byname import telemetry, wiring
     from byname_milter.server import serve
     from byname_milter.site import Site
 
     run = invocation.of(context)
     settings = _prepared(run, role.value)
-    with run.database(may_be_silent=True) as database:
+    with (
+        run.database(may_be_silent=True) as database,
+        telemetry.observed_directory(settings, database, role.value) as directory,
+    ):
 
         def load() -> Site:
             now = run.settings()
             return Site(
-                wiring.directory(database),
+                directory,
                 wiring.policy(now),
                 now.delivery,
                 monitor=now.milter.mode == "monitor",
@@ -54,7 +57,7 @@ def maps(context: typer.Context) -> None:
 
     Its maps: domains, for virtual_mailbox_domains; aliases and senders, for people with postmap -q.
     """
-    from byname import wiring
+    from byname import telemetry, wiring
     from edges.listen import open_listener
     from edges.maps import standard_maps
     from edges.running import serve_until_told
@@ -63,10 +66,13 @@ def maps(context: typer.Context) -> None:
 
     run = invocation.of(context)
     settings = _prepared(run, "maps")
-    with run.database(may_be_silent=True) as database:
+    with (
+        run.database(may_be_silent=True) as database,
+        telemetry.observed_directory(settings, database, "maps") as directory,
+    ):
 
         def load() -> Callable[[bytes], bytes]:
-            tables = standard_maps(wiring.directory(database), wiring.policy(run.settings()))
+            tables = standard_maps(directory, wiring.policy(run.settings()))
             return lambda request: answer(tables, request).encode()
 
         def reload() -> None:
@@ -82,19 +88,22 @@ def lmtp(context: typer.Context) -> None:
 
     It takes mail from the MTA on [lmtp] listen and hands each mailbox its copy, with Delivered-To, on [lmtp] backend.
     """
-    from byname import wiring
+    from byname import telemetry, wiring
     from edges.listen import open_listener
     from edges.lmtp_server import LmtpServer
     from edges.running import serve_until_told
 
     run = invocation.of(context)
     settings = _prepared(run, "lmtp")
-    with run.database(may_be_silent=True) as database:
-        site = wiring.lmtp_site(settings, database)
+    with (
+        run.database(may_be_silent=True) as database,
+        telemetry.observed_directory(settings, database, "lmtp") as directory,
+    ):
+        site = wiring.lmtp_site(settings, directory)
         server = LmtpServer(open_listener(wiring.needed(settings, "lmtp.listen")), site)
 
         def reload() -> None:
-            server.replace_site(wiring.lmtp_site(run.settings(), database))
+            server.replace_site(wiring.lmtp_site(run.settings(), directory))
 
         stop(_ended(asked=serve_until_told(server, "lmtp", reload)))
 

@@ -38,9 +38,10 @@ def add(
     """Add a domain. Until it is verified it holds no names and the mail server does not know it."""
     from store.services import domains
 
-    with invocation.of(context).database() as database, database.write() as transaction:
+    run = invocation.of(context)
+    with run.changing() as transaction:
         domain = domains.add(transaction, name, account=account, verified=verified)
-    show(domain, COLUMNS, as_json=as_json)
+    show(domain, COLUMNS, as_json=as_json, more=run.outcome)
 
 
 @app.command("set", epilog="Example: byname domain set brand-a.com --catch-all john@brand-a.com")
@@ -67,11 +68,12 @@ def update(
 
     at_most_one(catch_all=catch_all, no_catch_all=no_catch_all)
     something_to_change(catch_all, no_catch_all or None, active, system)
-    with invocation.of(context).database() as database, database.write() as transaction:
+    run = invocation.of(context)
+    with run.changing() as transaction:
         domain = domains.update(
             transaction, name, is_active=active, catch_all=catch_all, no_catch_all=no_catch_all, system_mailbox=system
         )
-    show(domain, COLUMNS, as_json=as_json)
+    show(domain, COLUMNS, as_json=as_json, more=run.outcome)
 
 
 @app.command("list", epilog="Example: byname domain list")
@@ -97,11 +99,11 @@ def remove(
 
     run = invocation.of(context)
     try:
-        with run.database() as database, database.write() as transaction:
+        with run.changing() as transaction:
             domain = domains.remove(transaction, name, confirmed=yes)
     except ServiceError as error:
         if error.code != "domain-not-empty" or not agreed(error.message):
             raise
-        with run.database() as database, database.write() as transaction:
+        with run.changing() as transaction:
             domain = domains.remove(transaction, name, confirmed=True)
-    show(domain, COLUMNS, as_json=as_json)
+    show(domain, COLUMNS, as_json=as_json, more=run.outcome)

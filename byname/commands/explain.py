@@ -1,6 +1,7 @@
 """``byname explain``: what would happen to a mail, and why, by the code that decides about mail."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,8 @@ from byname.invocation import JsonOption
 from byname.output import cell_text, say, say_json, stop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from routing.directory import Directory
     from routing.explain import Explanation
     from routing.policy import Policy
@@ -47,11 +50,15 @@ def explain(
     run = invocation.of(context)
     policy = wiring.policy(run.settings())
     with run.database(may_be_silent=True) as database:
-        found = _explanation(wiring.directory(database), policy, address, login, sender, message)
+        ask = _question(policy, address, login, sender, message)
+        found = ask(wiring.directory(run.settings(), database))
+        cache = wiring.cache_directory(run.settings())
+        by_cache = None if cache is None else ask(cache)
+        by_sql = ask(wiring.sql_directory(database))
     if as_json:
-        say_json(_as_object(found))
+        say_json(_as_object(found, by_cache, by_sql))
     else:
-        _print(found)
+        _print(found, by_cache, by_sql)
     stop(OF_VERDICT[found.verdict])
 
 
@@ -64,21 +71,18 @@ def _check_usage(address: str | None, login: str | None, sender: str | None, mes
     raise typer.BadParameter("give ADDRESS, or --login with --from or --message")
 
 
-def _explanation(
-    directory: "Directory",
-    policy: "Policy",
-    address: str | None,
-    login: str | None,
-    sender: str | None,
-    message: Path | None,
-) -> "Explanation":
+def _question(
+    policy: "Policy", address: str | None, login: str | None, sender: str | None, message: Path | None
+) -> "Callable[[Directory], Explanation]":
+    """Return what is asked, to be put to several directories."""
     from routing import explain as core
 
     if address is not None:
-        return core.explain_recipient(directory, policy, address)
+        return lambda directory: core.explain_recipient(directory, policy, address)
     if message is None:
-        return core.explain_sender(directory, policy, login or "", sender or "")
-    return _of_message(directory, policy, login or "", _read(message))
+        return lambda directory: core.explain_sender(directory, policy, login or "", sender or "")
+    raw = _read(message)
+    return lambda directory: _of_message(directory, policy, login or "", raw)
 
 
 def _of_message(directory: "Directory", policy: "Policy", login: str, raw: bytes) -> "Explanation":
@@ -99,19 +103,34 @@ def _read(message: Path) -> bytes:
     return sys.stdin.buffer.read() if str(message) == "-" else message.read_bytes()
 
 
-def _print(found: "Explanation") -> None:
+def _print(found: "Explanation", by_cache: "Explanation | None", by_sql: "Explanation") -> None:
     lines = [(f"looked up {cell_text(step.looked_up)}", step.found) for step in found.steps]
     lines += [("rule", found.rule), ("verdict", found.verdict)]
     lines += [("reply", str(found.reply) if found.reply else _MTA_REPLY[found.verdict])]
     if found.mailbox is not None:
         lines += [("mailbox", str(found.mailbox)), ("Delivered-To", str(found.delivered_to or "none added"))]
+    if by_cache is not None:
+        lines += [("by cache", _in_short(by_cache)), ("by SQL", _in_short(by_sql))]
+        lines += [("agree", {True: "yes", False: "no", None: "cannot tell"}[_agree(by_cache, by_sql)])]
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
         say(f"{name.ljust(width)}  {cell_text(text)}")
 
 
-def _as_object(found: "Explanation") -> dict[str, object]:
-    """Return the explanation object of API section 1. There is no cache yet that SQL could agree with."""
+def _in_short(found: "Explanation") -> str:
+    where = "" if found.mailbox is None else f" to {found.mailbox}"
+    return f"{found.verdict}{where} ({found.rule})"
+
+
+def _agree(by_cache: "Explanation | None", by_sql: "Explanation") -> bool | None:
+    """Return whether the two say the same; None when one of them is not there or cannot tell."""
+    if by_cache is None or "no-evidence" in {by_cache.rule, by_sql.rule}:
+        return None
+    return replace(by_cache, steps=()) == replace(by_sql, steps=())
+
+
+def _as_object(found: "Explanation", by_cache: "Explanation | None", by_sql: "Explanation") -> dict[str, object]:
+    """Return the explanation object of API section 1."""
     return {
         "verdict": found.verdict,
         "rule": found.rule,
@@ -119,7 +138,7 @@ def _as_object(found: "Explanation") -> dict[str, object]:
         "mailbox": None if found.mailbox is None else str(found.mailbox),
         "delivered_to": None if found.delivered_to is None else str(found.delivered_to),
         "steps": found.steps,
-        "cache": None,
-        "sql": found.verdict,
-        "agree": None,
+        "cache": None if by_cache is None else by_cache.verdict,
+        "sql": by_sql.verdict,
+        "agree": _agree(by_cache, by_sql),
     }

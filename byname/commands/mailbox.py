@@ -45,12 +45,12 @@ def add(
     exactly_one(password_stdin=password_stdin, generate_password=generate_password)
     password = make_password() if generate_password else password_from_stdin()
     run = invocation.of(context)
-    with run.database() as database, database.write() as transaction:
+    with run.changing() as transaction:
         mailbox = mailboxes.add(transaction, address, password, system_names=run.system_names())
     if not generate_password:
-        show(mailbox, COLUMNS, as_json=as_json)
+        show(mailbox, COLUMNS, as_json=as_json, more=run.outcome)
     elif as_json:
-        say_json({**members(mailbox), "password": password})
+        say_json({**members(mailbox), "password": password, **run.outcome})
     else:
         say(password)
 
@@ -69,9 +69,10 @@ def update(
     from store.services import mailboxes
 
     something_to_change(active)
-    with invocation.of(context).database() as database, database.write() as transaction:
+    run = invocation.of(context)
+    with run.changing() as transaction:
         mailbox = mailboxes.update(transaction, address, is_active=active)
-    show(mailbox, COLUMNS, as_json=as_json)
+    show(mailbox, COLUMNS, as_json=as_json, more=run.outcome)
 
 
 @app.command("list", epilog="Example: byname mailbox list --json")
@@ -97,10 +98,10 @@ def remove(
     run = invocation.of(context)
     if not yes:
         _confirm(run, address)
-    with run.database() as database, database.write() as transaction:
+    with run.changing() as transaction:
         removed = mailboxes.remove(transaction, address)
     if as_json:
-        say_json(removed)
+        say_json({**members(removed), **run.outcome})
     else:
         say(
             "\n".join(

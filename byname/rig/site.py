@@ -19,8 +19,10 @@ from byname.rig.folders import short_folder
 from byname.rig.ports import LOOPBACK, free_port
 from byname.rig.postfix import PrivatePostfix
 from byname.rig.processes import Daemon
+from byname.rig.redis import PrivateRedis
 from byname.rig.sink import Sink
 from byname.rig.waiting import greets, wait_until
+from store.cache.layout import LEASE_KEY
 from store.sql.database import Database
 from store.sql.migrate import upgrade
 
@@ -42,6 +44,9 @@ delivery = "{delivery}"
 [lmtp]
 listen = "inet:{lmtp}@{host}"
 backend = "{backend}"
+
+[cache]
+{cache}
 """
 
 # Byname's daemons and the arguments that start them. Who writes Delivered-To decides which of the last two serves
@@ -52,6 +57,7 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "maps": ("maps",),
     "lmtp": ("lmtp",),
     "local": ("milter", "--role", "local"),
+    "relay": ("relay",),
 }
 _DAEMONS = {
     "agent": ("inbound", "submission", "maps", "lmtp"),
@@ -73,6 +79,8 @@ class PrivateSite:
     delivery: Literal["milter", "agent"] = "milter"  # who writes Delivered-To
     into_sink: bool = False  # deliver into ``mailboxes``, a sink, instead of Dovecot's LMTP
     smtputf8: bool = False
+    cache: bool = False  # a Redis and ``byname relay`` between the store and the decisions
+    cache_settings: str = ""  # more TOML for the section [cache]
     settings: str = ""  # more TOML for byname.toml
     postfix_extra: Mapping[str, str] = field(default_factory=dict)
 
@@ -81,6 +89,7 @@ class PrivateSite:
     passwords: dict[str, str] = field(init=False)
     daemons: dict[str, Daemon] = field(init=False, default_factory=dict)
     dovecot: PrivateDovecot = field(init=False)
+    redis: PrivateRedis = field(init=False)  # runs with ``cache`` only
     mailboxes: Sink = field(init=False)
     outside: Sink = field(init=False)  # everybody else's mail server
     postfix: PrivatePostfix = field(init=False)
@@ -132,8 +141,11 @@ class PrivateSite:
         daemon.start()
 
     def wait_for_daemon(self, name: str) -> None:
-        """Wait until a daemon listens."""
-        wait_until(lambda: self._listens(name), 30, f"byname {name} on port {self._ports[name]}")
+        """Wait until a daemon listens; for the relay, until it vouches for the cache."""
+        if name == "relay":
+            wait_until(self._is_vouched_for, 30, "the lease of byname relay")
+        else:
+            wait_until(lambda: self._listens(name), 30, f"byname {name} on port {self._ports[name]}")
 
     def logs(self) -> str:
         """Return the end of every log, for the case that something went wrong."""
@@ -149,19 +161,26 @@ class PrivateSite:
         (self.folder / "dovecot").mkdir()
         self.passwords = self._make_store()
         self.dovecot = self._stack.enter_context(PrivateDovecot(self.folder / "dovecot", database=self.database))
-        self.config.write_text(self._toml() + self.settings)
-        for name in _DAEMONS[self.delivery]:
-            self.start_daemon(name)
-        for name in _DAEMONS[self.delivery]:
-            self.wait_for_daemon(name)
+        self._start_daemons()
         self.postfix = self._stack.enter_context(self._postfix())
+
+    def _start_daemons(self) -> None:
+        self.redis = PrivateRedis(self.folder / "redis")
+        if self.cache:
+            self._stack.enter_context(self.redis)
+        self.config.write_text(self._toml() + self.settings)
+        names = [*_DAEMONS[self.delivery], *(["relay"] if self.cache else [])]
+        for name in names:
+            self.start_daemon(name)
+        for name in names:
+            self.wait_for_daemon(name)
 
     def _toml(self) -> str:
         sink = f"inet:{self.mailboxes.port}@{LOOPBACK}"
         backend = sink if self.into_sink else f"unix:{self.dovecot.lmtp_socket}"
-        return _SETTINGS.format(
-            database=self.database, host=LOOPBACK, delivery=self.delivery, backend=backend, **self._ports
-        )
+        cache = f'url = "{self.redis.url}"\n{self.cache_settings}' if self.cache else ""
+        values = {"database": self.database, "delivery": self.delivery, "backend": backend, "cache": cache}
+        return _SETTINGS.format(host=LOOPBACK, **values, **self._ports)
 
     def _make_store(self) -> dict[str, str]:
         url = f"sqlite:///{self.database}"
@@ -198,6 +217,10 @@ class PrivateSite:
             return {}
         local = f"inet:{LOOPBACK}:{self._ports['local']}"
         return {"non_smtpd_milters": local, "internal_mail_filter_classes": "bounce"}
+
+    def _is_vouched_for(self) -> bool:
+        self.daemons["relay"].check_running()
+        return self.redis.say("EXISTS", LEASE_KEY) == ":1"
 
     def _listens(self, name: str) -> bool:
         self.daemons[name].check_running()

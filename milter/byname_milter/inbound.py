@@ -1,4 +1,8 @@
-"""The inbound role: mail from outside. Recipients are decided; a claimed sender only where a setting asks for it."""
+"""The inbound role: mail from outside. Recipients are decided; a claimed sender only where a setting asks for it.
+
+The two sessions are siblings, not one the child of the other: pymilter keeps the set of events that a class asks for
+in an attribute of the class, and a child would take over that of a parent that was in use before it.
+"""
 
 import Milter
 
@@ -12,8 +16,7 @@ from routing.spoof import MOST_CLAIMS, claimed_addresses, judge_claims
 from routing.verdicts import Defer, Reject
 
 
-@Milter.header_leading_space
-class InboundSession(Session):
+class _Inbound(Session):
     """The envelope sender may not be in one of our domains, if ``[senders] inbound_spoof`` says so."""
 
     role = Role.INBOUND
@@ -30,12 +33,17 @@ class InboundSession(Session):
 
 
 @Milter.header_leading_space
-class InboundHeaderSession(InboundSession):
+class InboundSession(_Inbound):
+    """Outside mail whose header nobody asks for (``inbound_spoof = "off"`` and ``"envelope"``)."""
+
+
+@Milter.header_leading_space
+class InboundHeaderSession(_Inbound):
     """The header From may not either (``inbound_spoof = "header"``)."""
 
     def keep_field(self, name: str, value: bytes) -> None:
         """Collect the addresses of From fields, in any spelling of the name."""
-        if plain_name(name) == "from" and len(self.message.claimed) < MOST_CLAIMS:
+        if plain_name(name) == "from" and len(self.message.claimed) <= MOST_CLAIMS:
             self.message.claimed += claimed_addresses(value)
 
     @trapped

@@ -13,6 +13,7 @@ from signal import SIGHUP, SIGINT, SIGTERM
 import Milter
 import structlog
 
+from byname_milter.decision_log import Count
 from byname_milter.inbound import InboundHeaderSession, InboundSession
 from byname_milter.libmilter import LibmilterThread, register
 from byname_milter.listening import claimed, close_to_newcomers, open_socket
@@ -59,6 +60,7 @@ class Server:
         self._site = load()
         self._sessions = 0
         self._counting = threading.Lock()
+        self._would_reject = Count()  # in monitor mode, since the last time it was told
         self._log = structlog.get_logger()
 
     def run(self) -> int:
@@ -77,7 +79,7 @@ class Server:
     def _open_session(self) -> Session:
         with self._counting:
             self._sessions += 1
-        return self._session_class()(lambda: self._site, self._session_closed)
+        return self._session_class()(lambda: self._site, self._session_closed, self._would_reject)
 
     def _session_class(self) -> type[Session]:
         """Asking for the end of the header costs a round trip, so inbound does it only where it is looked at."""
@@ -112,7 +114,7 @@ class Server:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the new settings, the old ones still serve
             self._log.error("reload-failed", role=str(self._role), reason=str(error))
         else:
-            self._log.info("reloaded", role=str(self._role))
+            self._log.info("reloaded", role=str(self._role), would_reject=self._would_reject.take())
 
     def _end(self, libmilter: LibmilterThread) -> None:
         notify("STOPPING=1")
@@ -120,7 +122,8 @@ class Server:
         give_up_at = time.monotonic() + _DRAIN
         while self._sessions > 0 and time.monotonic() < give_up_at:
             time.sleep(_TICK)
-        self._log.info("stopping", role=str(self._role), sessions_cut_short=self._sessions)
+        cut_short, would_reject = self._sessions, self._would_reject.take()
+        self._log.info("stopping", role=str(self._role), sessions_cut_short=cut_short, would_reject=would_reject)
         if (
             self._sessions and libmilter.is_alive()
         ):  # else the end of the process ends it: stop() waits up to 5 s, and with it a restart

@@ -13,7 +13,7 @@ import Milter
 
 from byname_milter.actions import insert_on_top, replace_recipients, strip
 from byname_milter.callbacks import quiet, trapped
-from byname_milter.decision_log import DecisionLog
+from byname_milter.decision_log import Count, DecisionLog
 from byname_milter.envelope import envelope_address, parameter
 from byname_milter.message import Accepted, Message, decide_again
 from byname_milter.reply_text import reply_arguments
@@ -36,12 +36,12 @@ class Session(Milter.Base):
 
     role: ClassVar[Role]
 
-    def __init__(self, current_site: Callable[[], Site], closed: Callable[[], None]) -> None:
+    def __init__(self, current_site: Callable[[], Site], closed: Callable[[], None], would_reject: Count) -> None:
         self._current_site = current_site
         self._closed = closed
         self.site = current_site()
         self.message = Message()
-        self.decisions = DecisionLog()
+        self.decisions = DecisionLog(would_reject)
 
     def failed(self) -> None:
         """Note that a callback failed: this message is answered 451 whatever follows."""

@@ -10,6 +10,7 @@ from store.services import lookup
 from store.services.fields import check_account_name
 from store.services.plans import alias_limit, check_plan
 from store.services.views import Account, AccountUsage, Limits
+from store.sql import touched
 from store.sql.tables import ALIAS, MAILBOX, AccountRow, AddressRow, DomainRow
 
 
@@ -46,6 +47,7 @@ def update(
         row.first_payment_at = utc_now()
     if is_active is not None:
         row.is_active = is_active
+        touched.account(tx, row.id)
     tx.flush()
     return _view(tx, row.id)
 

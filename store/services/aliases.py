@@ -15,6 +15,7 @@ from store.services.names import check_local_part, split_new_address
 from store.services.plans import alias_limit, check_room
 from store.services.rules import claim, require_active, require_free
 from store.services.views import Alias, Usage
+from store.sql import touched
 from store.sql.tables import ALIAS, AddressRow, AliasRow, DomainRow
 
 
@@ -62,6 +63,7 @@ def add(
     name = claim(tx, domain, local_part, ALIAS)
     tx.add(AliasRow(id=name.id, mailbox_id=owner.mailbox.id, can_receive=can_receive, can_send=can_send, note=note))
     tx.flush()
+    touched.name(tx, domain.name, local_part)
     return _view(tx, name.id)
 
 
@@ -79,7 +81,8 @@ def update(
     Raises:
         ServiceError: ``not-found``, ``invalid-request``.
     """
-    row = lookup.alias(tx, address).alias
+    found = lookup.alias(tx, address)
+    row = found.alias
     if can_receive is not None:
         row.can_receive = can_receive
     if can_send is not None:
@@ -90,6 +93,7 @@ def update(
         check_text("note", note or "")
         row.note = note
     tx.flush()
+    touched.name(tx, found.domain.name, found.address.local_part)
     return _view(tx, row.id)
 
 
@@ -97,6 +101,7 @@ def remove(tx: Session, address: str) -> Alias:
     """Delete an alias and free its name. Raises ServiceError ``not-found``."""
     found = lookup.alias(tx, address)
     gone = _view(tx, found.alias.id)
+    touched.name(tx, found.domain.name, found.address.local_part)
     delete_names(tx, AddressRow.id == gone.id)
     return gone
 

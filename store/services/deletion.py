@@ -4,6 +4,7 @@ from sqlalchemy import ColumnElement, Select, delete, select
 from sqlalchemy.orm import Session, aliased
 
 from store.errors import ServiceError
+from store.sql import touched
 from store.sql.tables import AddressRow, AliasRow, CatchAllRow, DomainRow, MailboxRow, SystemMailboxRow
 
 
@@ -39,6 +40,7 @@ def refuse_destinations(tx: Session, mailboxes: Select[int], what: str, *, besid
 
 def delete_mailboxes(tx: Session, mailboxes: Select[int]) -> None:
     """Delete mailboxes with all their aliases, and the catch-alls that are off and still remember one of them."""
+    touched.mailboxes_go(tx, mailboxes)
     tx.execute(delete(CatchAllRow).where(CatchAllRow.mailbox_id.in_(mailboxes)))
     delete_names(tx, AddressRow.id.in_(select(AliasRow.id).where(AliasRow.mailbox_id.in_(mailboxes))))
     delete_names(tx, AddressRow.id.in_(mailboxes))
@@ -50,8 +52,9 @@ def delete_names(tx: Session, which: ColumnElement[bool]) -> None:
     tx.expire_all()
 
 
-def delete_domain(tx: Session, domain_id: int) -> None:
+def delete_domain(tx: Session, domain_id: int, name: str) -> None:
     """Delete a domain with everything in it."""
+    touched.listing(tx, name)
     for table in (CatchAllRow, SystemMailboxRow):
         tx.execute(delete(table).where(table.domain_id == domain_id))
     delete_mailboxes(tx, mailboxes_of(domain_id))

@@ -12,6 +12,7 @@ from store.services.domain_views import view, views
 from store.services.names import domain_name
 from store.services.rules import require_active, require_proved
 from store.services.views import Domain
+from store.sql import touched
 from store.sql.tables import ALIAS, MAILBOX, AddressRow, AliasRow, CatchAllRow, DomainRow, SystemMailboxRow
 
 
@@ -71,14 +72,17 @@ def update(
     row = lookup.domain(tx, name, account=account)
     if is_active is not None:
         row.is_active = is_active
+        touched.domain(tx, row.id)
     if catch_all is not None:
         _set_catch_all(tx, row, catch_all)
     if no_catch_all and (chosen := tx.get(CatchAllRow, row.id)):
         chosen.enabled = False
+        touched.catch_all(tx, row.name)
     if system_mailbox is not None:
         _set_system_mailbox(tx, row, system_mailbox)
     if no_system_mailbox and (system := tx.get(SystemMailboxRow, row.id)):
         tx.delete(system)
+        touched.own_record(tx, row.name)
     tx.flush()
     return view(tx, row.id)
 
@@ -108,7 +112,7 @@ def remove(tx: Session, name: str, *, account: str | None = None, confirmed: boo
         _refuse_if_holding(tx, row)
     refuse_destinations(tx, here, f"a mailbox of {row.name}", beside=row.id)
     gone = view(tx, row.id)
-    delete_domain(tx, row.id)
+    delete_domain(tx, row.id, row.name)
     return gone
 
 
@@ -138,6 +142,7 @@ def _proved(tx: Session, row: DomainRow) -> Domain:
         raise ServiceError(
             "domain-taken", f"another account has proved {row.name} to be its own", field="name"
         ) from None
+    touched.listing(tx, row.name)
     return view(tx, row.id)
 
 
@@ -145,9 +150,11 @@ def _set_catch_all(tx: Session, row: DomainRow, address: str) -> None:
     require_active(row)
     mailbox = lookup.destination(tx, address, account_id=row.account_id)
     tx.merge(CatchAllRow(domain_id=row.id, mailbox_id=mailbox.id, enabled=True))
+    touched.catch_all(tx, row.name)
 
 
 def _set_system_mailbox(tx: Session, row: DomainRow, address: str) -> None:
     require_proved(row)  # a switched-off domain still has a postmaster (DESIGN section 3, row 3)
     mailbox = lookup.destination(tx, address, account_id=row.account_id)
     tx.merge(SystemMailboxRow(domain_id=row.id, mailbox_id=mailbox.id))
+    touched.own_record(tx, row.name)

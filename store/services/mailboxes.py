@@ -11,6 +11,7 @@ from store.services.fields import check_text
 from store.services.names import check_local_part, split_new_address
 from store.services.rules import claim, require_active, require_free
 from store.services.views import Mailbox, RemovedMailbox
+from store.sql import touched
 from store.sql.tables import MAILBOX, AddressRow, AliasRow, DomainRow, MailboxRow
 
 
@@ -41,6 +42,7 @@ def add(
     name = claim(tx, domain, local_part, MAILBOX)
     tx.add(MailboxRow(id=name.id, display_name=display_name, password_hash=hash_password(password)))
     tx.flush()
+    touched.mailbox(tx, name.id)
     return _view(tx, name.id)
 
 
@@ -66,6 +68,7 @@ def update(
         row.display_name = display_name
     if is_active is not None:
         row.is_active = is_active
+        touched.mailbox(tx, row.id)
     tx.flush()
     return _view(tx, row.id)
 

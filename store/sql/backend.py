@@ -28,6 +28,10 @@ class Backend(Protocol):
         """Raise StoreNotReady when it can be seen without connecting that there is no database."""
         ...
 
+    def identity(self) -> object:
+        """Return what changes when another database is put in this one's place, as far as that can be seen."""
+        ...
+
     def create(self) -> None:
         """Make what must exist before the first connection. Raises StoreNotReady."""
         ...

@@ -6,10 +6,13 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from store.sql import outbox
 from store.sql.backend import Backend, backend
-from store.sql.purpose import LOOKUP, READ, WRITE
+from store.sql.purpose import LOOKUP, READ, WRITE, Purpose
 from store.sql.revisions import read_revision, require_current
 from store.sql.trouble import translated
+
+Transaction = Session  # what the services work in, for those who only pass it on
 
 
 class Database:
@@ -18,32 +21,34 @@ class Database:
     Not to be carried across a fork. A database file that is replaced (restored) needs its users restarted.
     """
 
-    def __init__(self, place: Backend) -> None:
+    def __init__(self, place: Backend, reading: Purpose = READ, writing: Purpose = WRITE) -> None:
         self._place = place
         self._lookups = place.engine(LOOKUP)
-        self._reader = place.engine(READ)
-        self._writer = place.engine(WRITE)
+        self._reader = place.engine(reading)
+        self._writer = place.engine(writing)
 
     @classmethod
-    def open(cls, url: str) -> "Database":
+    def open(cls, url: str, *, reading: Purpose = READ, writing: Purpose = WRITE) -> "Database":
         """Return the database at ``url``. Connects to nothing and creates nothing; see :meth:`check`.
 
         Raises:
             StoreNotReady: the URL is malformed or of a kind that Byname does not know.
         """
-        return cls(backend(url))
+        return cls(backend(url), reading, writing)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Run the block in one transaction: committed at its end, rolled back on any exception.
 
-        On SQLite one writer runs at a time (BEGIN IMMEDIATE), the next waits up to five seconds.
+        On SQLite one writer runs at a time (BEGIN IMMEDIATE), the next waits up to five seconds. What the block has
+        touched (store.sql.touched) goes into the outbox, and ``outbox.version_of`` tells its version afterwards.
 
         Raises:
             StoreUnavailable, StoreNotReady: see :mod:`store.errors`.
         """
         with translated(self._place), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
+            outbox.record(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -71,6 +76,10 @@ class Database:
         with translated(self._place), self._lookups.connect() as connection:
             found = read_revision(connection)
         require_current(found)
+
+    def identity(self) -> object:
+        """Return what changes when another database file was put in this one's place: then open it anew."""
+        return self._place.identity()
 
     def close(self) -> None:
         """Close every connection."""

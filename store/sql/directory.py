@@ -1,16 +1,16 @@
 """The directory over SQL: one read-only statement for each look-up, in a second or not at all."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from time import monotonic
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from routing.address import Address
 from routing.directory import LookupFailed
-from routing.records import Alias, HostedDomain, Mailbox, Name
+from routing.records import HostedDomain
 from store.sql.database import Database
-from store.sql.directory_query import CATCH_ALL, HOSTED, NAME, OLDEST, STATEMENT, SYSTEM, Found
+from store.sql.directory_query import STATEMENT, Found
+from store.sql.directory_rows import records
 from store.sql.purpose import LOOKUP
 from store.sql.turns import Turns
 
@@ -36,7 +36,7 @@ class SqlDirectory:
         if not domains:
             return {}
         locals_ = sorted({address.local for address in wanted if _can_be_stored(address.local)})
-        return _records(self._ask({"domains": domains, "locals": locals_}), set(wanted))
+        return records(self._ask({"domains": domains, "locals": locals_}), set(wanted))
 
     def _ask(self, parameters: Mapping[str, list[str]]) -> list[Found]:
         started = monotonic()
@@ -60,44 +60,3 @@ class SqlDirectory:
 def _can_be_stored(text: str) -> bool:
     """False for what no row can hold and a driver may choke on: NUL, undecoded bytes, anything but ASCII."""
     return text.isascii() and text.isprintable()
-
-
-def _records(rows: Iterable[Found], wanted: Collection[Address]) -> dict[str, HostedDomain]:
-    hosted: list[Found] = []
-    mailboxes: dict[tuple[str, str], Mailbox] = {}
-    names: defaultdict[str, dict[str, Name]] = defaultdict(dict)
-    for row in rows:
-        if row.part == HOSTED:
-            hosted.append(row)
-        elif row.part != NAME:
-            mailboxes[row.part, row.domain] = _mailbox(row)
-        elif Address(row.name, row.domain) in wanted:
-            names[row.domain][row.name] = _name(row)
-    return {
-        row.domain: HostedDomain(
-            row.domain,
-            is_active=row.domain_active,
-            account_active=row.account_active,
-            catch_all=mailboxes.get((CATCH_ALL, row.domain)),
-            system_mailbox=mailboxes.get((SYSTEM, row.domain)),
-            oldest_mailbox=mailboxes.get((OLDEST, row.domain)),
-            names=names[row.domain],
-        )
-        for row in hosted
-    }
-
-
-def _name(row: Found) -> Name:
-    mailbox = _mailbox(row)
-    if row.alias_active is None:
-        return mailbox
-    return Alias(mailbox, is_active=row.alias_active, can_receive=row.alias_receives, can_send=row.alias_sends)
-
-
-def _mailbox(row: Found) -> Mailbox:
-    return Mailbox(
-        Address(row.mailbox_local, row.mailbox_domain),
-        is_active=row.mailbox_active,
-        domain_active=row.mailbox_domain_active,
-        account_active=row.mailbox_account_active,
-    )

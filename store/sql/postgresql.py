@@ -81,6 +81,10 @@ class Postgresql:
     def require_present(self) -> None:
         """Do nothing: whether a server has the database is known only by connecting."""
 
+    def identity(self) -> object:
+        """Return nothing: a server's database is replaced by the server."""
+        return None
+
     def create(self) -> None:
         """Do nothing: databases on a server are its administrator's to create."""
 

@@ -25,4 +25,7 @@ class Purpose:
 LOOKUP = Purpose(read_only=True, transactions=False, statement=1, lock=1, pool_size=8, pool_overflow=2)
 READ = Purpose(read_only=True, transactions=True, statement=30, lock=5)
 WRITE = Purpose(read_only=False, transactions=True, statement=30, lock=5)
+# The relay: a server that is stopped dead must be given up soon, or its return would be noticed late.
+RELAY_READ = Purpose(read_only=True, transactions=True, statement=5, lock=2)
+RELAY_WRITE = Purpose(read_only=False, transactions=True, statement=5, lock=2)
 MIGRATE = Purpose(read_only=False, transactions=True, statement=3600, lock=30)

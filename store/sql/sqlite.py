@@ -44,6 +44,14 @@ class Sqlite:
         if not self.path.exists():
             raise StoreNotReady(f"there is no database file {self.path}; run: byname db upgrade")
 
+    def identity(self) -> object:
+        """Return device and inode of the file, which is another one after it was moved here; None without a file."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def create(self) -> None:
         """Create the file, empty, unless it is there already; only the migrations do this.
 

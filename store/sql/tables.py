@@ -7,7 +7,19 @@ Ids are never given out twice, so an id in a log or a client's memory cannot com
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, DateTime, Dialect, ForeignKey, Index, MetaData, String, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -28,6 +40,7 @@ _NAMING = {
 }
 _NEVER_REUSE_IDS = {"sqlite_autoincrement": True}  # PostgreSQL's sequences never go back
 _PROVED = text("verified_at IS NOT NULL")
+_UNAPPLIED = text("applied_at IS NULL")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -165,3 +178,40 @@ class SystemMailboxRow(Base):
         ForeignKey("domains.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
     mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailboxes.id"), index=True)
+
+
+class ClockRow(Base):
+    """The one row that counts the changes which matter to decisions. Its lock puts them in the order of their commits.
+
+    There is no row before the first such change.
+    """
+
+    __tablename__ = "clock"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 1
+    version: Mapped[int] = mapped_column(BigInteger)
+    nonce: Mapped[str] = mapped_column(String(16))  # of that version
+    epoch: Mapped[str] = mapped_column(String(16))  # new for a database that was found to be restored
+
+
+class OutboxRow(Base):
+    """A field of the cache as a change left it, to be brought there by the relay (store.sql.outbox).
+
+    A restored database counts on from an older version; then the nonce of a version is another than the cache knows.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__: Any = (
+        Index("ix_outbox_unapplied", "version", "id", sqlite_where=_UNAPPLIED, postgresql_where=_UNAPPLIED),
+        _NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger, index=True)
+    nonce: Mapped[str] = mapped_column(String(16))
+    domain: Mapped[str] = mapped_column(String(253))
+    field: Mapped[str] = mapped_column(Text)  # "": the domain's place in the list of hosted domains
+    value: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    applied_at: Mapped[datetime | None]
+    counter: Mapped[int | None] = mapped_column(BigInteger, index=True)  # what the cache had counted by then

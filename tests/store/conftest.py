@@ -15,6 +15,8 @@ from store.sql import migrate
 from store.sql.database import Database
 from store.sql.tables import Base
 from tests.store.postgres_server import PostgresServer, programs
+from tests.store.redis_server import RedisServer
+from tests.store.relaying import Relaying
 
 _numbers = count(1)
 
@@ -115,6 +117,31 @@ def world(database: Database, world_rows: dict[Table, list[dict[str, Any]]]) -> 
             if rows:
                 tx.execute(insert(table), rows)
         if tx.get_bind().dialect.name == "postgresql":
-            for name in ("accounts", "domains", "addresses"):
+            for name in ("accounts", "domains", "addresses", "outbox"):
                 tx.execute(text(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))"))
     return database
+
+
+@pytest.fixture(scope="session")
+def one_redis() -> Iterator[RedisServer]:
+    server = RedisServer()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def redis_server(one_redis: RedisServer) -> RedisServer:
+    """An empty Redis, the same for all tests of a run that do not break it."""
+    one_redis.admin.flushall()
+    one_redis.admin.config_set("maxmemory-policy", "noeviction")
+    return one_redis
+
+
+@pytest.fixture
+def relaying(database: Database, redis_server: RedisServer) -> Iterator[Relaying]:
+    """A relay between the two, which has rebuilt the cache and given the lease."""
+    opened = Relaying(database, redis_server)
+    opened.settle()
+    yield opened
+    opened.close()

@@ -7,6 +7,8 @@ The login is john@brand-a.test, who owns that, sales@brand-a.test, sales@brand-b
 import base64
 from dataclasses import dataclass
 
+from routing.header_refused import REASONS
+
 JOHN = "john@brand-a.test"
 OWN = b" <john@brand-a.test>"
 
@@ -25,6 +27,19 @@ class Case:
     def id(self) -> str:
         """Return a name for the case, for people to find it by."""
         return f"{self.rule} {self.value[:50].decode('ascii', 'backslashreplace')!a}"
+
+
+# What the reply of the MTA begins with, by rule.
+_REPLIES = {
+    "owned": "250 2.0.0 Ok: queued as ",
+    "sender-not-owned": "550 5.7.1 <{address}>: Sender address rejected: not owned by user " + JOHN,
+    **{slug: f"550 5.7.1 Sender address rejected: {text}" for slug, text in REASONS.items()},
+}
+
+
+def reply_to(rule: str, address: str) -> str:
+    """Return what the reply to a message begins with."""
+    return _REPLIES[rule].format(address=address)
 
 
 def good(value: bytes | str, *shows: str, address: str = JOHN, by_postfix: str | None = None) -> Case:
@@ -87,6 +102,7 @@ LEGITIMATE = [
     good(" john@brand-a.test (John Doe)"),
     good(" john@brand-a.test (John (Jr.) Doe)"),
     good(" john@brand-a.test (a \\) in it)"),
+    good(" john@brand-a.test (\\))"),
     good(" (John) <john@brand-a.test>"),
     good(" <john@brand-a.test> (John)"),
     good(" John(comment)Doe <john@brand-a.test>"),
@@ -94,6 +110,8 @@ LEGITIMATE = [
     good(' "a" <john@brand-a.test>'),
     good(' "Sales @ Brand" <john@brand-a.test>'),
     good(' "Sales @ Brand Inc." <john@brand-a.test>'),
+    good(' "j.doe @ Brand" <john@brand-a.test>'),
+    good(' "' + "@ " * 64 + '" <john@brand-a.test>'),
     good(' "@brand" <john@brand-a.test>'),
     good(' "@brand.test" <john@brand-a.test>'),
     good(' "John (@john.social.test)" <john@brand-a.test>'),
@@ -105,6 +123,8 @@ LEGITIMATE = [
     good(" =?utf-8?Q?a?=\r\n =?utf-8?Q?b?=\r\n\t<john@brand-a.test>"),
     good(" =?utf-8?B?w7Y=?= =?utf-8?B?w7Y=?= <john@brand-a.test>"),
     good(" =?utf-8?B?4pg=?= =?utf-8?B?gw==?= <john@brand-a.test>"),  # a character split over two words
+    good(" =?utf8?q?=E2?= =?utf8?q?=98=83?= <john@brand-a.test>"),
+    good(" " + "=?utf-8?q?a?= " * 64 + "<john@brand-a.test>"),
     good(" =?utf-8?q?caf=C3?= =?utf-8?q?=A9_bar?= <john@brand-a.test>"),
     good(" =?utf-8?q??= <john@brand-a.test>"),
     good(" =?utf8?q?J=C3=B6rg?= <john@brand-a.test>"),
@@ -141,12 +161,15 @@ LEGITIMATE = [
     good(' "john@brand-a.test, sales@brand-b.test" <john@brand-a.test>', JOHN, "sales@brand-b.test"),
     good(' "john@brand-a.test via list" <john@brand-a.test>', JOHN),
     good(" john@brand-a.test (john+x@brand-a.test)", "john+x@brand-a.test"),
+    good(" =?utf-8?q?john?= =?utf-8?q?=40brand-a.test?= <john@brand-a.test>", JOHN),
     good(' "john@bücher.test" <john@brand-a.test>', "john@bücher.test"),
     good(" =?utf-8?q?john=40brand-a.test?= <john@brand-a.test>", JOHN),
-    good(' "' + "x" * 900 + '" <john@brand-a.test>'),
+    good(' "' + "x" * 961 + '" <john@brand-a.test>'),  # the longest line
+    good(' "' + "\r\n ".join(["x" * 80] * 49) + "x" * 9 + '"' + OWN.decode()),  # the longest value
     good(' "' + " ".join(["x" * 60] * 8) + '"\r\n ' + "\r\n ".join(["y" * 70] * 40) + " <john@brand-a.test>"),
     good(f" <john+{'x' * 59}@brand-a.test>", address=f"john+{'x' * 59}@brand-a.test"),
     good(" <john@brand-a.test> "),
+    good(" john@brand-a.test\t (John) "),
 ]
 
 FOREIGN = [
@@ -156,6 +179,9 @@ FOREIGN = [
     foreign(" eve@other.test", "eve@other.test"),
     foreign(" johm@brand-a.test", "johm@brand-a.test"),
     foreign(" john@brand-a.test.bank.test", "john@brand-a.test.bank.test"),
+    foreign(
+        f" <{'x' * 64}@{'x' * 61}.{'x' * 61}.{'x' * 60}.test>", f"{'x' * 64}@{'x' * 61}.{'x' * 61}.{'x' * 60}.test"
+    ),
     foreign(" +john@brand-a.test", "+john@brand-a.test"),
     foreign(" 'john@brand-a.test", "'john@brand-a.test"),
     foreign(" john%brand-a.test@bank.test", "john%brand-a.test@bank.test"),
@@ -175,6 +201,7 @@ MENTIONS = [
     shows(' "ceo""@bank.test" <john@brand-a.test>', "ceo@bank.test"),
     shows(' "ceo" "@bank.test" <john@brand-a.test>', "ceo@bank.test"),
     shows(' "ceo"(x)"@bank.test" <john@brand-a.test>', "ceo@bank.test"),
+    shows(' "ceo"(x)"@bank" <john@brand-a.test>', "ceo@bank"),
     shows(' "ceo@"bank.test <john@brand-a.test>', "ceo@bank.test"),
     shows(' ceo"@"bank.test <john@brand-a.test>', "ceo@bank.test"),
     shows(' "ceo @ bank.test" <john@brand-a.test>', "ceo@bank.test"),
@@ -192,6 +219,10 @@ MENTIONS = [
     shows(' "ceo`john@brand-a.test" <john@brand-a.test>', "ceo`john@brand-a.test"),
     shows(' "x|john@brand-a.test" <john@brand-a.test>', "x|john@brand-a.test"),
     shows(' "!john@brand-a.test" <john@brand-a.test>', "!john@brand-a.test"),
+    shows(' "Xjohn@brand-a.test" <john@brand-a.test>', "xjohn@brand-a.test"),
+    shows(' "john@brand-a.testX" <john@brand-a.test>', "john@brand-a.testx"),
+    shows(' "X@X" <john@brand-a.test>', "x@x"),
+    shows(' "=?iso-8859-1?q?3=22john=40brand-a.test?=" <john@brand-a.test>', "3john@brand-a.test"),
     shows(' "john@brand-a.test/ceo@bank.test" <john@brand-a.test>', "john@brand-a.test/ceo@bank.test"),
     shows(' "ceo@bank" <john@brand-a.test>', "ceo@bank"),
     shows(' "ceo@[192.0.2.1]" <john@brand-a.test>', "ceo@\ufffd192.0.2.1"),
@@ -267,6 +298,7 @@ MALFORMED = [
     bad(" <a@x.test> b", "text-after-address"),
     bad(" a@x.test (one) (two)", "text-after-address"),
     bad(' <a@x.test> "b"', "text-after-address"),
+    bad(' a@x.test"b"', "text-after-address"),
     bad(" John <john@brand-a.test>ceo@bank.test", "text-after-address"),
     bad(" john@brand-a.test <ceo@bank.test>", "at-in-phrase"),
     bad(" group: a@x.test;", "group"),
@@ -323,7 +355,7 @@ MALFORMED = [
     bad(" <a@" + "x" * 64 + ".test>", "bad-domain"),
     bad(f" <{'x' * 65}@x.test>", "address-too-long"),
     bad(f" <john@{'x' * 60}.{'x' * 60}.{'x' * 60}.{'x' * 60}.brand-a.test>", "bad-domain"),
-    bad(f" <{'x' * 64}@{'x' * 62}.{'x' * 62}.{'x' * 62}.test>", "address-too-long"),
+    bad(f" <{'x' * 64}@{'x' * 61}.{'x' * 61}.{'x' * 61}.test>", "address-too-long"),
     bad(" <=?utf-8?q?john?=@brand-a.test>", "encoded-word-in-address"),
     bad(" =?utf-8?q?ceo=40bank.test?=", "encoded-word-in-address"),
     bad(" =?utf-8?q?=3Cceo=40bank.test=3E?=", "encoded-word-in-address"),
@@ -364,10 +396,12 @@ MALFORMED = [
     bad(" John\u2029 <john@brand-a.test>", "control-character"),
     bad(" John\uffff <john@brand-a.test>", "control-character"),
     bad(" John\ufdd0 <john@brand-a.test>", "control-character"),
+    bad(" John\ufdef <john@brand-a.test>", "control-character"),
     bad(" =?utf-8?q?a=0Ab?= <a@x.test>", "control-character"),
     bad(" =?utf-8?q?a=0D=0AFrom=3A_ceo=40bank.test?= <a@x.test>", "control-character"),
     bad(" =?utf-8?q?a=00b?= <a@x.test>", "control-character"),
     bad(" =?utf-8?q?a=E2=80=A8b?= <a@x.test>", "control-character"),
+    bad(" =?utf-8?q?a=E2=80=A9b?= <a@x.test>", "control-character"),
     bad(" =?utf-8?q?a=EF=BF=BE?= <a@x.test>", "control-character"),
     bad(" =?iso-8859-1?q?a=85b?= <a@x.test>", "control-character"),
     bad(' "tset.knab\u202e@oec" <john@brand-a.test>', "bidi-character"),
@@ -390,6 +424,7 @@ MALFORMED = [
     bad(' "=?utf-8?q?ceo=40bank.test" <a@x.test>', "malformed-encoded-word"),
     bad(" =?utf-8?q?ceo=40(x)bank.test?= <a@x.test>", "malformed-encoded-word"),
     bad(" =?utf-8?=40?= <a@x.test>", "malformed-encoded-word"),
+    bad(" " + "=?utf-8?q?a?= " * 65 + "<a@x.test>", "malformed-encoded-word"),
     bad(" =?utf-8?q?=E2?= =?utf-8?q?a?= <a@x.test>", "malformed-encoded-word"),
     # What comes right only when words are decoded together; apart, the second shows an address.
     bad(b" " + b64("shift_jis", b"ceo\x81") + b" =?shift_jis?q?=40bank.test?=" + OWN, "malformed-encoded-word"),
@@ -400,6 +435,8 @@ MALFORMED = [
     bad(b" " + b64("shift_jis", b"ceo\x83@bank.test") + OWN, "malformed-encoded-word"),
     bad(b" " + b64("gbk", b"ceo\x81@bank.test") + OWN, "malformed-encoded-word"),
     bad(b" " + b64("big5", b"ceo\xa4@bank.test") + OWN, "malformed-encoded-word"),
+    bad(' "' + "@ " * 65 + '" <a@x.test>', "too-many-at-signs"),
+    bad(" " + "=?utf-8?q?=40?= " * 60 + "(@@@@@) <a@x.test>", "too-many-at-signs"),
     bad(" =?utf-7?q?ceo+AEA-bank.test?= <a@x.test>", "unknown-charset"),
     bad(" =?utf-16?b?AGEA?= <a@x.test>", "unknown-charset"),
     bad(" =?cp037?q?a?= <a@x.test>", "unknown-charset"),
@@ -410,6 +447,8 @@ MALFORMED = [
     bad(" =?utf-8?q?=3D=3Futf-8=3Fq=3Fceo=3D40bank.test=3F=3D?= <a@x.test>", "nested-encoded-word"),
     bad(" " + "x" * 5000 + " <a@x.test>", "too-long"),
     bad(" " + "x" * 60_000 + " <a@x.test>", "too-long"),
+    bad(' "' + "ﷺ" * 228 + '" <john@brand-a.test>', "too-long"),  # each is eighteen characters in compatibility form
+    good(' "' + "ﷺ" * 227 + '" <john@brand-a.test>'),
     bad(' "' + "\r\n ".join(["x" * 70] * 80) + '" <john@brand-a.test>', "too-long"),
     # Postfix breaks a line at 998 octets, which would leave "ceo@brand-a.test" by itself.
     bad(b" <john+" + b"x" * 985 + b"ceo@brand-a.test>", "line-too-long"),

@@ -40,7 +40,7 @@ def _strict_getaddresses(text: str) -> list[str]:
 
 
 def _registry(text: str) -> list[str]:
-    return [each.addr_spec for each in _REGISTRY("from", text).addresses]
+    return [each.addr_spec for each in _REGISTRY("from", text).addresses]  # type: ignore[attr-defined]
 
 
 def _pattern(pattern: re.Pattern[str]) -> Reader:

@@ -53,6 +53,5 @@ EMPTY = HostedDomain("empty.test")
 OTHER = HostedDomain("other.test", oldest_mailbox=STRANGER, names={"eve": STRANGER, "ceo": Alias(STRANGER)})
 IDN = HostedDomain("xn--bcher-kva.test", names={"john": Alias(JOHN, can_send=True)})
 
-DIRECTORY = MemoryDirectory(
-    [BRAND_A, BRAND_B, OFF, SUSPENDED_DOMAIN, PAUSED_CATCH_ALL, SLEEPY_STEWARD, EMPTY, OTHER, IDN]
-)
+DOMAINS = (BRAND_A, BRAND_B, OFF, SUSPENDED_DOMAIN, PAUSED_CATCH_ALL, SLEEPY_STEWARD, EMPTY, OTHER, IDN)
+DIRECTORY = MemoryDirectory(DOMAINS)

@@ -98,7 +98,8 @@ GOOD = {"domain": b"1 d3 - 1john", "catch_all": b"1 c -", "name": b"1 a7 1john"}
             (part, raw)
             for part in GOOD
             for raw in (b"", b" ", b"1", b"1 ", b"x", b"d3 - -", b"garbage", b"\xff\xfe", b"1 h",
-                        b"1  " + GOOD[part][2:], GOOD[part] + b" ", GOOD[part] + b"\n", b"01" + GOOD[part][1:], b"0" + GOOD[part][1:],
+                        b"1  " + GOOD[part][2:], GOOD[part] + b" ", GOOD[part] + b"\n",
+                        b"01" + GOOD[part][1:], b"0" + GOOD[part][1:],
                         b"A" + GOOD[part][1:], b"-1" + GOOD[part][1:], b"9" * 13 + GOOD[part][1:])
         ],
         ("domain", b"1 x"),

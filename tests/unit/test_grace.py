@@ -4,12 +4,16 @@ from collections.abc import Collection
 
 import pytest
 
+from edges.maps import standard_maps
+from edges.socketmap import answer
 from routing.address import Address, parse_path
 from routing.directory import AffirmedFacts
+from routing.guard import HeaderField, check_header
 from routing.policy import Policy
 from routing.recipient import resolve
 from routing.sender import authorise
-from routing.verdicts import Allow, Defer, Deliver, NotOurs
+from routing.spoof import judge_claims
+from routing.verdicts import Allow, Defer, Deliver, NotOurs, Reject, SenderVerdict
 from tests.unit.sample_site import DIRECTORY
 
 JOHN = "john@brand-a.test"
@@ -73,3 +77,60 @@ def test_senders(login: str, sender: str, *, may_send: bool, allowed: bool) -> N
     assert isinstance(found, Allow if allowed else Defer)
     if isinstance(found, Defer):
         assert str(found.reply) == f"451 4.3.0 <{sender}>: Sender lookup failed, please try again"
+
+
+def check(header: bytes, *, may_send: bool, policy: Policy | None = None) -> SenderVerdict:
+    return check_header(Grace(may_send=may_send), policy or Policy(), JOHN, [HeaderField("From", header)])
+
+
+@pytest.mark.parametrize(
+    ("header", "may_send", "policy", "allowed"),
+    [
+        (b" john@brand-a.test", True, Policy(), True),
+        (b" john@brand-a.test", False, Policy(), False),
+        (b' "sales@brand-b.test" <john@brand-a.test>', True, Policy(), True),
+        (b' "team@brand-a.test" <john@brand-a.test>', True, Policy(), False),  # another's, as far as one knows
+        (b' "ceo@other.test" <john@brand-a.test>', True, Policy(display_name_addresses="hosted"), False),
+        (b' "x@outside.test" <john@brand-a.test>', True, Policy(display_name_addresses="hosted"), True),
+        (b' "x@outside.test" <john@brand-a.test>', True, Policy(), False),
+    ],
+)
+def test_headers(header: bytes, may_send: bool, policy: Policy, *, allowed: bool) -> None:
+    found = check(header, may_send=may_send, policy=policy)
+    assert isinstance(found, Allow if allowed else Defer)
+    if isinstance(found, Defer):
+        assert (found.rule, found.reply.code, found.reply.enhanced) == ("no-evidence", 451, "4.3.0")
+
+
+def test_a_malformed_header_needs_no_evidence() -> None:
+    assert isinstance(check(b" a@b.test, c@d.test", may_send=True), Reject)
+
+
+def test_who_claims_a_hosted_sender_waits() -> None:
+    claimed = [Address("x", "outside.test"), Address("eve", "other.test")]
+    found = judge_claims(Grace(may_send=True), claimed)
+    assert isinstance(found, Defer)
+    assert str(found.reply) == "451 4.3.0 <eve@other.test>: Sender lookup failed, please try again"
+    assert judge_claims(Grace(may_send=True), claimed[:1]) is None
+
+
+@pytest.mark.parametrize(
+    ("request_", "reply"),
+    [
+        ("domains brand-a.test", "OK brand-a.test"),
+        ("domains outside.test", "NOTFOUND "),  # row 2 holds
+        ("aliases sales@brand-b.test", "OK john@brand-a.test"),
+        ("aliases x@outside.test", "NOTFOUND "),
+        (
+            "aliases nobody@brand-a.test",
+            "TEMP 451 4.3.0 <nobody@brand-a.test>: Recipient lookup failed, please try again",
+        ),
+        ("aliases off@brand-b.test", "TEMP 451 4.3.0 <off@brand-b.test>: Recipient lookup failed, please try again"),
+        ("senders sales@brand-b.test", "OK john@brand-a.test"),
+        ("senders x@outside.test", "NOTFOUND "),
+        ("senders nobody@brand-a.test", "TEMP lookup failed, please try again"),
+        ("senders info@brand-a.test", "TEMP 451 4.3.0 <info@brand-a.test>: Sender lookup failed, please try again"),
+    ],
+)
+def test_maps(request_: str, reply: str) -> None:
+    assert answer(standard_maps(Grace(may_send=True), Policy()), request_.encode()).encode().decode() == reply

@@ -45,6 +45,7 @@ REFUSED = [  # fields, rule, reply text
     ([("From", b" eve@other.test")], "sender-not-owned", f"<eve@other.test>: {NOT_OWNED}"),
     ([("From", b" mary@brand-a.test")], "sender-not-owned", f"<mary@brand-a.test>: {NOT_OWNED}"),
     ([("From", b" eve@other.test"), ("Sender", b" john@brand-a.test")], "sender-not-owned", "<eve@other.test>"),
+    ([("Sender", b" eve@other.test"), ("From", b" mary@brand-a.test")], "sender-not-owned", "<mary@brand-a.test>"),
     ([("Sender", b" eve@other.test"), OWN], "sender-not-owned", "<eve@other.test>"),
     ([OWN, ("Resent-From", b" eve@other.test")], "sender-not-owned", "<eve@other.test>"),
     ([OWN, ("Resent-Sender", b" eve@other.test")], "sender-not-owned", "<eve@other.test>"),
@@ -107,13 +108,16 @@ def test_addresses_in_display_names(setting: str, shown: bytes, *, allowed: bool
 
 def test_logins_are_judged_first() -> None:
     own = fields([OWN])
-    assert check_header(DIRECTORY, Policy(), "john", own).rule == "login-malformed"
+    malformed = check_header(DIRECTORY, Policy(), "john", own)
+    assert isinstance(malformed, Reject)
+    assert (malformed.rule, malformed.reply.code) == ("login-malformed", 550)
     assert check_header(DIRECTORY, Policy(), "paused@brand-a.test", own).rule == "login-paused"
 
 
 def test_no_evidence_is_451() -> None:
     verdict = check_header(SilentDirectory(), Policy(), JOHN, fields([OWN]))
     assert isinstance(verdict, Defer)
+    assert verdict.rule == "no-evidence"
     assert str(verdict.reply) == "451 4.3.0 <john@brand-a.test>: Sender lookup failed, please try again"
 
 
@@ -126,6 +130,7 @@ def test_no_evidence_is_451() -> None:
         ("Sender", "sender", True),
         ("Reply-To", "reply-to", False),
         ("X-From", "x-from", False),
+        ("!From~", "!from~", False),
     ],
 )
 def test_field_names_as_lenient_readers_see_them(name: str, plain: str, *, author: bool) -> None:

@@ -101,6 +101,7 @@ def test_login_refused(login: str, rule: str, text: str, senders: tuple[Address,
 
 def test_a_bare_login_needs_a_default_domain() -> None:
     assert authorise(DIRECTORY, Policy(default_domain="brand-a.test"), "john", ()) == Allow()
+    assert authorise(DIRECTORY, Policy(default_domain="brand-b.test"), JOHN, ()) == Allow()
 
 
 def test_all_of_several_senders_must_be_owned() -> None:
@@ -116,6 +117,7 @@ def test_all_of_several_senders_must_be_owned() -> None:
 def test_no_evidence_is_451(senders: tuple[Address, ...], shown: str) -> None:
     verdict = authorise(SilentDirectory(), Policy(), JOHN, senders)
     assert isinstance(verdict, Defer)
+    assert verdict.rule == "no-evidence"
     assert str(verdict.reply) == f"451 4.3.0 <{shown}>: Sender lookup failed, please try again"
 
 
@@ -134,3 +136,4 @@ def test_no_evidence_is_451(senders: tuple[Address, ...], shown: str) -> None:
 def test_who_may_speak_on_which_listener(role: Role, login: str | None, expected: str | None) -> None:
     refusal = admit(role, login)
     assert (None if refusal is None else str(refusal.reply)) == expected
+    assert refusal is None or refusal.rule in {"login-required", "login-on-inbound"}

@@ -296,12 +296,12 @@ def test_delivery_follows_the_lmtp_edge_unless_set(load_text: Load, text: str, d
     ("text", "names"),
     [
         ("", []),
-        ("[cache]\ngrace = 900", []),
-        ("[cache]\ngrace = 901", ["cache.grace"]),
+        ("[api]\nrate = 50", []),
+        ("[api]\nrate = 51", ["api.rate"]),
         ("[routing]\nsuspended = 'reject'\n[log]\nformat = 'json'\n[maps]\nlisten = 'unix:/run/m'", []),
         (
             "[metrics]\nlisten = 'localhost:1'\n[dns]\nmx_hosts = ['mx.example.com']\n[api]\nrate = 1",
-            ["api.rate", "dns.mx_hosts", "metrics.listen"],
+            ["api.rate", "dns.mx_hosts"],
         ),
     ],
 )

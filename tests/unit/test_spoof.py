@@ -13,7 +13,13 @@ SHOWN = [  # raw From value, addresses that a reader may see in it
     (b' "ceo@brand-b.test" <x@outside.test>', ["ceo@brand-b.test", "x@outside.test"]),
     (b" a@x.test, john@Brand-A.TEST (c@d.test)", ["a@x.test", "john@brand-a.test", "c@d.test"]),
     (b" group: john@brand-a.test;", ["john@brand-a.test"]),
-    (b" J\xf6hn <j\xf6@brand-a.test>", []),
+    (b" J\xf6hn <j\xf6@brand-a.test>", ["j\ufffd@brand-a.test"]),
+    (b" 'john@brand-a.test' <x@outside.test>", ["john@brand-a.test", "x@outside.test"]),
+    (b" <john@\r\n brand-a.test>", ["john@brand-a.test"]),
+    (b' "john"@brand-a.test.', ["john@brand-a.test"]),
+    (b" =?utf-8?q?john=40brand-a.test?= <x@outside.test>", ["x@outside.test", "john@brand-a.test"]),
+    (b" =?utf-8?q?john=40brand-a.test <x@outside.test>", ["x@outside.test"]),  # malformed: no one decodes it
+    ("j@bücher.test k@_.test".encode(), ["j@xn--bcher-kva.test"]),
     (b" nobody", []),
     (b" @ @x.test x@", []),
     (b"", []),
@@ -26,7 +32,14 @@ def test_what_a_from_shows(value: bytes, shown: list[str]) -> None:
 
 
 def test_the_number_of_claims_is_bounded() -> None:
-    assert len(claimed_addresses(b" a@x.test" * 1000)) == MOST_CLAIMS
+    """One more than are looked up, so that the surplus is seen and refused."""
+    assert claimed_addresses(b" a@x.test" * 1000) == [Address.parse("a@x.test")]
+    many = claimed_addresses(b" ".join(b"a%d@x.test" % number for number in range(1000)))
+    assert len(many) == MOST_CLAIMS + 1
+    assert judge_claims(DIRECTORY, many[:MOST_CLAIMS]) is None
+    verdict = judge_claims(DIRECTORY, many)
+    assert isinstance(verdict, Reject)
+    assert str(verdict.reply) == "550 5.7.1 Sender address rejected: the field holds more than one address"
 
 
 @pytest.mark.parametrize(

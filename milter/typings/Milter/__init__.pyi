@@ -15,11 +15,22 @@ ADDHDRS: int
 CHGHDRS: int
 ADDRCPT: int
 DELRCPT: int
+P_NOCONNECT: int
+P_NOHELO: int
+P_NOMAIL: int
+P_NORCPT: int
+P_NODATA: int
+P_NOHDRS: int
+P_NOEOH: int
+P_NOBODY: int
+P_NOUNKNOWN: int
 ADDRCPT_PAR: int
 
 class error(Exception): ...  # noqa: N801
 
 class Base:
+    @classmethod
+    def protocol_mask(cls) -> int: ...
     def getsymval(self, sym: str) -> str | None: ...
     def setreply(self, rcode: str, xcode: str | None = None, msg: str | None = None, *ml: str) -> None: ...
     def addheader(self, field: str, value: str, idx: int = -1) -> None: ...

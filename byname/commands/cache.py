@@ -1,0 +1,92 @@
+"""``byname cache``: Redis beside the store: rebuild it, check it, look at it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from byname import invocation
+from byname.exits import ExitCode
+from byname.invocation import JsonOption
+from byname.output import Bar, cell_text, members, say, say_json, stop, warn
+
+if TYPE_CHECKING:
+    from byname.invocation import Invocation
+    from store.cache.sync import Difference
+    from store.cache.tools import CacheTools
+
+app = typer.Typer(help="The cache in Redis: rebuild, check, look at it.", no_args_is_help=True)
+
+_SHOWN = 50  # differences in the text form
+
+
+@app.command("rebuild", epilog="Example: byname cache rebuild")
+def rebuild(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Bring everything from the store to the cache. Names that are there stay in sight; a relay does it by itself."""
+    from store.cache.sync import Report
+
+    report = Report()
+    with _tools(invocation.of(context)) as tools, Bar("rebuilding the cache", drawn=not as_json) as bar:
+        for progress in tools.rebuild():
+            report = progress.report
+            bar.show(progress.done, progress.total)
+    if as_json:
+        say_json({"domains": report.domains, "names": report.names, "repaired": report.repaired})
+    else:
+        say(f"{report.domains} domains and {report.names} names are in the cache; {report.repaired} fields put right")
+
+
+@app.command("verify", epilog="Example: byname cache verify")
+def verify(
+    context: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help=f"Show all differences, not the first {_SHOWN}.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare all of the cache with all of the store. 0: in step; 1: they differ, and in what."""
+    found: list[Difference] = []
+    with _tools(invocation.of(context)) as tools, Bar("comparing the cache with the store", drawn=not as_json) as bar:
+        for step in tools.differences():
+            if isinstance(step, list):
+                found = step
+            else:
+                bar.show(step.done, step.total)
+    if as_json:
+        say_json({"in_step": not found, "differences": found})
+    else:
+        _print(found, everything=everything)
+    stop(ExitCode.REFUSED if found else ExitCode.DONE)
+
+
+@app.command("stat", epilog="Example: byname cache stat --json")
+def stat(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Show how the cache is: its lease, what it holds, what waits to be brought there."""
+    with _tools(invocation.of(context)) as tools:
+        state = tools.state()
+    if as_json:
+        say_json(state)
+    else:
+        for name, value in members(state).items():
+            say(f"{name.replace('_', ' ').ljust(14)}  {cell_text(value)}")
+    if state.policy != "noeviction":
+        warn(f"Redis may drop names: its maxmemory-policy is {state.policy} and must be noeviction")
+
+
+def _print(found: "list[Difference]", *, everything: bool) -> None:
+    shown = found if everything else found[:_SHOWN]
+    for one in shown:
+        what = f"{one.domain}: {one.field}" if one.field else f"{one.domain}: listed as hosted"
+        say(f"{cell_text(what)}: the cache has {cell_text(one.cache)}, the store {cell_text(one.sql)}")
+    if len(shown) < len(found):
+        say(f"and {len(found) - len(shown)} more; --all shows them")
+    say(f"{len(found)} differences" if found else "the cache is in step with the store")
+
+
+@contextmanager
+def _tools(run: "Invocation") -> "Iterator[CacheTools]":
+    from byname import wiring
+    from store.cache.tools import tools
+
+    url = wiring.needed(run.settings(), "cache.url")
+    with run.database() as database, tools(database, url) as opened:
+        yield opened

@@ -1,0 +1,90 @@
+"""What the relay looks after besides the outbox: hashes that went away, and now and then everything."""
+
+import random
+from collections.abc import Iterator
+from time import monotonic
+
+from store.cache.layout import HOSTED_KEY, WHOLE
+from store.cache.rebuild import Progress, audit, load
+from store.cache.source import Source
+from store.cache.target import Target
+from store.cache.values import HOSTED
+
+LOOK_EVERY = 10.0  # seconds
+AUDIT_EVERY = 600.0
+
+
+def load_missing(source: Source, target: Target) -> int:
+    """Load the domains that the list has and that have no hash; return how many there were.
+
+    Raises:
+        StoreUnavailable, StoreNotReady, CacheUnavailable.
+    """
+    missing = 0
+    for some in target.scan(HOSTED_KEY):
+        listed = [
+            name.decode("ascii", "replace")
+            for name, raw in some.items()
+            if name != WHOLE.encode() and raw.endswith(f" {HOSTED}".encode())
+        ]
+        sizes = target.sizes(listed)
+        gone = {name for name, size in zip(listed, sizes, strict=True) if not size}
+        if gone:
+            load(source, target, gone)
+            missing += len(gone)
+    return missing
+
+
+class Upkeep:
+    """Spreads the looking over time, in pieces between the relay's steps."""
+
+    def __init__(
+        self, source: Source, target: Target, *, look_every: float = LOOK_EVERY, audit_every: float = AUDIT_EVERY
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._look_every = look_every
+        self._audit_every = audit_every
+        self._next_look = monotonic() + look_every
+        self._next_audit = monotonic() + audit_every * random.uniform(0.1, 0.5)  # noqa: S311 - two relays, not at once
+        self._audit: Iterator[Progress] | None = None
+
+    def work(self, seconds: float) -> Progress | None:
+        """Do what is due, for about ``seconds``; return the result of an audit that has ended.
+
+        Raises:
+            StoreUnavailable, StoreNotReady, CacheUnavailable: an audit is given up, until it is due again.
+        """
+        end = monotonic() + seconds
+        if monotonic() >= self._next_look:
+            self._next_look = monotonic() + self._look_every
+            load_missing(self._source, self._target)
+        if self._audit is None and monotonic() >= self._next_audit:
+            self._next_audit = monotonic() + self._audit_every
+            self._audit = audit(self._source, self._target, mends=True)
+        return self._go_on(end)
+
+    @property
+    def is_busy(self) -> bool:
+        """True in the middle of an audit."""
+        return self._audit is not None
+
+    def give_up(self) -> None:
+        """End an audit that is under way."""
+        self._audit = None
+
+    def _go_on(self, end: float) -> Progress | None:
+        progress = None
+        while self._audit is not None and monotonic() < end:
+            try:
+                progress = next(self._audit)
+            except StopIteration:
+                self._audit = None
+                return self._last
+            except BaseException:
+                self._audit = None
+                raise
+            self._last = progress
+        return None
+
+    _last: Progress | None = None

@@ -1,0 +1,119 @@
+"""Rebuilding a Redis of which nothing is known, checking one, and loading single domains."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from store.cache.source import Source
+from store.cache.sync import Report, Sync
+from store.cache.target import Target
+from store.errors import CacheUnavailable
+from store.sql.outbox import new_nonce
+from store.sql.snapshot import Part, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work is: names done, of how many about."""
+
+    done: int
+    total: int
+    report: Report
+
+
+class BuiltElsewhere(CacheUnavailable):
+    """Another relay rebuilds the cache just now; or Redis was emptied or replaced while we did."""
+
+
+def rebuild(source: Source, target: Target) -> Iterator[Progress]:
+    """Bring everything from SQL to Redis, piece by piece. Until the end there is no lease.
+
+    Names that are there and right stay in sight all the while.
+
+    Raises:
+        BuiltElsewhere: begin again later, if that is needed then.
+        StoreUnavailable, StoreNotReady, CacheUnavailable: it could not be finished.
+    """
+    token = new_nonce()
+    run_id = target.begin(token)
+    if run_id is None:
+        raise BuiltElsewhere("another relay is rebuilding the cache")
+    seen = target.state()
+    known = source.pending(1, seen.version)
+    if seen.version and (known.nonce != seen.nonce or known.clock.version < seen.version):
+        source.advance(known.clock, seen.version)
+    with source.snapshot() as snapshot:
+        for progress in _everything(snapshot, target, mends=True):
+            if not target.go_on(token):
+                raise BuiltElsewhere("the cache was emptied or replaced during the rebuild")
+            yield progress
+        if not target.finish(token, run_id, snapshot.clock, known.stored):
+            raise BuiltElsewhere("the cache was emptied or replaced during the rebuild")
+
+
+def audit(source: Source, target: Target, *, mends: bool) -> Iterator[Progress]:
+    """Compare all of SQL with all of Redis, piece by piece, and put right what differs, if it ``mends``.
+
+    What seemed newer than SQL is looked at a second time: it is, or it is damaged.
+
+    Raises:
+        StoreUnavailable, StoreNotReady, CacheUnavailable.
+    """
+    progress = None
+    with source.snapshot() as snapshot:
+        for progress in _everything(snapshot, target, mends=mends):
+            yield progress
+    if progress is None or not progress.report.newer:
+        return
+    with source.snapshot() as snapshot:
+        again = Sync(target, snapshot.clock, mends=mends, suspects=progress.report.newer)
+        yield from (_progress(progress, report) for report in _again(again, snapshot, progress.report))
+
+
+def load(source: Source, target: Target, domains: set[str]) -> Report:
+    """Put the hashes of some domains in, whole; nothing happens for one that is not hosted.
+
+    Raises:
+        StoreUnavailable, StoreNotReady, CacheUnavailable.
+    """
+    with source.snapshot() as snapshot:
+        sync = Sync(target, snapshot.clock, mends=True)
+        for report in sync.domains(_of(snapshot, domains)):
+            del report
+    return sync.report
+
+
+def _of(snapshot: Snapshot, domains: set[str]) -> Iterator[Part]:
+    for name in sorted(domains):
+        yield from snapshot.domain(name)
+
+
+def _everything(snapshot: Snapshot, target: Target, *, mends: bool) -> Iterator[Progress]:
+    total = snapshot.count()
+    sync = Sync(target, snapshot.clock, mends=mends)
+    hosted: list[str] = []
+    for report in sync.domains(_noted(snapshot.parts(), hosted)):
+        yield Progress(report.names, total, report)
+    for report in sync.listing(hosted):
+        yield Progress(report.names, total, report)
+
+
+def _noted(parts: Iterator[Part], hosted: list[str]) -> Iterator[Part]:
+    for part in parts:
+        if part.is_first:
+            hosted.append(part.domain.name)
+        yield part
+
+
+def _again(sync: Sync, snapshot: Snapshot, first: Report) -> Iterator[Report]:
+    yield from sync.domains(_of(snapshot, first.newer.keys() - {""}))
+    if "" in first.newer:
+        yield from sync.listing([part.domain.name for part in snapshot.parts() if part.is_first])
+
+
+def _progress(first: Progress, second: Report) -> Progress:
+    """Return the first pass with what the second adds."""
+    report = first.report
+    report.repaired += second.repaired
+    report.differences += second.differences
+    second.repaired, second.differences = 0, []
+    return Progress(first.done, first.total, report)

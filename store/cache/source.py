@@ -1,0 +1,145 @@
+"""Where the relay takes from: the outbox, the clock, and all of SQL at one moment."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from store.batches import batches
+from store.clock import utc_now
+from store.sql.database import Database
+from store.sql.outbox import Clock, new_nonce, read_clock
+from store.sql.snapshot import Snapshot
+from store.sql.tables import ClockRow, OutboxRow
+
+_IDS = 500  # in one statement
+_KEPT = timedelta(days=1)  # for how long applied rows stay: what the cache may hold must be known here
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row of the outbox: the value of a domain's field; field "" is its place in the list of hosted domains."""
+
+    id: int
+    nonce: str
+    domain: str
+    field: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What one read of the outbox found."""
+
+    clock: Clock
+    changes: list[Change]  # not applied yet, oldest first
+    is_all: bool  # False: there may be more of them
+    stored: int  # what the cache had counted when a row was marked last
+    nonce: str | None  # of the version that the cache has seen last; None: there never was one here
+
+
+class Source(Protocol):
+    """SQL, as the relay sees it. Every method may raise StoreUnavailable or StoreNotReady."""
+
+    def pending(self, limit: int, seen: int) -> Pending:
+        """Return at most ``limit`` changes that are not applied, in one read, and the nonce of the version ``seen``."""
+        ...
+
+    def mark(self, changes: Sequence[Change], counter: int) -> None:
+        """Note that the changes are applied, and what the cache had counted then."""
+        ...
+
+    def advance(self, seen: Clock, beyond: int) -> None:
+        """Begin a new epoch with a version greater than ``beyond``, unless another relay has since ``seen``."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Return all of SQL at one moment."""
+        ...
+
+    def prune(self, below: int) -> None:
+        """Forget changes that were applied long ago, older than the version ``below``."""
+        ...
+
+
+class SqlSource:
+    """The source in a real database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def pending(self, limit: int, seen: int) -> Pending:
+        """See :class:`Source`."""
+        with self._database.read() as tx:
+            clock = read_clock(tx)
+            query = select(OutboxRow.id, OutboxRow.nonce, OutboxRow.domain, OutboxRow.field, OutboxRow.value)
+            query = query.where(OutboxRow.applied_at.is_(None)).order_by(OutboxRow.version, OutboxRow.id)
+            changes = [Change(*row) for row in tx.execute(query.limit(limit))]
+            stored = tx.scalar(select(func.max(OutboxRow.counter))) or 0
+            nonce = tx.scalar(select(OutboxRow.nonce).where(OutboxRow.version == seen).limit(1))
+        if clock is None:
+            self._start()
+            return self.pending(limit, seen)
+        return Pending(clock, changes, len(changes) < limit, stored, nonce)
+
+    def mark(self, changes: Sequence[Change], counter: int) -> None:
+        """See :class:`Source`."""
+        for batch in batches(sorted(change.id for change in changes), _IDS):
+            with self._database.write() as tx:
+                these = update(OutboxRow).where(OutboxRow.id.in_(batch), OutboxRow.applied_at.is_(None))
+                tx.execute(these.values(applied_at=utc_now(), counter=counter), execution_options=_BARE)
+
+    def advance(self, seen: Clock, beyond: int) -> None:
+        """See :class:`Source`."""
+        now = Clock(max(seen.version, beyond) + 1, new_nonce(), new_nonce())
+        with self._database.write() as tx:
+            ours = update(ClockRow).where(ClockRow.epoch == seen.epoch, ClockRow.version <= beyond)
+            change = ours.values(version=now.version, nonce=now.nonce, epoch=now.epoch).returning(ClockRow.id)
+            if tx.scalars(change, execution_options=_BARE).one_or_none() is not None:
+                _note(tx, now)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """See :class:`Source`."""
+        with self._database.read() as tx:
+            clock = read_clock(tx)
+            if clock is not None:
+                yield Snapshot(tx, clock)
+                return
+        self._start()
+        with self.snapshot() as snapshot:
+            yield snapshot
+
+    def prune(self, below: int) -> None:
+        """See :class:`Source`."""
+        old = (OutboxRow.version < below, OutboxRow.applied_at < utc_now() - _KEPT)
+        with self._database.read() as tx:
+            ids = list(tx.scalars(select(OutboxRow.id).where(*old).limit(_IDS)))
+        if ids:
+            with self._database.write() as tx:
+                tx.execute(delete(OutboxRow).where(OutboxRow.id.in_(ids)), execution_options=_BARE)
+
+    def _start(self) -> None:
+        """Set the clock going where nothing was changed yet."""
+        with self._database.write() as tx:
+            first = Clock(1, new_nonce(), new_nonce())
+            try:
+                with tx.begin_nested():
+                    tx.add(ClockRow(id=1, version=first.version, nonce=first.nonce, epoch=first.epoch))
+            except IntegrityError:  # somebody was faster
+                return
+            _note(tx, first)
+
+
+_BARE = {"synchronize_session": False}
+
+
+def _note(tx: Session, clock: Clock) -> None:
+    """Leave a row for a version that no change made, so that its nonce can be looked up."""
+    marker = {"version": clock.version, "nonce": clock.nonce, "domain": "", "field": "", "value": ""}
+    tx.execute(insert(OutboxRow).values(**marker, applied_at=utc_now()))

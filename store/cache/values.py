@@ -1,0 +1,199 @@
+"""What the cache's values look like: one line of ASCII each, small, strict, with the version that wrote it in front.
+
+    1z m1                       a mailbox of this domain              1: active
+    1z a7 1john                 an alias of the mailbox john here     7: active 1, receives 2, sends 4
+    1z a7 7john@brand-a.com     one whose mailbox is in another domain
+    1z c 7john@brand-a.com      the catch-all's mailbox, or c - for none
+    1z d3 - 1john               the domain: active 1, account active 2; system mailbox; oldest mailbox
+    1z h                        in the list of hosted domains
+    1z x                        gone
+
+``1z`` is the version in base 36. The digit before a mailbox is its state: active 1, its domain active 2, its account
+active 4; the last two stand only with a mailbox of another domain, since this one's state is told once, in ``d``. What
+does not read back to the very same text is :class:`Unreadable`, and no evidence.
+"""
+
+import re
+from typing import TypeVar
+from urllib.parse import quote, unquote
+
+from routing.address import Address
+from routing.records import Alias, HostedDomain, Mailbox, Name
+
+GONE = "x"
+HOSTED = "h"
+NOBODY = "-"
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_VERSION = re.compile(r"[1-9a-z][0-9a-z]{0,11}")
+_PLAIN = re.compile(r"[!-$&-?A-~]+")  # printable ASCII but space, @ and %
+_MAILBOX = re.compile(r"([0-7])([!-?A-~]+)(?:@([a-z0-9.-]+))?")
+_NAME = re.compile(r"m([01])|a([0-7]) (\S+)")
+_DOMAIN = re.compile(r"d([0-3]) (\S+) (\S+)")
+
+Value = TypeVar("Value")
+
+
+class Unreadable(Exception):
+    """A value that is missing where there must be one, of an unknown format, or damaged: no evidence."""
+
+
+def version_text(version: int) -> str:
+    """Return a version, positive, in base 36."""
+    digits = ""
+    while version:
+        version, digit = divmod(version, 36)
+        digits = _DIGITS[digit] + digits
+    return digits
+
+
+def read_version(text: str) -> int:
+    """Return the version that ``text`` is. Raises Unreadable."""
+    if not _VERSION.fullmatch(text):
+        raise Unreadable("no version")
+    return int(text, 36)
+
+
+def stamped(version: int, body: str) -> str:
+    """Return the value that says ``body`` as of ``version``."""
+    return f"{version_text(version)} {body}"
+
+
+def split(raw: bytes | None) -> tuple[int, str]:
+    """Return version and body of a value. Raises Unreadable, for None too."""
+    if raw is None:
+        raise Unreadable("a value is missing")
+    try:
+        version, blank, body = raw.decode("ascii").partition(" ")
+    except UnicodeDecodeError as error:
+        raise Unreadable("not ASCII") from error
+    if not blank:
+        raise Unreadable("no body")
+    return read_version(version), body
+
+
+def field_of(local: str) -> str:
+    """Return the hash field of a local part; never one that starts with ``@``, as the reserved ones do."""
+    return local if _PLAIN.fullmatch(local) else quote(local, safe="", errors="surrogatepass")
+
+
+def local_of(field: str) -> str:
+    """Return the local part of a hash field. Raises Unreadable."""
+    local = unquote(field, errors="surrogatepass") if "%" in field else field
+    if field_of(local) != field:
+        raise Unreadable("no field for a name")
+    return local
+
+
+def name_body(name: Name, domain: str) -> str:
+    """Return what a name's field in the hash of ``domain`` says."""
+    if isinstance(name, Mailbox):
+        return f"m{int(name.is_active)}"
+    flags = name.is_active | name.can_receive << 1 | name.can_send << 2
+    return alias_body(flags, _mailbox_text(name.mailbox, domain))
+
+
+def alias_body(flags: int, mailbox: str) -> str:
+    """Return what an alias's field says: active 1, receives 2, sends 4, and its mailbox."""
+    return f"a{int(flags)} {mailbox}"
+
+
+def catch_all_body(mailbox: Mailbox | None, domain: str) -> str:
+    """Return what the catch-all's field says."""
+    return f"c {_mailbox_or_nobody(mailbox, domain)}"
+
+
+def domain_body(domain: HostedDomain) -> str:
+    """Return what the domain's own field says: states, system mailbox, oldest mailbox. Not its catch-all and names."""
+    flags = domain.is_active | domain.account_active << 1
+    mailboxes = (domain.system_mailbox, domain.oldest_mailbox)
+    return " ".join([f"d{int(flags)}", *(_mailbox_or_nobody(mailbox, domain.name) for mailbox in mailboxes)])
+
+
+def read_domain(body: str, name: str) -> HostedDomain:
+    """Return the domain that ``body`` tells of, without catch-all and names. Raises Unreadable."""
+    found = _matched(_DOMAIN, body)
+    flags = int(found[1])
+    bare = HostedDomain(name, is_active=bool(flags & 1), account_active=bool(flags & 2))
+    domain = HostedDomain(
+        name,
+        is_active=bare.is_active,
+        account_active=bare.account_active,
+        system_mailbox=_read_mailbox(found[2], bare),
+        oldest_mailbox=_read_mailbox(found[3], bare),
+    )
+    return _faithful(domain, domain_body(domain), body)
+
+
+def read_catch_all(body: str, domain: HostedDomain) -> Mailbox | None:
+    """Return the catch-all's mailbox, None for no catch-all. Raises Unreadable."""
+    if not body.startswith("c "):
+        raise Unreadable("no catch-all")
+    mailbox = _read_mailbox(body[2:], domain)
+    return _faithful(mailbox, catch_all_body(mailbox, domain.name), body)
+
+
+def read_name(body: str, local: str, domain: HostedDomain) -> Name | None:
+    """Return the name that ``body`` tells of; None when it is gone. Raises Unreadable."""
+    if body == GONE:
+        return None
+    found = _matched(_NAME, body)
+    if found[1]:
+        return _here(Address(local, domain.name), found[1] == "1", domain)
+    mailbox = _read_mailbox(found[3], domain)
+    if mailbox is None:
+        raise Unreadable("an alias of nobody")
+    flags = int(found[2])
+    name = Alias(mailbox, is_active=bool(flags & 1), can_receive=bool(flags & 2), can_send=bool(flags & 4))
+    return _faithful(name, name_body(name, domain.name), body)
+
+
+def _mailbox_or_nobody(mailbox: Mailbox | None, domain: str) -> str:
+    return NOBODY if mailbox is None else _mailbox_text(mailbox, domain)
+
+
+def _mailbox_text(mailbox: Mailbox, domain: str) -> str:
+    local = field_of(mailbox.address.local)
+    if mailbox.address.domain == domain:
+        return mailbox_here(mailbox.is_active, local)
+    flags = mailbox.is_active | mailbox.domain_active << 1 | mailbox.account_active << 2
+    return mailbox_elsewhere(flags, local, mailbox.address.domain)
+
+
+def mailbox_here(is_active: bool, field: str) -> str:
+    """Return how a mailbox is told of in its own domain's hash."""
+    return f"{int(is_active)}{field}"
+
+
+def mailbox_elsewhere(flags: int, field: str, domain: str) -> str:
+    """Return how a mailbox is told of in another domain's hash: active 1, its domain active 2, its account active 4."""
+    return f"{int(flags)}{field}@{domain}"
+
+
+def _read_mailbox(text: str, home: HostedDomain) -> Mailbox | None:
+    if text == NOBODY:
+        return None
+    found = _matched(_MAILBOX, text)
+    flags, local = int(found[1]), local_of(found[2])
+    if found[3] is None:
+        return _here(Address(local, home.name), flags == 1, home)
+    states = {"is_active": bool(flags & 1), "domain_active": bool(flags & 2), "account_active": bool(flags & 4)}
+    return Mailbox(Address(local, found[3]), **states)
+
+
+def _here(address: Address, is_active: bool, home: HostedDomain) -> Mailbox:
+    return Mailbox(address, is_active=is_active, domain_active=home.is_active, account_active=home.account_active)
+
+
+def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:
+    found = pattern.fullmatch(text)
+    if found is None:
+        raise Unreadable("not of this format")
+    return found
+
+
+def _faithful(value: Value, written: str, read: str) -> Value:
+    """Return ``value`` if it would be written as it was read."""
+    if written != read:
+        raise Unreadable("not of this format")
+    return value

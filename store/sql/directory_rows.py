@@ -1,0 +1,50 @@
+"""The rows of the directory's statement as the records that the core knows."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+from routing.address import Address
+from routing.records import Alias, HostedDomain, Mailbox, Name
+from store.sql.directory_query import CATCH_ALL, HOSTED, NAME, OLDEST, SYSTEM, Found
+
+
+def records(rows: Iterable[Found], wanted: Collection[Address]) -> dict[str, HostedDomain]:
+    """Return what the rows of the directory's statement say: each hosted domain, with those of its names wanted."""
+    hosted: list[Found] = []
+    mailboxes: dict[tuple[str, str], Mailbox] = {}
+    names: defaultdict[str, dict[str, Name]] = defaultdict(dict)
+    for row in rows:
+        if row.part == HOSTED:
+            hosted.append(row)
+        elif row.part != NAME:
+            mailboxes[row.part, row.domain] = _mailbox(row)
+        elif Address(row.name, row.domain) in wanted:
+            names[row.domain][row.name] = _name(row)
+    return {
+        row.domain: HostedDomain(
+            row.domain,
+            is_active=row.domain_active,
+            account_active=row.account_active,
+            catch_all=mailboxes.get((CATCH_ALL, row.domain)),
+            system_mailbox=mailboxes.get((SYSTEM, row.domain)),
+            oldest_mailbox=mailboxes.get((OLDEST, row.domain)),
+            names=names[row.domain],
+        )
+        for row in hosted
+    }
+
+
+def _name(row: Found) -> Name:
+    mailbox = _mailbox(row)
+    if row.alias_active is None:
+        return mailbox
+    return Alias(mailbox, is_active=row.alias_active, can_receive=row.alias_receives, can_send=row.alias_sends)
+
+
+def _mailbox(row: Found) -> Mailbox:
+    return Mailbox(
+        Address(row.mailbox_local, row.mailbox_domain),
+        is_active=row.mailbox_active,
+        domain_active=row.mailbox_domain_active,
+        account_active=row.mailbox_account_active,
+    )

@@ -1,0 +1,115 @@
+"""The outbox: the last step of a change writes down, in the same transaction, what it leaves in the cache.
+
+The step takes the row of the clock first. That lock lasts to the commit, so versions are in the order of commits, and
+what is read after it is never older than what a smaller version wrote. A change that no decision can see does not
+touch the clock.
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.orm import Session
+
+from routing.address import Address
+from routing.records import HostedDomain
+from store.batches import batches
+from store.cache.layout import CATCH_ALL, DOMAIN
+from store.cache.values import GONE, HOSTED, catch_all_body, domain_body, local_of, name_body, stamped
+from store.sql.directory_query import STATEMENT, Found
+from store.sql.directory_rows import records
+from store.sql.tables import ClockRow, OutboxRow
+from store.sql.touched import LISTING, Field, fields, touched
+
+CHANNEL = "byname_outbox"  # of PostgreSQL's NOTIFY
+_VERSION = "byname.version"
+_AT_ONCE = 500  # fields read with one statement
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Which changes there were: the version of the last one with its nonce, and the epoch it is counted in."""
+
+    version: int
+    nonce: str
+    epoch: str
+
+
+def version_of(tx: Session) -> int | None:
+    """Return the version that ``tx`` was given at its end; None when it changed nothing that a decision needs."""
+    return cast("int | None", tx.info.get(_VERSION))
+
+
+def new_nonce() -> str:
+    """Return a word that nobody has had before."""
+    return secrets.token_hex(8)
+
+
+def read_clock(tx: Session) -> Clock | None:
+    """Return what the clock shows, None before the first change."""
+    found = tx.execute(select(ClockRow.version, ClockRow.nonce, ClockRow.epoch)).one_or_none()
+    return None if found is None else Clock(*found)
+
+
+def record(tx: Session) -> None:
+    """Write the outbox rows of ``tx``; the last thing before its commit."""
+    if not touched(tx):
+        return
+    tx.flush()
+    now = _tick(tx)
+    rows = [
+        {"version": now.version, "nonce": now.nonce, "domain": domain, "field": field, "value": value}
+        for domain, field, value in _values(tx, fields(tx), now.version)
+    ]
+    for batch in batches(rows, _AT_ONCE):
+        tx.execute(insert(OutboxRow), batch)
+    tx.info[_VERSION] = now.version
+    if tx.get_bind().dialect.name == "postgresql":
+        tx.execute(text(f"NOTIFY {CHANNEL}"))
+
+
+def _tick(tx: Session) -> Clock:
+    nonce = new_nonce()
+    advance = update(ClockRow).values(version=ClockRow.version + 1, nonce=nonce)
+    done = advance.returning(ClockRow.version, ClockRow.nonce, ClockRow.epoch)
+    found = tx.execute(done, execution_options={"synchronize_session": False}).one_or_none()
+    if found is not None:
+        return Clock(*found)
+    first = Clock(version=1, nonce=nonce, epoch=new_nonce())
+    tx.execute(insert(ClockRow).values(id=1, version=1, nonce=nonce, epoch=first.epoch))
+    return first
+
+
+def _values(tx: Session, wanted: Sequence[Field], version: int) -> Iterator[tuple[str, str, str]]:
+    """Return domain, field and value for each field, as things stand now."""
+    for batch in batches(wanted, _AT_ONCE):
+        names = {(domain, field): Address(local_of(field), domain) for domain, field in batch if _is_name(field)}
+        asked = {
+            "domains": sorted({domain for domain, _ in batch}),
+            "locals": sorted({a.local for a in names.values()}),
+        }
+        hosted = records((Found(*row) for row in tx.execute(STATEMENT, asked)), set(names.values()))
+        for domain, field in batch:
+            body = _body(hosted.get(domain), field)
+            if body is not None:
+                yield domain, field, stamped(version, body)
+
+
+def _is_name(field: str) -> bool:
+    return field not in {LISTING, DOMAIN, CATCH_ALL}
+
+
+def _body(domain: HostedDomain | None, field: str) -> str | None:
+    """Return what a field says; None for one of a domain that is not hosted, whose listing says it all."""
+    if field == LISTING:
+        return GONE if domain is None else HOSTED
+    if domain is None:
+        return None
+    if field == DOMAIN:
+        return domain_body(domain)
+    if field == CATCH_ALL:
+        return catch_all_body(domain.catch_all, domain.name)
+    name = domain.names.get(local_of(field))
+    return GONE if name is None else name_body(name, domain.name)

@@ -1,0 +1,33 @@
+"""Being woken by PostgreSQL when there is something in the outbox (LISTEN/NOTIFY); SQLite has nothing of the kind."""
+
+import threading
+from collections.abc import Callable
+
+import psycopg
+from sqlalchemy import make_url
+
+from store.sql.outbox import CHANNEL
+
+_LOOK = 1.0  # seconds between looks whether to stop; also before a lost connection is tried again
+
+
+def listen(url: str, wake: Callable[[], None], stopped: threading.Event) -> None:
+    """Call ``wake`` for every notification until ``stopped``, over lost connections too. For a thread of its own."""
+    place = make_url(url)
+    if not place.drivername.startswith("postgres"):
+        return
+    conninfo = place.set(drivername="postgresql").render_as_string(hide_password=False)
+    while not stopped.is_set():
+        try:
+            _listen(conninfo, wake, stopped)
+        except (psycopg.Error, OSError):  # the relay's own reading tells what is wrong
+            stopped.wait(_LOOK)
+
+
+def _listen(conninfo: str, wake: Callable[[], None], stopped: threading.Event) -> None:
+    with psycopg.connect(conninfo, autocommit=True, connect_timeout=5) as connection:
+        connection.execute(f"LISTEN {CHANNEL}")
+        wake()  # for what came while nobody listened
+        while not stopped.is_set():
+            for _ in connection.notifies(timeout=_LOOK, stop_after=1):
+                wake()
