@@ -9,7 +9,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .NOTPARALLEL:
-.PHONY: help demo test check fmt bench fuzz mutants run lock clean packages-demo packages-test
+.PHONY: help demo test faults check fmt bench fuzz mutants run lock clean packages-demo packages-test
 
 # $(call as_root,COMMAND): Postfix starts as root only, so sudo is used where it may be, else the line to run is shown.
 define as_root
@@ -34,6 +34,9 @@ ifeq ($(strip $(ARGS)),)
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif
+
+faults: packages-test $(STAMP) ## mail through every fault, three times (ARGS="-k NAME": one of docs/reliability.md)
+	$(call as_root,$(BIN)/python -m pytest tests/faults --all-faults --rounds 3 $(ARGS))
 
 check: $(STAMP) ## style, types, import rules, locks, shell syntax
 	$(BIN)/ruff check

@@ -2,7 +2,7 @@
 # Installs the Debian packages that a make target needs, and only those that are missing.
 #
 #   ./bootstrap.sh build    what pip needs to build pymilter
-#   ./bootstrap.sh demo     and what the demo starts: Postfix, Dovecot, openssl, swaks
+#   ./bootstrap.sh demo     and what the demo starts: Postfix, Dovecot, Redis, openssl, swaks
 #   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, Sieve, parts of Postfix and Dovecot for SQL,
 #                           curl, fail2ban
 #
@@ -12,12 +12,12 @@ set -euo pipefail
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 build=(gcc libc6-dev python3-dev python3-venv libmilter-dev)
-demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite openssl swaks libnet-ssleay-perl)
+demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite redis-server openssl swaks libnet-ssleay-perl)
 test=(postgresql dovecot-sieve dovecot-pgsql postfix-sqlite curl fail2ban)
 case "${1-}" in
   build) wanted=("${build[@]}") programs=(cc) ;;
-  demo) wanted=("${build[@]}" "${demo[@]}") programs=(cc postfix dovecot openssl) ;;
-  test) wanted=("${build[@]}" "${demo[@]}" "${test[@]}") programs=(cc postfix dovecot openssl initdb) ;;
+  demo) wanted=("${build[@]}" "${demo[@]}") programs=(cc postfix dovecot redis-server openssl) ;;
+  test) wanted=("${build[@]}" "${demo[@]}" "${test[@]}") programs=(cc postfix dovecot redis-server openssl initdb) ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
@@ -84,7 +84,7 @@ fi
 
 # Nor shall they start at the next boot: the demo and the tests run private instances of their own.
 if command -v systemctl >/dev/null; then
-  for service in postfix:postfix dovecot-core:dovecot postgresql:postgresql fail2ban:fail2ban; do
+  for service in postfix:postfix dovecot-core:dovecot redis-server:redis-server postgresql:postgresql fail2ban:fail2ban; do
     if lacks "${service%:*}"; then systemctl --quiet disable "${service#*:}" 2>/dev/null || true; fi
   done
 fi

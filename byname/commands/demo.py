@@ -24,9 +24,12 @@ def demo(
     delivery: Annotated[
         Delivery, typer.Option(help="Who writes Delivered-To: the LMTP edge for each copy, or the milter.")
     ] = Delivery.AGENT,
+    cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Redis and the relay before the store, or SQLite alone.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Start a whole mail system on loopback with sample data, to be tried out. Nothing on this machine is changed."""
     from byname.demo.run import run
 
-    stop(ExitCode(run(once=once, as_json=as_json, delivery=delivery.value)))
+    stop(ExitCode(run(once=once, as_json=as_json, delivery=delivery.value, cache=cache)))

@@ -29,11 +29,11 @@ class Stopped(BaseException):
     """A signal to end came. No Exception, as KeyboardInterrupt is none: nobody on the way takes it for a failure."""
 
 
-def run(*, once: bool, as_json: bool, delivery: Delivery = "agent") -> int:
+def run(*, once: bool, as_json: bool, delivery: Delivery = "agent", cache: bool = True) -> int:
     """Start the mail system, send the samples, print what came of them.
 
-    ``delivery`` says who writes Delivered-To. With ``once`` that is all; otherwise say what to try, and stay up until
-    SIGINT, SIGTERM or SIGHUP.
+    ``delivery`` says who writes Delivered-To, ``cache`` whether Redis and a relay stand before the store. With ``once``
+    that is all; otherwise say what to try, and stay up until SIGINT, SIGTERM or SIGHUP.
 
     Returns:
         The exit code: 0 when each sample went as the specification says, 1 when one did not or the system could not
@@ -46,7 +46,7 @@ def run(*, once: bool, as_json: bool, delivery: Delivery = "agent") -> int:
     for number in _SIGNALS:
         signal.signal(number, _stop)
     try:
-        return _run(once=once, as_json=as_json, delivery=delivery)
+        return _run(once=once, as_json=as_json, delivery=delivery, cache=cache)
     except Stopped:
         return ExitCode.INTERRUPTED
     except (RigError, smtplib.SMTPException, subprocess.CalledProcessError, OSError) as error:
@@ -54,8 +54,8 @@ def run(*, once: bool, as_json: bool, delivery: Delivery = "agent") -> int:
         return ExitCode.REFUSED
 
 
-def _run(*, once: bool, as_json: bool, delivery: Delivery) -> int:
-    with PrivateSite(fill, delivery=delivery) as site:
+def _run(*, once: bool, as_json: bool, delivery: Delivery, cache: bool) -> int:
+    with PrivateSite(fill, delivery=delivery, cache=cache) as site:
         try:
             site.outside.refuse.update(REFUSED_OUTSIDE)
             rows = _send_samples(site)

@@ -6,6 +6,7 @@ It keeps nothing on disk and evicts nothing (DESIGN section 6), so a restart is 
 import contextlib
 import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -40,7 +41,7 @@ class PrivateRedis:
         """The same on loopback."""
         return f"redis://{LOOPBACK}:{self.port}"
 
-    def start(self, *more: str, wait: bool = True) -> None:
+    def start(self, *, wait: bool = True, more: Sequence[str] = ()) -> None:
         """Start it, with ``more`` options this time, and wait until it answers.
 
         Raises:
@@ -48,12 +49,16 @@ class PrivateRedis:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self.socket.unlink(missing_ok=True)  # a killed one leaves it behind
-        words = ["--port", str(self.port), "--bind", LOOPBACK, "--unixsocket", str(self.socket)]
-        words += ["--dir", str(self.folder), "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
-        self._daemon = Daemon(["redis-server", *words, *self._options, *more], self.folder / "redis.log")
+        self._daemon = Daemon([*self.command(), *more], self.folder / "redis.log")
         self._daemon.start()
         if wait:
             wait_until(self._answers, _READY_WITHIN, f"the private Redis; its log:\n{self._daemon.log()[-2000:]}")
+
+    def command(self) -> list[str]:
+        """Return the command line."""
+        place = ["--port", str(self.port), "--bind", LOOPBACK, "--unixsocket", str(self.socket)]
+        ways = ["--dir", str(self.folder), "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
+        return ["redis-server", *place, *ways, *self._options]
 
     def stop(self) -> None:
         """Stop it, frozen or not; nothing stays behind. Harmless when it does not run."""

@@ -14,6 +14,7 @@ RIG: Mapping[str, str] = MappingProxyType(
         "usr/lib/dovecot/imap-login": "dovecot-imapd",
         "usr/lib/dovecot/lmtp": "dovecot-lmtpd",
         "usr/lib/dovecot/modules/auth/libdriver_sqlite.so": "dovecot-sqlite",
+        "usr/bin/redis-server": "redis-server",
     }
 )
 SWAKS: Mapping[str, str] = MappingProxyType(

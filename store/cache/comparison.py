@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from store.cache.layout import WHOLE
 from store.cache.target import Raw, Repair
-from store.cache.values import GONE, Unreadable, split, version_text
+from store.cache.values import GONE, HOSTED, Unreadable, split, version_text
 
 _WHOLE = WHOLE.encode()
-_GONE = GONE.encode()
+_GONE, _HOSTED = GONE.encode(), HOSTED.encode()
 
 
 @dataclass(slots=True)
@@ -36,14 +36,16 @@ def compare(expected: Mapping[bytes, bytes], actual: Raw, version: int, suspects
         raw = actual.get(name)
         if raw is None:
             found.repairs.append(Repair(name, None, stamp + body))
-        elif raw.partition(b" ")[2] != body or not _readable(raw):
+        elif raw.partition(b" ")[2] != body or not 0 < version_of(raw) <= version:
             _judge(found, name, raw, stamp + body, version, suspects)
     for name, raw in _beyond(expected, actual):
-        if raw.partition(b" ")[2] == _GONE and 0 < _version(raw) <= version:
+        if raw.partition(b" ")[2] == _GONE and 0 < version_of(raw) <= version:
             found.tombstones[name] = raw
         else:
             _judge(found, name, raw, stamp + _GONE, version, suspects)
-    found.is_sealed = _WHOLE not in actual or _readable(actual[_WHOLE])
+    found.is_sealed = _WHOLE not in actual or version_of(actual[_WHOLE]) > 0
+    if version_of(actual.get(_WHOLE, b"")) > version:  # whole as of a version to come: names to come would be too old
+        _judge(found, _WHOLE, actual[_WHOLE], stamp + _HOSTED, version, suspects)
     return found
 
 
@@ -53,17 +55,13 @@ def _beyond(expected: Mapping[bytes, bytes], actual: Raw) -> Iterator[tuple[byte
 
 def _judge(found: Findings, name: bytes, raw: bytes, value: bytes, version: int, suspects: Raw) -> None:
     """Note a field that is not as expected: to be repaired, unless it is newer than the snapshot."""
-    if _version(raw) > version and suspects.get(name) != raw:
+    if version_of(raw) > version and suspects.get(name) != raw:
         found.newer[name] = raw
     else:
         found.repairs.append(Repair(name, raw, value))
 
 
-def _readable(raw: bytes) -> bool:
-    return _version(raw) > 0
-
-
-def _version(raw: bytes) -> int:
+def version_of(raw: bytes) -> int:
     """Return the version of a value, 0 for one without."""
     try:
         return split(raw)[0]

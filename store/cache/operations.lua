@@ -87,9 +87,11 @@ function operations.apply(arguments)
   return { redis.call('HINCRBY', state_key, 'applied', 1), answers }
 end
 
--- May the domain, as of a version, be put in whole?
+-- May the domain, as of a version, be put in whole? Not when something newer was applied here: that may have been a
+-- change of this very domain, of which a hash that went away tells nothing any more.
 local function installable(domain, version)
   if read(domain_key(domain), '@') then return 'present' end
+  if version < tonumber(read(state_key, 'version') or '0') then return 'older' end
   if version < (version_of(read(hosted_key, domain)) or 0) then return 'older' end
   return nil
 end
@@ -145,13 +147,16 @@ function operations.repair(arguments)
   return done
 end
 
--- key, value of "@l", then field and value of tombstones: the hash is whole as of a version, older ones may go.
+-- key, value of "@l", how many fields there were at least, then field and value of tombstones: the hash is whole as of
+-- a version, older ones may go. With fewer fields it is not the hash that was looked at: a list of which nothing is
+-- left must not be called whole.
 function operations.seal(arguments)
-  local key, whole = arguments[1], arguments[2]
+  local key, whole, least = arguments[1], arguments[2], tonumber(arguments[3])
   if key ~= hosted_key and not read(key, '@') then return 0 end
+  if redis.call('HLEN', key) < least then return 0 end
   if version_of(whole) < (version_of(read(key, '@l')) or 0) then return 0 end
   redis.call('HSET', key, '@l', whole)
-  for at = 3, #arguments, 2 do
+  for at = 4, #arguments, 2 do
     local field, seen = unpack(arguments, at, at + 1)
     if read(key, field) == seen and version_of(seen) <= version_of(whole) then redis.call('HDEL', key, field) end
   end

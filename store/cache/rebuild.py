@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from store.cache.source import Source
+from store.cache.comparison import version_of
+from store.cache.layout import tombstone
+from store.cache.source import Change, Source
 from store.cache.sync import Report, Sync
 from store.cache.target import Target
 from store.errors import CacheUnavailable
 from store.sql.outbox import new_nonce
 from store.sql.snapshot import Part, Snapshot
+
+_LOST = "the cache was emptied or replaced during the rebuild"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,34 @@ def rebuild(source: Source, target: Target) -> Iterator[Progress]:
     known = source.pending(1, seen.version)
     if seen.version and (known.nonce != seen.nonce or known.clock.version < seen.version):
         source.advance(known.clock, seen.version)
+    progress, clock = None, known.clock
     with source.snapshot() as snapshot:
+        clock = snapshot.clock
         for progress in _everything(snapshot, target, mends=True):
-            if not target.go_on(token):
-                raise BuiltElsewhere("the cache was emptied or replaced during the rebuild")
+            _go_on(target, token)
             yield progress
-        if not target.finish(token, run_id, snapshot.clock, known.stored):
-            raise BuiltElsewhere("the cache was emptied or replaced during the rebuild")
+    if progress is not None and progress.report.newer:
+        _outrun(source, progress.report)
+        with source.snapshot() as snapshot:
+            clock = snapshot.clock
+            for again in _second_look(snapshot, target, progress, mends=True):
+                _go_on(target, token)
+                yield again
+    if not target.finish(token, run_id, clock, known.stored):
+        raise BuiltElsewhere(_LOST)
+
+
+def _go_on(target: Target, token: str) -> None:
+    if not target.go_on(token):
+        raise BuiltElsewhere(_LOST)
+
+
+def _outrun(source: Source, report: Report) -> None:
+    """See that the versions to come are greater than any in the cache, which may come from a lost state of SQL."""
+    highest = max(version_of(raw) for fields in report.newer.values() for raw in fields.values())
+    known = source.pending(1, highest)
+    if known.clock.version < highest:
+        source.advance(known.clock, highest)
 
 
 def audit(source: Source, target: Target, *, mends: bool) -> Iterator[Progress]:
@@ -65,20 +90,26 @@ def audit(source: Source, target: Target, *, mends: bool) -> Iterator[Progress]:
     if progress is None or not progress.report.newer:
         return
     with source.snapshot() as snapshot:
-        again = Sync(target, snapshot.clock, mends=mends, suspects=progress.report.newer)
-        yield from (_progress(progress, report) for report in _again(again, snapshot, progress.report))
+        yield from _second_look(snapshot, target, progress, mends=mends)
 
 
 def load(source: Source, target: Target, domains: set[str]) -> Report:
-    """Put the hashes of some domains in, whole; nothing happens for one that is not hosted.
+    """Put the hashes of some domains in, whole; one that is not hosted is noted as gone.
+
+    Without that note its changes, from the time when it was hosted, would ask for it for ever.
 
     Raises:
         StoreUnavailable, StoreNotReady, CacheUnavailable.
     """
     with source.snapshot() as snapshot:
         sync = Sync(target, snapshot.clock, mends=True)
-        for report in sync.domains(_of(snapshot, domains)):
+        hosted: list[str] = []
+        for report in sync.domains(_noted(_of(snapshot, domains), hosted)):
             del report
+        clock, value = snapshot.clock, tombstone(snapshot.clock.version)
+        gone = [Change(0, clock.nonce, name, "", value) for name in sorted(domains.difference(hosted))]
+        if gone:
+            target.apply(gone)
     return sync.report
 
 
@@ -102,6 +133,13 @@ def _noted(parts: Iterator[Part], hosted: list[str]) -> Iterator[Part]:
         if part.is_first:
             hosted.append(part.domain.name)
         yield part
+
+
+def _second_look(snapshot: Snapshot, target: Target, first: Progress, *, mends: bool) -> Iterator[Progress]:
+    """Compare again what seemed newer than SQL. What still does, unchanged, is damaged."""
+    sync = Sync(target, snapshot.clock, mends=mends, suspects=first.report.newer)
+    for report in _again(sync, snapshot, first.report):
+        yield _progress(first, report)
 
 
 def _again(sync: Sync, snapshot: Snapshot, first: Report) -> Iterator[Report]:

@@ -116,11 +116,13 @@ class RedisTarget:
         ]
         return sum(self._do_all(calls))
 
-    def seal(self, key: str, clock: Clock, tombstones: Raw) -> None:
+    def seal(self, key: str, clock: Clock, tombstones: Raw, least: int = 0) -> None:
         """See :class:`Target`."""
         whole = stamped(clock.version, HOSTED)
-        self._do("seal", key, whole)
-        self._do_all([("seal", key, whole, *_flat(dict(batch))) for batch in batches(tombstones.items(), CHUNK)])
+        self._do("seal", key, whole, least)
+        for batch in batches(tombstones.items(), CHUNK):
+            self._do("seal", key, whole, least, *_flat(dict(batch)))
+            least -= len(batch)
 
     def drop(self, domain: str) -> None:
         """See :class:`Target`."""

@@ -93,7 +93,8 @@ class Sync:
             if repair.value.endswith(GONE.encode()):  # the list first: without its hash a domain is no evidence
                 self._target.drop(repair.field.decode("ascii", "replace"))
         if _WHOLE not in actual or found.tombstones or not found.is_sealed:
-            self._target.seal(HOSTED_KEY, self._clock, found.tombstones)
+            least = len(actual.keys() | {repair.field for repair in found.repairs})
+            self._target.seal(HOSTED_KEY, self._clock, found.tombstones, least)
 
     def _stray(self, name: str) -> None:
         self.report.differences.append(Difference(name, "", "a hash that is in no list", None))

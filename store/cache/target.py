@@ -126,8 +126,8 @@ class Target(Protocol):
         """Put fields right that are still as they were seen, and return how many."""
         ...
 
-    def seal(self, key: str, clock: Clock, tombstones: Raw) -> None:
-        """Declare a hash whole as of ``clock``, and forget tombstones that are older."""
+    def seal(self, key: str, clock: Clock, tombstones: Raw, least: int = 0) -> None:
+        """Declare a hash of at ``least`` so many fields whole as of ``clock``, and forget tombstones that are older."""
         ...
 
     def drop(self, domain: str) -> None:

@@ -27,10 +27,11 @@ RIGHT = (Copy(JOHN, (SALES,)),)
 EXIT_OF_CLASS = {2: 0, 4: 75, 5: 1}  # SMTP reply class -> exit code of ``byname explain``
 
 
-@pytest.fixture(scope="module", params=["agent", "milter"])
+@pytest.fixture(scope="module", params=[("agent", True), ("milter", False)], ids=["agent-cache", "milter-sqlite"])
 def site(needs_root: None, request: pytest.FixtureRequest) -> Iterator[PrivateSite]:
     """The demo's own site, in place of the shared one."""
-    with PrivateSite(fill, delivery=request.param) as started:
+    delivery, cache = request.param
+    with PrivateSite(fill, delivery=delivery, cache=cache) as started:
         started.outside.refuse.update(REFUSED_OUTSIDE)
         yield started
 
@@ -166,7 +167,7 @@ def test_every_command_the_guide_offers_works(needs_swaks: None, site: PrivateSi
         assert trial.prints in done.stdout, done
 
 
-@pytest.mark.parametrize("options", [[], ["--delivery", "milter"]])
+@pytest.mark.parametrize("options", [[], ["--delivery", "milter", "--no-cache"]])
 def test_once_prints_a_table_with_every_row_ticked(needs_root: None, options: list[str]) -> None:
     done = subprocess.run([*DEMO, "--once", *options], capture_output=True, text=True, timeout=110, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -19,6 +19,7 @@ from tests.mail.dialogue import logged_in, submit
 from tests.mail.test_sender_matrix import IDENTITIES, switching
 from tests.mail.world import JOHN, fill
 
+PAGE = Path(__file__).parents[2] / "docs" / "sender-guard.md"
 OWN_RULE = "reject_sender_login_mismatch"
 Matrix = dict[tuple[str, str], str]
 
@@ -81,6 +82,9 @@ def test_the_comparison(site: PrivateSite, folder: Path) -> None:
         theirs = matrix(site, alone.submission_port)
         besides = [beside(site, alone.submission_port, row[0], row[1]) for row in BESIDES]
     ours = matrix(site, site.postfix.submission_port)
+    page = PAGE.read_text()
+    assert f"{OWN_RULE}: begin -->\n{table(theirs)}<!--" in page
+    assert f"Byname: begin -->\n{table(ours)}<!--" in page
     owned = {"own", "send-on"}
     assert {pair for pair, code in theirs.items() if code == "250"} == {pair for pair in theirs if pair[0] in owned}
     assert {pair for pair, code in ours.items() if code == "250"} == set(product(owned, owned))

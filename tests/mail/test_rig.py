@@ -18,6 +18,7 @@ from byname.rig.folders import short_folder
 from byname.rig.ports import LOOPBACK, free_ports
 from byname.rig.postfix import PrivatePostfix
 from byname.rig.processes import Daemon, session_members
+from byname.rig.redis import PrivateRedis
 from byname.rig.requirements import RIG, obstacle
 from byname.rig.sink import Sink
 from store.services import accounts, aliases, domains, mailboxes
@@ -302,3 +303,17 @@ def test_free_ports_are_different_and_can_be_opened() -> None:
     assert len(set(ports)) == 20
     for port in ports:
         socket.create_server((LOOPBACK, port)).close()
+
+
+def test_a_private_redis_is_empty_after_it_was_killed_and_can_be_stopped_while_frozen(folder: Path) -> None:
+    with PrivateRedis(folder / "redis") as redis:
+        assert redis.say("SET", "name", "value") == "+OK"
+        assert redis.say("EXISTS", "name") == ":1"
+        redis.kill()
+        with pytest.raises(OSError, match="refused"):
+            redis.say("PING")
+        redis.start()
+        assert redis.say("EXISTS", "name") == ":0"
+        redis.freeze()
+    with pytest.raises(OSError, match=r"refused|No such file"):
+        redis.say("PING")

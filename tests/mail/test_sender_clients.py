@@ -63,4 +63,4 @@ def test_smtplib(site: PrivateSite, sender: str, author: str, expected: str) -> 
         with pytest.raises((smtplib.SMTPSenderRefused, smtplib.SMTPDataError)) as refused:
             client.sendmail(sender, ["friend@outside.example"], f"From: {author}\r\n\r\nx")
         assert refused.value.smtp_code == int(code)
-        assert bytes(refused.value.smtp_error).startswith(text.encode())
+        assert text in str(refused.value.smtp_error)

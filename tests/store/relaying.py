@@ -20,11 +20,11 @@ LIVES = Lives(lease=5, grace=60, sender_grace=30)
 class Relaying:
     """One relay with its own connections."""
 
-    def __init__(self, database: Database, server: RedisServer, lives: Lives = LIVES) -> None:
+    def __init__(self, database: Database, server: RedisServer, lives: Lives = LIVES, url: str = "") -> None:
         self.database = database
         self.server = server
         self.source = SqlSource(database)
-        self.target = RedisTarget(open_pool(server.url, patience=10, connections=4))
+        self.target = RedisTarget(open_pool(url or server.url, patience=10, connections=4))
         self.relay = Relay(self.source, self.target, lives)
 
     def settle(self) -> Step:

@@ -61,7 +61,7 @@ def seen(server: RedisServer, domain: str, field: str) -> str | None:
 
 def lease_left(server: RedisServer) -> float:
     left: Any = server.admin.pttl(layout.LEASE_KEY)
-    return left / 1000
+    return float(left) / 1000
 
 
 def known(server: RedisServer, wanted: Address) -> HostedDomain | None:
@@ -417,7 +417,7 @@ def test_the_lease_counts_from_before_sql_was_read(world: Database, relaying: Re
 
     relaying.relay = Relay(relaying.source, relaying.target, Lives(1, 60, 30))
     relaying.server.admin.delete(layout.LEASE_KEY)
-    relaying.source.pending = slow  # type: ignore[method-assign]
+    relaying.source.pending = slow  # type: ignore[method-assign, assignment]
     assert relaying.relay.step().is_leased
     assert lease_left(relaying.server) < 0.61
 

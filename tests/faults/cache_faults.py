@@ -1,0 +1,224 @@
+"""The faults of a site with a cache, as rows: Redis, the relay, the store behind them."""
+
+import random
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import cast
+
+import redis
+
+from store.cache import layout
+from tests.faults.faults import GRACE, LATER, RIGHT, Fault, nothing
+from tests.faults.names import FIRST
+from tests.faults.timeline import Timeline
+from tests.faults.unix_proxy import proxied
+from tests.faults.world import World
+
+LEASE = 6.0  # seconds within which a change is live although nobody tells Redis: the lease ends
+SOON = 1.5  # seconds within which a change is live while all works
+
+
+@contextmanager
+def _flushed(world: World, _timeline: Timeline) -> Iterator[None]:
+    world.cache.flushall()
+    yield
+
+
+@contextmanager
+def _redis_killed(world: World, _timeline: Timeline) -> Iterator[None]:
+    world.site.redis.kill()
+    yield
+    world.site.redis.start()
+    world.wait_for_lease()
+
+
+@contextmanager
+def _keys_deleted(world: World, _timeline: Timeline) -> Iterator[None]:
+    dice = random.Random(7)
+    for key in dice.sample(sorted(world.cache.keys()), k=4):
+        world.cache.delete(key)
+    yield
+
+
+@contextmanager
+def _evicting(world: World, _timeline: Timeline) -> Iterator[None]:
+    used = int(world.cache.info("memory")["used_memory"])
+    world.cache.config_set("maxmemory-policy", "allkeys-lru")
+    world.cache.config_set("maxmemory", used + 200_000)
+    for number in range(200):
+        world.cache.set(f"other:{number}", "x" * 4000)
+    yield
+    world.cache.config_set("maxmemory-policy", "noeviction")
+    world.cache.config_set("maxmemory", 0)
+    world.cache.delete(*[f"other:{number}" for number in range(200)])
+    world.wait_for_lease()
+
+
+@contextmanager
+def _full(world: World, _timeline: Timeline) -> Iterator[None]:
+    world.cache.config_set("maxmemory", 1)
+    yield
+    world.cache.config_set("maxmemory", 0)
+
+
+@contextmanager
+def _redis_frozen(world: World, _timeline: Timeline) -> Iterator[None]:
+    world.site.redis.freeze()
+    yield
+    world.site.redis.thaw()
+
+
+@contextmanager
+def _paused(world: World, _timeline: Timeline) -> Iterator[None]:
+    world.cache.client_pause(2000)
+    yield
+
+
+@contextmanager
+def _slow(world: World, _timeline: Timeline) -> Iterator[None]:
+    with proxied(world.site.redis, delay=0.4):
+        yield
+
+
+@contextmanager
+def _half_open(world: World, _timeline: Timeline) -> Iterator[None]:
+    with proxied(world.site.redis, swallows=True):
+        yield
+
+
+@contextmanager
+def _garbage(world: World, _timeline: Timeline) -> Iterator[None]:
+    for key in _domain_keys(world.cache):
+        for field in world.cache.hkeys(key):
+            world.cache.hset(key, field, "\x00garbage")
+    yield
+    world.cache.flushall()  # what an admin would do; the audit does it in its own time
+
+
+@contextmanager
+def _unknown_format(world: World, _timeline: Timeline) -> Iterator[None]:
+    for key in _domain_keys(world.cache):
+        for field in world.cache.hkeys(key):
+            world.cache.hset(key, field, "zz q9 from the future")
+    yield
+    world.cache.flushall()
+
+
+@contextmanager
+def _wrong_type(world: World, _timeline: Timeline) -> Iterator[None]:
+    with world.cache.pipeline() as together:  # or the relay mends one half before the other is broken
+        for key in [*_domain_keys(world.cache), layout.HOSTED_KEY, layout.STATE_KEY]:
+            together.delete(key)
+            together.rpush(key, "a list")
+        together.execute()
+    yield
+
+
+@contextmanager
+def _relay_killed(world: World, _timeline: Timeline) -> Iterator[None]:
+    world.kill("relay")
+    yield
+    world.start("relay")
+
+
+@contextmanager
+def _relay_frozen(world: World, _timeline: Timeline) -> Iterator[None]:
+    with world.stopped("relay"):
+        yield
+
+
+@contextmanager
+def _relay_doubled(world: World, _timeline: Timeline) -> Iterator[None]:
+    first = world.site.daemons["relay"]
+    world.site.start_daemon("relay")
+    yield
+    world.site.daemons["relay"].stop()
+    world.site.daemons["relay"] = first
+    first.send(signal.SIGCONT)  # harmless; it fails if the first one has died
+
+
+@contextmanager
+def _store_broken(world: World, _timeline: Timeline) -> Iterator[None]:
+    with world.stopped("relay"), world.broken_store():
+        world.cache.delete(layout.LEASE_KEY)
+        yield
+
+
+@contextmanager
+def _store_unreadable(world: World, _timeline: Timeline) -> Iterator[None]:
+    with world.unreadable_store():
+        world.cache.delete(layout.LEASE_KEY)
+        yield
+
+
+@contextmanager
+def _both_down(world: World, _timeline: Timeline) -> Iterator[None]:
+    with world.broken_store():
+        world.site.redis.kill()
+        yield
+        world.site.redis.start()
+    world.wait_for_lease()
+
+
+@contextmanager
+def _several(world: World, _timeline: Timeline) -> Iterator[None]:
+    with ExitStack() as stack:
+        stack.enter_context(world.stopped("relay", "lmtp"))
+        world.cache.flushall()
+        world.kill("inbound")
+        yield
+    world.start("inbound")
+
+
+@contextmanager
+def _restored(world: World, timeline: Timeline) -> Iterator[None]:
+    """The copy is made first, so that what it brings back was right a moment ago."""
+    copy = world.site.folder / "older.db"
+    with timeline.still():
+        world.copy_store(copy)
+        old = {name: timeline.now(name) for name in FIRST}
+    yield
+    with timeline.still():
+        begun = time.time()
+        world.restore_store(copy)
+        for name, outcome in old.items():
+            timeline.note(name, outcome, begun)
+
+
+def _domain_keys(cache: "redis.Redis") -> list[str]:
+    return [str(key, "ascii") for key in cast("list[bytes]", cache.keys(layout.PREFIX + "d:*"))]
+
+
+CACHED = (
+    Fault("cache-none", "nothing", RIGHT, nothing, 0.0, settles=SOON, is_short=False),
+    Fault("flushall", "FLUSHALL", RIGHT, _flushed, 0.0, settles=SOON),
+    Fault("redis-killed", "Redis: kill -9, then started empty", RIGHT, _redis_killed, 0.0, settles=SOON),
+    Fault("keys-deleted", "Redis: four random keys deleted", RIGHT, _keys_deleted, 0.0, settles=SOON, is_short=False),
+    Fault("evicting", "Redis: allkeys-lru, little memory", RIGHT, _evicting, 0.0, settles=LEASE, is_short=False),
+    Fault("redis-full", "Redis: no memory left, noeviction", RIGHT, _full, 0.0, settles=LEASE),
+    Fault("redis-frozen", "Redis: SIGSTOP, SIGCONT", RIGHT, _redis_frozen, 0.0, 3.0, 20.0, LEASE),
+    Fault("client-pause", "Redis: CLIENT PAUSE for 2 s", RIGHT, _paused, 0.0, settles=LEASE, is_short=False),
+    Fault("redis-slow", "Redis: each reply 0.4 s late", RIGHT, _slow, 0.0, settles=LEASE, is_short=False),
+    Fault("redis-half-open", "Redis: connections that swallow everything", RIGHT, _half_open, 0.0, settles=LEASE),
+    Fault("garbage", "Redis: garbage in every value", RIGHT, _garbage, 0.0, settles=LEASE),
+    Fault("unknown-format", "Redis: unknown format", RIGHT, _unknown_format, 0.0, settles=LEASE, is_short=False),
+    Fault("wrong-type", "Redis: lists in place of hashes", RIGHT, _wrong_type, 0.0, settles=LEASE, is_short=False),
+    Fault("relay-killed", "byname relay: kill -9, then started", RIGHT, _relay_killed, 0.0, settles=LEASE),
+    Fault("relay-frozen", "byname relay: SIGSTOP", RIGHT, _relay_frozen, 0.0, 7.0, 10.0, LEASE, is_short=False),
+    Fault("relay-doubled", "byname relay: two", RIGHT, _relay_doubled, 0.0, settles=SOON, is_short=False),
+    Fault("store-away", "SQLite broken and no relay", GRACE, _store_broken, 5.0, settles=LEASE, is_short=False),
+    Fault("store-hangs", "SQLite locked for readers", GRACE, _store_unreadable, 5.0, settles=LEASE),
+    Fault("both-down", "SQLite broken and Redis killed", LATER, _both_down, 10.0, settles=LEASE),
+    Fault(
+        "several",
+        "FLUSHALL, milter killed, edge and relay frozen",
+        LATER,
+        _several,
+        10.0,
+        settles=LEASE,
+        is_short=False,
+    ),
+    Fault("restored", "SQLite: restored from an older copy", RIGHT, _restored, 0.0, settles=LEASE),
+)

@@ -1,0 +1,82 @@
+"""The admin at work while mail flows: names switched, deleted, made anew, given away."""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from itertools import cycle
+
+from sqlalchemy.orm import Session
+
+from store.errors import StoreNotReady, StoreUnavailable
+from store.services import aliases
+from store.sql.database import Database
+from tests.faults.names import COMING, GIVEN, REFUSED, TOGGLED
+from tests.faults.timeline import Timeline
+from tests.mail.world import JOHN, MARY
+
+EVERY = 0.35  # seconds
+
+
+class Changes(threading.Thread):
+    """A thread that makes one change after the other until told to stop. The store may be away meanwhile."""
+
+    def __init__(self, url: str, timeline: Timeline) -> None:
+        super().__init__(daemon=True)
+        self.made = 0
+        self._url = url
+        self._timeline = timeline
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Make changes."""
+        steps = cycle([(TOGGLED, _toggle), (GIVEN, _give_away), (COMING, _come_or_go)])
+        for name, step in steps:
+            if self._stopping.wait(EVERY):
+                return
+            before = self._timeline.now(name)
+            outcome, change = step(before)
+            with contextlib.suppress(StoreUnavailable, StoreNotReady):
+                self._timeline.change(name, outcome, lambda change=change: self._apply(change))  # type: ignore[misc]
+                self.made += 1
+
+    def _apply(self, change: Callable[[Session], object]) -> None:
+        database = Database.open(self._url)
+        try:
+            with database.write() as tx:
+                change(tx)
+        finally:
+            database.close()
+
+    def __enter__(self) -> "Changes":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self.join(30)
+        assert not self.is_alive()
+
+
+Step = tuple[str, Callable[[Session], object]]
+
+
+def _toggle(now: str) -> Step:
+    if now == JOHN:
+        return REFUSED, lambda tx: aliases.update(tx, TOGGLED, is_active=False)
+    return JOHN, lambda tx: aliases.update(tx, TOGGLED, is_active=True)
+
+
+def _come_or_go(now: str) -> Step:
+    if now == JOHN:
+        return REFUSED, lambda tx: aliases.remove(tx, COMING)
+    return JOHN, lambda tx: aliases.add(tx, COMING, JOHN)
+
+
+def _give_away(now: str) -> Step:
+    heir = MARY if now == JOHN else JOHN
+
+    def change(tx: Session) -> None:
+        aliases.remove(tx, GIVEN)
+        aliases.add(tx, GIVEN, heir)
+
+    return heir, change

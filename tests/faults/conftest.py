@@ -1,0 +1,69 @@
+"""The sites that faults are injected into, the choice of rows, and the figures at the end."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from byname.rig.site import PrivateSite
+from tests.faults import page
+from tests.faults.names import fill
+from tests.faults.world import World
+from tests.mail.conftest import folder, needs_root
+
+__all__ = ["folder", "needs_root"]
+
+# An smtpd process remembers for its life that a map failed for an address; with 100 sessions that can be long.
+_POSTFIX = {"max_use": "10"}
+_KEY = "fault"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of ``make faults``."""
+    group = parser.getgroup("faults")
+    group.addoption("--all-faults", action="store_true", help="all faults, and each for long")
+    group.addoption("--rounds", type=int, default=1, help="how often to go through them")
+    group.addoption("--write-page", action="store_true", help="write the figures into docs/reliability.md")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the rows of a module's table and how long each fault lasts."""
+    if "fault" not in metafunc.fixturenames:
+        return
+    is_long = metafunc.config.getoption("--all-faults", False)
+    chosen = [(fault, fault.long if is_long else fault.seconds) for fault in metafunc.module.ROWS]
+    rows = [
+        pytest.param(fault, seconds, id=f"{fault.name}-{turn}" if turn else fault.name)
+        for turn in range(metafunc.config.getoption("--rounds", 1))
+        for fault, seconds in chosen
+        if is_long or fault.is_short
+    ]
+    metafunc.parametrize(("fault", "seconds"), rows)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the figures."""
+    rows = [
+        value
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        for key, value in report.user_properties
+        if key == _KEY
+    ]
+    for line in page.lines(rows):
+        terminalreporter.write_line(line)
+    if config.getoption("--write-page", False) and rows and not terminalreporter.stats.get("failed"):
+        page.write(rows)
+
+
+@pytest.fixture(scope="module")
+def embedded(needs_root: None) -> Iterator[World]:
+    """A site on SQLite alone."""
+    with PrivateSite(fill, delivery="agent", into_sink=True, postfix_extra=_POSTFIX) as site:
+        yield World(site)
+
+
+@pytest.fixture(scope="module")
+def cached(needs_root: None) -> Iterator[World]:
+    """A site with Redis and a relay."""
+    with PrivateSite(fill, delivery="agent", into_sink=True, cache=True, postfix_extra=_POSTFIX) as site:
+        yield World(site)

@@ -1,0 +1,76 @@
+"""The table of docs/reliability.md: the rows of the faults with the figures of a run."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.faults.cache_faults import CACHED
+from tests.faults.faults import EMBEDDED, Fault
+from tests.faults.trial import Figures
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+BEGIN, END = "<!-- figures: make faults -->\n", "<!-- end of figures -->\n"
+HEAD = (
+    "| fault | what is done | what a client sees | mails | put off | recovery, s | cache back, s | slowest mail, s |\n"
+)
+RULE = "|---|---|---|--:|--:|--:|--:|--:|\n"
+
+_TIMES = ("recovery", "cache_back", "slowest")
+
+Row = Mapping[str, Any]
+
+
+def row(fault: Fault, figures: Figures) -> Row:
+    """Return what is kept of a trial."""
+    return {
+        "name": fault.name,
+        "mails": figures.mails,
+        "put_off": figures.put_off,
+        "recovery": figures.recovery,
+        "cache_back": figures.cache_back,
+        "slowest": figures.slowest,
+        "wrong": figures.summary.wrong,
+    }
+
+
+def lines(rows: Sequence[Row]) -> Iterable[str]:
+    """Return the figures for a terminal."""
+    if rows:
+        yield f"{'fault':<24}{'mails':>8}{'put off':>9}{'recovery':>9}{'cache':>9}{'slowest':>9}  wrong"
+    for each in rows:
+        wrong = ", ".join(f"{count} {what}" for what, count in each["wrong"].items()) or "0"
+        times = "".join(f"{_seconds(each[key]):>9}" for key in _TIMES)
+        yield f"{each['name']:<24}{each['mails']:>8}{each['put_off']:>9}{times}  {wrong}"
+
+
+def first_cells(fault: Fault) -> str:
+    """Return the part of a row that is no figure."""
+    return f"| `{fault.name}` | {fault.does} | {fault.sees} |"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the table: of several rounds the sum of the mails and the longest times."""
+    found = []
+    for fault in (*EMBEDDED, *CACHED):
+        mine = [each for each in rows if each["name"] == fault.name]
+        if mine:
+            sums = [str(sum(each[key] for each in mine)) for key in ("mails", "put_off")]
+            times = [
+                _seconds(max((each[key] for each in mine if each[key] is not None), default=None)) for key in _TIMES
+            ]
+            found.append(f"{first_cells(fault)} {' | '.join([*sums, *times])} |\n")
+    return HEAD + RULE + "".join(found)
+
+
+def write(rows: Sequence[Row]) -> None:
+    """Put the table into the page."""
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.partition(END)[2]}", "utf-8")
+
+
+def _longest(values: Iterable[float | None]) -> str:
+    return _seconds(max((value for value in values if value is not None), default=None))
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{max(value, 0.0):.1f}"

@@ -1,0 +1,114 @@
+"""Eight bugs, each planted in one part of the simulation, which must find every one of them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from store.cache.layout import PREFIX
+from store.cache.lease import lease_text
+from store.cache.relay import Relay, Step
+from store.cache.source import Pending
+from store.cache.target import State, Vouched
+from store.errors import StoreUnavailable
+from tests.faults.sim_clients import MemoryCache, MemoryTarget
+from tests.faults.sim_operations import Operations, domain_key, is_gone
+from tests.faults.sim_sql import MemorySource
+from tests.faults.simulation import Parts
+
+
+class _NoCompare(Operations):
+    """An older change replaces a newer one."""
+
+    def is_older(self, key: bytes, field: bytes, version: int) -> bool:
+        return False
+
+
+class _IgnoresARestore(Relay):
+    """Goes on as if the database were the one that it was."""
+
+    def _look(self) -> tuple[State, Pending, str | None]:
+        state, found, reason = super()._look()
+        return state, found, None if reason and "database" in reason else reason
+
+
+class _AfterTheLastId(MemorySource):
+    """Reads the rows after the last one that it has read, instead of those that are not applied."""
+
+    last = 0
+
+    def pending(self, limit: int, seen: int) -> Pending:
+        found = super().pending(limit, seen)
+        changes = [change for change in found.changes if change.id > self.last]
+        self.last = max([self.last, *(change.id for change in changes)])
+        return replace(found, changes=changes)
+
+
+class _AsksForNoLease(MemoryCache):
+    """Believes the cache whenever it answers."""
+
+    def _exchange(self, command: tuple[str, ...]) -> tuple[Any, str | None]:
+        replies, run_id = super()._exchange(command)
+        replies[0][0] = lease_text(str(run_id)).encode()
+        return replies, run_id
+
+
+class _RenewsWithoutReading(Relay):
+    """Keeps the lease alive while SQL is silent: nothing has changed, has it."""
+
+    def step(self) -> Step:
+        try:
+            return super().step()
+        except StoreUnavailable:
+            state = self._target.state()
+            self._target.renew(Vouched(state.run_id, state.epoch, 0, state.now_ms), self.lives)
+            raise
+
+
+class _NoTombstones(Operations):
+    """Takes the field of a name that goes away out, and keeps nothing in its place."""
+
+    def write(self, key: bytes, field: bytes, value: bytes) -> None:
+        if is_gone(value):
+            self.redis.hash(key).pop(field, None)
+        else:
+            super().write(key, field, value)
+
+
+class _BitByBit(Operations):
+    """Makes the hash of a domain out of the one change that comes first."""
+
+    def put(self, domain: bytes, field: bytes, value: bytes, version: int) -> bytes:
+        if self.is_older(domain_key(domain), field, version):
+            return b"older"
+        self.write(domain_key(domain), field, value)
+        return b"applied"
+
+
+class _DeletesFirst(Operations):
+    """Empties the cache for a rebuild."""
+
+    def begin(self, token: bytes) -> Any:
+        run_id = super().begin(token)
+        if run_id is not None:
+            for key in [key for key in self.redis.values if key.startswith(f"{PREFIX}d:".encode())]:
+                self.redis.delete(key)
+        return run_id
+
+
+def _with(bug: type[Operations]) -> Callable[[], Parts]:
+    class Target(MemoryTarget):
+        operations = bug
+
+    return lambda: Parts(target=Target)
+
+
+BUGS: dict[str, Callable[[], Parts]] = {
+    "no compare of versions": _with(_NoCompare),
+    "a restored database is ignored": lambda: Parts(relay=_IgnoresARestore),
+    "id > last": lambda: Parts(source=_AfterTheLastId),
+    "no lease": lambda: Parts(cache=_AsksForNoLease),
+    "lease renewed without reading SQL": lambda: Parts(relay=_RenewsWithoutReading),
+    "no tombstones": _with(_NoTombstones),
+    "hashes made bit by bit": _with(_BitByBit),
+    "delete, then load": _with(_DeletesFirst),
+}

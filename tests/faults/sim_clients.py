@@ -1,0 +1,151 @@
+"""The relay's target and the readers' directory over the Redis in memory: the shipped code, with other connections."""
+
+import random
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import redis
+from prometheus_client import CollectorRegistry
+
+from routing.address import Address
+from routing.directory import LookupFailed
+from routing.memory_directory import MemoryDirectory
+from routing.records import HostedDomain
+from store.cache.directory import RedisDirectory
+from store.cache.fallback import FallbackDirectory
+from store.cache.meters import Meters
+from store.cache.redis_target import RedisTarget
+from tests.faults.sim_operations import Operations
+from tests.faults.sim_redis import MemoryRedis, Refused, Word, encoded
+from tests.faults.sim_sql import Sql
+
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class Network:
+    """Which Redis is the master, and whether it can be reached."""
+
+    master: MemoryRedis
+    rng: random.Random
+    is_up: bool = True
+    loss: float = 0.0  # of replies: what was asked is done, and nobody hears of it
+
+
+class MemoryTarget(RedisTarget):
+    """The target, where each command is a step that others can see."""
+
+    operations: type[Operations] = Operations
+
+    def __init__(self, network: Network, turn: Callable[[], None]) -> None:
+        super().__init__(redis.ConnectionPool())
+        self._network, self._turn = network, turn
+
+    def ask(self, command: tuple[Word, ...]) -> Any:
+        """Run one command on the master of the moment; error replies are values."""
+        self._turn()
+        if not self._network.is_up:
+            raise redis.ConnectionError
+        reply = execute(self._network.master, command, self.operations)
+        if self._network.rng.random() < self._network.loss:
+            raise redis.TimeoutError
+        return reply
+
+    def _pipe(self) -> "Pipe":
+        return Pipe(self)
+
+    def _plain(self, *command: Any) -> Any:
+        return self.ask(command)
+
+
+class Pipe:
+    """What the target knows of redis-py's pipeline."""
+
+    def __init__(self, target: MemoryTarget) -> None:
+        self._target = target
+        self._commands: list[tuple[Word, ...]] = []
+
+    def execute_command(self, *command: Word) -> None:
+        """Add a command."""
+        self._commands.append(command)
+
+    def execute(self, *, raise_on_error: bool = True) -> list[Any]:
+        """Run them, one after the other, with others in between."""
+        replies = [self._target.ask(command) for command in self._commands]
+        errors = [reply for reply in replies if isinstance(reply, Exception)]
+        if errors and raise_on_error:
+            raise errors[0]
+        return replies
+
+
+def execute(server: MemoryRedis, command: tuple[Word, ...], operations: type[Operations] = Operations) -> Any:
+    """Run a command or, behind EVALSHA, an operation; return the raw reply, an error too."""
+    try:
+        if command[0] != "EVALSHA":
+            return server.execute(command)
+        return operations(server).run(str(command[3]), [encoded(word) for word in command[4:]])
+    except Refused as error:
+        return redis.ResponseError(str(error))
+
+
+class MemoryCache(RedisDirectory):
+    """The directory: its own question and reading of the reply; the script of the question is written out here."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(redis.ConnectionPool())
+        self._network = network
+
+    def _exchange(self, command: tuple[str, ...]) -> tuple[Any, str | None]:
+        if not self._network.is_up:
+            raise redis.TimeoutError
+        server = self._network.master
+        server.expire()
+        count = int(command[2])
+        keys, words = command[3 : 3 + count], command[3 + count :]
+        vouched: list[Any] = [server.values.get(key.encode()) for key in keys[:3]]
+        return [vouched, *_hashes(server, keys[3:], words)], server.run_id
+
+
+def _hashes(server: MemoryRedis, keys: tuple[str, ...], words: tuple[str, ...]) -> list[Any]:
+    found, at = [], 0
+    for key in keys:
+        last = at + int(words[at])
+        found.append(server.execute(("HMGET", key, *words[at + 1 : last + 1])))
+        at = last + 1
+    return found
+
+
+class MemorySql:
+    """SQL as the readers ask it: the present, or silence."""
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+
+    def lookup(self, wanted: Collection[Address]) -> Mapping[str, HostedDomain]:
+        """See :class:`routing.directory.Directory`."""
+        if not self._sql.is_up:
+            raise LookupFailed("the database does not answer")
+        return MemoryDirectory(self._sql.moments[-1].records.values()).lookup(wanted)
+
+
+class _AtOnce:
+    """Asks in the same thread, so that no clock but the simulation's plays a part."""
+
+    def ask(self, question: Callable[[], Result]) -> Result:
+        return question()
+
+
+class Reader(FallbackDirectory):
+    """The fallback directory over both, which remembers where the last answer came from."""
+
+    def __init__(self, cache: RedisDirectory, sql: MemorySql) -> None:
+        self._cache, self._sql = cache, sql
+        self._meters = Meters(CollectorRegistry())
+        self._ask_cache = self._ask_sql = _AtOnce()  # type: ignore[assignment]
+        self.source = "none"
+
+    def _find(self, wanted: Collection[Address]) -> tuple[str, Mapping[str, HostedDomain]]:
+        self.source = "none"
+        self.source, facts = super()._find(wanted)
+        return self.source, facts

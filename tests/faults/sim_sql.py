@@ -1,0 +1,197 @@
+"""A database in memory: the site, its clock, its outbox; backups of it, and what it said when."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from routing.records import HostedDomain
+from store.cache.source import Change, Pending
+from store.cache.values import GONE, stamped
+from store.errors import StoreUnavailable
+from store.sql.outbox import Clock
+from store.sql.snapshot import Part, Snapshot
+from tests.faults.sim_redis import Time
+from tests.faults.sim_site import LISTING, Fields, Site, changed, fields, first_site
+
+_PAGE = 6  # outbox rows in one read, so that there are several
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the outbox."""
+
+    change: Change
+    version: int
+    is_applied: bool = False
+    counter: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What was so from a time on."""
+
+    since_ms: int
+    records: dict[str, HostedDomain]
+    fields: Fields
+
+
+@dataclass(slots=True)
+class Contents:
+    """What a backup holds."""
+
+    site: Site
+    clock: Clock
+    rows: dict[int, Row] = field(default_factory=dict)
+    free_ids: list[int] = field(default_factory=lambda: [1, 2, 3])  # taken by transactions under way
+
+
+class Sql:
+    """The database."""
+
+    def __init__(self, time: Time, rng: random.Random) -> None:
+        self.time, self.rng = time, rng
+        self.is_up = True
+        self.was_read = False  # the outbox, with something in it
+        site = first_site()
+        self.now = Contents(site, Clock(1, self._word(), self._word()))
+        self._note(Row(Change(0, self.now.clock.nonce, "", "", ""), 1, is_applied=True))
+        self.moments: list[Moment] = []
+        self.live: dict[tuple[str, str], int] = {}  # by field the last moment that was reported live for it
+        self._moment_of: dict[str, int] = {}
+        self._remember()
+
+    def _word(self) -> str:
+        return f"{self.rng.getrandbits(64):x}"
+
+    def _remember(self) -> None:
+        records = self.now.site.records()
+        said = {name: body for domain in records.values() for name, body in fields(domain).items()}
+        self.moments.append(Moment(self.time.now_ms, records, said))
+        self._moment_of[self.now.clock.nonce] = len(self.moments) - 1
+
+    def _note(self, row: Row) -> None:
+        """Put a row in. Its id may come before that of an older one, and ids are left out."""
+        ids = self.now.free_ids
+        number = ids.pop(self.rng.randrange(len(ids)))
+        ids.append(max([number, *ids]) + self.rng.choice((1, 1, 1, 2)))
+        self.now.rows[number] = replace(row, change=replace(row.change, id=number))
+
+    def commit(self) -> None:
+        """Change something."""
+        before = self.moments[-1].fields
+        clock = self.now.clock
+        self.now.site = changed(self.now.site, self.rng)
+        self.now.clock = clock = Clock(clock.version + 1, self._word(), clock.epoch)
+        self._remember()
+        for (domain, name), body in sorted(_differences(before, self.moments[-1].fields).items()):
+            self._note(Row(Change(0, clock.nonce, domain, name, stamped(clock.version, body)), clock.version))
+
+    def backup(self) -> Contents:
+        """Return a copy of everything."""
+        now = self.now
+        return Contents(now.site, now.clock, dict(now.rows), list(now.free_ids))
+
+    def restore(self, backup: Contents) -> None:
+        """Become what ``backup`` says."""
+        self.now = Contents(backup.site, backup.clock, dict(backup.rows), list(backup.free_ids))
+        self.live = {}
+        self._remember()
+
+    def mark(self, ids: Sequence[int], counter: int) -> None:
+        """Note rows as applied, and that this was reported."""
+        for number in ids:
+            row = self.now.rows.get(number)
+            if row is None or row.is_applied:
+                continue
+            self.now.rows[number] = replace(row, is_applied=True, counter=counter)
+            key, moment = (row.change.domain, row.change.field), self._moment_of[row.change.nonce]
+            self.live[key] = max(self.live.get(key, 0), moment)
+
+    def advance(self, seen: Clock, beyond: int) -> None:
+        """Begin a new epoch."""
+        if self.now.clock.epoch == seen.epoch and self.now.clock.version <= beyond:
+            version = max(seen.version, beyond) + 1
+            self.now.clock = Clock(version, self._word(), self._word())
+            self._moment_of[self.now.clock.nonce] = len(self.moments) - 1
+            self._note(Row(Change(0, self.now.clock.nonce, "", "", ""), version, is_applied=True))
+
+    def window(self, age_ms: int) -> range:
+        """Return the moments that were so at some time not longer ago than ``age_ms``."""
+        first = len(self.moments) - 1
+        while first > 0 and self.moments[first].since_ms >= self.time.now_ms - age_ms:
+            first -= 1
+        return range(first, len(self.moments))
+
+
+def _differences(before: Fields, after: Fields) -> Fields:
+    """Return the rows of a change, as the real outbox has them: a domain that goes leaves one row."""
+    found = {key: body for key, body in after.items() if before.get(key) != body}
+    for domain, name in before.keys() - after.keys():
+        if name == LISTING or (domain, LISTING) in after:
+            found[domain, name] = GONE
+    return found
+
+
+class MemorySnapshot(Snapshot):
+    """One state of it."""
+
+    def __init__(self, records: dict[str, HostedDomain], clock: Clock, *, in_parts: bool) -> None:
+        self._records, self.clock, self._in_parts = records, clock, in_parts
+
+    def count(self) -> int:
+        return sum(len(domain.names) for domain in self._records.values())
+
+    def parts(self) -> Iterator[Part]:
+        for name in self._records:
+            yield from self.domain(name)
+
+    def domain(self, name: str) -> Iterator[Part]:
+        domain = self._records.get(name)
+        if domain is None:
+            return
+        names = {k.encode(): v.encode() for (_, k), v in fields(domain).items() if k and not k.startswith("@")}
+        pages = [dict([pair]) for pair in names.items()] if self._in_parts and names else [names]
+        for number, page in enumerate(pages):
+            yield Part(replace(domain, names={}), page, is_first=not number, is_last=number == len(pages) - 1)
+
+
+class MemorySource:
+    """The relay's source over it. ``turn`` is called before every step that others can see."""
+
+    def __init__(self, sql: Sql, turn: Callable[[], None]) -> None:
+        self.sql = sql
+        self._turn = turn
+
+    def pending(self, limit: int, seen: int) -> Pending:
+        self._reach()
+        now = self.sql.now
+        waiting = [row for row in now.rows.values() if not row.is_applied]
+        waiting.sort(key=lambda row: (row.version, row.change.id))
+        self.sql.was_read = bool(waiting)
+        page = [row.change for row in waiting[: min(limit, _PAGE)]]
+        stored = max(row.counter for row in now.rows.values())
+        nonces = [row.change.nonce for row in now.rows.values() if row.version == seen]
+        return Pending(now.clock, page, len(page) == len(waiting), stored, nonces[0] if nonces else None)
+
+    def mark(self, changes: Sequence[Change], counter: int) -> None:
+        self._reach()
+        self.sql.mark([change.id for change in changes], counter)
+
+    def advance(self, seen: Clock, beyond: int) -> None:
+        self._reach()
+        self.sql.advance(seen, beyond)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        self._reach()
+        moment = self.sql.moments[-1]
+        yield MemorySnapshot(moment.records, self.sql.now.clock, in_parts=self.sql.rng.random() < 0.4)
+
+    def prune(self, below: int) -> None:
+        self._reach()
+
+    def _reach(self) -> None:
+        self._turn()
+        if not self.sql.is_up:
+            raise StoreUnavailable("the database does not answer")

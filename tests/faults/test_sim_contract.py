@@ -1,0 +1,156 @@
+"""The Redis of the simulation, held against a real one: the same commands, the same replies, the same content."""
+
+import random
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+import redis
+
+from store.cache.layout import HOSTED_KEY, PREFIX, STATE_KEY, domain_key
+from store.cache.values import version_text
+from tests.faults.sim_clients import execute
+from tests.faults.sim_redis import MemoryRedis, Time, Word
+from tests.store.redis_server import RedisServer
+
+_DOMAINS = ("a.test", "b.test")
+_FIELDS = ("@", "@c", "@l", "b0", "s0")
+_FAR = 10_000_000  # ms, so that nothing ends while we look
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    server = RedisServer()
+    server.start()
+    yield server
+    server.remove()
+
+
+class Twins:
+    """Both, given the same commands."""
+
+    def __init__(self, server: RedisServer, rng: random.Random) -> None:
+        self.rng = rng
+        self.real: Any = redis.Redis(unix_socket_path=str(server.socket), protocol=2)
+        self.real.flushall()
+        self.real.response_callbacks.clear()
+        self.run_id = server.run_id
+        self.now_ms = self.moment()
+        self.memory = MemoryRedis(Time(self.now_ms), self.run_id)
+        script = files("store.cache").joinpath("operations.lua").read_text()
+        self.sha = self.real.script_load(script)
+
+    def moment(self) -> int:
+        seconds, rest = self.real.execute_command("TIME")
+        return int(seconds) * 1000 + int(rest) // 1000
+
+    def do(self, *words: Word) -> None:
+        """Run an operation on both."""
+        theirs = _plain(self._ask(("EVALSHA", self.sha, 0, *words)))
+        assert _plain(execute(self.memory, ("EVALSHA", self.sha, 0, *words))) == theirs, words
+
+    def compare(self) -> None:
+        """Expect the same content."""
+        keys = {bytes(key) for key in self.real.execute_command("KEYS", "*")}
+        assert keys == set(self.memory.values)
+        for key in keys:
+            mine = self.memory.values[key]
+            if isinstance(mine, dict):
+                found = self.real.execute_command("HGETALL", key)
+                assert dict(zip(found[::2], found[1::2], strict=True)) == mine, key
+            else:
+                assert self.real.execute_command("GET", key) == mine, key
+            end = int(self.real.execute_command("PEXPIRETIME", key))
+            assert abs(end - self.memory.ends.get(key, -1)) < 5000, key
+
+    def _ask(self, command: tuple[Any, ...]) -> Any:
+        try:
+            return self.real.execute_command(*command)
+        except redis.ResponseError as error:
+            return error
+
+
+def _plain(reply: Any) -> Any:
+    return "error" if isinstance(reply, Exception) else reply
+
+
+def _value(rng: random.Random) -> str:
+    return f"{version_text(rng.randint(1, 50))} {rng.choice(('x', 'h', 'm1', 'm0'))}"
+
+
+def _apply(rng: random.Random) -> tuple[Word, ...]:
+    rows = [(f"n{rng.randint(1, 3)}", rng.choice(_DOMAINS), rng.choice(("", "@", "b0", "s0")), _value(rng))
+            for _ in range(rng.randint(1, 4))]  # fmt: skip
+    return ("apply", *(word for row in rows for word in row))
+
+
+def _install(rng: random.Random) -> tuple[Word, ...]:
+    stamp = version_text(rng.randint(1, 50))
+    pairs = [word for field in _FIELDS for word in (field, f"{stamp} h")]
+    return ("install", rng.choice(_DOMAINS), f"{stamp} h", "n9", *pairs)
+
+
+def _gathered(twins: Twins) -> tuple[Word, ...]:
+    """Gather a hash, perhaps without one of its fields, and return how to put it in."""
+    key, stamp = f"{PREFIX}load:t", version_text(twins.rng.randint(1, 50))
+    fields = _FIELDS[: twins.rng.choice((4, 5, 5))]
+    command = ("HSET", key, *(word for field in fields for word in (field, f"{stamp} h")))
+    twins.real.execute_command(*command)
+    twins.memory.execute(command)
+    return "install_gathered", twins.rng.choice(_DOMAINS), f"{stamp} h", "n6", key, len(_FIELDS)
+
+
+def _key(rng: random.Random) -> str:
+    return rng.choice((HOSTED_KEY, *map(domain_key, _DOMAINS)))
+
+
+def _seen(twins: Twins, key: str, field: str) -> bytes:
+    return twins.memory.field(key.encode(), field.encode()) or b""
+
+
+def _repair(twins: Twins) -> tuple[Word, ...]:
+    key, field = _key(twins.rng), twins.rng.choice((*_FIELDS, "a.test"))
+    seen = _seen(twins, key, field) if twins.rng.random() < 0.7 else b"1 m1"
+    return "repair", key, "n8", field, seen, _value(twins.rng)
+
+
+def _seal(twins: Twins) -> tuple[Word, ...]:
+    key, field = _key(twins.rng), twins.rng.choice(("b0", "s0", "a.test", "b.test"))
+    whole = f"{version_text(twins.rng.randint(1, 50))} h"
+    return "seal", key, whole, twins.rng.choice((0, 1, 3)), field, _seen(twins, key, field)
+
+
+def _state(twins: Twins, rng: random.Random) -> tuple[Word, ...]:
+    token, run = rng.choice(("t1", "t2")), rng.choice((twins.run_id, twins.run_id, "other"))
+    moment = twins.now_ms + rng.choice((0, 1000, 60_000))
+    return rng.choice(
+        (
+            ("begin", token),
+            ("go_on", token),
+            ("finish", token, run, "e1", rng.randint(1, 60), "n7", rng.randint(0, 20)),
+            ("renew", run, "e1", rng.randint(0, 30), "1 lease", moment, _FAR, 2 * _FAR, 3 * _FAR),
+            ("stop", rng.choice(("t1", "t2", ""))),
+            ("drop", rng.choice(_DOMAINS)),
+        )
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_operations(server: RedisServer, seed: int) -> None:
+    rng = random.Random(seed)
+    twins = Twins(server, rng)
+    for _ in range(200):
+        kinds = (
+            lambda: _apply(rng),
+            lambda: _install(rng),
+            lambda: _repair(twins),
+            lambda: _seal(twins),
+            lambda: _gathered(twins),
+        )
+        twins.do(*rng.choice((*kinds, lambda: _state(twins, rng), lambda: _state(twins, rng)))())
+        if rng.random() < 0.02:
+            key = rng.choice((HOSTED_KEY, STATE_KEY, *map(domain_key, _DOMAINS), f"{PREFIX}building"))
+            twins.real.execute_command("DEL", key)
+            twins.memory.delete(key.encode())
+        twins.compare()

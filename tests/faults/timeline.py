@@ -1,0 +1,61 @@
+"""What was right when, for names that are changed while mail flows.
+
+A state is right from the moment its change is begun, and until the next one is live: in between either is.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+FOREVER = float("inf")
+
+
+@dataclass(slots=True)
+class State:
+    """One outcome and the time in which it may be met."""
+
+    outcome: str
+    begins: float
+    ends: float = FOREVER
+
+
+class Timeline:
+    """The states of every moving name. Times are those of ``time.time()``, as files have them."""
+
+    def __init__(self, first: Mapping[str, str], settle: float) -> None:
+        """``settle``: seconds after its commit within which a change is live at the latest."""
+        self._settle = settle
+        self._states = {name: [State(outcome, 0.0)] for name, outcome in first.items()}
+        self._lock = threading.Lock()
+        self._changing = threading.Lock()
+
+    def change(self, name: str, outcome: str, apply: Callable[[], None]) -> None:
+        """Make a change and note it; one that raises did not happen."""
+        with self._changing:
+            begun = time.time()
+            apply()
+            self.note(name, outcome, begun)
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Let no change be made for the length of a block."""
+        with self._changing:
+            yield
+
+    def note(self, name: str, outcome: str, begun: float) -> None:
+        """Note that a change begun then is made now."""
+        with self._lock:
+            self._states[name][-1].ends = time.time() + self._settle
+            self._states[name].append(State(outcome, begun))
+
+    def now(self, name: str) -> str:
+        """Return the last outcome."""
+        with self._lock:
+            return self._states[name][-1].outcome
+
+    def right(self, name: str, since: float, until: float) -> set[str]:
+        """Return every outcome that was right at some time between the two."""
+        with self._lock:
+            return {state.outcome for state in self._states[name] if state.begins <= until and state.ends >= since}

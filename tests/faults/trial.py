@@ -1,0 +1,93 @@
+"""One trial: mail flows and names change, a fault comes and goes, and the ledger is judged."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from byname.rig.site import PrivateSite
+from byname.rig.waiting import wait_until
+from tests.faults.changes import Changes
+from tests.faults.faults import Fault
+from tests.faults.ledger import Ledger, Summary
+from tests.faults.names import FIRST, KNOWN, MOVING, REFUSED
+from tests.faults.stream import Stream
+from tests.faults.timeline import Timeline
+from tests.faults.world import World
+
+BEFORE, AFTER = 1.0, 1.5  # seconds of undisturbed mail
+_QUIET = 60.0  # seconds within which the queue must be empty
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a trial showed. ``recovery``: seconds from the end of the fault to the last "try again" because of it."""
+
+    summary: Summary
+    mails: int
+    put_off: int  # replies that asked to try again, those for moving names left out
+    known_put_off: int  # of these, to mail that grace lets pass
+    recovery: float
+    slowest: float  # seconds that one mail took, from MAIL to the last reply
+    cache_back: float | None  # seconds from the end of the fault until the cache was vouched for; None without one
+
+
+def run(fault: Fault, world: World, *, seconds: float) -> Figures:
+    """Run one trial of ``fault``, which lasts for ``seconds``; afterwards the site is as it was before."""
+    site = world.site
+    site.mailboxes.clear()
+    site.outside.clear()
+    site.postfix.reload()  # new smtpd processes, which remember nothing of the trial before
+    time.sleep(0.5)  # until the helpers of the old ones are gone
+    timeline = Timeline(world.moving(FIRST), fault.settles + 0.1)
+    ledger = Ledger(timeline, f"m{time.time_ns():x}")
+    try:
+        with _flowing(world, ledger) as changes:
+            time.sleep(BEFORE)
+            began = time.time()
+            with fault.inject(world, timeline):
+                time.sleep(seconds)
+                ended = time.time()
+            back = world.wait_until_vouched_for() - ended
+            time.sleep(AFTER)
+        world.wait_until_in_step()
+    finally:
+        world.remember({name: timeline.now(name) for name in FIRST})
+    assert changes.made
+    _wait_until_quiet(site)
+    return _figures(ledger, ledger.judge(site.mailboxes, site.outside), (began, ended), back if site.cache else None)
+
+
+@contextmanager
+def _flowing(world: World, ledger: Ledger) -> Iterator[Changes]:
+    with Stream(world.site, ledger), Changes(world.url, ledger.timeline) as changes:
+        yield changes
+
+
+def _wait_until_quiet(site: PrivateSite) -> None:
+    def is_empty() -> bool:
+        if not site.postfix.queue():
+            return True
+        site.postfix.flush()
+        time.sleep(0.5)
+        return False
+
+    wait_until(is_empty, _QUIET, "an empty mail queue")
+
+
+def _figures(ledger: Ledger, summary: Summary, fault: tuple[float, float], back: float | None) -> Figures:
+    began, ended = fault
+    tries = [(entry, attempt) for entry, attempt in ledger.attempts() if entry.outcome != MOVING]
+    put_off = [(entry, attempt) for entry, attempt in tries if not attempt.is_final]
+    known = [entry for entry, _ in put_off if entry.recipient in KNOWN and entry.outcome != REFUSED]
+    last = max((attempt.ended for _, attempt in put_off), default=ended)
+    slowest = max(attempt.ended - attempt.began for _, attempt in ledger.attempts() if attempt.ended > began)
+    return Figures(
+        summary=summary,
+        mails=len({entry.mail for entry in ledger.entries}),
+        put_off=len(put_off),
+        known_put_off=len(known),
+        recovery=max(0.0, last - ended),
+        slowest=slowest,
+        cache_back=back,
+    )
