@@ -49,7 +49,7 @@ def milter(
                 trace_key=wiring.trace_key(now),
             )
 
-        stop(ExitCode(serve(role.value, str(settings.value(f"milter.{role.value}")), load)))
+        stop(ExitCode(serve(role.value, wiring.needed(settings, f"milter.{role.value}"), load)))
 
 
 def maps(context: typer.Context) -> None:

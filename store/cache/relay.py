@@ -61,8 +61,12 @@ class Relay:
             return Step(state, distrust=reason)
         done = self._apply(found.changes, state)
         is_all = found.is_all and len(done) == len(found.changes)
-        is_leased = is_all and is_safe(state.policy) and self._renew(state, found)
-        return Step(state, done, is_all, is_leased)
+        if not (is_all and is_safe(state.policy)):
+            return Step(state, done, is_all)
+        if self._renew(state, found):
+            return Step(state, done, is_leased=True)
+        self._target.stop(state.build)  # the list of domains is gone, or what we have just read is no longer so
+        return Step(state, done, distrust="it refuses the lease: a part of it is missing")
 
     def _look(self) -> tuple[State, Pending, str | None]:
         """Read Redis, then SQL; return why the first cannot be trusted, if so."""

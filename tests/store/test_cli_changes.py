@@ -140,7 +140,7 @@ USAGE = [
     "explain --login john@brand-a.test",
     "explain --from john@brand-a.test",
     "milter",
-    "milter --role local",
+    "milter --role elsewhere",
     "config show -n -d",
     "account set \udcff --paid",
     "domain add x.test --account \udcff",
