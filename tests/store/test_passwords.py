@@ -1,5 +1,6 @@
 """Password hashes: argon2id, and Dovecot's own program says the same."""
 
+import os
 import shutil
 import subprocess
 
@@ -32,7 +33,9 @@ def test_what_is_no_hash_fits_nothing(broken: str) -> None:
     assert not verify("correct horse", broken)
 
 
-@pytest.mark.skipif(shutil.which("doveadm") is None, reason="Dovecot is not installed")
+@pytest.mark.skipif(
+    shutil.which("doveadm") is None and not os.environ.get("CI"), reason="LEFT OUT: Dovecot is not installed"
+)
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_dovecot_agrees(password: str) -> None:
     stored = "{ARGON2ID}" + hash_password(password)
