@@ -1,17 +1,18 @@
-"""What the relay looks after besides the outbox: hashes that went away, and now and then everything."""
+"""What the relay looks after besides the outbox: hashes that went away, now and then everything, and old rows."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic
 
 from store.cache.layout import HOSTED_KEY, WHOLE
-from store.cache.rebuild import Progress, audit, load
+from store.cache.rebuild import Progress, audit, basis_of, load
 from store.cache.source import Source
 from store.cache.target import Target
 from store.cache.values import HOSTED
 
 LOOK_EVERY = 10.0  # seconds
 AUDIT_EVERY = 600.0
+PRUNE_EVERY = 600.0
 
 
 def load_missing(source: Source, target: Target) -> int:
@@ -20,7 +21,7 @@ def load_missing(source: Source, target: Target) -> int:
     Raises:
         StoreUnavailable, StoreNotReady, CacheUnavailable.
     """
-    missing = 0
+    missing, basis = 0, basis_of(target.state())
     for some in target.scan(HOSTED_KEY):
         listed = [
             name.decode("ascii", "replace")
@@ -30,7 +31,7 @@ def load_missing(source: Source, target: Target) -> int:
         sizes = target.sizes(listed)
         gone = {name for name, size in zip(listed, sizes, strict=True) if not size}
         if gone:
-            load(source, target, gone)
+            load(source, target, basis, gone)
             missing += len(gone)
     return missing
 
@@ -39,30 +40,43 @@ class Upkeep:
     """Spreads the looking over time, in pieces between the relay's steps."""
 
     def __init__(
-        self, source: Source, target: Target, *, look_every: float = LOOK_EVERY, audit_every: float = AUDIT_EVERY
+        self,
+        source: Source,
+        target: Target,
+        *,
+        look_every: float = LOOK_EVERY,
+        audit_every: float = AUDIT_EVERY,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._source = source
         self._target = target
         self._look_every = look_every
         self._audit_every = audit_every
-        self._next_look = monotonic() + look_every
-        self._next_audit = monotonic() + audit_every * random.uniform(0.1, 0.5)  # noqa: S311 - two relays, not at once
+        self._clock = clock  # seconds; one that jumps would make the work come at once, or late
+        self._next_look = clock() + look_every
+        self._next_audit = clock() + audit_every * random.uniform(0.1, 0.5)  # noqa: S311 - two relays, not at once
+        self._next_prune = clock()
         self._audit: Iterator[Progress] | None = None
 
-    def work(self, seconds: float) -> Progress | None:
+    def work(self, seconds: float, version: int = 0) -> Progress | None:
         """Do what is due, for about ``seconds``; return the result of an audit that has ended.
+
+        ``version`` is the last one that the cache has seen: what led to it must stay in the outbox.
 
         Raises:
             StoreUnavailable, StoreNotReady, CacheUnavailable: an audit is given up, until it is due again.
         """
-        end = monotonic() + seconds
-        if monotonic() >= self._next_look:
-            self._next_look = monotonic() + self._look_every
+        now = self._clock()
+        if now >= self._next_prune:
+            self._next_prune = now + PRUNE_EVERY
+            self._source.prune(version)
+        if now >= self._next_look:
+            self._next_look = now + self._look_every
             load_missing(self._source, self._target)
-        if self._audit is None and monotonic() >= self._next_audit:
-            self._next_audit = monotonic() + self._audit_every
+        if self._audit is None and now >= self._next_audit:
+            self._next_audit = now + self._audit_every
             self._audit = audit(self._source, self._target, mends=True)
-        return self._go_on(end)
+        return self._go_on(now + seconds)
 
     @property
     def is_busy(self) -> bool:
@@ -75,7 +89,7 @@ class Upkeep:
 
     def _go_on(self, end: float) -> Progress | None:
         progress = None
-        while self._audit is not None and monotonic() < end:
+        while self._audit is not None and self._clock() < end:
             try:
                 progress = next(self._audit)
             except StopIteration:

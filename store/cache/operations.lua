@@ -3,11 +3,14 @@
 -- A value is "<version in base 36> <body>". An older version never replaces a newer one, so calls may come twice, late
 -- and in any order. A hash says in "@l" as of which version it is whole: a field that is not there did not exist then,
 -- so an older change has no business bringing it back. Nothing here makes the hash of a domain bit by bit.
+--
+-- Whoever writes says what that rests on, and is refused when it is no longer so: see "guard".
 
 local prefix = 'byname:1:'
 local state_key, hosted_key, lease_key = prefix .. 'state', prefix .. 'hosted', prefix .. 'lease'
 local building_key = prefix .. 'building' -- who rebuilds: its token, for as long as it shows signs of life
 local building_ms = 10000
+local late_ms = 1000 -- so long after a relay looked what it writes may come in while there is a lease
 
 local function domain_key(domain)
   return prefix .. 'd:' .. domain
@@ -43,18 +46,44 @@ local function saw(version, nonce)
   end
 end
 
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function stale(why)
+  return redis.error_reply('STALE ' .. why)
+end
+
+-- The writer looked at a certain build, which stands in "build" and which a rebuild changes at its begin and at its end;
+-- since then the database may have been restored. It knows up to what the changes were counted: with fewer, some were
+-- lost here. And it looked at a moment (0 for a rebuild, which has no lease to take care of): what comes much later may
+-- be older than the lease allows, so that goes, until somebody has looked at both again. A change that somebody who
+-- looked later did not find is applied, or gone with a restore. (A mark from the future is from before the clock jumped.)
+local function guard(operation, build, counted, moment)
+  if (read(state_key, 'build') or '') ~= build then return stale('the cache was built anew') end
+  if tonumber(read(state_key, 'applied') or '0') < tonumber(counted) then return stale('the cache lost changes') end
+  local now, vouched = now_ms(), tonumber(read(state_key, 'vouched') or '0')
+  if operation == 'apply' and tonumber(moment) < vouched and vouched <= now then
+    return stale('somebody looked later')
+  end
+  if moment ~= '0' and now > moment + late_ms then
+    redis.call('DEL', lease_key)
+    redis.call('HSET', state_key, 'late', string.format('%.0f', now))
+  end
+end
+
 local function run_id()
   return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 end
 
+-- A hash that is there although the list says "gone", or nothing, is from before: the domain must come in anew.
 local function list(domain, value, version)
   if not read(hosted_key, '@l') then return 'rebuild' end
   if is_older(hosted_key, domain, version) then return 'older' end
-  if is_gone(value) then
-    redis.call('UNLINK', domain_key(domain))
-  elseif not read(domain_key(domain), '@') then
-    return 'load'
-  end
+  local listed = read(hosted_key, domain)
+  if is_gone(value) or not listed or is_gone(listed) then redis.call('UNLINK', domain_key(domain)) end
+  if not is_gone(value) and not read(domain_key(domain), '@') then return 'load' end
   redis.call('HSET', hosted_key, domain, value)
   return 'applied'
 end
@@ -149,16 +178,18 @@ end
 
 -- key, value of "@l", how many fields there were at least, then field and value of tombstones: the hash is whole as of
 -- a version, older ones may go. With fewer fields it is not the hash that was looked at: a list of which nothing is
--- left must not be called whole.
+-- left must not be called whole. Nor is anything whole as of a version that nobody has applied yet.
 function operations.seal(arguments)
   local key, whole, least = arguments[1], arguments[2], tonumber(arguments[3])
   if key ~= hosted_key and not read(key, '@') then return 0 end
   if redis.call('HLEN', key) < least then return 0 end
-  if version_of(whole) < (version_of(read(key, '@l')) or 0) then return 0 end
+  local version = version_of(whole)
+  if version < (version_of(read(key, '@l')) or 0) then return 0 end
+  if read(state_key, 'built') == '1' and version > tonumber(read(state_key, 'version') or '0') then return 0 end
   redis.call('HSET', key, '@l', whole)
   for at = 4, #arguments, 2 do
     local field, seen = unpack(arguments, at, at + 1)
-    if read(key, field) == seen and version_of(seen) <= version_of(whole) then redis.call('HDEL', key, field) end
+    if read(key, field) == seen and version_of(seen) <= version then redis.call('HDEL', key, field) end
   end
   return 1
 end
@@ -167,19 +198,22 @@ end
 -- hash of a domain are put in and taken away together.
 function operations.drop(arguments)
   local listed = read(hosted_key, arguments[1])
-  if not read(hosted_key, '@l') or (listed and not is_gone(listed)) then return 0 end
+  if not listed and not read(hosted_key, '@l') then return 0 end
+  if listed and not is_gone(listed) then return 0 end
   return redis.call('UNLINK', domain_key(arguments[1]))
 end
 
--- A rebuild begins: from here to its end nobody vouches for what is here. The run id of this Redis; nothing when
--- another rebuild is under way.
+-- token, build: a rebuild begins, unless there was another since that build. From here to its end nobody vouches for
+-- what is here. The run id of this Redis; nothing when another rebuild is under way.
 function operations.begin(arguments)
-  if not redis.call('SET', building_key, arguments[1], 'NX', 'PX', building_ms) then return false end
+  local token, build = unpack(arguments)
+  if (read(state_key, 'build') or '') ~= build then return stale('the cache was built anew') end
+  if not redis.call('SET', building_key, token, 'NX', 'PX', building_ms) then return false end
   for _, key in ipairs({ state_key, hosted_key }) do
     if redis.call('TYPE', key).ok ~= 'hash' then redis.call('UNLINK', key) end
   end
   redis.call('DEL', lease_key)
-  redis.call('HSET', state_key, 'built', '0')
+  redis.call('HSET', state_key, 'built', '0', 'build', token)
   return run_id()
 end
 
@@ -190,13 +224,14 @@ function operations.go_on(arguments)
 end
 
 -- token, run id, epoch, version, nonce, stored counter: the rebuild is whole, unless Redis was emptied or changed
--- under it.
+-- under it. From now on it is another build, so that nobody takes it for one that was not finished.
 function operations.finish(arguments)
   local token, run, epoch, version, nonce, stored = unpack(arguments)
-  if redis.call('GET', building_key) ~= token or run_id() ~= run or not read(hosted_key, '@l') then return 0 end
+  if redis.call('GET', building_key) ~= token or read(state_key, 'build') ~= token then return 0 end
+  if run_id() ~= run or not read(hosted_key, '@l') then return 0 end
   local applied = math.max(tonumber(redis.call('HGET', state_key, 'applied') or '0'), tonumber(stored))
   redis.call('HSET', state_key, 'built', '1', 'run', run, 'epoch', epoch, 'applied', string.format('%.0f', applied))
-  redis.call('HSET', state_key, 'build', token)
+  redis.call('HSET', state_key, 'build', token .. '.')
   redis.call('DEL', building_key)
   saw(tonumber(version), nonce)
   return 1
@@ -205,8 +240,7 @@ end
 -- Lets a key live for so many ms after a moment; never shorter than it would, unless it would live too long after a
 -- jump of the clock. PEXPIREAT works with a full memory too.
 local function prolong(key, text, moment, life)
-  local time, ends = redis.call('TIME'), moment + life
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local now, ends = now_ms(), moment + life
   local is_ours = redis.pcall('GET', key) == text
   local ends_now = is_ours and redis.call('PEXPIRETIME', key) or -1
   if not is_ours then
@@ -216,19 +250,23 @@ local function prolong(key, text, moment, life)
   end
 end
 
--- run id, epoch, stored counter, lease text, the moment that all this is true of (ms), then for how long (ms) after it
--- lease, grace and sender grace are to live: 1, or 0 for a Redis that is not the one that was built, or has lost what
--- was applied.
+-- build, run id, epoch, stored counter, lease text, the moment that all this is true of (ms), then for how long (ms)
+-- after it lease, grace and sender grace are to live: 1, or 0 for a Redis that is not the one that was built, or has
+-- lost what was applied. Refused when it was built anew since, or something came in late.
 function operations.renew(arguments)
-  local run, epoch, stored, text, moment = unpack(arguments, 1, 5)
+  local build, run, epoch, stored, text, moment = unpack(arguments, 1, 6)
+  if (read(state_key, 'build') or '') ~= build then return stale('the cache was built anew') end
+  local late = tonumber(read(state_key, 'late') or '0')
+  if tonumber(moment) <= late and late <= now_ms() then return stale('something came in late') end
   local state = redis.call('HMGET', state_key, 'built', 'run', 'epoch', 'applied')
   local sound = state[1] == '1' and state[2] == run and state[3] == epoch and tonumber(state[4]) >= tonumber(stored)
   if not sound or run_id() ~= run or not read(hosted_key, '@l') then
     redis.call('DEL', lease_key)
     return 0
   end
+  redis.pcall('HSET', state_key, 'vouched', moment) -- with a full memory it stays as it was
   for at, key in ipairs({ lease_key, prefix .. 'grace', prefix .. 'sender_grace' }) do
-    prolong(key, at == 1 and text or '1', tonumber(moment), tonumber(arguments[5 + at]))
+    prolong(key, at == 1 and text or '1', tonumber(moment), tonumber(arguments[6 + at]))
   end
   return 1
 end
@@ -242,5 +280,13 @@ function operations.stop(arguments)
   return 1
 end
 
+-- These end with what they rest on: build, counter, moment.
+local guarded = { apply = 1, install = 1, install_gathered = 1, repair = 1, seal = 1, drop = 1 }
+
 local operation = table.remove(ARGV, 1)
+if guarded[operation] then
+  local moment, counted, build = table.remove(ARGV), table.remove(ARGV), table.remove(ARGV)
+  local refusal = guard(operation, build, counted, moment)
+  if refusal then return refusal end
+end
 return operations[operation](ARGV)

@@ -4,7 +4,7 @@ import time
 from typing import Literal
 
 import redis
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from store.cache.connection import open_pool
 from store.cache.layout import WAKE_CHANNEL
@@ -16,6 +16,12 @@ Propagation = Literal["live", "pending"]
 
 PATIENCE = 1.0  # seconds
 _SHORTEST, _LONGEST = 0.002, 0.02  # between two looks
+
+
+def waiting(database: Database) -> int:
+    """Return how many fields no relay has brought to the cache yet. Raises StoreUnavailable, StoreNotReady."""
+    with database.read() as tx:
+        return tx.scalars(select(func.count()).where(OutboxRow.applied_at.is_(None))).one()
 
 
 class Waiter:

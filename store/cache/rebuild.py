@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from store.cache.comparison import version_of
 from store.cache.layout import tombstone
+from store.cache.mending import Mending
+from store.cache.report import Report
 from store.cache.source import Change, Source
-from store.cache.sync import Report, Sync
-from store.cache.target import Target
+from store.cache.sync import Sync
+from store.cache.target import Basis, Outdated, State, Target
 from store.errors import CacheUnavailable
 from store.sql.outbox import new_nonce
 from store.sql.snapshot import Part, Snapshot
@@ -28,34 +30,43 @@ class BuiltElsewhere(CacheUnavailable):
     """Another relay rebuilds the cache just now; or Redis was emptied or replaced while we did."""
 
 
-def rebuild(source: Source, target: Target) -> Iterator[Progress]:
+def rebuild(source: Source, target: Target, build: str | None = None) -> Iterator[Progress]:
     """Bring everything from SQL to Redis, piece by piece. Until the end there is no lease.
 
-    Names that are there and right stay in sight all the while.
+    Names that are there and right stay in sight all the while. With a ``build``, the one that is no good, nothing is
+    done when there was another since.
 
     Raises:
         BuiltElsewhere: begin again later, if that is needed then.
         StoreUnavailable, StoreNotReady, CacheUnavailable: it could not be finished.
     """
     token = new_nonce()
-    run_id = target.begin(token)
-    if run_id is None:
-        raise BuiltElsewhere("another relay is rebuilding the cache")
+    try:
+        run_id = target.begin(token, target.state().build if build is None else build)
+        if run_id is None:
+            raise BuiltElsewhere("another relay is rebuilding the cache")
+        yield from _rebuild(source, target, token, run_id)
+    except Outdated as error:
+        raise BuiltElsewhere(str(error)) from error
+
+
+def _rebuild(source: Source, target: Target, token: str, run_id: str) -> Iterator[Progress]:
     seen = target.state()
     known = source.pending(1, seen.version)
     if seen.version and (known.nonce != seen.nonce or known.clock.version < seen.version):
         source.advance(known.clock, seen.version)
-    progress, clock = None, known.clock
+    progress, basis = None, Basis(token)
     with source.snapshot() as snapshot:
         clock = snapshot.clock
-        for progress in _everything(snapshot, target, mends=True):
+        for progress in _everything(snapshot, Mending(target, basis, clock, mends=True)):
             _go_on(target, token)
             yield progress
     if progress is not None and progress.report.newer:
         _outrun(source, progress.report)
         with source.snapshot() as snapshot:
             clock = snapshot.clock
-            for again in _second_look(snapshot, target, progress, mends=True):
+            mending = Mending(target, basis, clock, mends=True, suspects=progress.report.newer)
+            for again in _second_look(snapshot, mending, progress):
                 _go_on(target, token)
                 yield again
     if not target.finish(token, run_id, clock, known.stored):
@@ -83,17 +94,24 @@ def audit(source: Source, target: Target, *, mends: bool) -> Iterator[Progress]:
     Raises:
         StoreUnavailable, StoreNotReady, CacheUnavailable.
     """
-    progress = None
+    progress, basis = None, basis_of(target.state())
     with source.snapshot() as snapshot:
-        for progress in _everything(snapshot, target, mends=mends):
+        for progress in _everything(snapshot, Mending(target, basis, snapshot.clock, mends=mends)):
             yield progress
     if progress is None or not progress.report.newer:
         return
+    basis = basis_of(target.state())
     with source.snapshot() as snapshot:
-        yield from _second_look(snapshot, target, progress, mends=mends)
+        mending = Mending(target, basis, snapshot.clock, mends=mends, suspects=progress.report.newer)
+        yield from _second_look(snapshot, mending, progress)
 
 
-def load(source: Source, target: Target, domains: set[str]) -> Report:
+def basis_of(state: State) -> Basis:
+    """Return what may be written now, by someone who has seen ``state`` and reads SQL after that."""
+    return Basis(state.build, state.applied, state.now_ms)
+
+
+def load(source: Source, target: Target, basis: Basis, domains: set[str]) -> Report:
     """Put the hashes of some domains in, whole; one that is not hosted is noted as gone.
 
     Without that note its changes, from the time when it was hosted, would ask for it for ever.
@@ -102,14 +120,14 @@ def load(source: Source, target: Target, domains: set[str]) -> Report:
         StoreUnavailable, StoreNotReady, CacheUnavailable.
     """
     with source.snapshot() as snapshot:
-        sync = Sync(target, snapshot.clock, mends=True)
+        sync = Sync(Mending(target, basis, snapshot.clock, mends=True))
         hosted: list[str] = []
         for report in sync.domains(_noted(_of(snapshot, domains), hosted)):
             del report
         clock, value = snapshot.clock, tombstone(snapshot.clock.version)
         gone = [Change(0, clock.nonce, name, "", value) for name in sorted(domains.difference(hosted))]
         if gone:
-            target.apply(gone)
+            target.apply(basis, gone)
     return sync.report
 
 
@@ -118,9 +136,8 @@ def _of(snapshot: Snapshot, domains: set[str]) -> Iterator[Part]:
         yield from snapshot.domain(name)
 
 
-def _everything(snapshot: Snapshot, target: Target, *, mends: bool) -> Iterator[Progress]:
-    total = snapshot.count()
-    sync = Sync(target, snapshot.clock, mends=mends)
+def _everything(snapshot: Snapshot, mending: Mending) -> Iterator[Progress]:
+    total, sync = snapshot.count(), Sync(mending)
     hosted: list[str] = []
     for report in sync.domains(_noted(snapshot.parts(), hosted)):
         yield Progress(report.names, total, report)
@@ -135,10 +152,9 @@ def _noted(parts: Iterator[Part], hosted: list[str]) -> Iterator[Part]:
         yield part
 
 
-def _second_look(snapshot: Snapshot, target: Target, first: Progress, *, mends: bool) -> Iterator[Progress]:
+def _second_look(snapshot: Snapshot, mending: Mending, first: Progress) -> Iterator[Progress]:
     """Compare again what seemed newer than SQL. What still does, unchanged, is damaged."""
-    sync = Sync(target, snapshot.clock, mends=mends, suspects=first.report.newer)
-    for report in _again(sync, snapshot, first.report):
+    for report in _again(Sync(mending), snapshot, first.report):
         yield _progress(first, report)
 
 

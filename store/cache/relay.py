@@ -2,17 +2,18 @@
 
 A step is: ask Redis what it is; read what is not applied; apply it; mark it; renew the lease from the moment before
 that read. Any of it may fail or be cut short at any place: nothing is lost, for a row stays until it is marked, and
-nothing is done twice, for an older or equal version changes nothing.
+nothing is done twice, for an older or equal version changes nothing. All that a step writes rests on what it has read
+at its beginning: once that is no longer so, because somebody rebuilt the cache or it lost something, Redis refuses it.
 
 What a failure shows: the lease is not renewed, runs out, and the milters ask SQL themselves.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from store.cache.rebuild import load
+from store.cache.rebuild import basis_of, load
 from store.cache.source import Change, Pending, Source
-from store.cache.target import Lives, State, Target, Vouched
+from store.cache.target import Basis, Lives, Outdated, State, Target, Vouched
 
 BATCH = 500  # outbox rows in one step
 _ROUNDS = 3  # attempts to apply a change to a domain that had to be loaded first
@@ -59,11 +60,17 @@ class Relay:
         if reason is not None:
             self._target.stop(state.build)
             return Step(state, distrust=reason)
-        done = self._apply(found.changes, state)
+        try:
+            return self._bring(state, found)
+        except Outdated:
+            return Step(state, is_all=False)
+
+    def _bring(self, state: State, found: Pending) -> Step:
+        done, basis = self._apply(found, _basis(state, found))
         is_all = found.is_all and len(done) == len(found.changes)
         if not (is_all and is_safe(state.policy)):
             return Step(state, done, is_all)
-        if self._renew(state, found):
+        if self._target.renew(_vouched(state, found, basis), self.lives):
             return Step(state, done, is_leased=True)
         self._target.stop(state.build)  # the list of domains is gone, or what we have just read is no longer so
         return Step(state, done, distrust="it refuses the lease: a part of it is missing")
@@ -74,28 +81,34 @@ class Relay:
         found = self._source.pending(BATCH, state.version)
         return state, found, next((words for words, holds in _DISTRUST if holds(state, found)), None)
 
-    def _apply(self, changes: list[Change], state: State) -> list[Change]:
-        """Apply and mark changes; return those that the cache holds now."""
-        left, done = changes, list[Change]()
+    def _apply(self, found: Pending, basis: Basis) -> tuple[list[Change], Basis]:
+        """Apply and mark changes; return those that the cache holds now, and what the rest of the step rests on."""
+        left, done = found.changes, list[Change]()
         for _ in range(_ROUNDS):
             if not left:
                 break
-            result = self._target.apply(left)
+            result = self._target.apply(basis, left)
+            basis = replace(basis, counted=result.counter)
             settled = [c for c, outcome in zip(left, result.outcomes, strict=True) if outcome in {"applied", "older"}]
             self._source.mark(settled, result.counter)
             done += settled
             if "rebuild" in result.outcomes:
-                self._target.stop(state.build)
+                self._target.stop(basis.build)
                 break
             ids = {change.id for change in settled}
             left = [change for change in left if change.id not in ids]
             if left:
-                load(self._source, self._target, {change.domain for change in left})
-        return done
+                load(self._source, self._target, basis, {change.domain for change in left})
+        return done, basis
 
-    def _renew(self, state: State, found: Pending) -> bool:
-        vouched = Vouched(state.run_id, found.clock.epoch, found.stored, state.now_ms)
-        return self._target.renew(vouched, self.lives)
+
+def _basis(state: State, found: Pending) -> Basis:
+    basis = basis_of(state)
+    return replace(basis, counted=max(basis.counted, found.stored))
+
+
+def _vouched(state: State, found: Pending, basis: Basis) -> Vouched:
+    return Vouched(state.build, state.run_id, found.clock.epoch, basis.counted, state.now_ms)
 
 
 def is_safe(policy: str) -> bool:

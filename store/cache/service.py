@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from math import inf
 from signal import SIGHUP, SIGINT, SIGTERM
 from time import monotonic
 
@@ -20,8 +21,9 @@ from store.cache.connection import open_pool
 from store.cache.rebuild import Progress, rebuild
 from store.cache.redis_target import RedisTarget
 from store.cache.relay import Relay, Step, is_safe
+from store.cache.relay_watch import Watch
+from store.cache.report import Report
 from store.cache.source import SqlSource
-from store.cache.sync import Report
 from store.cache.target import Lives
 from store.cache.wake import subscribe
 from store.errors import CacheUnavailable, StoreNotReady, StoreUnavailable
@@ -32,7 +34,6 @@ from store.sql.wake import listen
 POLL = 0.25  # seconds, when nobody wakes us
 _PATIENCE = 5.0  # seconds for an answer of Redis
 _PIECE = 0.1  # seconds of an audit between two steps
-_PRUNE_EVERY = 600.0
 _REMIND_EVERY = 60.0
 _SIGN_OF_LIFE = 5.0
 _STUCK = 60.0  # seconds without any progress after which the service manager may think us dead
@@ -52,14 +53,15 @@ class Site:
     lives: Lives
 
 
-def serve(load: Callable[[], Site]) -> int:
+def serve(load: Callable[[], Site], watch: Watch) -> int:
     """Relay until SIGTERM or SIGINT, then return 0; 1 when the work ended by itself, which is a bug.
 
-    ``load`` reads the settings, at start and on SIGHUP; when it raises on SIGHUP the old ones stay.
+    ``load`` reads the settings, at start and on SIGHUP; when it raises on SIGHUP the old ones stay. ``watch`` is told
+    of everything.
     """
     site = load()
     with SignalPipe(SIGTERM, SIGINT, SIGHUP) as signals:
-        worker = Worker(site, signals.wake)
+        worker = Worker(site, signals.wake, watch)
         worker.start()
         notify("READY=1")
         log.info("started", role="relay")
@@ -89,15 +91,17 @@ def _reload(worker: "Worker", load: Callable[[], Site]) -> None:
 class Worker:
     """The relay's loop in a thread."""
 
-    def __init__(self, site: Site, at_end: Callable[[], None]) -> None:
+    def __init__(self, site: Site, at_end: Callable[[], None], watch: Watch, poll: float = POLL) -> None:
         self.site = site  # replaced on SIGHUP
         self.alive_at = monotonic()
+        self._watch = watch
+        self._poll = poll
         self._at_end = at_end
         self._woken = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._told: dict[str, str] = {}
-        self._reminded_at = self._pruned_at = 0.0
+        self._reminded_at = -inf
 
     def start(self) -> None:
         """Begin."""
@@ -127,7 +131,7 @@ class Worker:
         ended = threading.Event()
         database = Database.open(site.store_url, reading=RELAY_READ, writing=RELAY_WRITE)
         target = RedisTarget(open_pool(site.cache_url, patience=_PATIENCE, connections=4))
-        with closing(database), closing(target):
+        with closing(database), closing(target), self._watch.over(database):
             for wait, url in ((listen, site.store_url), (subscribe, site.cache_url)):
                 threading.Thread(target=wait, args=(url, self._woken.set, ended), daemon=True).start()
             try:
@@ -145,36 +149,38 @@ class Worker:
                 go_on = self._once(relay, upkeep, source, target)
             except _TROUBLE as error:
                 upkeep.give_up()
+                self._watch.failed(str(error))
                 self._tell("trouble", str(error), log.warning)
                 go_on = False
             if not go_on:
-                self._woken.wait(POLL)
+                self._woken.wait(self._poll)
 
     def _once(self, relay: Relay, upkeep: Upkeep, source: SqlSource, target: RedisTarget) -> bool:
         """Do a step, and what is due besides; return whether there is more to do at once."""
+        begun = monotonic()
         step = relay.step()
+        self._watch.stepped(step, begun)
         self._tell("trouble", "", log.info)
         self._judge(step)
         if step.distrust is not None:
             upkeep.give_up()
-            self._rebuild(step.distrust, source, target)
+            self._rebuild(step, source, target)
             return True
-        audited = upkeep.work(_PIECE) if step.is_all else None
+        audited = upkeep.work(_PIECE, step.state.version) if step.is_all else None
         if audited is not None:
+            self._watch.audited(audited.report)
             _tell_audit(audited)
-        if monotonic() - self._pruned_at > _PRUNE_EVERY:
-            self._pruned_at = monotonic()
-            source.prune(step.state.version)
         return not step.is_all or upkeep.is_busy
 
-    def _rebuild(self, reason: str, source: SqlSource, target: RedisTarget) -> None:
-        log.warning("cache-rebuild-started", reason=reason)
+    def _rebuild(self, step: Step, source: SqlSource, target: RedisTarget) -> None:
+        log.warning("cache-rebuild-started", reason=step.distrust)
         started, report = monotonic(), Report()
-        for progress in rebuild(source, target):
+        for progress in rebuild(source, target, step.state.build):
             report = progress.report
             self.alive_at = monotonic()
             if self._stopped.is_set():
                 return
+        self._watch.rebuilt(report)
         log.info("cache-rebuilt", domains=report.domains, names=report.names, seconds=round(monotonic() - started, 3))
 
     def _judge(self, step: Step) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import delete, func, insert, select, update
@@ -30,6 +30,7 @@ class Change:
     domain: str
     field: str
     value: str
+    created_at: datetime | None = None  # when it was written; None for what is no row
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,10 @@ class SqlSource:
         """See :class:`Source`."""
         with self._database.read() as tx:
             clock = read_clock(tx)
-            query = select(OutboxRow.id, OutboxRow.nonce, OutboxRow.domain, OutboxRow.field, OutboxRow.value)
-            query = query.where(OutboxRow.applied_at.is_(None)).order_by(OutboxRow.version, OutboxRow.id)
-            changes = [Change(*row) for row in tx.execute(query.limit(limit))]
+            row = (OutboxRow.id, OutboxRow.nonce, OutboxRow.domain, OutboxRow.field, OutboxRow.value)
+            query = select(*row, OutboxRow.created_at).where(OutboxRow.applied_at.is_(None))
+            query = query.order_by(OutboxRow.version, OutboxRow.id)
+            changes = [Change(*found) for found in tx.execute(query.limit(limit))]
             stored = tx.scalar(select(func.max(OutboxRow.counter))) or 0
             nonce = tx.scalar(select(OutboxRow.nonce).where(OutboxRow.version == seen).limit(1))
         if clock is None:
@@ -89,9 +91,11 @@ class SqlSource:
 
     def mark(self, changes: Sequence[Change], counter: int) -> None:
         """See :class:`Source`."""
-        for batch in batches(sorted(change.id for change in changes), _IDS):
-            with self._database.write() as tx:
-                these = update(OutboxRow).where(OutboxRow.id.in_(batch), OutboxRow.applied_at.is_(None))
+        for batch in batches(sorted((change.id, change.nonce) for change in changes), _IDS):
+            ids, nonces = zip(*batch, strict=True)
+            with self._database.write() as tx:  # the nonces, for after a restore an id may be another row's
+                these = update(OutboxRow).where(OutboxRow.id.in_(ids), OutboxRow.nonce.in_(set(nonces)))
+                these = these.where(OutboxRow.applied_at.is_(None))
                 tx.execute(these.values(applied_at=utc_now(), counter=counter), execution_options=_BARE)
 
     def advance(self, seen: Clock, beyond: int) -> None:

@@ -1,7 +1,7 @@
 """Where the relay writes to: what it wants of a Redis. Every change is one atomic step that leaves alone what is newer.
 
 Nothing is retried here: whoever called may not know whether a step was done, and can do it again. Redis being away,
-refusing or late is :class:`store.errors.CacheUnavailable`.
+refusing or late is :class:`store.errors.CacheUnavailable`. Whoever writes says what that rests on; see :class:`Basis`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from store.cache.source import Change
+from store.errors import CacheUnavailable
 from store.sql.outbox import Clock
 
 CHUNK = 1000  # fields in one command: Redis serves nobody else meanwhile
@@ -30,6 +31,23 @@ class State:
     version: int = 0  # the highest that it has seen
     nonce: str = ""
     build: str = ""  # which rebuild it comes from
+
+
+class Outdated(CacheUnavailable):
+    """Redis is no longer what it was when the writer looked, and nothing was written: look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a write rests on: its writer has looked at this Redis, and then at SQL.
+
+    A writer that was stopped meanwhile may hold what SQL no longer knows, for the database was restored. So it is
+    Outdated once the cache was built anew. And when Redis has counted less than ``counted``: it lost changes.
+    """
+
+    build: str
+    counted: int = 0  # changes that this Redis must know of
+    moment_ms: int = 0  # by Redis's clock, before SQL was read: much later the lease is in the way. 0: there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +80,9 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Vouched:
-    """What the lease rests on: a Redis run, an epoch and counter of SQL, the moment before SQL was read."""
+    """What the lease rests on: a build, a Redis run, an epoch and counter of SQL, the moment before SQL was read."""
 
+    build: str
     run_id: str
     epoch: str
     stored: int
@@ -80,17 +99,20 @@ class Lives:
 
 
 class Target(Protocol):
-    """Redis, as the relay sees it. Every method may raise CacheUnavailable. ``key`` is that of a hash of the layout."""
+    """Redis, as the relay sees it. ``key`` is that of a hash of the layout.
+
+    Every method may raise CacheUnavailable; Outdated each that takes a basis or a build, but for :meth:`stop`.
+    """
 
     def state(self) -> State:
         """Return what it knows of itself; its clock is read before anything else."""
         ...
 
-    def apply(self, changes: Sequence[Change]) -> Applied:
+    def apply(self, basis: Basis, changes: Sequence[Change]) -> Applied:
         """Apply changes, all in one step."""
         ...
 
-    def install(self, domains: Mapping[str, Raw], clock: Clock) -> dict[str, str]:
+    def install(self, basis: Basis, domains: Mapping[str, Raw], clock: Clock) -> dict[str, str]:
         """Put whole small hashes in, as of ``clock``: by domain ``applied``, ``present`` or ``older``."""
         ...
 
@@ -98,7 +120,7 @@ class Target(Protocol):
         """Gather fields of a large hash under a name of their own, where nobody reads."""
         ...
 
-    def install_gathered(self, domain: str, token: str, count: int, clock: Clock) -> str:
+    def install_gathered(self, basis: Basis, domain: str, token: str, count: int, clock: Clock) -> str:
         """Put in what was gathered, in one step: as :meth:`install`, or ``lost`` when some of it went away."""
         ...
 
@@ -122,20 +144,23 @@ class Target(Protocol):
         """Return the domains that have a hash, some at a time."""
         ...
 
-    def repair(self, key: str, repairs: Sequence[Repair], clock: Clock) -> int:
+    def repair(self, basis: Basis, key: str, repairs: Sequence[Repair], clock: Clock) -> int:
         """Put fields right that are still as they were seen, and return how many."""
         ...
 
-    def seal(self, key: str, clock: Clock, tombstones: Raw, least: int = 0) -> None:
+    def seal(self, basis: Basis, key: str, clock: Clock, tombstones: Raw, least: int = 0) -> None:
         """Declare a hash of at ``least`` so many fields whole as of ``clock``, and forget tombstones that are older."""
         ...
 
-    def drop(self, domain: str) -> None:
+    def drop(self, basis: Basis, domain: str) -> None:
         """Take away the hash of a domain that is not hosted."""
         ...
 
-    def begin(self, token: str) -> str | None:
-        """Begin a rebuild: there is no lease until its end. Return the run id; None while another is under way."""
+    def begin(self, token: str, build: str) -> str | None:
+        """Begin a rebuild after ``build``: there is no lease until its end, and ``token`` is what writes rest on.
+
+        Return the run id; None while another is under way.
+        """
         ...
 
     def go_on(self, token: str) -> bool:
@@ -147,7 +172,10 @@ class Target(Protocol):
         ...
 
     def renew(self, vouched: Vouched, lives: Lives) -> bool:
-        """Renew lease and graces; False for a Redis that is not the one that was built, or has lost something."""
+        """Renew lease and graces; False for a Redis that is not the one that was built, or has lost something.
+
+        Outdated also when something came in late meanwhile.
+        """
         ...
 
     def stop(self, build: str) -> None:

@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from store.cache.connection import open_pool
 from store.cache.rebuild import Progress, audit, rebuild
 from store.cache.redis_target import RedisTarget
+from store.cache.report import Difference
 from store.cache.source import SqlSource
-from store.cache.sync import Difference
 from store.clock import utc_now
 from store.sql.database import Database
 from store.sql.outbox import read_clock

@@ -1,4 +1,4 @@
-"""Eight bugs, each planted in one part of the simulation, which must find every one of them."""
+"""Bugs, each planted in one part of the simulation, which must find every one of them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,8 +12,9 @@ from store.cache.target import State, Vouched
 from store.errors import StoreUnavailable
 from tests.faults.sim_clients import MemoryCache, MemoryTarget
 from tests.faults.sim_operations import Operations, domain_key, is_gone
+from tests.faults.sim_redis import STATE
 from tests.faults.sim_sql import MemorySource
-from tests.faults.simulation import Parts
+from tests.faults.simulation import EVENTS, FAIL_BACKS, RESTORES, Events, Parts
 
 
 class _NoCompare(Operations):
@@ -60,18 +61,8 @@ class _RenewsWithoutReading(Relay):
             return super().step()
         except StoreUnavailable:
             state = self._target.state()
-            self._target.renew(Vouched(state.run_id, state.epoch, 0, state.now_ms), self.lives)
+            self._target.renew(Vouched(state.build, state.run_id, state.epoch, 0, state.now_ms), self.lives)
             raise
-
-
-class _NoTombstones(Operations):
-    """Takes the field of a name that goes away out, and keeps nothing in its place."""
-
-    def write(self, key: bytes, field: bytes, value: bytes) -> None:
-        if is_gone(value):
-            self.redis.hash(key).pop(field, None)
-        else:
-            super().write(key, field, value)
 
 
 class _BitByBit(Operations):
@@ -87,12 +78,53 @@ class _BitByBit(Operations):
 class _DeletesFirst(Operations):
     """Empties the cache for a rebuild."""
 
-    def begin(self, token: bytes) -> Any:
-        run_id = super().begin(token)
+    def begin(self, token: bytes, build: bytes) -> Any:
+        run_id = super().begin(token, build)
         if run_id is not None:
             for key in [key for key in self.redis.values if key.startswith(f"{PREFIX}d:".encode())]:
                 self.redis.delete(key)
         return run_id
+
+
+class _NoToken(Operations):
+    """Takes what a relay brings that was stopped since before the cache was built anew."""
+
+    def guard(self, build: bytes, counted: int) -> None:
+        super().guard(self.read(STATE, b"build") or b"", counted)
+
+
+class _LostUnseen(Operations):
+    """Takes what a relay brings that saw more in the cache than there is."""
+
+    def nothing_lost(self, counted: int) -> None:
+        return
+
+
+class _TakesTheOvertaken(Operations):
+    """Applies changes that a relay which looked later did not find."""
+
+    def nobody_later(self, moment: int) -> None:
+        return
+
+
+class _NoTombstones(_TakesTheOvertaken):
+    """Takes the field of a name that goes away out, and keeps nothing in its place.
+
+    Those who look later guard against much of that; so without them.
+    """
+
+    def write(self, key: bytes, field: bytes, value: bytes) -> None:
+        if is_gone(value):
+            self.redis.hash(key).pop(field, None)
+        else:
+            super().write(key, field, value)
+
+
+class _BuildsAgain(MemoryTarget):
+    """Begins a rebuild whether or not there was another since."""
+
+    def begin(self, token: str, build: str) -> str | None:
+        return super().begin(token, self.state().build)
 
 
 def _with(bug: type[Operations]) -> Callable[[], Parts]:
@@ -111,4 +143,15 @@ BUGS: dict[str, Callable[[], Parts]] = {
     "no tombstones": _with(_NoTombstones),
     "hashes made bit by bit": _with(_BitByBit),
     "delete, then load": _with(_DeletesFirst),
+    "no token of the build": _with(_NoToken),
+    "lost changes unseen by writers": _with(_LostUnseen),
+    "overtaken changes are applied": _with(_TakesTheOvertaken),
+    "one rebuild after the other": lambda: Parts(target=_BuildsAgain),
+}
+
+# Where to look first, for what the usual events seldom bring about: which events, and which seed.
+WHERE: dict[str, tuple[Events, int]] = {
+    "no token of the build": (EVENTS, 747),
+    "lost changes unseen by writers": (FAIL_BACKS, 31),
+    "overtaken changes are applied": (RESTORES, 12),
 }

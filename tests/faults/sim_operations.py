@@ -7,10 +7,12 @@ import re
 from typing import Any
 
 from store.cache.layout import PREFIX
-from tests.faults.sim_redis import HOSTED, LEASE, STATE, Hash, MemoryRedis
+from tests.faults.sim_redis import HOSTED, LEASE, STATE, Hash, MemoryRedis, Refused
 
 _BUILDING = f"{PREFIX}building".encode()
 _BUILDING_MS = 10_000
+LATE_MS = 1000
+_GUARDED = frozenset({"apply", "install", "install_gathered", "repair", "seal", "drop"})
 _WHOLE, _OWN = b"@l", b"@"
 
 
@@ -45,7 +47,34 @@ class Operations:
     def run(self, name: str, arguments: list[bytes]) -> Any:
         """Do an operation and return its raw reply."""
         self.redis.expire()
+        if name in _GUARDED:
+            *arguments, build, counted, moment = arguments
+            self.guard(build, int(counted))
+            if name == "apply":
+                self.nobody_later(int(moment))
+            self.in_time(int(moment))
         return getattr(self, name)(*arguments)
+
+    def guard(self, build: bytes, counted: int) -> None:
+        self.same_build(build)
+        self.nothing_lost(counted)
+
+    def same_build(self, build: bytes) -> None:
+        if (self.read(STATE, b"build") or b"") != build:
+            raise Refused("STALE the cache was built anew")
+
+    def nothing_lost(self, counted: int) -> None:
+        if int(self.read(STATE, b"applied") or b"0") < counted:
+            raise Refused("STALE the cache lost changes")
+
+    def nobody_later(self, moment: int) -> None:
+        if moment < int(self.read(STATE, b"vouched") or b"0") <= self.redis.time.now_ms:
+            raise Refused("STALE somebody looked later")
+
+    def in_time(self, moment: int) -> None:
+        if moment and self.redis.time.now_ms > moment + LATE_MS:
+            self.redis.delete(LEASE)
+            self.redis.hash(STATE)[b"late"] = b"%d" % self.redis.time.now_ms
 
     def read(self, key: bytes, field: bytes) -> bytes | None:
         return self.redis.field(key, field)
@@ -77,9 +106,9 @@ class Operations:
             return b"rebuild"
         if self.is_older(HOSTED, domain, version):
             return b"older"
-        if is_gone(value):
+        if is_gone(value) or is_gone(self.read(HOSTED, domain) or b" x"):
             self.redis.delete(domain_key(domain))
-        elif self.read(domain_key(domain), _OWN) is None:
+        if not is_gone(value) and self.read(domain_key(domain), _OWN) is None:
             return b"load"
         self.redis.hash(HOSTED)[domain] = value
         return b"applied"
@@ -158,6 +187,8 @@ class Operations:
         version = version_of(whole) or 0
         if version < self.version(key, _WHOLE):
             return 0
+        if self.read(STATE, b"built") == b"1" and version > int(self.read(STATE, b"version") or b"0"):
+            return 0
         self.redis.hash(key)[_WHOLE] = whole
         for field, seen in _paired(tombstones).items():
             if self.read(key, field) == seen and (version_of(seen) or 0) <= version:
@@ -166,11 +197,15 @@ class Operations:
 
     def drop(self, domain: bytes) -> Any:
         listed = self.read(HOSTED, domain)
-        if self.read(HOSTED, _WHOLE) is None or (listed is not None and not is_gone(listed)):
+        if listed is None and self.read(HOSTED, _WHOLE) is None:
+            return 0
+        if listed is not None and not is_gone(listed):
             return 0
         return self.redis.delete(domain_key(domain))
 
-    def begin(self, token: bytes) -> Any:
+    def begin(self, token: bytes, build: bytes) -> Any:
+        self.same_build(build)
+        known = self.read(STATE, b"build") or b""
         if _BUILDING in self.redis.values:
             return None
         self.redis.set(_BUILDING, token, self.redis.time.now_ms + _BUILDING_MS)
@@ -178,7 +213,8 @@ class Operations:
             if not isinstance(self.redis.values.get(key, {}), dict):
                 self.redis.delete(key)
         self.redis.delete(LEASE)
-        self.redis.hash(STATE)[b"built"] = b"0"
+        self.redis.is_rebuilt_for_nothing |= self.read(STATE, b"built") == b"1" and known not in self.redis.stopped
+        self.redis.hash(STATE).update({b"built": b"0", b"build": token})
         return self.redis.run_id.encode()
 
     def go_on(self, token: bytes) -> Any:
@@ -188,11 +224,11 @@ class Operations:
         return 1
 
     def finish(self, token: bytes, run: bytes, epoch: bytes, version: bytes, nonce: bytes, stored: bytes) -> Any:
-        is_ours = self.redis.values.get(_BUILDING) == token and self.redis.run_id.encode() == run
-        if not is_ours or self.read(HOSTED, _WHOLE) is None:
+        is_ours = self.redis.values.get(_BUILDING) == self.read(STATE, b"build") == token
+        if not is_ours or self.redis.run_id.encode() != run or self.read(HOSTED, _WHOLE) is None:
             return 0
         applied = b"%d" % max(self.number(b"applied"), int(stored))
-        built = {b"built": b"1", b"run": run, b"epoch": epoch, b"applied": applied, b"build": token}
+        built = {b"built": b"1", b"run": run, b"epoch": epoch, b"applied": applied, b"build": token + b"."}
         self.redis.hash(STATE).update(built)
         self.redis.delete(_BUILDING)
         self.saw(int(version), nonce)
@@ -207,7 +243,11 @@ class Operations:
         if ends_now < end or ends_now > now + life:
             self.redis.set(key, text, end)
 
-    def renew(self, run: bytes, epoch: bytes, stored: bytes, text: bytes, moment: bytes, *lives: bytes) -> Any:
+    def renew(self, build: bytes, run: bytes, epoch: bytes, stored: bytes, *rest: bytes) -> Any:
+        text, moment, *lives = rest
+        self.same_build(build)
+        if int(moment) <= int(self.read(STATE, b"late") or b"0") <= self.redis.time.now_ms:
+            raise Refused("STALE something came in late")
         state = self.redis.values.get(STATE, {})
         assert isinstance(state, dict)
         sound = (state.get(b"built"), state.get(b"run"), state.get(b"epoch")) == (b"1", run, epoch)
@@ -215,6 +255,7 @@ class Operations:
         if not sound or self.read(HOSTED, _WHOLE) is None:
             self.redis.delete(LEASE)
             return 0
+        self.redis.hash(STATE)[b"vouched"] = moment
         keys = (LEASE, f"{PREFIX}grace".encode(), f"{PREFIX}sender_grace".encode())
         for key, life in zip(keys, lives, strict=True):
             self.prolong(key, text if key == LEASE else b"1", int(moment), int(life))
@@ -225,6 +266,7 @@ class Operations:
             self.redis.delete(STATE)
         if (self.read(STATE, b"build") or b"") != build:
             return 0
+        self.redis.stopped.add(build)
         self.redis.delete(LEASE)
         self.redis.hash(STATE)[b"built"] = b"0"
         return 1

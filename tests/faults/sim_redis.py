@@ -38,11 +38,14 @@ class MemoryRedis:
         self.run_id = run_id
         self.values: dict[bytes, Value] = {}
         self.ends: dict[bytes, int] = {}
+        self.stopped: set[bytes] = set()  # builds that a relay found no good, here or before a failover
+        self.is_rebuilt_for_nothing = False
 
     def fork(self, run_id: str) -> "MemoryRedis":
         """Return a server with the same content."""
         other = MemoryRedis(self.time, run_id)
         other.values, other.ends = copy.deepcopy(self.values), dict(self.ends)
+        other.stopped = self.stopped
         return other
 
     def expire(self) -> None:

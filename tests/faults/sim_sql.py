@@ -98,13 +98,13 @@ class Sql:
         self.live = {}
         self._remember()
 
-    def mark(self, ids: Sequence[int], counter: int) -> None:
+    def mark(self, changes: Sequence[Change], counter: int) -> None:
         """Note rows as applied, and that this was reported."""
-        for number in ids:
-            row = self.now.rows.get(number)
-            if row is None or row.is_applied:
+        for change in changes:
+            row = self.now.rows.get(change.id)
+            if row is None or row.is_applied or row.change.nonce != change.nonce:
                 continue
-            self.now.rows[number] = replace(row, is_applied=True, counter=counter)
+            self.now.rows[change.id] = replace(row, is_applied=True, counter=counter)
             key, moment = (row.change.domain, row.change.field), self._moment_of[row.change.nonce]
             self.live[key] = max(self.live.get(key, 0), moment)
 
@@ -176,7 +176,7 @@ class MemorySource:
 
     def mark(self, changes: Sequence[Change], counter: int) -> None:
         self._reach()
-        self.sql.mark([change.id for change in changes], counter)
+        self.sql.mark(changes, counter)
 
     def advance(self, seen: Clock, beyond: int) -> None:
         self._reach()

@@ -49,9 +49,9 @@ class Found(AssertionError):
 class Simulation:
     """One run."""
 
-    def __init__(self, seed: int, parts: Parts | None = None, more: "Events" = ()) -> None:
-        """Begin; ``more`` are events besides the usual ones."""
-        self._events = (*EVENTS, *more)
+    def __init__(self, seed: int, parts: Parts | None = None, events: "Events | None" = None) -> None:
+        """Begin; ``events`` are what happens and how often, if not the usual."""
+        self._events = EVENTS if events is None else events
         self.seed, self.parts = seed, parts or Parts()
         self.rng = random.Random(seed)
         self.time = Time()
@@ -113,6 +113,8 @@ class Simulation:
                 self._frozen[self._running] = self.steps + self.rng.choice((20, 40, 80))  # and others overtake it
             if before and not in_sight(self.network.master):
                 raise Broken("a relay took a name away that was there all the time")
+            if self.network.master.is_rebuilt_for_nothing:
+                raise Broken("a rebuild began over a cache that was whole")
         self.time.now_ms += self.rng.choice((0, 1, 1, 5))
 
     def _settle(self) -> None:
@@ -149,7 +151,7 @@ class Simulation:
         """Do what the relay's loop does; return whether it may sleep now."""
         step = relay.step()
         if step.distrust is not None:
-            for _ in rebuild(source, target):
+            for _ in rebuild(source, target, step.state.build):
                 pass
         elif step.is_all and self.rng.random() < 0.08:
             for _ in audit(source, target, mends=True):
@@ -208,10 +210,10 @@ class Simulation:
         self._backup = self.sql.backup()
 
     def restore(self) -> None:
-        """An older copy; the relays are started anew, for one in the middle of its work knows what never was."""
+        """An older copy, under relays that go on with what they have read before, and often one that is stopped."""
+        if self.rng.random() < 0.7:
+            self.freeze()
         self.sql.restore(self._backup)
-        for at in range(len(self._relays)):
-            self._start_anew(at)
 
     def freeze(self) -> None:
         """A relay stops in the middle of what it does, if one does something."""
@@ -243,12 +245,12 @@ class Simulation:
         """The replica takes over, as far as it had come; or a restart from the last snapshot."""
         self.network.master = self._replica.fork(self._next_run())
 
-    def restore_under_way(self) -> None:
-        """An older copy, under relays that go on with what they have read before."""
-        self.sql.restore(self._backup)
-
     def fail_back(self) -> None:
-        """A failover there and back that no relay notices: the same run, without its last writes."""
+        """A failover there and back that nobody notices: the same run, without its last writes.
+
+        What was reported live may be away, for as long as the lease goes.
+        """
+        self.sql.live = {}
         self.network.master = self._replica.fork(self.network.master.run_id)
 
     def restart_empty(self) -> None:
@@ -265,15 +267,32 @@ EVENTS: Events = (
     (Simulation.redis_falls_silent, 1),
     (Simulation.replies_get_lost, 1),
     (Simulation.back_up, 6),
-    (Simulation.restore, 2),
+    (Simulation.restore, 4),
     (Simulation.freeze, 12),
     (Simulation.kill, 3),
     (Simulation.evict, 5),
     (Simulation.flush, 1),
     (Simulation.replicate, 8),
     (Simulation.fail_over, 2),
+    (Simulation.fail_back, 1),
     (Simulation.restart_empty, 1),
 )
 
-# Known gaps, not among the usual events: see the docstrings. Whoever closes them adds these above.
-GAPS: Events = ((Simulation.restore_under_way, 2), (Simulation.fail_back, 1))
+# For what seldom meets otherwise: a restore, or a failover there and back, within one relay's step. Known gaps, which
+# these bring about in some of a hundred runs: a change that was read just before the restore comes in right after it,
+# and is fresh until a relay looks again (a poll, at most the lease); and a failover there and back to the same run of
+# Redis in the middle of a rebuild loses what that had repaired, until the next audit.
+RESTORES: Events = (
+    (Simulation.change, 60),
+    (Simulation.wait, 10),
+    (Simulation.back_up, 20),
+    (Simulation.restore, 20),
+    (Simulation.freeze, 10),
+)
+FAIL_BACKS: Events = (
+    (Simulation.change, 60),
+    (Simulation.wait, 5),
+    (Simulation.replicate, 20),
+    (Simulation.fail_back, 20),
+    (Simulation.freeze, 10),
+)

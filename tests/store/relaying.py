@@ -1,19 +1,29 @@
 """A relay in the test's own hands: one step at a time, over a real Redis and a real database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any
 
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
+from routing.address import Address
+from routing.records import HostedDomain
+from store.cache import layout
 from store.cache.connection import open_pool
-from store.cache.rebuild import Progress, audit, rebuild
+from store.cache.directory import RedisDirectory
+from store.cache.rebuild import Progress, audit, basis_of, rebuild
 from store.cache.redis_target import RedisTarget
 from store.cache.relay import Relay, Step
-from store.cache.source import SqlSource
-from store.cache.sync import Difference
-from store.cache.target import Lives
+from store.cache.report import Difference
+from store.cache.source import Change, SqlSource
+from store.cache.target import Applied, Basis, Lives
+from store.services import aliases
 from store.sql.database import Database
+from store.sql.tables import OutboxRow
+from store.sql.tenant import Transaction
 from tests.store.redis_server import RedisServer
 
+JOHN, SALES = Address("john", "brand-a.com"), Address("sales", "brand-b.com")
 LIVES = Lives(lease=5, grace=60, sender_grace=30)
 
 
@@ -37,6 +47,14 @@ class Relaying:
                 self.rebuild()
         raise AssertionError(f"no lease: {step}")
 
+    def basis(self) -> Basis:
+        """What may be written by someone who looks now."""
+        return basis_of(self.target.state())
+
+    def apply(self, changes: Sequence[Change]) -> Applied:
+        """Apply changes, whoever read them and when."""
+        return self.target.apply(self.basis(), changes)
+
     def rebuild(self) -> Progress:
         *_, last = rebuild(self.source, self.target)
         return last
@@ -50,10 +68,49 @@ class Relaying:
         *_, last = audit(self.source, self.target, mends=False)
         return last.report.differences
 
-    def change(self, *changes: Callable[[Session], object]) -> None:
+    def change(self, *changes: Callable[[Transaction], object]) -> None:
         for change in changes:
             with self.database.write() as tx:
                 change(tx)
 
     def close(self) -> None:
         self.target.close()
+
+
+@contextmanager
+def another(relaying: Relaying) -> Iterator[Relaying]:
+    """A second relay beside the first."""
+    with closing(Relaying(relaying.database, relaying.server)) as opened:
+        yield opened
+
+
+def add_sales(tx: Transaction, address: str = str(SALES)) -> None:
+    aliases.add(tx, address, str(JOHN))
+
+
+def seen(server: RedisServer, domain: str, field: str) -> str | None:
+    value: Any = server.admin.hget(layout.domain_key(domain), field)
+    return None if value is None else value.decode()
+
+
+def lease_left(server: RedisServer) -> float:
+    left: Any = server.admin.pttl(layout.LEASE_KEY)
+    return float(left) / 1000
+
+
+def known(server: RedisServer, wanted: Address) -> HostedDomain | None:
+    with closing(RedisDirectory.open(server.url)) as directory:
+        return directory.lookup([wanted]).get(wanted.domain)
+
+
+def pending(database: Database) -> Sequence[OutboxRow]:
+    with database.read() as tx:
+        return tx.scalars(select(OutboxRow).where(OutboxRow.applied_at.is_(None)).order_by(OutboxRow.id)).all()
+
+
+class Crash(BaseException):
+    """The relay's process dies here."""
+
+
+def crash(*_: object) -> None:
+    raise Crash

@@ -4,13 +4,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert
-from sqlalchemy.orm import Session
+from sqlalchemy import func, insert, select, update
 
 from routing.address import Address
 from routing.directory import LookupFailed
@@ -25,7 +25,8 @@ from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.sql.snapshot import _encoded
-from store.sql.tables import ALIAS, AddressRow, AliasRow
+from store.sql.tables import ALIAS, AddressRow, AliasRow, OutboxRow
+from store.sql.tenant import Transaction
 from tests.store.redis_server import RedisServer
 from tests.store.relaying import Relaying
 
@@ -34,10 +35,10 @@ MANY = 20_000
 KEY = layout.domain_key("brand-b.com")
 
 
-def many(number: int) -> Callable[[Session], object]:
+def many(number: int) -> Callable[[Transaction], object]:
     """Return a change that gives john that many aliases at brand-b.com, past the services and the outbox."""
 
-    def change(tx: Session) -> None:
+    def change(tx: Transaction) -> None:
         names = [{"id": 1000 + n, "domain_id": 2, "local_part": f"n{n}", "kind": ALIAS} for n in range(number)]
         tx.execute(insert(AddressRow), names)
         tx.execute(insert(AliasRow), [{"id": name["id"], "mailbox_id": 1} for name in names])
@@ -157,7 +158,7 @@ def sqlite_world(sqlite_url: str, redis_server: RedisServer) -> Iterator[Relayin
     """acme with brand-a.com (john) and brand-b.com (sales)."""
     with closing(Database.open(sqlite_url)) as database, closing(Relaying(database, redis_server)) as own:
 
-        def site(tx: Session) -> None:
+        def site(tx: Transaction) -> None:
             accounts.create(tx, "acme", "starter")
             for name in ("brand-a.com", "brand-b.com"):
                 domains.add(tx, name, account="acme", verified=True)
@@ -228,21 +229,33 @@ def test_missing_hashes_are_loaded_soon(sqlite_world: Relaying, redis_server: Re
 
 
 def test_upkeep_spreads_its_work(sqlite_world: Relaying, redis_server: RedisServer) -> None:
-    own = sqlite_world
-    upkeep = Upkeep(own.source, own.target, look_every=0.05, audit_every=0.1)
+    """By a clock in our hands: old rows at once, missing hashes after 10 s, an audit 10 to 50 s from the start."""
+    own, now = sqlite_world, 0.0
+    own.change(lambda tx: aliases.update(tx, "sales@brand-b.com", can_send=True))
+    own.settle()
+    upkeep = Upkeep(own.source, own.target, look_every=10, audit_every=100, clock=lambda: now)
     redis_server.admin.hdel(KEY, "sales")
     redis_server.admin.delete(layout.domain_key("brand-a.com"))
-    end, done = time.monotonic() + 5, None
-    while done is None and time.monotonic() < end:
-        done = upkeep.work(0.001)
+    with own.database.write() as tx:
+        tx.execute(update(OutboxRow).values(applied_at=datetime(2020, 1, 1, tzinfo=UTC)))
+    done, looked, pruned = None, [], []
+    while done is None:
+        assert now < 60
+        done = upkeep.work(1, own.relay.step().state.version)
+        looked.append(bool(redis_server.admin.exists(layout.domain_key("brand-a.com"))))
+        with own.database.read() as tx:
+            pruned.append(tx.scalars(select(func.count()).select_from(OutboxRow)).one())
         assert own.relay.step().is_leased
-    assert done is not None
+        now += 1
+    assert looked.index(True) == 10
+    assert 10 <= now - 1 <= 50
+    assert set(pruned) == {1}  # the last change is kept
     assert own.differences() == []
 
 
 def test_loading_a_domain_that_is_not_hosted_does_nothing(sqlite_world: Relaying, redis_server: RedisServer) -> None:
     before = everything(sqlite_world)
-    load(sqlite_world.source, sqlite_world.target, {"elsewhere.org", "@", ""})
+    load(sqlite_world.source, sqlite_world.target, sqlite_world.basis(), {"elsewhere.org", "@", ""})
     assert everything(sqlite_world) == before
 
 
@@ -251,7 +264,7 @@ def test_what_was_gathered_and_lost_is_not_put_in(sqlite_world: Relaying, redis_
     redis_server.admin.delete(KEY)
     with own.source.snapshot() as snapshot:
         own.target.gather("t", {b"@": b"1 d3 - -", b"@c": b"1 c -"})
-        assert own.target.install_gathered("brand-b.com", "t", 3, snapshot.clock) == "lost"
+        assert own.target.install_gathered(own.basis(), "brand-b.com", "t", 3, snapshot.clock) == "lost"
     assert not redis_server.admin.exists(KEY)
 
 
@@ -265,7 +278,7 @@ def test_an_empty_store(sqlite_url: str, redis_server: RedisServer) -> None:
 def test_both_ways_of_writing_a_name_agree(world: Database) -> None:
     """The fast one, from rows, and the one from records."""
 
-    def names(tx: Session) -> None:
+    def names(tx: Transaction) -> None:
         aliases.add(tx, "a@brand-b.com", str(JOHN), can_send=True, can_receive=False)
         aliases.add(tx, "b@brand-a.com", str(JOHN))
         mailboxes.add(tx, "mary@brand-b.com", "battery staple")

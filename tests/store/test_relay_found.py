@@ -38,16 +38,16 @@ def test_a_domain_that_is_gone_by_now_is_not_asked_for_again(relay: Relaying) ->
     changes = [Change(0, "n", "gone.test", "", stamped(2, "h")), Change(0, "n", "gone.test", "john", stamped(2, "m1"))]
     for can_send in (True, False):  # so that SQL is further than those
         relay.change(lambda tx, can_send=can_send: aliases.update(tx, "sales@brand-b.com", can_send=can_send))  # type: ignore[misc]
-    assert relay.target.apply(changes).outcomes == ["load", "load"]
-    load(relay.source, relay.target, {"gone.test"})
-    assert relay.target.apply(changes).outcomes == ["older", "older"]
+    assert relay.apply(changes).outcomes == ["load", "load"]
+    load(relay.source, relay.target, relay.basis(), {"gone.test"})
+    assert relay.apply(changes).outcomes == ["older", "older"]
     assert not relay.server.admin.exists(domain_key("gone.test"))
 
 
 def test_a_list_that_is_not_what_was_looked_at_is_not_called_whole(relay: Relaying) -> None:
     with relay.source.snapshot() as snapshot:
         relay.server.admin.delete(HOSTED_KEY)
-        relay.target.seal(HOSTED_KEY, snapshot.clock, {}, least=3)
+        relay.target.seal(relay.basis(), HOSTED_KEY, snapshot.clock, {}, least=3)
     assert not relay.server.admin.exists(HOSTED_KEY)
 
 
@@ -58,7 +58,7 @@ def test_an_old_snapshot_does_not_bring_a_domain_back_once_it_was_changed(relay:
     relay.settle()
     relay.server.admin.delete(domain_key("brand-b.com"))
     raw = {b"@": b"1 d3 - -", b"@c": b"1 c -", b"sales": b"1 a7 7john@brand-a.com"}
-    assert relay.target.install({"brand-b.com": raw}, old) == {"brand-b.com": "older"}
+    assert relay.target.install(relay.basis(), {"brand-b.com": raw}, old) == {"brand-b.com": "older"}
 
 
 def test_values_of_a_lost_future_do_not_outlive_a_rebuild(relay: Relaying) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
-from sqlalchemy.orm import Session
 
 from routing.address import Address
 from store.cache import layout
@@ -21,6 +20,7 @@ from store.errors import CacheUnavailable, ServiceError
 from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
+from store.sql.tenant import Transaction
 from tests.store.redis_server import RedisServer
 from tests.store.relaying import Relaying
 
@@ -31,7 +31,7 @@ ADDRESSES = [f"{name}@{domain}" for domain in DOMAINS for name in NAMES]
 PATIENT = Lives(lease=3600, grace=3600, sender_grace=3600)  # a busy machine must not end the lease
 
 address, domain, flag = st.sampled_from(ADDRESSES), st.sampled_from(DOMAINS), st.booleans()
-Op = Callable[[Session], object]
+Op = Callable[[Transaction], object]
 
 
 OPS: st.SearchStrategy[Op] = st.one_of(
@@ -117,7 +117,7 @@ class Site(RuleBasedStateMachine):
         """It goes on, in whatever order, without marking."""
         rows = data.draw(st.permutations(self.held))
         self.held = []
-        self.second.target.apply(rows)
+        self.second.apply(rows)
         self._step(self.second)
 
     @rule(mends=flag)

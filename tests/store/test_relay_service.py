@@ -1,0 +1,148 @@
+"""The relay as a service: what wakes it, what it tells the service manager and the log, and clocks that are wrong."""
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+from sqlalchemy import select, update
+from structlog.testing import capture_logs
+
+from store.cache import layout
+from store.cache.propagation import Waiter
+from store.cache.relay_watch import Watch
+from store.cache.service import Site, Worker
+from store.sql.database import Database
+from store.sql.tables import OutboxRow
+from tests.store.command_line import CommandLine
+from tests.store.redis_server import RedisServer
+from tests.store.relaying import LIVES, Relaying, add_sales, lease_left, pending, seen
+
+NEVER = 600.0
+
+
+@contextmanager
+def worker(url: str, server: RedisServer) -> Iterator[Worker]:
+    """The relay's loop, which asks by itself only every ten minutes, once it has given the lease."""
+    running = Worker(Site(url, server.url, LIVES), lambda: None, Watch(CollectorRegistry()), poll=NEVER)
+    running.start()
+    try:
+        eventually(lambda: server.admin.exists(layout.LEASE_KEY) == 1)
+        eventually(lambda: server.admin.pubsub_numsub(layout.WAKE_CHANNEL)[0][1] == 1)
+        time.sleep(0.3)  # until it sleeps
+        yield running
+    finally:
+        running.stop()
+
+
+def eventually(check: Callable[[], bool], seconds: float = 10) -> float:
+    started = time.monotonic()
+    while not check():
+        assert time.monotonic() - started < seconds
+        time.sleep(0.005)
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_nobody_wakes_it(world: Database, url: str, redis_server: RedisServer) -> None:
+    """What the next two compare with: without a word it does not look. PostgreSQL's commit is one."""
+    with worker(url, redis_server):
+        change(world)
+        time.sleep(0.7)
+        assert len(pending(world)) == 1
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_woken_by_postgresql(world: Database, url: str, redis_server: RedisServer) -> None:
+    with worker(url, redis_server):
+        change(world)
+        eventually(lambda: seen(redis_server, "brand-b.com", "sales") is not None, seconds=2)
+
+
+def test_woken_over_redis(world: Database, url: str, redis_server: RedisServer) -> None:
+    with worker(url, redis_server), closing(Waiter(world, redis_server.url)) as waiter:
+        assert waiter.wait_until_live(change(world), timeout=2) == "live"
+        assert seen(redis_server, "brand-b.com", "sales") is not None
+
+
+def test_it_tells_the_service_manager(
+    byname: CommandLine, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """READY=1, signs of life for the watchdog, STOPPING=1, as sd_notify(3) has them."""
+    byname.configure(f'cache.url = "{redis_server.url}"')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(20)
+        manager.bind("\0byname-relay-watchdog")
+        with monkeypatch.context() as patch:
+            patch.setenv("NOTIFY_SOCKET", "@byname-relay-watchdog")
+            process = byname.start("relay")
+        try:
+            assert manager.recv(100) == b"READY=1"
+            started = time.monotonic()
+            assert manager.recv(100) == b"WATCHDOG=1"
+            assert time.monotonic() - started < 10  # WatchdogSec in systemd/ is longer
+            process.send_signal(signal.SIGTERM)
+            assert [manager.recv(100), manager.recv(100)] == [b"WATCHDOG=1", b"STOPPING=1"]
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def byname(tmp_path: Path) -> CommandLine:
+    command_line = CommandLine(tmp_path)
+    command_line.succeed("db upgrade")
+    return command_line
+
+
+def change(database: Database) -> int:
+    """Add a name; return the version of that."""
+    with database.write() as tx:
+        add_sales(tx)
+    return max(row.version for row in pending(database))
+
+
+@pytest.mark.parametrize(("policy", "lease"), [("allkeys-lru", "refused"), ("volatile-lru", "given")])
+def test_a_wrong_policy_is_told_loudly(
+    sqlite_database: Database, sqlite_url: str, redis_server: RedisServer, policy: str, lease: str
+) -> None:
+    redis_server.admin.config_set("maxmemory-policy", policy)
+    with capture_logs() as lines:
+        running = Worker(Site(sqlite_url, redis_server.url, LIVES), lambda: None, Watch(CollectorRegistry()))
+        running.start()
+        try:
+            eventually(lambda: any(line["event"] == "cache-policy-wrong" for line in lines))
+        finally:
+            running.stop()
+    (told,) = [line for line in lines if line["event"] == "cache-policy-wrong"]
+    assert (told["log_level"], told["policy"], told["lease"]) == ("error", policy, lease)
+
+
+def test_the_hosts_clock_plays_no_part_in_the_lease(
+    world: Database, relaying: Relaying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts from Redis's clock, whatever that of the relay's host says."""
+    for jump in (-3600.0, 3600.0):
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda jump=jump, now=time.time: now() + jump)
+            relaying.server.admin.delete(layout.LEASE_KEY)
+            assert relaying.relay.step().is_leased
+            assert 4 < lease_left(relaying.server) <= 5
+
+
+def test_rows_that_seem_old_go_but_not_what_redis_has_seen_last(world: Database, relaying: Relaying) -> None:
+    """The clock of whoever marked them was wrong; without that row Redis would look like one of another database."""
+    relaying.change(add_sales)
+    version = relaying.settle().state.version
+    with world.write() as tx:
+        tx.execute(update(OutboxRow).values(applied_at=datetime(2020, 1, 1, tzinfo=UTC)))
+    relaying.source.prune(relaying.target.state().version)
+    assert relaying.relay.step().is_leased
+    with world.read() as tx:
+        assert set(tx.scalars(select(OutboxRow.version))) == {version + 1}
