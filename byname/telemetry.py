@@ -34,13 +34,17 @@ log = structlog.get_logger()
 
 
 @contextmanager
-def observed_directory(settings: Settings, database: Database, role: str) -> Iterator[Directory]:
+def observed_directory(
+    settings: Settings, database: Database, role: str, registry: CollectorRegistry | None = None
+) -> Iterator[Directory]:
     """Open what the decisions of a daemon ask, and tell the world how it fares, for the length of a block.
+
+    ``registry`` may hold more metrics of the daemon.
 
     Raises:
         StoreNotReady: ``cache.url`` is none.
     """
-    registry = new_registry()
+    registry = registry or new_registry()
     directory = wiring.directory(settings, database, registry)
     with serving(settings, role, registry, wiring.health(directory)):
         yield directory

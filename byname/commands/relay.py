@@ -13,16 +13,20 @@ def relay(context: typer.Context) -> None:
     It brings every change from the store to the cache, keeps the lease by which the milters trust the cache, rebuilds a
     cache that was emptied or replaced, and compares all of it with the store every ten minutes.
     """
-    from byname import wiring
+    from byname import telemetry, wiring
     from conf.logs import set_up
+    from store.cache.relay_watch import Watch
     from store.cache.service import serve
 
     run = invocation.of(context)
     settings = run.settings()
     set_up("relay", settings.log.format)
-    for line in invocation.warnings(settings):
+    for line in settings.warnings:
         warn(line)
     wiring.relay_site(settings)  # a wrong setting is told before the store is asked
     with run.database(may_be_silent=True):
         pass  # it is there, and of this version
-    stop(ExitCode(serve(lambda: wiring.relay_site(run.settings()))))
+    registry = telemetry.new_registry()
+    watch = Watch(registry)
+    with telemetry.serving(settings, "relay", registry, watch.health):
+        stop(ExitCode(serve(lambda: wiring.relay_site(run.settings()), watch)))

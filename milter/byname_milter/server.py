@@ -12,8 +12,8 @@ from signal import SIGHUP, SIGINT, SIGTERM
 
 import Milter
 import structlog
+from prometheus_client import CollectorRegistry
 
-from byname_milter.decision_log import Count
 from byname_milter.inbound import InboundHeaderSession, InboundSession
 from byname_milter.libmilter import LibmilterThread, register
 from byname_milter.listening import claimed, close_to_newcomers, open_socket
@@ -21,6 +21,7 @@ from byname_milter.local import LocalSession
 from byname_milter.session import Session
 from byname_milter.site import Site
 from byname_milter.submission import SubmissionSession
+from byname_milter.tally import Tally
 from conf.service import notify
 from conf.signals import SignalPipe
 from routing.sender import Role
@@ -37,30 +38,30 @@ _SIGN_OF_LIFE = 5.0  # seconds between messages to systemd's watchdog
 _CUT_SHORT = 6.0  # seconds for libmilter to answer 451 to sessions still open; it looks every 5
 
 
-def serve(role: str, socket: str, load: Callable[[], Site]) -> int:
+def serve(role: str, socket: str, load: Callable[[], Site], registry: CollectorRegistry) -> int:
     """Run the milter of one role on ``socket`` until SIGTERM or SIGINT.
 
-    ``load`` reads the settings, at start and on SIGHUP; when it raises on SIGHUP the old settings stay. Returns 0,
-    or 1 when libmilter ended by itself.
+    ``load`` reads the settings, at start and on SIGHUP; when it raises on SIGHUP the old settings stay.
+    ``registry`` takes the metrics. Returns 0, or 1 when libmilter ended by itself.
 
     Raises:
         SocketBusy: another process has the socket or port.
         ListenError: it cannot be listened on.
     """
-    return Server(Role(role), socket, load).run()
+    return Server(Role(role), socket, load, registry).run()
 
 
 class Server:
     """One listener of one role."""
 
-    def __init__(self, role: Role, socket: str, load: Callable[[], Site]) -> None:
+    def __init__(self, role: Role, socket: str, load: Callable[[], Site], registry: CollectorRegistry) -> None:
         self._role = role
         self._socket = socket
         self._load = load
         self._site = load()
         self._sessions = 0
         self._counting = threading.Lock()
-        self._would_reject = Count()  # in monitor mode, since the last time it was told
+        self._tally = Tally(role, registry)
         self._log = structlog.get_logger()
 
     def run(self) -> int:
@@ -79,7 +80,7 @@ class Server:
     def _open_session(self) -> Session:
         with self._counting:
             self._sessions += 1
-        return self._session_class()(lambda: self._site, self._session_closed, self._would_reject)
+        return self._session_class()(lambda: self._site, self._session_closed, self._tally)
 
     def _session_class(self) -> type[Session]:
         """Asking for the end of the header costs a round trip, so inbound does it only where it is looked at."""
@@ -114,7 +115,7 @@ class Server:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the new settings, the old ones still serve
             self._log.error("reload-failed", role=str(self._role), reason=str(error))
         else:
-            self._log.info("reloaded", role=str(self._role), would_reject=self._would_reject.take())
+            self._log.info("reloaded", role=str(self._role), would_reject=self._tally.would_reject.take())
 
     def _end(self, libmilter: LibmilterThread) -> None:
         notify("STOPPING=1")
@@ -122,7 +123,7 @@ class Server:
         give_up_at = time.monotonic() + _DRAIN
         while self._sessions > 0 and time.monotonic() < give_up_at:
             time.sleep(_TICK)
-        cut_short, would_reject = self._sessions, self._would_reject.take()
+        cut_short, would_reject = self._sessions, self._tally.would_reject.take()
         self._log.info("stopping", role=str(self._role), sessions_cut_short=cut_short, would_reject=would_reject)
         if (
             self._sessions and libmilter.is_alive()

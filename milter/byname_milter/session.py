@@ -13,11 +13,12 @@ import Milter
 
 from byname_milter.actions import insert_on_top, replace_recipients, strip
 from byname_milter.callbacks import quiet, trapped
-from byname_milter.decision_log import Count, DecisionLog
+from byname_milter.decision_log import DecisionLog
 from byname_milter.envelope import envelope_address, parameter
 from byname_milter.message import Accepted, Message, decide_again
 from byname_milter.reply_text import reply_arguments
 from byname_milter.site import Site
+from byname_milter.tally import Tally
 from routing.address import AddressSyntaxError
 from routing.delivery import Recipient, plan
 from routing.directory import LookupFailed
@@ -36,16 +37,17 @@ class Session(Milter.Base):
 
     role: ClassVar[Role]
 
-    def __init__(self, current_site: Callable[[], Site], closed: Callable[[], None], would_reject: Count) -> None:
+    def __init__(self, current_site: Callable[[], Site], closed: Callable[[], None], tally: Tally) -> None:
         self._current_site = current_site
         self._closed = closed
         self.site = current_site()
         self.message = Message()
-        self.decisions = DecisionLog(would_reject)
+        self.decisions = DecisionLog(tally)
 
     def failed(self) -> None:
         """Note that a callback failed: this message is answered 451 whatever follows."""
         self.message.broken = True
+        self.decisions.failed()
 
     # Callbacks, in the order of the SMTP dialogue.
 
@@ -151,6 +153,7 @@ class Session(Milter.Base):
         Only what the guard says of a sender may be monitored: a recipient or a missing login never is.
         """
         if refusal is None:
+            self.decisions.allowed(stage)
             return Milter.CONTINUE
         if not self.site.monitor:
             return self.refuse(stage, refusal, **facts)

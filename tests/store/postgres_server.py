@@ -7,12 +7,15 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
 _READY_WITHIN = 30  # seconds
-_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=100")
+_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 def programs() -> Path | None:
@@ -27,8 +30,9 @@ def programs() -> Path | None:
 class PostgresServer:
     """Start, stop, kill and freeze one server. It refuses to run as root (FACTS, "SQL"): then it is another user's."""
 
-    def __init__(self, binaries: Path) -> None:
+    def __init__(self, binaries: Path, settings: Sequence[str] = _FAST) -> None:
         self._binaries = binaries
+        self._settings = ("listen_addresses=", "max_connections=100", *settings)
         self._user = _unprivileged_user()
         self.folder = Path(tempfile.mkdtemp(prefix="byname-pg-"))
         if self._user:
@@ -45,7 +49,7 @@ class PostgresServer:
         return f"postgresql://byname@/{database}?host={self.folder}"
 
     def start(self) -> None:
-        options = [word for setting in _FAST for word in ("-c", setting)]
+        options = [word for setting in self._settings for word in ("-c", setting)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [str(self._binaries / "postgres"), "-D", self._data, "-k", str(self.folder), *options],
@@ -81,6 +85,22 @@ class PostgresServer:
             for statement in statements:
                 connection.execute(statement.encode())
 
+    @contextmanager
+    def connected(self, database: str) -> Iterator[psycopg.Connection[Any]]:
+        """Open a connection, whose transaction is rolled back at the end of the block."""
+        with closing(psycopg.connect(host=str(self.folder), user="byname", dbname=database)) as connection:
+            yield connection
+
+    def dump(self, database: str) -> str:
+        """Return a copy of a database as SQL."""
+        return self._run("pg_dump", "-h", str(self.folder), "-U", "byname", database)
+
+    def restore(self, database: str, copy: str) -> None:
+        """Drop a database, whoever uses it, and fill a new one from a copy, in one transaction: nobody sees half."""
+        self.run_sql(f"DROP DATABASE {database} WITH (FORCE)", f"CREATE DATABASE {database}")
+        once = ("--single-transaction", "-v", "ON_ERROR_STOP=1", "-q")
+        self._run("psql", "-h", str(self.folder), "-U", "byname", *once, database, given=copy)
+
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY_WITHIN
         while True:
@@ -98,8 +118,8 @@ class PostgresServer:
         for pid in [self._process.pid, *_children(self._process.pid)]:
             os.kill(pid, which)
 
-    def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(
+    def _run(self, program: str, *arguments: str, given: str = "") -> str:
+        return subprocess.run(
             [str(self._binaries / program), *arguments],
             user=self._user,
             group=self._user and pwd.getpwnam(self._user).pw_gid,
@@ -107,7 +127,9 @@ class PostgresServer:
             cwd=self.folder,
             check=True,
             capture_output=True,
-        )
+            text=True,
+            input=given,
+        ).stdout
 
 
 def _unprivileged_user() -> str | None:

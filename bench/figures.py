@@ -1,0 +1,102 @@
+"""What a bench finds: figures with names, some with a goal, and the two forms in which they are shown."""
+
+import json
+import math
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+_WIDTH = 120  # of what is no terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A limit that a figure should keep; ``at_least`` when more is better."""
+
+    limit: float
+    at_least: bool = False
+
+    def is_met(self, value: float) -> bool:
+        """Return whether ``value`` keeps it."""
+        return value >= self.limit if self.at_least else value <= self.limit
+
+    def __str__(self) -> str:
+        return f"{'>=' if self.at_least else '<='} {number(self.limit)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure. ``name`` is unique in a run, begins with its bench's name and a dot, and ends with its unit."""
+
+    name: str
+    value: float
+    unit: str
+    goal: Goal | None = None
+    spread: str = ""  # how much the measurements behind it differ, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much a run measures: ``short`` only shows that the benches run, ``full`` takes the large sizes."""
+
+    short: bool = False
+    full: bool = False
+
+    def of(self, short: int, usual: int, full: int | None = None) -> int:
+        """Return the size for this run."""
+        if self.short:
+            return short
+        return full if self.full and full is not None else usual
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value that ``share`` of them do not exceed (nearest rank)."""
+    rank = math.ceil(round(share * len(values), 6))  # 0.99 * 100 is a little more than 99
+    return sorted(values)[max(rank, 1) - 1]
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return how far apart repeated measurements of one thing are, beside their median."""
+    return f"{(max(values) - min(values)) / statistics.median(values):.0%}"
+
+
+def _met(figure: Figure) -> str:
+    if figure.goal is None:
+        return ""
+    return "met" if figure.goal.is_met(figure.value) else "[bold]not met[/]"
+
+
+def number(value: float) -> str:
+    """Write a figure for people: three digits that mean something."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def print_table(figures: Sequence[Figure], machine: Mapping[str, object]) -> None:
+    """Print the figures for people, and where they were measured."""
+    table = Table("figure", "value", "unit", "spread", "goal", "", box=SIMPLE_HEAD)
+    for column in table.columns:
+        column.no_wrap = True
+    table.columns[1].justify = "right"
+    for figure in figures:
+        goal = "" if figure.goal is None else str(figure.goal)
+        table.add_row(figure.name, number(figure.value), figure.unit, figure.spread, goal, _met(figure))
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    console.print(table)
+    console.print(", ".join(f"{name} {value}" for name, value in machine.items()), highlight=False)
+
+
+def write_json(figures: Sequence[Figure], machine: Mapping[str, object], path: Path) -> None:
+    """Write one flat object: each figure by its name, and the machine's facts under ``machine.``."""
+    flat: dict[str, object] = {f"machine.{name}": value for name, value in machine.items()}
+    for figure in figures:
+        if figure.name in flat:
+            raise ValueError(f"two figures are called {figure.name}")
+        flat[figure.name] = round(figure.value, 3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(flat, indent=2) + "\n")
