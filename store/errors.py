@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 # code: HTTP status (API section 1). A ServiceError has one of these codes and no other.
 CODES: dict[str, int] = {
+    "unauthenticated": 401,
+    "insufficient-scope": 403,
     "not-found": 404,
     "domain-not-yours": 404,
     "conflict": 409,
@@ -16,6 +18,7 @@ CODES: dict[str, int] = {
     "domain-not-active": 409,
     "domain-not-empty": 409,
     "confirmation-required": 409,
+    "request-in-progress": 409,
     "invalid-request": 422,
     "invalid-local-part": 422,
     "invalid-domain": 422,
@@ -24,6 +27,9 @@ CODES: dict[str, int] = {
     "trial-limit-reached": 422,
     "feature-not-available": 422,
     "destination-not-a-mailbox": 422,
+    "idempotency-key-reused": 422,
+    "rate-limited": 429,
+    "unavailable": 503,
 }
 
 

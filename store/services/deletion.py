@@ -1,11 +1,14 @@
 """Deleting what other things hang on, without losing mail in silence and without leaving names behind."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import ColumnElement, Select, delete, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 
 from store.errors import ServiceError
 from store.sql import touched
 from store.sql.tables import AddressRow, AliasRow, CatchAllRow, DomainRow, MailboxRow, SystemMailboxRow
+from store.sql.tenant import Transaction
 
 
 def mailboxes_of(domain_id: int) -> Select[int]:
@@ -14,7 +17,28 @@ def mailboxes_of(domain_id: int) -> Select[int]:
     return select(MailboxRow.id).join(name, name.id == MailboxRow.id).where(name.domain_id == domain_id)
 
 
-def refuse_destinations(tx: Session, mailboxes: Select[int], what: str, *, beside: int | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """The domains whose unclaimed mail ends in some mailboxes."""
+
+    catch_all_of: list[str]
+    system_mailbox_of: list[str]
+
+
+def destinations(tx: Transaction, mailboxes: Select[int], *, beside: int | None = None) -> Destinations:
+    """Return the domains whose catch-all, switched on, or system mail ends in one of the mailboxes.
+
+    Args:
+        mailboxes: query for their ids.
+        beside: id of a domain to leave out.
+    """
+    return Destinations(
+        _pointing(tx, CatchAllRow, CatchAllRow.mailbox_id.in_(mailboxes) & CatchAllRow.enabled, beside),
+        _pointing(tx, SystemMailboxRow, SystemMailboxRow.mailbox_id.in_(mailboxes), beside),
+    )
+
+
+def refuse_destinations(tx: Transaction, mailboxes: Select[int], what: str, *, beside: int | None = None) -> None:
     """Refuse to remove mailboxes where a domain's catch-all or system mail ends, except the domain ``beside``.
 
     Args:
@@ -25,8 +49,8 @@ def refuse_destinations(tx: Session, mailboxes: Select[int], what: str, *, besid
     Raises:
         ServiceError: ``conflict``, naming the domains and what to change first.
     """
-    caught = _pointing(tx, CatchAllRow, CatchAllRow.mailbox_id.in_(mailboxes) & CatchAllRow.enabled, beside)
-    system = _pointing(tx, SystemMailboxRow, SystemMailboxRow.mailbox_id.in_(mailboxes), beside)
+    found = destinations(tx, mailboxes, beside=beside)
+    caught, system = found.catch_all_of, found.system_mailbox_of
     if not caught and not system:
         return
     uses = [f"the catch-all of {name}" for name in caught] + [f"the system mailbox of {name}" for name in system]
@@ -38,7 +62,25 @@ def refuse_destinations(tx: Session, mailboxes: Select[int], what: str, *, besid
     )
 
 
-def delete_mailboxes(tx: Session, mailboxes: Select[int]) -> None:
+def refuse_pausing(tx: Transaction, mailbox_id: int, address: str) -> None:
+    """Refuse to pause a mailbox that an enabled catch-all leads to: that mail would be refused from then on.
+
+    A domain whose system mailbox it is has its oldest active mailbox for that (DESIGN section 3, row 3).
+
+    Raises:
+        ServiceError: ``conflict``, naming the domains.
+    """
+    found = destinations(tx, select(MailboxRow.id).where(MailboxRow.id == mailbox_id)).catch_all_of
+    if found:
+        raise ServiceError(
+            "conflict",
+            f"{address} is the catch-all of {', '.join(found)}; while it is paused that mail would be refused",
+            hint="give each of these domains another catch-all first, or switch it off",
+            details={"catch_all_of": found},
+        )
+
+
+def delete_mailboxes(tx: Transaction, mailboxes: Select[int]) -> None:
     """Delete mailboxes with all their aliases, and the catch-alls that are off and still remember one of them."""
     touched.mailboxes_go(tx, mailboxes)
     tx.execute(delete(CatchAllRow).where(CatchAllRow.mailbox_id.in_(mailboxes)))
@@ -46,13 +88,13 @@ def delete_mailboxes(tx: Session, mailboxes: Select[int]) -> None:
     delete_names(tx, AddressRow.id.in_(mailboxes))
 
 
-def delete_names(tx: Session, which: ColumnElement[bool]) -> None:
+def delete_names(tx: Transaction, which: ColumnElement[bool]) -> None:
     """Delete addresses; the rows of mailboxes and aliases go with them (ON DELETE CASCADE)."""
     tx.execute(delete(AddressRow).where(which), execution_options={"synchronize_session": False})
     tx.expire_all()
 
 
-def delete_domain(tx: Session, domain_id: int, name: str) -> None:
+def delete_domain(tx: Transaction, domain_id: int, name: str) -> None:
     """Delete a domain with everything in it."""
     touched.listing(tx, name)
     for table in (CatchAllRow, SystemMailboxRow):
@@ -63,7 +105,7 @@ def delete_domain(tx: Session, domain_id: int, name: str) -> None:
 
 
 def _pointing(
-    tx: Session, table: type[CatchAllRow] | type[SystemMailboxRow], which: ColumnElement[bool], beside: int | None
+    tx: Transaction, table: type[CatchAllRow] | type[SystemMailboxRow], which: ColumnElement[bool], beside: int | None
 ) -> list[str]:
     query = select(DomainRow.name).join(table, table.domain_id == DomainRow.id).where(which)
     if beside is not None:

@@ -1,17 +1,23 @@
-"""Finding the rows that a request names, or refusing it."""
+"""Finding the rows that a request names, by id or by name, or refusing it.
+
+What another account has is not there, in the same words: the transaction sees to that (store.sql.tenant).
+"""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, false, select
+from sqlalchemy.orm import InstrumentedAttribute
 
-from routing.address import Address
 from store.errors import ServiceError
 from store.services.names import domain_name, known_address
 from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
+from store.sql.tenant import Transaction
 
 AnySelect = TypeVar("AnySelect", bound=Select[*tuple[Any, ...]])
+Ref = int | str  # an id, or the name or address
+
+LARGEST_ID = 2**31 - 1  # of the columns; PostgreSQL refuses to compare them with more
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,129 +44,167 @@ class FoundAlias:
     domain: DomainRow
 
 
-def account(tx: Session, name: str) -> AccountRow:
-    """Return the account called ``name``, locked. Raises ServiceError ``not-found``."""
-    found = tx.scalar(select(AccountRow).where(AccountRow.name == name).with_for_update())
+def has_id(column: InstrumentedAttribute[int], wanted: int) -> ColumnElement[bool]:
+    """Return the condition for an id, also for one that no row can have."""
+    return column == wanted if 0 < wanted <= LARGEST_ID else false()
+
+
+def account(tx: Transaction, ref: Ref) -> AccountRow:
+    """Return an account, locked. Raises ServiceError ``not-found``."""
+    found = tx.scalar(select(AccountRow).where(_account_is(ref)).with_for_update())
     if found is None:
-        raise _no_account()
+        raise _no_account(ref)
     return found
 
 
-def account_id(tx: Session, name: str) -> int:
-    """Return the id of the account called ``name``, for reading. Raises ServiceError ``not-found``."""
-    found = tx.scalar(select(AccountRow.id).where(AccountRow.name == name))
+def account_id(tx: Transaction, ref: Ref) -> int:
+    """Return the id of an account, for reading. Raises ServiceError ``not-found``."""
+    found = tx.scalar(select(AccountRow.id).where(_account_is(ref)))
     if found is None:
-        raise _no_account()
+        raise _no_account(ref)
     return found
 
 
-def domain(tx: Session, name: str, *, account: str | None = None) -> DomainRow:
-    """Return a domain, locked: without an account the one that is proved, or the only one that is pending.
+def domain(tx: Transaction, ref: Ref, *, account: Ref | None = None) -> DomainRow:
+    """Return a domain, locked: by name without an account the one that is proved, or the only one that is pending.
 
     Raises:
         ServiceError: ``invalid-domain``, ``not-found``; ``conflict`` when it is pending in several accounts.
     """
-    canonical = domain_name(name)
-    query = select(DomainRow).join(AccountRow).where(DomainRow.name == canonical).with_for_update(of=DomainRow)
-    found = tx.scalars(query if account is None else query.where(AccountRow.name == account)).all()
+    query = select(DomainRow).join(AccountRow).where(_domain_is(ref)).with_for_update(of=DomainRow)
+    found = tx.scalars(query if account is None else query.where(_account_is(account))).all()
     proved = [row for row in found if row.verified_at is not None]
     if not found:
-        raise _no_domain(canonical)
+        raise _no_domain(ref)
     if not proved and len(found) > 1:
         raise ServiceError(
-            "conflict", f"{canonical} is pending in {len(found)} accounts; say which one is meant", field="account"
+            "conflict", f"{found[0].name} is pending in {len(found)} accounts; say which one is meant", field="account"
         )
     return (proved or found)[0]
 
 
-def domain_ids(tx: Session, name: str) -> list[int]:
+def domain_ids(tx: Transaction, ref: Ref) -> list[int]:
     """Return the ids of a domain, several while it is pending, for reading. Raises ServiceError ``not-found``."""
-    canonical = domain_name(name)
-    found = list(tx.scalars(select(DomainRow.id).where(DomainRow.name == canonical)))
+    found = list(tx.scalars(select(DomainRow.id).where(_domain_is(ref)).order_by(*_proved_first())))
     if not found:
-        raise _no_domain(canonical)
+        raise _no_domain(ref)
     return found
 
 
-def domain_for_name(tx: Session, name: str, *, account_id: int | None = None) -> DomainRow:
-    """Return the domain of a name to be made, locked against changes. ``name`` is canonical.
+def domain_for_name(tx: Transaction, ref: Ref, *, account_id: int | None = None) -> DomainRow:
+    """Return the domain of a name to be made, locked against changes.
 
-    Without an account it is the domain that is proved, or one that is pending.
+    By name without an account it is the domain that is proved, or one that is pending.
 
     Raises:
-        ServiceError: ``domain-not-yours``, in the same words whether another account has it or nobody.
+        ServiceError: ``domain-not-yours``, in the same words whether another account has it or nobody;
+            ``invalid-domain``.
     """
-    query = select(DomainRow).where(DomainRow.name == name).order_by(DomainRow.verified_at.is_(None), DomainRow.id)
+    query = select(DomainRow).where(_domain_is(ref)).order_by(*_proved_first())
     if account_id is not None:
         query = query.where(DomainRow.account_id == account_id)
     found = tx.scalars(query.with_for_update(read=True)).first()
     if found is None:
-        raise ServiceError("domain-not-yours", f"{name} is not a domain of this account", field="domain_id")
+        raise not_yours(ref)
     return found
 
 
-def mailbox(tx: Session, address: str, *, lock: bool = False) -> FoundMailbox:
-    """Return the mailbox at ``address``, its row locked if ``lock`` (not in a read-only transaction).
+def mailbox(tx: Transaction, ref: Ref, *, lock: bool = False) -> FoundMailbox:
+    """Return a mailbox, its row locked if ``lock`` (not in a read-only transaction).
 
     Raises:
         ServiceError: ``invalid-request``, ``not-found``.
     """
-    wanted = known_address(address, "mailbox")
-    query = _at(select(MailboxRow, AddressRow, DomainRow, AccountRow).join_from(MailboxRow, AddressRow), wanted)
+    query = _at(select(MailboxRow, AddressRow, DomainRow, AccountRow).join_from(MailboxRow, AddressRow), ref, "mailbox")
     found = tx.execute(query.with_for_update(of=MailboxRow) if lock else query).one_or_none()
     if found is None:
-        raise ServiceError("not-found", f"there is no mailbox {wanted}", field="mailbox")
+        raise nothing("mailbox", ref, "mailbox")
     return FoundMailbox(*found)
 
 
-def lock_mailbox(tx: Session, found: FoundMailbox) -> None:
+def lock_mailbox(tx: Transaction, found: FoundMailbox) -> None:
     """Lock a mailbox that was found without a lock. Raises ServiceError ``not-found`` when it went away meanwhile."""
     if tx.get(MailboxRow, found.mailbox.id, with_for_update=True, populate_existing=True) is None:
         raise ServiceError("not-found", f"there is no mailbox {found.text}", field="mailbox")
 
 
-def alias(tx: Session, address: str) -> FoundAlias:
-    """Return the alias at ``address``, locked. Raises ServiceError ``invalid-request`` or ``not-found``."""
-    wanted = known_address(address)
-    query = _at(
-        select(AliasRow, AddressRow, DomainRow).join_from(AliasRow, AddressRow, AliasRow.id == AddressRow.id), wanted
-    )
-    found = tx.execute(query.with_for_update(of=AliasRow)).one_or_none()
+def alias(tx: Transaction, ref: Ref, *, mailbox_id: int | None = None, lock: bool = True) -> FoundAlias:
+    """Return an alias, of one mailbox if that is given, its row locked if ``lock``.
+
+    Raises:
+        ServiceError: ``invalid-request``, ``not-found``.
+    """
+    query = select(AliasRow, AddressRow, DomainRow).join_from(AliasRow, AddressRow, AliasRow.id == AddressRow.id)
+    if mailbox_id is not None:
+        query = query.where(AliasRow.mailbox_id == mailbox_id)
+    query = _at(query, ref, "address")
+    found = tx.execute(query.with_for_update(of=AliasRow) if lock else query).one_or_none()
     if found is None:
-        raise ServiceError("not-found", f"there is no alias {wanted}", field="address")
+        raise nothing("alias", ref, "address")
     return FoundAlias(*found)
 
 
-def destination(tx: Session, address: str, *, account_id: int) -> MailboxRow:
+def destination(tx: Transaction, ref: Ref, *, account_id: int, field: str = "destination") -> MailboxRow:
     """Return the mailbox that is to take a domain's mail, locked against removal.
 
     Raises:
         ServiceError: ``invalid-request``; ``destination-not-a-mailbox``, in the same words whether it does not exist,
             is an alias, or is another account's.
     """
-    wanted = known_address(address, "destination")
-    query = _at(select(MailboxRow).join_from(MailboxRow, AddressRow), wanted).where(DomainRow.account_id == account_id)
+    query = _at(select(MailboxRow).join_from(MailboxRow, AddressRow), ref, field)
+    query = query.where(DomainRow.account_id == account_id)
     found = tx.scalars(query.with_for_update(read=True, of=MailboxRow)).one_or_none()
     if found is None:
-        raise ServiceError(
-            "destination-not-a-mailbox", f"{wanted} is not a mailbox of this account", field="destination"
-        )
+        called = ref if isinstance(ref, int) else known_address(ref, field)
+        raise ServiceError("destination-not-a-mailbox", f"{called} is not a mailbox of this account", field=field)
     return found
 
 
-def _no_account() -> ServiceError:
-    return ServiceError("not-found", "there is no account of that name", field="account")
+def _account_is(ref: Ref) -> ColumnElement[bool]:
+    return has_id(AccountRow.id, ref) if isinstance(ref, int) else AccountRow.name == ref
 
 
-def _no_domain(name: str) -> ServiceError:
-    return ServiceError("not-found", f"there is no domain {name}", field="name")
+def _domain_is(ref: Ref) -> ColumnElement[bool]:
+    return has_id(DomainRow.id, ref) if isinstance(ref, int) else DomainRow.name == domain_name(ref)
 
 
-def _at(query: AnySelect, wanted: Address) -> AnySelect:
-    """Narrow a query over AddressRow to one address of a proved domain."""
-    return (
-        query.join(DomainRow, DomainRow.id == AddressRow.domain_id)
-        .join(AccountRow, AccountRow.id == DomainRow.account_id)
-        .where(DomainRow.name == wanted.domain, DomainRow.verified_at.is_not(None))
-        .where(AddressRow.local_part == wanted.local)
-    )
+def _proved_first() -> tuple[Any, ...]:
+    return DomainRow.verified_at.is_(None), DomainRow.id
+
+
+def _no_account(ref: Ref) -> ServiceError:
+    called = f"there is no account {ref}" if isinstance(ref, int) else "there is no account of that name"
+    return ServiceError("not-found", called, field=_field(ref, "account"))
+
+
+def _no_domain(ref: Ref) -> ServiceError:
+    called = ref if isinstance(ref, int) else domain_name(ref)
+    return ServiceError("not-found", f"there is no domain {called}", field=_field(ref, "name"))
+
+
+def not_yours(ref: Ref) -> ServiceError:
+    """Return the refusal of a domain in which a name is to be made, and which is not there or another account's."""
+    called = f"domain {ref}" if isinstance(ref, int) else domain_name(ref)
+    return ServiceError("domain-not-yours", f"{called} is not a domain of this account", field="domain_id")
+
+
+def nothing(what: str, ref: Ref, field: str) -> ServiceError:
+    """Return the refusal of what is not there, or is another account's."""
+    called = ref if isinstance(ref, int) else known_address(ref, field)
+    return ServiceError("not-found", f"there is no {what} {called}", field=_field(ref, field))
+
+
+def _field(ref: Ref, field: str) -> str | None:
+    """Return which argument is wrong; an id stands in the path of a request, not in its body."""
+    return None if isinstance(ref, int) else field
+
+
+def _at(query: AnySelect, ref: Ref, field: str) -> AnySelect:
+    """Narrow a query over AddressRow to one id, or to one address of a proved domain."""
+    query = query.join(DomainRow, DomainRow.id == AddressRow.domain_id)
+    query = query.join(AccountRow, AccountRow.id == DomainRow.account_id)
+    if isinstance(ref, int):
+        return query.where(has_id(AddressRow.id, ref))
+    wanted = known_address(ref, field)
+    query = query.where(DomainRow.name == wanted.domain, DomainRow.verified_at.is_not(None))
+    return query.where(AddressRow.local_part == wanted.local)

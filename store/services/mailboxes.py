@@ -1,23 +1,45 @@
 """Mailboxes: the places where mail ends up, and the only names that log in."""
 
-from sqlalchemy import Row, Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from routing.policy import SYSTEM_ADDRESSES
 from store.passwords import hash_password
-from store.services import lookup
-from store.services.deletion import delete_mailboxes, refuse_destinations
+from store.services import audit, lookup
+from store.services.deletion import delete_mailboxes, refuse_destinations, refuse_pausing
 from store.services.fields import check_text
+from store.services.lookup import Ref
+from store.services.mailbox_views import as_view, query, view
 from store.services.names import check_local_part, split_new_address
+from store.services.paging import Page, holds, page_of
+from store.services.removed import note_aliases_of
 from store.services.rules import claim, require_active, require_free
 from store.services.views import Mailbox, RemovedMailbox
 from store.sql import touched
 from store.sql.tables import MAILBOX, AddressRow, AliasRow, DomainRow, MailboxRow
+from store.sql.tenant import Transaction
 
 
 def add(
-    tx: Session,
+    tx: Transaction,
     address: str,
+    password: str,
+    *,
+    display_name: str = "",
+    system_names: frozenset[str] = SYSTEM_ADDRESSES,
+) -> Mailbox:
+    """Create a mailbox at an address, see :func:`create`.
+
+    Raises:
+        ServiceError: as :func:`create`; ``invalid-request`` without an ``@``, ``invalid-domain``.
+    """
+    local_part, domain = split_new_address(address)
+    return create(tx, local_part, domain, password, display_name=display_name, system_names=system_names)
+
+
+def create(
+    tx: Transaction,
+    local_part: str,
+    domain: Ref,
     password: str,
     *,
     display_name: str = "",
@@ -25,30 +47,36 @@ def add(
 ) -> Mailbox:
     """Create a mailbox. Whose domain it is decides whose mailbox it is.
 
-    Checked in this order: the address has an ``@`` and a domain, the domain exists, the local part, system names, the
-    other fields, the domain's state, whether the name is free.
+    Checked in this order: the domain exists, the local part, system names, the other fields, the domain's state,
+    whether the name is free.
 
     Raises:
-        ServiceError: ``invalid-request``, ``invalid-domain``, ``domain-not-yours``, ``invalid-local-part``,
-            ``address-reserved``, ``domain-not-active``, ``address-taken``.
+        ServiceError: ``invalid-request``, ``domain-not-yours``, ``invalid-local-part``, ``address-reserved``,
+            ``domain-not-active``, ``address-taken``.
     """
-    local_part, domain_name = split_new_address(address)
-    domain = lookup.domain_for_name(tx, domain_name)
+    home = lookup.domain_for_name(tx, domain)
     check_local_part(local_part, system_names)
     check_text("display_name", display_name)
     check_text("password", password)
-    require_active(domain)
-    require_free(tx, domain, local_part)
-    name = claim(tx, domain, local_part, MAILBOX)
+    require_active(home)
+    require_free(tx, home, local_part)
+    name = claim(tx, home, local_part, MAILBOX)
     tx.add(MailboxRow(id=name.id, display_name=display_name, password_hash=hash_password(password)))
     tx.flush()
     touched.mailbox(tx, name.id)
-    return _view(tx, name.id)
+    made = view(tx, name.id)
+    _note(tx, "mailbox.create", home, None, made)
+    return made
+
+
+def get(tx: Transaction, ref: Ref) -> Mailbox:
+    """Return a mailbox. Raises ServiceError ``invalid-request``, ``not-found``."""
+    return view(tx, lookup.mailbox(tx, ref).mailbox.id)
 
 
 def update(
-    tx: Session,
-    address: str,
+    tx: Transaction,
+    ref: Ref,
     *,
     is_active: bool | None = None,
     password: str | None = None,
@@ -57,9 +85,10 @@ def update(
     """Pause or resume a mailbox, change its password or display name. Allowed whatever the state of its domain.
 
     Raises:
-        ServiceError: ``not-found``, ``invalid-request``.
+        ServiceError: ``not-found``, ``invalid-request``; ``conflict`` for pausing where a catch-all leads.
     """
-    row = lookup.mailbox(tx, address, lock=True).mailbox
+    found = lookup.mailbox(tx, ref, lock=True)
+    row, before = found.mailbox, view(tx, found.mailbox.id)
     if password is not None:
         check_text("password", password)
         row.password_hash = hash_password(password)
@@ -67,69 +96,73 @@ def update(
         check_text("display_name", display_name)
         row.display_name = display_name
     if is_active is not None:
+        if row.is_active and not is_active:
+            refuse_pausing(tx, row.id, found.text)
         row.is_active = is_active
         touched.mailbox(tx, row.id)
     tx.flush()
-    return _view(tx, row.id)
+    after = view(tx, row.id)
+    _note(tx, "mailbox.update" if password is None else "mailbox.set-password", found.domain, before, after)
+    return after
 
 
-def remove(tx: Session, address: str) -> RemovedMailbox:
+def remove(tx: Transaction, ref: Ref) -> RemovedMailbox:
     """Remove a mailbox with all its aliases; their names are free again.
 
     Raises:
         ServiceError: ``not-found``; ``conflict`` when a domain's catch-all or system mail ends here, since that mail
             would be lost in silence.
     """
-    found = lookup.mailbox(tx, address, lock=True)
+    found = lookup.mailbox(tx, ref, lock=True)
     this = select(MailboxRow.id).where(MailboxRow.id == found.mailbox.id)
     refuse_destinations(tx, this, found.text)
-    gone = RemovedMailbox(_view(tx, found.mailbox.id), _alias_addresses(tx, found.mailbox.id))
+    gone = RemovedMailbox(view(tx, found.mailbox.id), _alias_addresses(tx, found.mailbox.id))
+    note_aliases_of(tx, found.mailbox.id, found.account.id)
+    audit.note(
+        tx, "mailbox.delete", "mailbox", found.mailbox.id, found.text, gone.mailbox, None, account_id=found.account.id
+    )
     delete_mailboxes(tx, this)
     return gone
 
 
-def list_all(tx: Session, *, domain: str | None = None) -> list[Mailbox]:
+def list_all(tx: Transaction, *, domain: Ref | None = None) -> list[Mailbox]:
     """Return the mailboxes, of one domain or of all, by domain and name. Raises ServiceError ``not-found``."""
-    query = _query()
+    wanted = query()
     if domain is not None:
-        query = query.where(AddressRow.domain_id.in_(lookup.domain_ids(tx, domain)))
-    return [_as_view(row) for row in tx.execute(query)]
+        wanted = wanted.where(AddressRow.domain_id.in_(lookup.domain_ids(tx, domain)))
+    return [as_view(row) for row in tx.execute(wanted)]
 
 
-def contents(tx: Session, address: str) -> list[str]:
+def page(
+    tx: Transaction, *, page: int = 1, per_page: int = 25, search: str | None = None, domain: Ref | None = None
+) -> Page[Mailbox]:
+    """Return a page of mailboxes, by domain and name.
+
+    Args:
+        search: only those whose address or display name holds it.
+        domain: only those of this domain.
+
+    Raises:
+        ServiceError: ``not-found`` for the domain, ``invalid-request`` for the search.
+    """
+    wanted = query()
+    if search is not None:
+        wanted = wanted.where(holds(search, AddressRow.local_part + "@" + DomainRow.name, MailboxRow.display_name))
+    if domain is not None:
+        wanted = wanted.where(AddressRow.domain_id.in_(lookup.domain_ids(tx, domain)))
+    return page_of(tx, wanted, as_view, page, per_page)
+
+
+def contents(tx: Transaction, ref: Ref) -> list[str]:
     """Return the addresses of the aliases that would go with a mailbox. Raises ServiceError ``not-found``."""
-    return _alias_addresses(tx, lookup.mailbox(tx, address).mailbox.id)
+    return _alias_addresses(tx, lookup.mailbox(tx, ref).mailbox.id)
 
 
-def _alias_addresses(tx: Session, mailbox_id: int) -> list[str]:
-    query = select(AddressRow.local_part, DomainRow.name).join_from(AddressRow, DomainRow)
-    query = query.join(AliasRow, AliasRow.id == AddressRow.id).where(AliasRow.mailbox_id == mailbox_id)
-    return [f"{local}@{name}" for local, name in tx.execute(query.order_by(DomainRow.name, AddressRow.local_part))]
+def _alias_addresses(tx: Transaction, mailbox_id: int) -> list[str]:
+    aliases = select(AddressRow.local_part, DomainRow.name).join_from(AddressRow, DomainRow)
+    aliases = aliases.join(AliasRow, AliasRow.id == AddressRow.id).where(AliasRow.mailbox_id == mailbox_id)
+    return [f"{local}@{name}" for local, name in tx.execute(aliases.order_by(DomainRow.name, AddressRow.local_part))]
 
 
-def _view(tx: Session, mailbox_id: int) -> Mailbox:
-    return _as_view(tx.execute(_query().where(MailboxRow.id == mailbox_id)).one())
-
-
-def _query() -> Select[MailboxRow, AddressRow, str, int]:
-    aliases = select(func.count()).where(AliasRow.mailbox_id == MailboxRow.id).scalar_subquery()
-    return (
-        select(MailboxRow, AddressRow, DomainRow.name, aliases)
-        .join_from(MailboxRow, AddressRow)
-        .join(DomainRow, DomainRow.id == AddressRow.domain_id)
-        .order_by(DomainRow.name, AddressRow.local_part)
-    )
-
-
-def _as_view(row: Row[MailboxRow, AddressRow, str, int]) -> Mailbox:
-    mailbox, address, domain, alias_count = row
-    return Mailbox(
-        id=mailbox.id,
-        address=f"{address.local_part}@{domain}",
-        local_part=address.local_part,
-        domain_id=address.domain_id,
-        display_name=mailbox.display_name,
-        is_active=mailbox.is_active,
-        alias_count=alias_count,
-        created_at=address.created_at,
-    )
+def _note(tx: Transaction, action: str, home: DomainRow, before: Mailbox | None, after: Mailbox) -> None:
+    audit.note(tx, action, "mailbox", after.id, after.address, before, after, account_id=home.account_id)

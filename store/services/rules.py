@@ -2,10 +2,10 @@
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from store.errors import ServiceError
 from store.sql.tables import AddressRow, DomainRow
+from store.sql.tenant import Transaction
 
 
 def require_proved(domain: DomainRow) -> None:
@@ -27,25 +27,26 @@ def require_active(domain: DomainRow) -> None:
         raise _not_active(domain, "takes no new names: its proof has lapsed, check its DNS records")
 
 
-def require_free(tx: Session, domain: DomainRow, local_part: str) -> None:
+def require_free(tx: Transaction, domain: DomainRow, local_part: str) -> None:
     """Refuse a name that a mailbox or alias of the domain has. Raises ServiceError ``address-taken``."""
-    taken = select(AddressRow.id).where(AddressRow.domain_id == domain.id, AddressRow.local_part == local_part)
-    if tx.scalar(taken) is not None:
-        raise _taken(domain, local_part)
+    holder = select(AddressRow.id).where(AddressRow.domain_id == domain.id, AddressRow.local_part == local_part)
+    if tx.scalar(holder) is not None:
+        raise taken(domain, local_part)
 
 
-def claim(tx: Session, domain: DomainRow, local_part: str, kind: str) -> AddressRow:
+def claim(tx: Transaction, domain: DomainRow, local_part: str, kind: str) -> AddressRow:
     """Take a name; the unique key decides between two that come at once. Raises ServiceError ``address-taken``."""
     row = AddressRow(domain_id=domain.id, local_part=local_part, kind=kind)
     try:
         with tx.begin_nested():
             tx.add(row)
     except IntegrityError:
-        raise _taken(domain, local_part) from None
+        raise taken(domain, local_part) from None
     return row
 
 
-def _taken(domain: DomainRow, local_part: str) -> ServiceError:
+def taken(domain: DomainRow, local_part: str) -> ServiceError:
+    """Return the refusal of a name that a mailbox or alias has."""
     return ServiceError("address-taken", f"{local_part}@{domain.name} is taken already", field="local_part")
 
 

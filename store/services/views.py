@@ -43,8 +43,20 @@ class CatchAll:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainProof:
+    """What became of a domain's proof by DNS."""
+
+    seen_at: datetime | None  # None: the token was never seen; an operator's word may stand in its place
+    missing_since: datetime | None
+    warned_at: datetime | None
+    lapses_at: datetime | None  # while it is missing: not before then
+    parked_at: datetime | None  # proved, while another account has the name
+    last_checked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Domain:
-    """A domain. ``account`` and ``system_mailbox`` are for people, beside the ids of API section 1."""
+    """A domain. ``account``, ``system_mailbox`` and ``proof`` are for people, beside API section 1."""
 
     id: int
     name: str  # A-labels
@@ -58,6 +70,7 @@ class Domain:
     created_at: datetime
     account: str
     system_mailbox: str | None
+    proof: DomainProof
 
 
 @dataclass(frozen=True, slots=True)

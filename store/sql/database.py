@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from store.sql import outbox
 from store.sql.backend import Backend, backend
 from store.sql.purpose import LOOKUP, READ, WRITE, Purpose
 from store.sql.revisions import read_revision, require_current
+from store.sql.tenant import OPERATOR, Acting, Transaction
 from store.sql.trouble import translated
 
-Transaction = Session  # what the services work in, for those who only pass it on
+__all__ = ["OPERATOR", "Acting", "Database", "Transaction"]
 
 
 class Database:
@@ -37,8 +37,8 @@ class Database:
         return cls(backend(url), reading, writing)
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """Run the block in one transaction: committed at its end, rolled back on any exception.
+    def write(self, acting: Acting = OPERATOR) -> Iterator[Transaction]:
+        """Run the block in one transaction of ``acting``: committed at its end, rolled back on any exception.
 
         On SQLite one writer runs at a time (BEGIN IMMEDIATE), the next waits up to five seconds. What the block has
         touched (store.sql.touched) goes into the outbox, and ``outbox.version_of`` tells its version afterwards.
@@ -46,18 +46,19 @@ class Database:
         Raises:
             StoreUnavailable, StoreNotReady: see :mod:`store.errors`.
         """
-        with translated(self._place), Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with translated(self._place), Transaction(self._writer, acting) as session, session.begin():
             yield session
-            outbox.record(session)
+            with session.unbound():
+                outbox.record(session)
 
     @contextmanager
-    def read(self) -> Iterator[Session]:
-        """Run the block in one read-only transaction that sees one state throughout and waits for no writer.
+    def read(self, acting: Acting = OPERATOR) -> Iterator[Transaction]:
+        """Run the block in a read-only transaction of ``acting``, which sees one state and waits for no writer.
 
         Raises:
             StoreUnavailable, StoreNotReady: see :mod:`store.errors`.
         """
-        with translated(self._place), Session(self._reader, expire_on_commit=False) as session, session.begin():
+        with translated(self._place), Transaction(self._reader, acting) as session, session.begin():
             yield session
 
     @property

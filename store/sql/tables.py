@@ -4,10 +4,12 @@ Every mailbox and alias has its row in ``addresses``: its unique key is what mak
 Ids are never given out twice, so an id in a log or a client's memory cannot come to mean something else.
 """
 
+import secrets
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     CheckConstraint,
     DateTime,
@@ -26,6 +28,7 @@ from sqlalchemy.types import TypeDecorator
 from store.clock import utc_now
 
 MAILBOX, ALIAS = "mailbox", "alias"
+QUEUED, RUNNING, DONE = "queued", "running", "done"
 
 # For mail servers that ask the database themselves; made by migration 0002, which says what they hold.
 VIEWS = ("byname_mailboxes", "byname_userdb")
@@ -215,3 +218,125 @@ class OutboxRow(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     applied_at: Mapped[datetime | None]
     counter: Mapped[int | None] = mapped_column(BigInteger, index=True)  # what the cache had counted by then
+
+
+class TokenRow(Base):
+    """A secret by which a program acts. What is kept is its SHA-256, not the secret."""
+
+    __tablename__ = "tokens"
+    __table_args__: Any = (
+        CheckConstraint("kind IN ('account', 'message', 'operator')", name="kind"),
+        _NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), index=True)
+    mailbox_id: Mapped[int | None] = mapped_column(ForeignKey("mailboxes.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    start: Mapped[str] = mapped_column(String(40))  # by which people tell one from another
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[str] = mapped_column(Text)  # words
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]  # to the minute
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class AuditRow(Base):
+    """A change: who made it, and what was there before and after. Outlives what it speaks of, so it points at nothing.
+
+    No column ever holds a secret, a password or a hash of one.
+    """
+
+    __tablename__ = "audit_log"
+    __table_args__: Any = (Index(None, "object_type", "object_id"), _NEVER_REUSE_IDS)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+    account_id: Mapped[int | None] = mapped_column(index=True)
+    actor: Mapped[str] = mapped_column(String(200))
+    token_id: Mapped[int | None]
+    request_id: Mapped[str | None] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(40))
+    object_type: Mapped[str] = mapped_column(String(20))
+    object_id: Mapped[int]
+    name: Mapped[str] = mapped_column(String(320), index=True)  # address, domain, account
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class IdempotencyKeyRow(Base):
+    """A request that a client may repeat, with what the first one was answered. Kept for a day."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__: Any = (UniqueConstraint("token_id", "key"), _NEVER_REUSE_IDS)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_id: Mapped[int] = mapped_column(ForeignKey("tokens.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(255))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None]  # None: an import that has not come to its end
+    body: Mapped[str | None] = mapped_column(Text)
+    lines_done: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+
+
+class ImportChunkRow(Base):
+    """What an import with an idempotency key did with some lines, written down in the transaction that did it."""
+
+    __tablename__ = "import_chunks"
+
+    key_id: Mapped[int] = mapped_column(
+        ForeignKey("idempotency_keys.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # from 0
+    report: Mapped[str] = mapped_column(Text)  # JSON, a line each
+
+
+class DeleteIntentRow(Base):
+    """A mailbox that someone is about to delete, having been told what goes with it."""
+
+    __tablename__ = "delete_intents"
+    __table_args__: Any = (_NEVER_REUSE_IDS,)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailboxes.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime]
+
+
+class DomainProofRow(Base):
+    """A domain's proof by DNS: the token to publish, and what became of it (store.dns.proof)."""
+
+    __tablename__ = "domain_proofs"
+
+    domain_id: Mapped[int] = mapped_column(
+        ForeignKey("domains.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    token: Mapped[str] = mapped_column(String(32), default=lambda: secrets.token_hex(16))
+    seen_at: Mapped[datetime | None]  # None: the token was never seen
+    missing_since: Mapped[datetime | None]
+    missing_times: Mapped[int] = mapped_column(default=0)
+    missing_last_at: Mapped[datetime | None]
+    warned_at: Mapped[datetime | None]
+    parked_at: Mapped[datetime | None]  # the token was seen, but another account has the name proved
+    last_checked_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class DnsCheckRow(Base):
+    """A check of a domain's records: asked for, under way, done."""
+
+    __tablename__ = "dns_checks"
+    __table_args__: Any = (
+        CheckConstraint("status IN ('queued', 'running', 'done')", name="status"),
+        Index(None, "domain_id", "id"),
+        _NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    domain_id: Mapped[int] = mapped_column(ForeignKey("domains.id", ondelete="CASCADE"))
+    status: Mapped[str] = mapped_column(String(8), default=QUEUED)
+    requested_at: Mapped[datetime] = mapped_column(default=utc_now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

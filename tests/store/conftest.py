@@ -90,6 +90,14 @@ def database(url: str) -> Iterator[Database]:
     opened.close()
 
 
+@pytest.fixture
+def sqlite_database(sqlite_url: str) -> Iterator[Database]:
+    """The same for what needs only one kind."""
+    opened = Database.open(sqlite_url)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture(scope="session")
 def world_rows(sqlite_template: Path) -> dict[Table, list[dict[str, Any]]]:
     """The rows of ``world``, made once by the services: hashing passwords takes time."""
@@ -117,7 +125,7 @@ def world(database: Database, world_rows: dict[Table, list[dict[str, Any]]]) -> 
             if rows:
                 tx.execute(insert(table), rows)
         if tx.get_bind().dialect.name == "postgresql":
-            for name in ("accounts", "domains", "addresses", "outbox"):
+            for name in ("accounts", "domains", "addresses", "outbox", "audit_log"):
                 tx.execute(text(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))"))
     return database
 

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from store.errors import CODES, ServiceError
 from store.sql.database import Database
 from store.sql.tables import Base
+from store.sql.tenant import Transaction
 
-Change = Callable[[Session], object]
+Change = Callable[[Transaction], object]
 
 
 def counts(database: Database) -> dict[str, int]:

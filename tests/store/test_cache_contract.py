@@ -5,7 +5,6 @@ from contextlib import closing
 
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy.orm import Session
 
 from routing.directory import Directory
 from routing.memory_directory import SilentDirectory
@@ -13,6 +12,7 @@ from store.cache.directory import RedisDirectory
 from store.cache.fallback import FallbackDirectory
 from store.cache.meters import Meters
 from store.sql.database import Database
+from store.sql.tenant import Transaction
 from tests.store.directory_contract import CONTRACT, Fill
 from tests.store.redis_server import RedisServer
 from tests.store.relaying import Relaying
@@ -34,7 +34,7 @@ def test_contract(case: Callable[[Directory, Fill], None], server: RedisServer, 
     with closing(Relaying(database, server)) as relay:
         relay.settle()
 
-        def fill(change: Callable[[Session], object]) -> None:
+        def fill(change: Callable[[Transaction], object]) -> None:
             relay.change(change)
             relay.settle()
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy.orm import Session
 
 from routing.address import Address
 from routing.directory import AffirmedFacts, Directory, LookupFailed
@@ -16,6 +15,7 @@ from store.cache.lease import lease_text
 from store.cache.meters import Meters
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
+from store.sql.tenant import Transaction
 from tests.store.cache_filling import fill, mirror, vouch
 from tests.store.directory_contract import CONTRACT, Fill
 from tests.store.redis_server import RedisServer
@@ -48,7 +48,7 @@ def fallback(cache: RedisDirectory, sql: Directory) -> FallbackDirectory:
 def filler(database: Database, server: RedisServer) -> Fill:
     mirror(server, database)
 
-    def fill_both(change: Callable[[Session], object]) -> None:
+    def fill_both(change: Callable[[Transaction], object]) -> None:
         with database.write() as tx:
             change(tx)
         mirror(server, database)
@@ -74,7 +74,7 @@ def test_contract_of_both(
     database = Database.open(sqlite_url)
     fill_both = filler(database, server)
 
-    def fill_sql(change: Callable[[Session], object]) -> None:
+    def fill_sql(change: Callable[[Transaction], object]) -> None:
         with database.write() as tx:
             change(tx)
 

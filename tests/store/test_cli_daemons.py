@@ -179,12 +179,6 @@ def test_inet_listener_ends_with_0(
 
 
 @pytest.mark.parametrize(("command", "key"), DAEMONS)
-def test_settings_without_effect_are_told(byname: CommandLine, command: str, key: str) -> None:
-    byname.configure(f'{key} = "unix:{byname.folder}/missing/s.sock"', "api.rate = 5")
-    assert "byname: warning: api.rate has no effect in this version" in finished(byname.start(*command.split()))[1]
-
-
-@pytest.mark.parametrize(("command", "key"), DAEMONS)
 def test_a_silent_store_is_no_reason_not_to_start(
     byname: CommandLine, command: str, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

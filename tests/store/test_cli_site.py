@@ -135,14 +135,6 @@ def test_every_mistake_has_its_line(byname: CommandLine) -> None:
     assert len(byname("config", "check").err.splitlines()) == 2
 
 
-def test_check_warns_of_settings_without_effect(byname: CommandLine) -> None:
-    byname.configure("dns.recheck_hours = 12")
-    finished = byname("config", "check")
-    assert (finished.code, finished.out) == (0, "the settings are good\n")
-    assert "byname: warning: dns.recheck_hours has no effect in this version\n" in finished.err
-    assert byname("config", "check", "--json").data["without_effect"] == ["dns.recheck_hours"]
-
-
 def test_show_changed_all_and_defaults(byname: CommandLine) -> None:
     byname.configure('log.format = "json"')
     changed, everything, defaults = (byname("config", "show", *options).out for options in (["-n"], [], ["-d"]))

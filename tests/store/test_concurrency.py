@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from routing.address import Address
 from routing.directory import LookupFailed
@@ -18,6 +17,7 @@ from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.sql.tables import AddressRow, AliasRow, DomainRow
+from store.sql.tenant import Transaction
 from store.sql.turns import Turns
 from tests.store.filling import fill_up
 from tests.store.refusals import Change
@@ -71,10 +71,10 @@ def test_twenty_writers_of_one_name_for_several_mailboxes(world: Database) -> No
 
 
 def test_a_mailbox_and_an_alias_of_one_name(world: Database) -> None:
-    def as_alias(tx: Session) -> object:
+    def as_alias(tx: Transaction) -> object:
         return aliases.add(tx, "info@brand-a.com", JOHN)
 
-    def as_mailbox(tx: Session) -> object:
+    def as_mailbox(tx: Transaction) -> object:
         return mailboxes.add(tx, "info@brand-a.com", "correct horse")
 
     assert at_once(world, [as_alias, as_mailbox] * 4) == {"done": 1, "address-taken": 7}

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from routing.address import Address
 from routing.directory import Directory, LookupFailed
@@ -17,11 +16,12 @@ from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.sql.directory_query import STATEMENT
 from store.sql.tables import ALIAS, MAILBOX, AddressRow, AliasRow, MailboxRow
+from store.sql.tenant import Transaction
 from tests.store.directory_contract import CONTRACT, JOHN, SALES, Fill, base
 
 
 def filler(database: Database) -> Fill:
-    def fill(change: Callable[[Session], object]) -> None:
+    def fill(change: Callable[[Transaction], object]) -> None:
         with database.write() as tx:
             change(tx)
 
@@ -88,7 +88,7 @@ def test_no_table_of_names_is_read_from_end_to_end(database: Database, url: str,
         assert any(re.search(index, line) for line in plan), "\n".join(plan)
 
 
-def many_names(tx: Session) -> None:
+def many_names(tx: Transaction) -> None:
     """Fill 50 domains of 50 accounts with 200 names each, every tenth a mailbox."""
     for number in range(50):
         account = accounts.create(tx, f"account {number}", "agency")

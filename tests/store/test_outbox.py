@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert, select, update
-from sqlalchemy.orm import Session
 
 from store.cache.source import SqlSource
 from store.cache.values import GONE
@@ -18,13 +17,14 @@ from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 from store.sql.outbox import read_clock, version_of
 from store.sql.tables import ALIAS, AddressRow, AliasRow, ClockRow, OutboxRow
+from store.sql.tenant import Transaction
 from tests.store.relaying import Relaying
 
 JOHN, MARY, SALES = "john@brand-a.com", "mary@brand-a.com", "sales@brand-b.com"
-Change = Callable[[Session], object]
+Change = Callable[[Transaction], object]
 
 
-def site(tx: Session) -> None:
+def site(tx: Transaction) -> None:
     """John and mary at brand-a.com; sales at brand-b.com is john's, its catch-all mary, its system mailbox john."""
     domains.update(tx, "brand-b.com", system_mailbox=JOHN)
     mailboxes.add(tx, MARY, "battery staple")
@@ -158,7 +158,7 @@ def test_many_at_once_are_in_the_order_of_their_commits(world: Database, relayin
 
 
 def test_a_suspended_account_with_many_names_elsewhere(world: Database, relaying: Relaying) -> None:
-    def many(tx: Session) -> None:
+    def many(tx: Transaction) -> None:
         accounts.update(tx, "acme", plan="agency")
         for index in range(600):
             tx.execute(insert(AddressRow).values(id=1000 + index, domain_id=2, local_part=f"n{index}", kind=ALIAS))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from conf.settings import WITHOUT_EFFECT, Settings, load
+from conf.settings import Settings, load
 
 TEXT = (files("conf") / "byname.example.toml").read_text("utf-8")
 OFF_BY_DEFAULT = re.compile(r"^#(?=\w+ = )", re.MULTILINE)  # "#key = value", where "# text" is a comment
@@ -40,7 +40,3 @@ def blocks() -> Iterator[tuple[str, str]]:
 
 def test_every_setting_has_its_line_and_a_comment() -> None:
     assert sorted(name for name, _ in blocks()) == sorted(Settings().shown())
-
-
-def test_what_has_no_effect_yet_is_marked() -> None:
-    assert {name for name, comment in blocks() if "(no effect yet)" in comment} == set(WITHOUT_EFFECT)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from routing.explain import explain_recipient, explain_sender
-from routing.memory_directory import SilentDirectory
+from routing.directory import Directory
+from routing.explain import Explanation, compare, explain_recipient, explain_sender
+from routing.memory_directory import MemoryDirectory, SilentDirectory
 from routing.policy import Policy
 from tests.unit.sample_site import DIRECTORY
 
@@ -73,3 +74,32 @@ def test_no_evidence() -> None:
     for found in (recipient, sender):
         assert (found.verdict, found.rule) == ("defer", "no-evidence")
         assert [(step.looked_up, step.found) for step in found.steps] == [("directory", "no answer")]
+
+
+NOBODY_KNOWN = MemoryDirectory()
+
+
+@pytest.mark.parametrize(
+    ("cache", "sql", "told", "agree"),
+    [
+        (DIRECTORY, DIRECTORY, ("deliver", "deliver"), True),
+        (NOBODY_KNOWN, DIRECTORY, ("not-ours", "deliver"), False),
+        (SilentDirectory(), DIRECTORY, ("defer", "deliver"), None),
+        (DIRECTORY, SilentDirectory(), ("deliver", "defer"), None),
+        (None, DIRECTORY, (None, "deliver"), None),
+    ],
+)
+def test_cache_and_sql_side_by_side(
+    cache: Directory | None, sql: Directory, told: tuple[str | None, str], agree: bool | None
+) -> None:
+    def ask(directory: Directory) -> Explanation:
+        return explain_recipient(directory, Policy(), "Sales@brand-a.test")
+
+    found = compare(ask, DIRECTORY, cache, sql).as_object()
+    assert (found["cache"], found["sql"]) == told
+    assert found["agree"] is agree
+    assert (found["verdict"], found["mailbox"], found["delivered_to"]) == (
+        "deliver",
+        "john@brand-a.test",
+        "sales@brand-a.test",
+    )

@@ -161,6 +161,9 @@ def test_foreign_variables_are_left_alone(load_text: Load) -> None:
         ("[routing]\npostmaster = 'admin'", "routing.postmaster: must be an address, local@domain, not 'admin'"),
         ("[senders]\ndefault_domain = 'x@y'", "senders.default_domain: must be a domain name, not 'x@y'"),
         ("[dns]\nnameservers = ['ns1']", "dns.nameservers: item 1 must be an IP address, not 'ns1'"),
+        ("[dns]\nnameservers = ['[::1]:0']", "dns.nameservers: item 1 must have a port from 1 to 65535, not '[::1]:0'"),
+        ("[dns]\nnameservers = ['ns1.test:53']", "dns.nameservers: item 1 must be an IP address, not 'ns1.test:53'"),
+        ("[dns]\ndkim_selector = 'a b'", "dns.dkim_selector: must be a DNS label, not 'a b'"),
         # secrets are not shown
         (
             "[store]\nurl = 'mysql://u:hush@h/d'",
@@ -290,20 +293,3 @@ def test_settings_are_frozen() -> None:
 )
 def test_delivery_follows_the_lmtp_edge_unless_set(load_text: Load, text: str, delivery: str) -> None:
     assert load_text(text).delivery == delivery
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("", []),
-        ("[api]\nrate = 50", []),
-        ("[api]\nrate = 51", ["api.rate"]),
-        ("[routing]\nsuspended = 'reject'\n[log]\nformat = 'json'\n[maps]\nlisten = 'unix:/run/m'", []),
-        (
-            "[metrics]\nlisten = 'localhost:1'\n[dns]\nmx_hosts = ['mx.example.com']\n[api]\nrate = 1",
-            ["api.rate", "dns.mx_hosts"],
-        ),
-    ],
-)
-def test_settings_that_nothing_acts_on_yet_are_named(load_text: Load, text: str, names: list[str]) -> None:
-    assert load_text(text).without_effect() == names

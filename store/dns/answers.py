@@ -1,0 +1,40 @@
+"""What a nameserver says to one question. That it cannot be told is a type of its own, and never "there is none"."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Question:
+    """One name and one type of record."""
+
+    name: str
+    kind: str  # TXT or MX
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Records, each as text: the strings of a TXT joined (RFC 7208 section 3.3), an MX as ``10 host.example``."""
+
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """There is no such record.
+
+    ``proven``: an SOA stands by it (RFC 2308 section 2). Some forwarders leave that out; what they say is good enough
+    to show, not to take a domain's proof away.
+    """
+
+    reason: str  # NXDOMAIN or NODATA
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing was learned: no answer, SERVFAIL, REFUSED, a lame server, an answer that contradicts itself."""
+
+    reason: str
+
+
+Answer = Found | Absent | Unknown

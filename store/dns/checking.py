@@ -1,0 +1,25 @@
+"""One check of a domain: ask for all its records, judge them."""
+
+from dataclasses import dataclass
+
+from store.dns.proof import Sighting
+from store.dns.records import CheckedRecord, Expected, judge, requirements, sighting
+from store.dns.resolvers import Resolvers
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check found. The first record is the proof of ownership."""
+
+    records: tuple[CheckedRecord, ...]
+    sighting: Sighting
+    nameservers: tuple[str, ...]
+
+
+def check(domain: str, token: str, expected: Expected, resolvers: Resolvers) -> Report:
+    """Ask every nameserver for every record that ``domain`` should have. Raises nothing; takes seconds at worst."""
+    wanted = requirements(domain, token, expected)
+    survey = resolvers.survey(requirement.question for requirement in wanted)
+    answers = [{str(who): said for who, said in survey[one.question].items()} for one in wanted]
+    records = tuple(judge(one, said) for one, said in zip(wanted, answers, strict=True))
+    return Report(records, sighting(wanted[0], answers[0]), tuple(map(str, resolvers.servers)))

@@ -1,0 +1,71 @@
+"""Asking each nameserver for itself, so that what one says can be held against what another says.
+
+Several questions go out at once: a survey lasts as long as its slowest answer, at most HOPS times ``tries`` times
+``timeout`` seconds with a TCP exchange after each, and usually some milliseconds.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import dns.exception
+import dns.name
+import dns.resolver
+
+from store.dns.answers import Answer, Question, Unknown
+from store.dns.nameserver import Nameserver, NoAnswer, Patience, exchange
+from store.dns.reading import read
+
+HOPS = 8  # CNAMEs followed by asking again; a message may hold more of them itself
+_AT_ONCE = 16  # threads
+
+Survey = Mapping[Question, Mapping[Nameserver, Answer]]
+
+
+class Resolvers:
+    """The nameservers of this service. Safe for several threads: it keeps no connection."""
+
+    def __init__(self, servers: Sequence[Nameserver], patience: Patience | None = None) -> None:
+        self.servers = tuple(dict.fromkeys(servers))  # one named twice is one witness
+        self.patience = patience or Patience()
+
+    def survey(self, questions: Iterable[Question]) -> Survey:
+        """Return what every nameserver says to every question. Raises nothing: what cannot be told is Unknown."""
+        found: dict[Question, dict[Nameserver, Answer]] = {question: {} for question in questions}
+        pairs = [(question, server) for question in found for server in self.servers]
+        if not pairs:
+            return found
+        with ThreadPoolExecutor(min(_AT_ONCE, len(pairs)), "dns") as pool:
+            answers = pool.map(lambda pair: ask(pair[1], pair[0], self.patience), pairs)
+            for (question, server), answer in zip(pairs, answers, strict=True):
+                found[question][server] = answer
+        return found
+
+
+def ask(server: Nameserver, question: Question, patience: Patience) -> Answer:
+    """Return what one nameserver says, following CNAMEs as far as HOPS."""
+    try:
+        name = dns.name.from_text(question.name)
+    except dns.exception.DNSException:
+        return Unknown("the name is too long for DNS")
+    seen = {name}
+    for _ in range(HOPS):
+        try:
+            step = read(exchange(server, name, question.kind, patience))
+        except NoAnswer as failure:
+            return Unknown(str(failure))
+        if not isinstance(step, dns.name.Name):
+            return step
+        if step in seen:
+            return Unknown("CNAMEs that lead in a circle")
+        name = step
+        seen.add(name)
+    return Unknown(f"more than {HOPS} CNAMEs")
+
+
+def system_nameservers() -> tuple[Nameserver, ...]:
+    """Return the nameservers of this machine, as /etc/resolv.conf names them; none when it names none."""
+    try:
+        configured = dns.resolver.Resolver()
+    except (dns.exception.DNSException, OSError):
+        return ()
+    return tuple(Nameserver(str(server)) for server in configured.nameservers)

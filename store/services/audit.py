@@ -1,0 +1,147 @@
+"""The audit log: who changed what and when, written in the change's own transaction, and read in pages."""
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Row, insert, select
+
+from store.batches import batches
+from store.services.fields import check_moment
+from store.services.paging import Page, page_of
+from store.sql.tables import AuditRow
+from store.sql.tenant import Acting, Transaction
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_AT_ONCE = 500  # rows in one statement
+_OBJECT = re.compile(r"([a-z-]{1,20}):([0-9]{1,9})")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A change."""
+
+    id: int
+    at: datetime
+    actor: str
+    token_id: int | None
+    request_id: str | None
+    account_id: int | None
+    action: str  # "alias.create"
+    object_type: str  # "alias"
+    object_id: int
+    name: str  # its address, or name
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+def note(
+    tx: Transaction,
+    action: str,
+    object_type: str,
+    object_id: int,
+    name: str,
+    before: "DataclassInstance | None",
+    after: "DataclassInstance | None",
+    *,
+    account_id: int | None,
+) -> None:
+    """Write down a change in the transaction that makes it.
+
+    Args:
+        action: "alias.create" and the like.
+        name: what people call the object.
+        before, after: a view of the object, None where it was or is not there. Views hold no secrets.
+        account_id: whose object it is, and who may read the entry beside operators; None: only they.
+    """
+    note_all(tx, [Change(action, object_type, object_id, name, before, after, account_id)])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """What :func:`note` is told of a change."""
+
+    action: str
+    object_type: str
+    object_id: int
+    name: str
+    before: "DataclassInstance | None"
+    after: "DataclassInstance | None"
+    account_id: int | None
+
+
+def note_all(tx: Transaction, changes: Iterable[Change]) -> None:
+    """Write down many changes with few statements, in their order."""
+    for some in batches(changes, _AT_ONCE):
+        tx.execute(insert(AuditRow), [_row(tx.acting, change) for change in some])
+
+
+def _row(acting: Acting, change: Change) -> dict[str, Any]:
+    return {
+        "actor": acting.actor[:200],
+        "token_id": acting.token_id,
+        "request_id": acting.request_id and acting.request_id[:200],
+        "account_id": change.account_id,
+        "action": change.action,
+        "object_type": change.object_type,
+        "object_id": change.object_id,
+        "name": change.name,
+        "before": _told(change.before),
+        "after": _told(change.after),
+    }
+
+
+def page(
+    tx: Transaction,
+    *,
+    since: datetime | None = None,
+    object: str | None = None,  # noqa: A002 - as the API calls it
+    page: int = 1,
+    per_page: int = 25,
+) -> Page[AuditEntry]:
+    """Return changes, the latest first.
+
+    Args:
+        since: only those from then on; aware.
+        object: only those of ``alias:12`` and the like, or of an address, domain or name.
+
+    Raises:
+        ServiceError: ``invalid-request`` for a moment past all calendars.
+    """
+    check_moment("since", since)
+    query = select(AuditRow).order_by(AuditRow.id.desc())
+    if since is not None:
+        query = query.where(AuditRow.at >= since)
+    if object is not None:
+        query = query.where(_of(object))
+    return page_of(tx, query, _entry, page, per_page)
+
+
+def _of(wanted: str) -> ColumnElement[bool]:
+    if named := _OBJECT.fullmatch(wanted):
+        return (AuditRow.object_type == named[1]) & (AuditRow.object_id == int(named[2]))
+    return AuditRow.name == "".join(char for char in wanted if char.isprintable())
+
+
+def _entry(found: Row[*tuple[Any, ...]]) -> AuditEntry:
+    row: AuditRow = found[0]
+    return AuditEntry(**{field.name: getattr(row, field.name) for field in dataclasses.fields(AuditEntry)})
+
+
+def _told(view: "DataclassInstance | None") -> dict[str, Any] | None:
+    if view is None:
+        return None
+    return {field.name: _plain(getattr(view, field.name)) for field in dataclasses.fields(view)}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _told(value)
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,158 @@
+"""What the store knows of all the things that a batch of aliases names: found with a few statements, and locked.
+
+One statement for each item would make a thousand of them take seconds. Locks are taken in the order of all services,
+domain, mailbox, alias, and within each by id, so that two batches do not wait for one another in a circle.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy.orm import aliased
+
+from routing.address import Address
+from store.batches import batches
+from store.services.lookup import LARGEST_ID, FoundMailbox
+from store.services.views import Alias
+from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
+from store.sql.tenant import Transaction
+
+_AT_ONCE = 500  # ids or names in one statement
+_MOST_PAIRS = 4000  # domains times local parts in one statement, which finds them whether they belong together or not
+
+_POSSIBLE = re.compile(r"[a-z0-9._-]{1,64}")  # what a name can be; PostgreSQL takes no NUL even in a question
+
+Name = tuple[int, str]  # a domain's id and a local part
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What a batch names, by id or by name."""
+
+    mailbox_ids: set[int] = field(default_factory=set)
+    mailboxes: set[Address] = field(default_factory=set)
+    domain_ids: set[int] = field(default_factory=set)
+    domain_names: set[str] = field(default_factory=set)
+    names: set[tuple[int | str, str]] = field(default_factory=set)  # domain by id or canonical name, and local part
+    alias_ids: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Facts:
+    """What was found of it. An absent key was not found, or is another account's."""
+
+    domains: dict[int, DomainRow] = field(default_factory=dict)
+    mailboxes: dict[int, FoundMailbox] = field(default_factory=dict)
+    mailbox_at: dict[Address, FoundMailbox] = field(default_factory=dict)
+    domain_of: dict[tuple[int, str], DomainRow] = field(default_factory=dict)  # by account and name
+    aliases: dict[int, Alias] = field(default_factory=dict)
+    names: dict[Name, int] = field(default_factory=dict)  # id of the mailbox or alias that has it
+    asked: set[Name] = field(default_factory=set)  # names, whether anyone has them or not
+    used: dict[int, int] = field(default_factory=dict)  # aliases of each mailbox
+
+
+def find(tx: Transaction, wanted: Wanted) -> Facts:
+    """Return what there is of ``wanted``, locked until the end of ``tx``."""
+    facts = Facts()
+    for given in (wanted.mailbox_ids, wanted.domain_ids, wanted.alias_ids):
+        given.intersection_update([id_ for id_ in given if 0 < id_ <= LARGEST_ID])
+    _domains(tx, wanted, facts)
+    _mailboxes(tx, wanted, facts)
+    _names(tx, wanted, facts)
+    for ids in batches(sorted(wanted.alias_ids | set(facts.names.values())), _AT_ONCE):
+        facts.aliases.update((alias.id, alias) for alias in _aliases(tx, AliasRow.id.in_(ids)))
+    counted = select(AliasRow.mailbox_id, func.count()).group_by(AliasRow.mailbox_id)
+    for ids in batches(sorted(facts.mailboxes), _AT_ONCE):
+        facts.used.update((row[0], row[1]) for row in tx.execute(counted.where(AliasRow.mailbox_id.in_(ids))))
+    return facts
+
+
+def _domains(tx: Transaction, wanted: Wanted, facts: Facts) -> None:
+    named = {domain for domain, _ in wanted.names if isinstance(domain, str)}
+    named |= wanted.domain_names | {address.domain for address in wanted.mailboxes}
+    for column, values in ((DomainRow.id, sorted(wanted.domain_ids)), (DomainRow.name, sorted(named))):
+        for some in batches(values, _AT_ONCE):
+            query = select(DomainRow).where(column.in_(some)).order_by(DomainRow.id).with_for_update(read=True)
+            facts.domains.update((row.id, row) for row in tx.scalars(query))
+    facts.domain_of = {(row.account_id, row.name): row for row in facts.domains.values()}
+
+
+def _mailboxes(tx: Transaction, wanted: Wanted, facts: Facts) -> None:
+    ids = set(wanted.mailbox_ids)
+    proved = {row.name: row.id for row in facts.domains.values() if row.verified_at is not None}
+    names = {(proved[address.domain], address.local) for address in wanted.mailboxes if address.domain in proved}
+    for row in _taken(tx, names):
+        ids.add(row.id)
+    query = (
+        select(MailboxRow, AddressRow, DomainRow, AccountRow)
+        .join_from(MailboxRow, AddressRow)
+        .join(DomainRow, DomainRow.id == AddressRow.domain_id)
+        .join(AccountRow, AccountRow.id == DomainRow.account_id)
+        .order_by(MailboxRow.id)
+        .with_for_update(of=MailboxRow)
+    )
+    for some in batches(sorted(ids), _AT_ONCE):
+        for found in tx.execute(query.where(MailboxRow.id.in_(some))):
+            facts.mailboxes[found[0].id] = FoundMailbox(*found)
+    facts.mailbox_at = {Address(at.address.local_part, at.domain.name): at for at in facts.mailboxes.values()}
+
+
+def _names(tx: Transaction, wanted: Wanted, facts: Facts) -> None:
+    ids: dict[int | str, list[int]] = {}
+    for row in facts.domains.values():
+        for called in (row.id, row.name):  # several accounts may have a name pending
+            ids.setdefault(called, []).append(row.id)
+    facts.asked = {(found, local) for domain, local in wanted.names for found in ids.get(domain, [])}
+    facts.names = {(row.domain_id, row.local_part): row.id for row in _taken(tx, facts.asked)}
+
+
+def _taken(tx: Transaction, names: set[Name]) -> Iterator[Row[int, int, str]]:
+    query = select(AddressRow.id, AddressRow.domain_id, AddressRow.local_part)
+    for domains, locals_ in _rectangles({name for name in names if _POSSIBLE.fullmatch(name[1])}):
+        for row in tx.execute(query.where(AddressRow.domain_id.in_(domains), AddressRow.local_part.in_(locals_))):
+            if (row.domain_id, row.local_part) in names:
+                yield row
+
+
+def _rectangles(names: set[Name]) -> Iterator[tuple[list[int], list[str]]]:
+    """Cover the names with pairs of lists whose products stay small. SQLite reads a whole table for IN over pairs."""
+    domains, locals_ = set[int](), set[str]()
+    for domain, here in _by_domain(names):
+        for some in batches(sorted(here), _AT_ONCE):
+            if domains and (len(domains) + 1) * len(locals_.union(some)) > _MOST_PAIRS:
+                yield sorted(domains), sorted(locals_)
+                domains, locals_ = set(), set()
+            domains.add(domain)
+            locals_.update(some)
+    if domains:
+        yield sorted(domains), sorted(locals_)
+
+
+def _by_domain(names: Iterable[Name]) -> Iterable[tuple[int, set[str]]]:
+    found: dict[int, set[str]] = {}
+    for domain, local in names:
+        found.setdefault(domain, set()).add(local)
+    return sorted(found.items())
+
+
+def _aliases(tx: Transaction, which: ColumnElement[bool]) -> Iterator[Alias]:
+    for row in tx.execute(_alias_query().where(which).order_by(AliasRow.id).with_for_update(of=AliasRow)):
+        values = dict(row._mapping)
+        at, owner_at = f"@{values['domain']}", f"@{values.pop('owner_domain')}"
+        address, mailbox = values["local_part"] + at, values.pop("owner_local") + owner_at
+        yield Alias(address=address, mailbox=mailbox, **values)
+
+
+def _alias_query() -> Select[*tuple[object, ...]]:
+    owner, owner_domain = aliased(AddressRow), aliased(DomainRow)
+    own = (AliasRow.id, AddressRow.local_part, AddressRow.domain_id, DomainRow.name.label("domain"))
+    fields = (AliasRow.mailbox_id, AliasRow.can_receive, AliasRow.can_send, AliasRow.is_active, AliasRow.note)
+    told = (AddressRow.created_at, AliasRow.updated_at, owner.local_part, owner_domain.name)
+    return (
+        select(*own, *fields, *told[:2], told[2].label("owner_local"), told[3].label("owner_domain"))
+        .join_from(AliasRow, AddressRow, AddressRow.id == AliasRow.id)
+        .join(DomainRow, DomainRow.id == AddressRow.domain_id)
+        .join(owner, owner.id == AliasRow.mailbox_id)
+        .join(owner_domain, owner_domain.id == owner.domain_id)
+    )

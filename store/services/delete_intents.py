@@ -1,0 +1,67 @@
+"""Deleting a mailbox in two steps: hear what goes with it, then confirm."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from store.clock import utc_now
+from store.errors import ServiceError
+from store.services import audit, lookup, mailboxes
+from store.services.deletion import destinations
+from store.services.lookup import Ref, has_id
+from store.services.views import Mailbox, RemovedMailbox
+from store.sql.tables import AddressRow, AliasRow, DeleteIntentRow, MailboxRow
+from store.sql.tenant import Transaction
+
+VALID = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteIntent:
+    """What deleting a mailbox would take along, and what stands in the way."""
+
+    id: int
+    mailbox: Mailbox
+    aliases: list[str]  # addresses that go with it
+    catch_all_of: list[str]  # domains whose catch-all it is; with one of these it cannot be deleted
+    system_mailbox_of: list[str]  # domains whose system mailbox it is; likewise
+    created_at: datetime
+    expires_at: datetime
+
+
+def create(tx: Transaction, mailbox: Ref) -> DeleteIntent:
+    """Say that a mailbox is to be deleted. Raises ServiceError ``not-found``."""
+    found = lookup.mailbox(tx, mailbox, lock=True)
+    now = utc_now()
+    row = DeleteIntentRow(mailbox_id=found.mailbox.id, created_at=now, expires_at=now + VALID)
+    tx.add(row)
+    tx.flush()
+    this = select(MailboxRow.id).where(MailboxRow.id == found.mailbox.id)
+    view = mailboxes.get(tx, found.mailbox.id)
+    uses = destinations(tx, this)
+    intent = DeleteIntent(
+        row.id, view, mailboxes.contents(tx, view.id), uses.catch_all_of, uses.system_mailbox_of, now, row.expires_at
+    )
+    audit.note(tx, "mailbox.delete-intent", "mailbox", view.id, view.address, view, intent, account_id=found.account.id)
+    return intent
+
+
+def confirm(tx: Transaction, intent_id: int, now: datetime) -> RemovedMailbox:
+    """Delete the mailbox, as :func:`store.services.mailboxes.remove`.
+
+    Raises:
+        ServiceError: ``not-found`` for an intent that does not exist or has expired; ``conflict`` when the mailbox got
+            an alias since, which the intent did not speak of, or mail of a domain ends there.
+    """
+    intent = tx.scalar(select(DeleteIntentRow).where(has_id(DeleteIntentRow.id, intent_id)))
+    if intent is None or intent.expires_at <= now:
+        raise ServiceError(
+            "not-found", f"there is no delete intent {intent_id}, or it has expired", hint="ask for a new one"
+        )
+    lookup.mailbox(tx, intent.mailbox_id, lock=True)  # no alias can come from here on
+    newer = select(func.count()).join_from(AliasRow, AddressRow, AddressRow.id == AliasRow.id)
+    newer = newer.where(AliasRow.mailbox_id == intent.mailbox_id, AddressRow.created_at > intent.created_at)
+    if tx.scalar(newer):
+        raise ServiceError("conflict", "the mailbox has new aliases since", hint="ask for a new delete intent")
+    return mailboxes.remove(tx, intent.mailbox_id)

@@ -1,0 +1,193 @@
+"""Tokens: by which programs act, for an account, a mailbox, or as an operator."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, or_, select, update
+
+from store import token_format
+from store.clock import utc_now
+from store.errors import ServiceError, StoreNotReady, StoreUnavailable
+from store.services import audit, lookup
+from store.services.fields import check_moment, check_name
+from store.services.lookup import Ref, has_id
+from store.services.paging import Page, page_of
+from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR, SCOPES, effective, granted
+from store.sql.database import Database
+from store.sql.tables import TokenRow
+from store.sql.tenant import Transaction
+
+__all__ = ["NewToken", "TokenView", "create", "effective", "find", "get", "list_all", "page", "remove", "used"]
+
+_PREFIX = {ACCOUNT: 0, MESSAGE: 1, OPERATOR: 2}  # kind: which of the prefixes in [api] token_prefixes
+_NOTED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """A token, without its secret."""
+
+    id: int
+    name: str
+    kind: str  # account, message or operator
+    scopes: tuple[str, ...]
+    account_id: int | None  # None for an operator's
+    mailbox_id: int | None  # of a message token
+    start: str  # the first characters, by which people know it
+    expires_at: datetime | None
+    last_used_at: datetime | None  # to the minute
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token that was just made. The secret is to be had now or never."""
+
+    token: TokenView
+    secret: str
+
+    def __repr__(self) -> str:
+        """Show no secret."""
+        return f"NewToken({self.token!r})"
+
+
+def create(
+    tx: Transaction,
+    *,
+    name: str,
+    kind: str,
+    prefixes: Sequence[str],
+    account: Ref | None = None,
+    mailbox: Ref | None = None,
+    scopes: Collection[str] | None = None,
+    expires_at: datetime | None = None,
+    maker: Collection[str] | None = None,
+) -> NewToken:
+    """Make a token.
+
+    Args:
+        name: what people call it.
+        kind: ``account`` (with ``account``), ``message`` (with ``mailbox``) or ``operator``.
+        prefixes: of account, message and operator tokens.
+        scopes: None for all that the maker can give to this kind.
+        expires_at: from when on it is none; aware, in the future.
+        maker: scopes of the token by which this one is made, None for the command line.
+
+    Raises:
+        ServiceError: ``invalid-request``, ``not-found``, ``insufficient-scope``.
+    """
+    check_name(name)
+    if kind not in SCOPES:
+        raise ServiceError("invalid-request", f"a token is one of {', '.join(SCOPES)}", field="kind")
+    if kind == OPERATOR and tx.acting.account_id is not None:
+        raise ServiceError("insufficient-scope", "only an operator makes operator tokens")
+    check_moment("expires_at", expires_at)
+    if expires_at is not None and expires_at <= utc_now():
+        raise ServiceError("invalid-request", "the token would have expired already", field="expires_at")
+    account_id, mailbox_id = _owner(tx, kind, account, mailbox)
+    secret = token_format.make(prefixes[_PREFIX[kind]])
+    row = TokenRow(
+        kind=kind,
+        account_id=account_id,
+        mailbox_id=mailbox_id,
+        name=name,
+        start=token_format.start(secret),
+        sha256=token_format.digest(secret),
+        scopes=" ".join(granted(kind, scopes, maker)),
+        expires_at=expires_at,
+    )
+    tx.add(row)
+    tx.flush()
+    made = _as_view(row)
+    audit.note(tx, "token.create", "token", made.id, made.name, None, made, account_id=account_id)
+    return NewToken(made, secret)
+
+
+def find(tx: Transaction, secret: str, prefixes: Sequence[str], now: datetime) -> TokenView | None:
+    """Return the token with that secret; None for one that is malformed (no query then), unknown or expired."""
+    if not token_format.well_formed(secret, prefixes):
+        return None
+    row = tx.scalar(select(TokenRow).where(TokenRow.sha256 == token_format.digest(secret)))
+    if row is None or (row.expires_at is not None and row.expires_at <= now):
+        return None
+    return _as_view(row)
+
+
+def get(tx: Transaction, token_id: int) -> TokenView:
+    """Return a token. Raises ServiceError ``not-found``."""
+    return _as_view(_row(tx, token_id, lock=False))
+
+
+def list_all(tx: Transaction) -> list[TokenView]:
+    """Return every token, by name."""
+    return [_as_view(row) for row in tx.scalars(select(TokenRow).order_by(TokenRow.name, TokenRow.id))]
+
+
+def page(tx: Transaction, *, page: int = 1, per_page: int = 25) -> Page[TokenView]:
+    """Return a page of tokens, by name."""
+    return page_of(tx, select(TokenRow).order_by(TokenRow.name, TokenRow.id), _of_row, page, per_page)
+
+
+def remove(tx: Transaction, token_id: int) -> TokenView:
+    """Remove a token; what is asked with it from now on is refused. Raises ServiceError ``not-found``."""
+    row = _row(tx, token_id, lock=True)
+    gone = _as_view(row)
+    tx.delete(row)
+    tx.flush()
+    audit.note(tx, "token.delete", "token", gone.id, gone.name, gone, None, account_id=gone.account_id)
+    return gone
+
+
+def used(database: Database, token: TokenView, now: datetime) -> None:
+    """Note that a token was used, at most once a minute. Trouble with that is not worth failing a request."""
+    if token.last_used_at is not None and now - token.last_used_at < _NOTED_EVERY:
+        return
+    stale = or_(TokenRow.last_used_at.is_(None), TokenRow.last_used_at <= now - _NOTED_EVERY)
+    noted = update(TokenRow).where(TokenRow.id == token.id, stale).values(last_used_at=now)
+    try:
+        with database.write() as tx:
+            tx.execute(noted, execution_options={"synchronize_session": False})
+    except (StoreUnavailable, StoreNotReady, ServiceError):
+        return
+
+
+def _owner(tx: Transaction, kind: str, account: Ref | None, mailbox: Ref | None) -> tuple[int | None, int | None]:
+    """Return the ids of account and mailbox for a token of that kind."""
+    if (account is not None, mailbox is not None) != (kind == ACCOUNT, kind == MESSAGE):
+        wanted = "an account, a message token a mailbox, an operator token neither"
+        raise ServiceError("invalid-request", f"an account token belongs to {wanted}", field="kind")
+    if account is not None:
+        return lookup.account(tx, account).id, None
+    if mailbox is not None:
+        found = lookup.mailbox(tx, mailbox, lock=True)
+        return found.account.id, found.mailbox.id
+    return None, None
+
+
+def _row(tx: Transaction, token_id: int, *, lock: bool) -> TokenRow:
+    wanted = select(TokenRow).where(has_id(TokenRow.id, token_id))
+    found = tx.scalar(wanted.with_for_update() if lock else wanted)
+    if found is None:
+        raise ServiceError("not-found", f"there is no token {token_id}")
+    return found
+
+
+def _of_row(found: Row[*tuple[Any, ...]]) -> TokenView:
+    return _as_view(found[0])
+
+
+def _as_view(row: TokenRow) -> TokenView:
+    return TokenView(
+        id=row.id,
+        name=row.name,
+        kind=row.kind,
+        scopes=tuple(row.scopes.split()),
+        account_id=row.account_id,
+        mailbox_id=row.mailbox_id,
+        start=row.start,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,115 @@
+"""What a file of aliases says, line by line, and how its bytes become lines of text.
+
+Nothing here raises for what a file holds: a line that cannot be read is a :class:`Malformed` of its own, and the next
+line is read as if nothing had been. Memory is bounded by one line, whatever the file.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO
+
+LONGEST_LINE = 8192  # octets; an address, a mailbox and a note of 500 characters need less than 5,000
+
+# code of a line that cannot be read: what is wrong with it. What a line asks for may be refused with the codes of
+# store.errors.CODES beside these.
+LINE_CODES = {
+    "invalid-header": "the first line does not name the columns",
+    "invalid-encoding": "not UTF-8",
+    "control-character": "a NUL character",
+    "line-too-long": f"more than {LONGEST_LINE} octets",
+    "invalid-quoting": "a quotation mark that does not close on its line, or text after one that does",
+    "wrong-number-of-columns": "more or fewer cells than the first line has",
+    "invalid-value": "a cell that is neither true nor false",
+    "no-target": "a name that leads nowhere",
+    "several-targets": "a name that leads to more than one address",
+    "not-an-address": "a name without an @",
+    "too-many-lines": "what comes after it was not read",
+    "line-continues-nothing": "a line that begins with a blank where there is nothing to continue",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AliasLine:
+    """An alias as the file wants it. ``given``: the fields that the file says something about; others stay as they are.
+
+    ``given`` holds ``can_receive``, ``can_send`` and ``is_active`` as bool, ``note`` as text or None.
+    """
+
+    number: int
+    address: str
+    mailbox: str
+    given: dict[str, bool | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CatchAllLine:
+    """A domain whose unknown names are to go to a mailbox."""
+
+    number: int
+    domain: str
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class DomainLine:
+    """A domain that the file takes to be hosted here."""
+
+    number: int
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A line that cannot be read; ``code`` is a key of :data:`LINE_CODES`."""
+
+    number: int
+    code: str
+    message: str
+
+
+Line = AliasLine | CatchAllLine | DomainLine | Malformed
+
+
+def malformed(number: int, code: str, message: str | None = None) -> Malformed:
+    """Return the error of a line, in the table's words or in better ones."""
+    return Malformed(number, code, message or LINE_CODES[code])
+
+
+def at_most(lines: Iterable[Line], most: int) -> Iterator[Line]:
+    """Return the first ``most`` of what lines say, and an error in place of all the others."""
+    for count, line in enumerate(lines):
+        if count == most:
+            yield malformed(line.number, "too-many-lines", f"at most {most} lines at once; nothing after it was read")
+            return
+        yield line
+
+
+def text_lines(source: IO[bytes]) -> Iterator[tuple[int, str] | Malformed]:
+    """Return each line's number, from 1, and its text without the line's end; a byte order mark is left out."""
+    for number, raw in enumerate(_pieces(source), 1):
+        if raw is None:
+            yield malformed(number, "line-too-long")
+            continue
+        try:
+            text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            yield malformed(number, "invalid-encoding")
+            continue
+        yield malformed(number, "control-character") if "\0" in text else (number, text)
+
+
+def _pieces(source: IO[bytes]) -> Iterator[bytes | None]:
+    """Return each line without its end, None in place of one that is too long."""
+    most = LONGEST_LINE + 2  # with CR LF
+    while piece := source.readline(most):
+        if len(piece) == most and not piece.endswith(b"\n"):
+            _skip_line(source)
+            yield None
+            continue
+        line = piece.removesuffix(b"\n").removesuffix(b"\r")
+        yield line if len(line) <= LONGEST_LINE else None
+
+
+def _skip_line(source: IO[bytes]) -> None:
+    while (piece := source.readline(LONGEST_LINE)) and not piece.endswith(b"\n"):
+        pass

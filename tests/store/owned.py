@@ -1,0 +1,55 @@
+"""Two accounts that each have a row in every table, for tests of who sees what."""
+
+from dataclasses import dataclass
+
+from store.services import aliases, delete_intents, domains, idempotency, tokens
+from store.sql.database import Database
+from store.sql.tables import Base, DnsCheckRow, DomainProofRow, ImportChunkRow
+from store.sql.tenant import Acting
+
+PREFIXES = ("bn_ops_", "bn_msg_", "bn_opr_")
+
+
+@dataclass(frozen=True)
+class Owned:
+    """Ids of one account's objects."""
+
+    account: int
+    domain: int
+    mailbox: int
+    alias: int
+    token: int
+    intent: int
+
+    @property
+    def acting(self) -> Acting:
+        """Someone of this account."""
+        return Acting(account_id=self.account, actor="a test", token_id=self.token)
+
+
+def furnish(database: Database, account: str, domain: str, mailbox: str) -> Owned:
+    """Give an account of ``world`` a row in every table that belongs to accounts."""
+    with database.write() as tx:
+        home = domains.update(tx, domain, catch_all=mailbox, system_mailbox=mailbox)
+        alias = aliases.add(tx, f"sales@{domain}", mailbox)
+        token = tokens.create(tx, name=f"of {account}", kind="account", account=account, prefixes=PREFIXES).token
+        intent = delete_intents.create(tx, mailbox)
+        key = idempotency.begin(tx, token.id, "a key", "00")
+        assert isinstance(key, idempotency.Fresh)
+        tx.add_all([ImportChunkRow(key_id=key.id, number=0, report="[]"), DnsCheckRow(domain_id=home.id)])
+        tx.merge(DomainProofRow(domain_id=home.id))
+        assert token.account_id is not None
+        return Owned(token.account_id, home.id, alias.mailbox_id, alias.id, token.id, intent.id)
+
+
+def two_accounts(world: Database) -> tuple[Owned, Owned]:
+    """Furnish acme and rival."""
+    return (
+        furnish(world, "acme", "brand-a.com", "john@brand-a.com"),
+        furnish(world, "rival", "rival.com", "eve@rival.com"),
+    )
+
+
+def tables() -> list[type[Base]]:
+    """Return every table's class."""
+    return [mapper.class_ for mapper in Base.registry.mappers]

@@ -1,0 +1,154 @@
+"""Reading and writing aliases as CSV: each mistake costs its own line, and no bytes whatever do more."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.transfer.csv_file import COLUMNS, escaped, read_csv, unescaped, write_csv
+from store.transfer.lines import LINE_CODES, LONGEST_LINE, AliasLine, Malformed, at_most
+
+HEADER = b"address,mailbox,can_receive,can_send,is_active,note\n"
+ROW = ("a@x.test", "m@x.test")
+
+
+def read(data: bytes) -> list[AliasLine | Malformed]:
+    found = list(read_csv(io.BytesIO(data)))
+    assert all(isinstance(line, AliasLine | Malformed) for line in found)
+    return [line for line in found if isinstance(line, AliasLine | Malformed)]
+
+
+def only(data: bytes) -> AliasLine | Malformed:
+    (line,) = read(data)
+    return line
+
+
+@pytest.mark.parametrize(
+    ("cells", "given_"),
+    [
+        (
+            b"a@x.test,m@x.test,true,false,true,hi",
+            {"can_receive": True, "can_send": False, "is_active": True, "note": "hi"},
+        ),
+        (b"a@x.test,m@x.test,,,,", {"note": None}),
+        (b"a@x.test,m@x.test,TRUE,No,1,", {"can_receive": True, "can_send": False, "is_active": True, "note": None}),
+        (b'a@x.test,m@x.test,,,,"one, ""two"""', {"note": 'one, "two"'}),
+        (b"a@x.test,m@x.test,,,,'=1+1", {"note": "=1+1"}),
+        (b"a@x.test,m@x.test,,,,'tis", {"note": "'tis"}),
+        ("a@x.test,m@x.test,,,,für".encode(), {"note": "für"}),
+        (b"a@x.test,m@x.test,,,,hi\r", {"note": "hi"}),
+    ],
+)
+def test_a_line(cells: bytes, given_: dict[str, object]) -> None:
+    assert only(HEADER + cells) == AliasLine(2, *ROW, given_)  # type: ignore[arg-type]
+    assert only(HEADER + cells + b"\n") == AliasLine(2, *ROW, given_)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "given_"),
+    [
+        (b"mailbox,address", b"m@x.test,a@x.test", {}),
+        (b"address, mailbox ,note", b"a@x.test,m@x.test,", {"note": None}),
+        (b"\xef\xbb\xbfaddress,mailbox,can_send\r", b"a@x.test,m@x.test,yes", {"can_send": True}),
+        (b'"address","mailbox"', b'"a@x.test","m@x.test"', {}),
+    ],
+)
+def test_columns_in_any_order(header: bytes, cells: bytes, given_: dict[str, object]) -> None:
+    assert only(header + b"\n" + cells) == AliasLine(2, *ROW, given_)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("first", "code"),
+    [
+        (b"", "invalid-header"),
+        (b"\n", "invalid-header"),
+        (b"address\n", "invalid-header"),
+        (b"address,mailbox,colour\n", "invalid-header"),
+        (b"address,mailbox,address\n", "invalid-header"),
+        (b"address;mailbox\n", "invalid-header"),
+        (b"Address,Mailbox\n", "invalid-header"),
+        (b"a@x.test,m@x.test\n", "invalid-header"),
+        (b'"address,mailbox\n', "invalid-quoting"),
+        ("address,mailbox\n".encode("utf-16"), "invalid-encoding"),
+        (b"address,mailbox\0\n", "control-character"),
+        (b"a" * (LONGEST_LINE + 1) + b"\n", "line-too-long"),
+    ],
+)
+def test_without_a_good_first_line_nothing_is_read(first: bytes, code: str) -> None:
+    line = only(first + b"a@x.test,m@x.test\n" * 3 if first else first)
+    assert (line.number, line.code if isinstance(line, Malformed) else "") == (1, code)
+
+
+@pytest.mark.parametrize(
+    ("cells", "code"),
+    [
+        (b"a@x.test", "wrong-number-of-columns"),
+        (b"a@x.test,m@x.test,true,true,true,note,more", "wrong-number-of-columns"),
+        (b"a@x.test,m@x.test,maybe,,,", "invalid-value"),
+        (b"a@x.test,m@x.test, true,,,", "invalid-value"),
+        (b'a@x.test,m@x.test,,,,"open', "invalid-quoting"),
+        (b'a@x.test,m@x.test,,,,"shut"more', "invalid-quoting"),
+        (b"a@x.test,m@x.test,,,,one\rtwo", "invalid-quoting"),
+        (b"a@x.test,m@x.test,,,,\xff", "invalid-encoding"),
+        (b"a@x.test,m@x.test,,,,\xed\xa0\x80", "invalid-encoding"),
+        (b"a@x.test,m@x.test,,,,\0", "control-character"),
+        (b"a@x.test,m@x.test,,,," + b"x" * LONGEST_LINE, "line-too-long"),
+        (b"x" * (3 * LONGEST_LINE), "line-too-long"),
+    ],
+)
+def test_a_malformed_line_costs_itself_only(cells: bytes, code: str) -> None:
+    good = b"a@x.test,m@x.test,,,,\n"
+    before, wrong, after = read(HEADER + good + cells + b"\n" + good)
+    assert (before.number, wrong.number, after.number) == (2, 3, 4)
+    assert isinstance(before, AliasLine)
+    assert isinstance(after, AliasLine)
+    assert isinstance(wrong, Malformed)
+    assert wrong.code == code
+    assert wrong.message
+
+
+def test_a_line_of_the_longest_allowed_length() -> None:
+    cells = b"a@x.test,m@x.test,,,,"
+    for end in (b"", b"\n", b"\r\n"):
+        assert isinstance(only(HEADER + cells + b"x" * (LONGEST_LINE - len(cells)) + end), AliasLine)
+
+
+def test_empty_lines_count_but_say_nothing() -> None:
+    assert [line.number for line in read(HEADER + b"\n\r\na@x.test,m@x.test,,,,\n\n")] == [4]
+
+
+def test_the_most_lines() -> None:
+    rows = HEADER + b"a@x.test,m@x.test,,,,\n" * 4
+    assert len(list(at_most(read_csv(io.BytesIO(rows)), 4))) == 4
+    *kept, last = at_most(read_csv(io.BytesIO(rows)), 3)
+    assert [line.number for line in kept] == [2, 3, 4]
+    assert isinstance(last, Malformed)
+    assert (last.number, last.code) == (5, "too-many-lines")
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes(data: bytes) -> None:
+    for text in (data, HEADER + data, HEADER + data.replace(b"\xff", b",")):
+        for line in read_csv(io.BytesIO(text)):
+            assert isinstance(line, AliasLine) or (isinstance(line, Malformed) and line.code in LINE_CODES)
+
+
+CELL = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
+
+
+@given(st.lists(st.tuples(CELL, CELL, st.booleans(), st.booleans(), st.booleans(), st.none() | CELL), max_size=5))
+def test_what_is_written_is_read_again(rows: list[tuple[str, str, bool, bool, bool, str | None]]) -> None:
+    text = "".join(write_csv(rows))
+    wanted = [
+        AliasLine(number, row[0], row[1], dict(zip(COLUMNS[2:], [*row[2:5], row[5] or None], strict=True)))
+        for number, row in enumerate(rows, 2)
+    ]
+    assert read(text.encode()) == wanted
+
+
+@given(st.text("'=+-@x", max_size=6))
+def test_no_note_is_a_formula(note: str) -> None:
+    written = escaped(note)
+    assert not written.startswith(("=", "+", "-", "@"))
+    assert unescaped(written) == note
