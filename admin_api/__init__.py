@@ -1,1 +1,1 @@
-"""The REST API, the dashboard, MCP and the Message API: with a later release; nothing is here yet."""
+"""The REST API (API.md section 1): FastAPI over the store's services. Dashboard, MCP and Message API come later."""

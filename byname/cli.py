@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from byname import invocation
-from byname.commands import account, alias, cache, config, daemons, db, demo, domain, explain, mailbox, relay
+from byname.commands import (
+    account,
+    alias,
+    cache,
+    config,
+    daemons,
+    db,
+    demo,
+    domain,
+    explain,
+    mailbox,
+    relay,
+    token,
+    transfer,
+)
 from byname.exits import ExitCode
 from byname.failures import describe, report
 from byname.invocation import Invocation
@@ -31,6 +45,7 @@ for noun, commands, summary in (
     ("domain", domain.app, "Domains and their catch-all."),
     ("mailbox", mailbox.app, "Where mail arrives; who logs in."),
     ("alias", alias.app, "Further names of a mailbox."),
+    ("token", token.app, "Secrets for programs that use the API."),
     ("cache", cache.app, "Rebuild, check, look at the cache."),
     ("config", config.app, "Check and show the settings."),
     ("db", db.app, "Create, upgrade, check the database."),
@@ -38,9 +53,12 @@ for noun, commands, summary in (
     app.add_typer(commands, name=noun, short_help=summary)
 for name, command, summary, example in (
     ("explain", explain.explain, "What happens to a mail, and why.", "byname explain sales+news@brand-b.com"),
+    ("import", transfer.bring_in, "Aliases from CSV or Postfix's virtual file.", "byname import aliases.csv --dry-run"),
+    ("export", transfer.export, "All aliases as CSV.", "byname export > aliases.csv"),
     ("milter", daemons.milter, "Run a milter.", "byname milter --role inbound"),
     ("maps", daemons.maps, "Run the Postfix socketmap server.", f"postmap -q brand-a.com {_SOCKETMAP}"),
     ("lmtp", daemons.lmtp, "Run the LMTP server in front of the mail store.", "byname lmtp"),
+    ("api", daemons.api, "Run the REST API.", "byname api"),
     ("relay", relay.relay, "Bring changes from the store to the cache.", "byname relay"),
     ("demo", demo.demo, "A whole mail system, to be tried out.", "byname demo --once"),
 ):

@@ -1,5 +1,7 @@
 """One run of ``byname``: the options that stand for all commands, and what they open."""
 
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from byname.output import complain, warn
 if TYPE_CHECKING:  # heavy, and --help needs none of it
     from conf.settings import Settings
     from store.sql.database import Database, Transaction
+    from store.sql.tenant import Acting
 
 
 @dataclass(slots=True)
@@ -65,13 +68,18 @@ class Invocation:
         Raises:
             StoreNotReady, StoreUnavailable: as :meth:`database`.
         """
-        from byname import wiring
         from store.sql.outbox import version_of
 
         with self.database() as database:
-            with database.write() as transaction:
+            with database.write(acting()) as transaction:
                 yield transaction
-            propagation = wiring.propagation(self.settings(), database, version_of(transaction))
+            self.wait_for_cache(database, version_of(transaction))
+
+    def wait_for_cache(self, database: "Database", version: int | None) -> None:
+        """With a cache, wait at most 1 s until it holds the change of that version, and tell whether it does."""
+        from byname import wiring
+
+        propagation = wiring.propagation(self.settings(), database, version)
         if propagation is not None:
             self.outcome["propagation"] = propagation
             if not self.as_json:
@@ -82,10 +90,15 @@ class Invocation:
         return frozenset(self.settings().routing.system_addresses)
 
 
-def warnings(settings: "Settings") -> list[str]:
-    """Return what a person should know about settings that can be used all the same."""
-    idle = [f"{name} has no effect in this version" for name in settings.without_effect()]
-    return [*settings.warnings, *idle]
+def acting() -> "Acting":
+    """Return who runs this, as the audit log calls them; the command line acts on every account."""
+    from store.sql.tenant import Acting
+
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return Acting(actor=f"command line ({name})")
 
 
 def of(context: typer.Context) -> Invocation:

@@ -1,8 +1,9 @@
-"""Listen addresses as settings write them: ``unix:/path``, ``inet:port@host``, and ``host:port`` for HTTP.
+"""Addresses as settings write them: ``unix:/path``, ``inet:port@host``, ``host:port`` for HTTP, ``ip`` or ``ip:port``.
 
 The first two are libmilter's own forms (smfi_setconn), so what is configured here can be handed to it as it is.
 """
 
+import ipaddress
 import re
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 _INET = re.compile(rf"inet:(?P<port>[0-9]{{1,5}})@(?P<host>{_HOST})")
 _HOST_PORT = re.compile(rf"(?P<host>{_HOST}|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{{1,5}})")
 _SWAPPED = re.compile(rf"inet:(?P<host>{_HOST}):(?P<port>[0-9]{{1,5}})")
+DNS_PORT = 53
 _LONGEST_PATH = 107  # bytes, unix(7): sun_path holds 108 with its closing NUL
 
 
@@ -58,6 +60,20 @@ def parse_host_port(text: str) -> InetSocket:
     if not match:
         raise ValueError("must be host:port")
     return InetSocket(match["host"].strip("[]"), _port(match["port"]))
+
+
+def parse_nameserver(text: str) -> InetSocket:
+    """Read the address of a DNS server: ``ip``, ``ip:port`` or ``[ipv6]:port``; port 53 unless told.
+
+    Raises:
+        ValueError: as for :func:`parse_socket`.
+    """
+    match = _HOST_PORT.fullmatch(text)
+    host, port = (match["host"], _port(match["port"])) if match else (text, DNS_PORT)
+    try:
+        return InetSocket(str(ipaddress.ip_address(host.strip("[]") if match else host)), port)
+    except ValueError:
+        raise ValueError("must be an IP address") from None
 
 
 def _socket_path(path: str) -> str:

@@ -1,13 +1,12 @@
 """The sections of the settings: each key with its type, its default and its rule (API, section 6)."""
 
-import ipaddress
 import re
 from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
-from conf.listen import parse_host_port, parse_socket
+from conf.listen import parse_host_port, parse_nameserver, parse_socket
 
 _LOCAL_PART = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _HOST_NAME = re.compile(r"[^\s@.,:;/\\\"'()<>\[\]\x00-\x20\x7f]+(?:\.[^\s@.,:;/\\\"'()<>\[\]\x00-\x20\x7f]+)+")
@@ -40,14 +39,6 @@ def _parsed(parse: Callable[[str], object]) -> AfterValidator:
 
 def _starts(*schemes: str) -> Callable[[str], bool]:
     return lambda text: text.startswith(schemes) and not re.search(r"[\x00-\x20\x7f]", text)
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_address(text: str) -> bool:
@@ -88,7 +79,10 @@ ListenSocket = Annotated[str, _parsed(parse_socket)]
 HostPort = Annotated[str, _parsed(parse_host_port)]
 DomainName = Annotated[str, _checked(_HOST_NAME.fullmatch, "must be a domain name")]
 MailAddress = Annotated[str, _checked(_is_address, "must be an address, local@domain")]
-IpAddress = Annotated[str, _checked(_is_ip, "must be an IP address")]
+DnsServer = Annotated[str, _parsed(parse_nameserver)]
+DnsLabels = Annotated[
+    str, _checked(re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,3}").fullmatch, "must be a DNS label")
+]
 Delimiter = Annotated[str, _checked(re.compile(r"[+\-_=#]?").fullmatch, "must be one of + - _ = # or empty")]
 TokenPrefix = Annotated[
     str, _checked(re.compile(r"[A-Za-z0-9_-]{1,20}").fullmatch, "must be 1 to 20 of A-Z a-z 0-9 _ -")
@@ -179,10 +173,10 @@ class TraceSettings(Section):
 class DnsSettings(Section):
     """How domains are checked, and what their owners are told to publish."""
 
-    nameservers: Annotated[tuple[IpAddress, ...], Strict(False)] = ()
+    nameservers: Annotated[tuple[DnsServer, ...], Strict(False)] = ()
     mx_hosts: Annotated[tuple[DomainName, ...], Strict(False)] = ()
     spf_include: DomainName | None = None
-    dkim_selector: str = "byname"
+    dkim_selector: DnsLabels = "byname"
     recheck_hours: Count = 24
 
 

@@ -30,15 +30,10 @@ from conf.sections import (
 from conf.sources import Entry, config_files, from_environment, from_file
 from conf.values import explain, is_secret, known_keys, merge, resolve
 
-__all__ = ["DEFAULT_FILE", "WITHOUT_EFFECT", "ConfigError", "Problem", "Settings", "load"]
+__all__ = ["DEFAULT_FILE", "ConfigError", "Problem", "Settings", "load"]
 
 DEFAULT_FILE = Path("/etc/byname/byname.toml")
 
-# Read and checked, but nothing acts on them in this version. A line goes when the part that acts on it arrives.
-WITHOUT_EFFECT = (
-    "api.listen", "api.base_url", "api.rate", "api.burst", "api.token_prefixes",
-    "dns.nameservers", "dns.mx_hosts", "dns.spf_include", "dns.dkim_selector", "dns.recheck_hours",
-)  # fmt: skip
 _LISTENERS = ("milter.inbound", "milter.submission", "milter.local", "maps.listen", "lmtp.listen", "lmtp.backend")
 _PASSWORD = re.compile(r"(://[^:@/?]*:).*(?=@)|([?&]password=)[^&]*")
 
@@ -78,10 +73,6 @@ class Settings(Section):
         """
         section, _, key = name.partition(".")
         return cast("object", getattr(getattr(self, section), key))
-
-    def without_effect(self) -> list[str]:
-        """Name the settings that were changed but that this version does not act on, so that a command can say so."""
-        return [name for name in WITHOUT_EFFECT if self.value(name) != _DEFAULTS[name]]
 
     def shown(self, *, changed_only: bool = False) -> dict[str, object]:
         """Return ``section.key`` and value of all settings, or of those that are not the default; secrets masked."""

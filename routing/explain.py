@@ -1,7 +1,7 @@
 """Why a verdict is what it is: the looked-up facts, the rule, and the reply an SMTP client would see."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from routing.address import Address, AddressSyntaxError, parse_path
 from routing.directory import Directory, LookupFailed
@@ -42,6 +42,44 @@ class Explanation:
     mailbox: Address | None
     delivered_to: Address | None
     steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What decides, and beside it what each backend says by itself."""
+
+    found: Explanation
+    by_cache: Explanation | None  # None: there is no cache
+    by_sql: Explanation
+
+    @property
+    def agree(self) -> bool | None:
+        """Whether cache and SQL say the same; None when one of them is not there or cannot tell."""
+        if self.by_cache is None or "no-evidence" in {self.by_cache.rule, self.by_sql.rule}:
+            return None
+        return replace(self.by_cache, steps=()) == replace(self.by_sql, steps=())
+
+    def as_object(self) -> dict[str, object]:
+        """Return the explanation object of API section 1."""
+        found = self.found
+        return {
+            "verdict": found.verdict,
+            "rule": found.rule,
+            "reply": found.reply,
+            "mailbox": None if found.mailbox is None else str(found.mailbox),
+            "delivered_to": None if found.delivered_to is None else str(found.delivered_to),
+            "steps": found.steps,
+            "cache": None if self.by_cache is None else self.by_cache.verdict,
+            "sql": self.by_sql.verdict,
+            "agree": self.agree,
+        }
+
+
+def compare(
+    ask: Callable[[Directory], Explanation], deciding: Directory, cache: Directory | None, sql: Directory
+) -> Comparison:
+    """Put one question to what decides and to each backend."""
+    return Comparison(ask(deciding), None if cache is None else ask(cache), ask(sql))
 
 
 def explain_recipient(directory: Directory, policy: Policy, text: str) -> Explanation:

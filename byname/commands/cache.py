@@ -13,7 +13,7 @@ from byname.output import Bar, cell_text, members, say, say_json, stop, warn
 
 if TYPE_CHECKING:
     from byname.invocation import Invocation
-    from store.cache.sync import Difference
+    from store.cache.report import Difference
     from store.cache.tools import CacheTools
 
 app = typer.Typer(help="The cache in Redis: rebuild, check, look at it.", no_args_is_help=True)
@@ -24,7 +24,7 @@ _SHOWN = 50  # differences in the text form
 @app.command("rebuild", epilog="Example: byname cache rebuild")
 def rebuild(context: typer.Context, as_json: JsonOption = False) -> None:
     """Bring everything from the store to the cache. Names that are there stay in sight; a relay does it by itself."""
-    from store.cache.sync import Report
+    from store.cache.report import Report
 
     report = Report()
     with _tools(invocation.of(context)) as tools, Bar("rebuilding the cache", drawn=not as_json) as bar:

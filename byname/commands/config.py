@@ -21,9 +21,9 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
     settings = invocation.of(context).settings()
     wiring.policy(settings)
     if as_json:
-        say_json({"ok": True, "warnings": list(settings.warnings), "without_effect": settings.without_effect()})
+        say_json({"ok": True, "warnings": list(settings.warnings)})
         return
-    for line in invocation.warnings(settings):
+    for line in settings.warnings:
         warn(line)
     say("the settings are good")
 

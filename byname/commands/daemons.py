@@ -1,4 +1,4 @@
-"""``byname milter``, ``byname maps`` and ``byname lmtp``: the processes at which the mail server knocks."""
+"""The processes that answer: ``byname milter``, ``maps`` and ``lmtp`` the mail server, ``byname api`` everyone else."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -34,9 +34,10 @@ def milter(
 
     run = invocation.of(context)
     settings = _prepared(run, role.value)
+    registry = telemetry.new_registry()
     with (
         run.database(may_be_silent=True) as database,
-        telemetry.observed_directory(settings, database, role.value) as directory,
+        telemetry.observed_directory(settings, database, role.value, registry) as directory,
     ):
 
         def load() -> Site:
@@ -49,7 +50,7 @@ def milter(
                 trace_key=wiring.trace_key(now),
             )
 
-        stop(ExitCode(serve(role.value, wiring.needed(settings, f"milter.{role.value}"), load)))
+        stop(ExitCode(serve(role.value, wiring.needed(settings, f"milter.{role.value}"), load, registry)))
 
 
 def maps(context: typer.Context) -> None:
@@ -108,6 +109,30 @@ def lmtp(context: typer.Context) -> None:
         stop(_ended(asked=serve_until_told(server, "lmtp", reload)))
 
 
+def api(context: typer.Context) -> None:
+    """Run the REST API on [api] listen until SIGTERM. SIGHUP reads the settings again, but for listen."""
+    from admin_api.server import ApiServer, serve_until_told
+    from admin_api.site import ApiSite
+    from byname import telemetry, wiring
+    from conf.listen import parse_host_port
+    from edges.listen import open_listener
+
+    run = invocation.of(context)
+    settings = _prepared(run, "api")
+    registry = telemetry.new_registry()
+    with (
+        run.database(may_be_silent=True) as database,
+        telemetry.observed_directory(settings, database, "api", registry) as directory,
+    ):
+
+        def load(now: "Settings") -> ApiSite:
+            return wiring.api_site(now, database, directory, registry)
+
+        site, at = load(settings), parse_host_port(settings.api.listen)
+        server = ApiServer(site, open_listener(f"inet:{at.port}@{at.host}").socket)
+        stop(_ended(asked=serve_until_told(server, lambda: server.replace_site(load(run.settings())))))
+
+
 def _ended(*, asked: bool) -> ExitCode:
     return ExitCode.DONE if asked else ExitCode.REFUSED
 
@@ -117,6 +142,6 @@ def _prepared(run: "Invocation", role: str) -> "Settings":
 
     settings = run.settings()
     set_up(role, settings.log.format)
-    for line in invocation.warnings(settings):
+    for line in settings.warnings:
         warn(line)
     return settings

@@ -5,19 +5,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from byname import invocation
+from byname.commands import domain_dns
 from byname.commands.choices import agreed, at_most_one, something_to_change, utf8
 from byname.invocation import JsonOption
 from byname.listing import Columns, show, show_all
+from byname.output import warn
 
 if TYPE_CHECKING:
     from store.services.views import Domain
 
 app = typer.Typer(help="The domains of the accounts, and their catch-all.", no_args_is_help=True)
 
+
 COLUMNS: "Columns[Domain]" = {
-    "domain": lambda domain: domain.name,
+    "domain": lambda domain: domain.unicode_name,
     "account": lambda domain: domain.account,
     "status": lambda domain: domain.status,
+    "proof": lambda domain: _proof(domain),
     "catch-all": lambda domain: domain.catch_all.destination if domain.catch_all.enabled else None,
     "system": lambda domain: domain.system_mailbox,
 }
@@ -37,10 +41,13 @@ def add(
 ) -> None:
     """Add a domain. Until it is verified it holds no names and the mail server does not know it."""
     from store.services import domains
+    from store.services.lookalikes import lookalikes
 
     run = invocation.of(context)
     with run.changing() as transaction:
         domain = domains.add(transaction, name, account=account, verified=verified)
+    for told in lookalikes(domain.name):
+        warn(told)
     show(domain, COLUMNS, as_json=as_json, more=run.outcome)
 
 
@@ -107,3 +114,23 @@ def remove(
         with run.changing() as transaction:
             domain = domains.remove(transaction, name, confirmed=True)
     show(domain, COLUMNS, as_json=as_json, more=run.outcome)
+
+
+def _proof(domain: "Domain") -> str | None:
+    """Return how a domain's proof by DNS stands, in a few words."""
+    proof = domain.proof
+    if domain.proof_lapsed:
+        return "lapsed"
+    if domain.verified_at is None:
+        return "parked: another account has it" if proof.parked_at else None
+    if proof.warned_at is not None and proof.lapses_at is not None:
+        return f"missing, lapses after {proof.lapses_at:%Y-%m-%d %H:%M}"
+    return "in DNS" if proof.seen_at else "the operator's word"
+
+
+for _name, _command, _example in (
+    ("check", domain_dns.check, "byname domain check brand-a.com"),
+    ("verify", domain_dns.verify, "byname domain verify --due"),
+    ("move", domain_dns.move, "byname domain move brand-a.com --account rival"),
+):
+    app.command(_name, epilog=f"Example: {_example}")(_command)

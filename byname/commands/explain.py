@@ -1,7 +1,6 @@
 """``byname explain``: what would happen to a mail, and why, by the code that decides about mail."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from routing.directory import Directory
-    from routing.explain import Explanation
+    from routing.explain import Comparison, Explanation
     from routing.policy import Policy
 
 # What the MTA says when we let an address pass, by verdict.
@@ -46,20 +45,19 @@ def explain(
     """
     _check_usage(address, login, sender, message)
     from byname import wiring
+    from routing.explain import compare
 
     run = invocation.of(context)
     policy = wiring.policy(run.settings())
     with run.database(may_be_silent=True) as database:
         ask = _question(policy, address, login, sender, message)
-        found = ask(wiring.directory(run.settings(), database))
-        cache = wiring.cache_directory(run.settings())
-        by_cache = None if cache is None else ask(cache)
-        by_sql = ask(wiring.sql_directory(database))
+        deciding, cache = wiring.directory(run.settings(), database), wiring.cache_directory(run.settings())
+        told = compare(ask, deciding, cache, wiring.sql_directory(database))
     if as_json:
-        say_json(_as_object(found, by_cache, by_sql))
+        say_json(told.as_object())
     else:
-        _print(found, by_cache, by_sql)
-    stop(OF_VERDICT[found.verdict])
+        _print(told)
+    stop(OF_VERDICT[told.found.verdict])
 
 
 def _check_usage(address: str | None, login: str | None, sender: str | None, message: Path | None) -> None:
@@ -103,15 +101,16 @@ def _read(message: Path) -> bytes:
     return sys.stdin.buffer.read() if str(message) == "-" else message.read_bytes()
 
 
-def _print(found: "Explanation", by_cache: "Explanation | None", by_sql: "Explanation") -> None:
+def _print(told: "Comparison") -> None:
+    found = told.found
     lines = [(f"looked up {cell_text(step.looked_up)}", step.found) for step in found.steps]
     lines += [("rule", found.rule), ("verdict", found.verdict)]
     lines += [("reply", str(found.reply) if found.reply else _MTA_REPLY[found.verdict])]
     if found.mailbox is not None:
         lines += [("mailbox", str(found.mailbox)), ("Delivered-To", str(found.delivered_to or "none added"))]
-    if by_cache is not None:
-        lines += [("by cache", _in_short(by_cache)), ("by SQL", _in_short(by_sql))]
-        lines += [("agree", {True: "yes", False: "no", None: "cannot tell"}[_agree(by_cache, by_sql)])]
+    if told.by_cache is not None:
+        lines += [("by cache", _in_short(told.by_cache)), ("by SQL", _in_short(told.by_sql))]
+        lines += [("agree", {True: "yes", False: "no", None: "cannot tell"}[told.agree])]
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
         say(f"{name.ljust(width)}  {cell_text(text)}")
@@ -120,25 +119,3 @@ def _print(found: "Explanation", by_cache: "Explanation | None", by_sql: "Explan
 def _in_short(found: "Explanation") -> str:
     where = "" if found.mailbox is None else f" to {found.mailbox}"
     return f"{found.verdict}{where} ({found.rule})"
-
-
-def _agree(by_cache: "Explanation | None", by_sql: "Explanation") -> bool | None:
-    """Return whether the two say the same; None when one of them is not there or cannot tell."""
-    if by_cache is None or "no-evidence" in {by_cache.rule, by_sql.rule}:
-        return None
-    return replace(by_cache, steps=()) == replace(by_sql, steps=())
-
-
-def _as_object(found: "Explanation", by_cache: "Explanation | None", by_sql: "Explanation") -> dict[str, object]:
-    """Return the explanation object of API section 1."""
-    return {
-        "verdict": found.verdict,
-        "rule": found.rule,
-        "reply": found.reply,
-        "mailbox": None if found.mailbox is None else str(found.mailbox),
-        "delivered_to": None if found.delivered_to is None else str(found.delivered_to),
-        "steps": found.steps,
-        "cache": None if by_cache is None else by_cache.verdict,
-        "sql": by_sql.verdict,
-        "agree": _agree(by_cache, by_sql),
-    }

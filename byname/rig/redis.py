@@ -6,7 +6,7 @@ It keeps nothing on disk and evicts nothing (DESIGN section 6), so a restart is 
 import contextlib
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,15 +41,15 @@ class PrivateRedis:
         """The same on loopback."""
         return f"redis://{LOOPBACK}:{self.port}"
 
-    def start(self, *, wait: bool = True, more: Sequence[str] = ()) -> None:
-        """Start it, with ``more`` options this time, and wait until it answers.
+    def start(self, *, wait: bool = True, more: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> None:
+        """Start it, with ``more`` options or another environment this time, and wait until it answers.
 
         Raises:
             RigError: it did not; the end of its log is in the message.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self.socket.unlink(missing_ok=True)  # a killed one leaves it behind
-        self._daemon = Daemon([*self.command(), *more], self.folder / "redis.log")
+        self._daemon = Daemon([*self.command(), *more], self.folder / "redis.log", environ)
         self._daemon.start()
         if wait:
             wait_until(self._answers, _READY_WITHIN, f"the private Redis; its log:\n{self._daemon.log()[-2000:]}")

@@ -3,32 +3,24 @@
 The demo and the tests of the mail path start the same site; they differ in the names that they put into its store.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
-from byname.rig.certificate import Certificate, make_certificate
 from byname.rig.dovecot import PrivateDovecot
-from byname.rig.folders import short_folder
 from byname.rig.ports import LOOPBACK, free_port
 from byname.rig.postfix import PrivatePostfix
-from byname.rig.processes import Daemon
 from byname.rig.redis import PrivateRedis
+from byname.rig.running_site import ARGUMENTS, RunningSite
 from byname.rig.sink import Sink
-from byname.rig.waiting import greets, wait_until
 from store.cache.layout import LEASE_KEY
 from store.sql.database import Database
 from store.sql.migrate import upgrade
 
 _SETTINGS = """\
 [store]
-url = "sqlite:///{database}"
+url = "{url}"
 
 [milter]
 inbound = "inet:{inbound}@{host}"
@@ -49,16 +41,6 @@ backend = "{backend}"
 {cache}
 """
 
-# Byname's daemons and the arguments that start them. Who writes Delivered-To decides which of the last two serves
-# mail that no smtpd took: the LMTP edge, or the milter of the role local (DESIGN section 5).
-_ARGUMENTS: dict[str, tuple[str, ...]] = {
-    "inbound": ("milter", "--role", "inbound"),
-    "submission": ("milter", "--role", "submission"),
-    "maps": ("maps",),
-    "lmtp": ("lmtp",),
-    "local": ("milter", "--role", "local"),
-    "relay": ("relay",),
-}
 _DAEMONS = {
     "agent": ("inbound", "submission", "maps", "lmtp"),
     "milter": ("inbound", "submission", "maps", "local"),
@@ -66,13 +48,10 @@ _DAEMONS = {
 
 
 @dataclass(slots=True)
-class PrivateSite:
-    """A running site; a context manager. Leaving it stops every process and removes the folder.
+class PrivateSite(RunningSite):
+    """A site of the rig's own settings.
 
     ``fill`` puts names into the empty store and returns the password of each mailbox.
-
-    Raises:
-        RigError: on entering, something did not start; the message holds the end of its log.
     """
 
     fill: Callable[[Database], dict[str, str]]
@@ -82,30 +61,15 @@ class PrivateSite:
     cache: bool = False  # a Redis and ``byname relay`` between the store and the decisions
     cache_settings: str = ""  # more TOML for the section [cache]
     settings: str = ""  # more TOML for byname.toml
+    store_url: str = ""  # an empty database of Byname's instead of the SQLite file, from which Dovecot reads the logins
+    disk: Path | None = None  # where the SQLite file and what Redis writes to disk lie; the site's folder otherwise
     postfix_extra: Mapping[str, str] = field(default_factory=dict)
 
-    folder: Path = field(init=False)
-    certificate: Certificate = field(init=False)
-    passwords: dict[str, str] = field(init=False)
-    daemons: dict[str, Daemon] = field(init=False, default_factory=dict)
     dovecot: PrivateDovecot = field(init=False)
     redis: PrivateRedis = field(init=False)  # runs with ``cache`` only
     mailboxes: Sink = field(init=False)
-    outside: Sink = field(init=False)  # everybody else's mail server
     postfix: PrivatePostfix = field(init=False)
-    _ports: dict[str, int] = field(init=False, default_factory=lambda: {name: free_port() for name in _ARGUMENTS})
-    _stack: ExitStack = field(init=False, default_factory=ExitStack)
-
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._stack.close()
+    _ports: dict[str, int] = field(init=False, default_factory=lambda: {name: free_port() for name in ARGUMENTS})
 
     @property
     def config(self) -> Path:
@@ -115,37 +79,16 @@ class PrivateSite:
     @property
     def database(self) -> Path:
         """The store's SQLite file."""
-        return self.folder / "byname.db"
+        return (self.disk or self.folder) / "byname.db"
 
-    def command(self, *arguments: str) -> list[str]:
-        """Return a ``byname`` command for this site, to be run as a process."""
-        return [sys.executable, "-m", "byname", "--config", str(self.config), *arguments]
+    @property
+    def url(self) -> str:
+        """The store."""
+        return self.store_url or f"sqlite:///{self.database}"
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a ``byname`` command and return what it printed and its exit code."""
-        return subprocess.run(self.command(*arguments), env=_environ(), check=False, capture_output=True, text=True)
-
-    def admin(self, *arguments: str) -> None:
-        """Run a ``byname`` command as an admin would.
-
-        Raises:
-            CalledProcessError: it failed; its words are in the exception.
-        """
-        self.run(*arguments).check_returncode()
-
-    def start_daemon(self, name: str) -> None:
-        """Start one of Byname's daemons (again), and wait until it listens."""
-        daemon = Daemon(self.command(*_ARGUMENTS[name]), self.folder / f"byname-{name}.log", _environ())
-        self.daemons[name] = daemon
-        self._stack.callback(daemon.stop)
-        daemon.start()
-
-    def wait_for_daemon(self, name: str) -> None:
-        """Wait until a daemon listens; for the relay, until it vouches for the cache."""
-        if name == "relay":
-            wait_until(self._is_vouched_for, 30, "the lease of byname relay")
-        else:
-            wait_until(lambda: self._listens(name), 30, f"byname {name} on port {self._ports[name]}")
+    def place(self, name: str) -> tuple[str, int]:
+        """Return the loopback port of one of Byname's daemons, and its host."""
+        return LOOPBACK, self._ports[name]
 
     def logs(self) -> str:
         """Return the end of every log, for the case that something went wrong."""
@@ -153,10 +96,8 @@ class PrivateSite:
         texts = [f"== {path.name} ==\n{path.read_text(errors='backslashreplace')[-4000:]}" for path in paths]
         return "\n".join([*texts, f"== dovecot.log ==\n{self.dovecot.log()[-4000:]}"])
 
-    def _start(self) -> None:
-        self.folder = self._stack.enter_context(short_folder())
-        self.certificate = make_certificate(self.folder)
-        self.outside = self._stack.enter_context(Sink(self.folder / "outside", "smtp"))
+    def start_all(self) -> None:
+        """Start everything, Postfix last."""
         self.mailboxes = self._stack.enter_context(Sink(self.folder / "mailboxes"))
         (self.folder / "dovecot").mkdir()
         self.passwords = self._make_store()
@@ -165,7 +106,7 @@ class PrivateSite:
         self.postfix = self._stack.enter_context(self._postfix())
 
     def _start_daemons(self) -> None:
-        self.redis = PrivateRedis(self.folder / "redis")
+        self.redis = PrivateRedis(self.folder / "redis", *(("--dir", str(self.disk)) if self.disk else ()))
         if self.cache:
             self._stack.enter_context(self.redis)
         self.config.write_text(self._toml() + self.settings)
@@ -179,11 +120,15 @@ class PrivateSite:
         sink = f"inet:{self.mailboxes.port}@{LOOPBACK}"
         backend = sink if self.into_sink else f"unix:{self.dovecot.lmtp_socket}"
         cache = f'url = "{self.redis.url}"\n{self.cache_settings}' if self.cache else ""
-        values = {"database": self.database, "delivery": self.delivery, "backend": backend, "cache": cache}
+        values = {"url": self.url, "delivery": self.delivery, "backend": backend, "cache": cache}
         return _SETTINGS.format(host=LOOPBACK, **values, **self._ports)
 
     def _make_store(self) -> dict[str, str]:
-        url = f"sqlite:///{self.database}"
+        if self.store_url:
+            self._fill(self.store_url)
+        return self._fill(f"sqlite:///{self.database}")
+
+    def _fill(self, url: str) -> dict[str, str]:
         upgrade(url)
         database = Database.open(url)
         try:
@@ -218,15 +163,8 @@ class PrivateSite:
         local = f"inet:{LOOPBACK}:{self._ports['local']}"
         return {"non_smtpd_milters": local, "internal_mail_filter_classes": "bounce"}
 
-    def _is_vouched_for(self) -> bool:
-        self.daemons["relay"].check_running()
-        return self.redis.say("EXISTS", LEASE_KEY) == ":1"
-
-    def _listens(self, name: str) -> bool:
+    def _serves(self, name: str) -> bool:
+        if name != "relay":
+            return RunningSite._serves(self, name)  # super() does not find its class in a dataclass with slots
         self.daemons[name].check_running()
-        return greets((LOOPBACK, self._ports[name]), b"")
-
-
-def _environ() -> dict[str, str]:
-    """The environment without settings of a Byname that may be installed here."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("BYNAME_")}
+        return self.redis.say("EXISTS", LEASE_KEY) == ":1"

@@ -1,0 +1,104 @@
+"""The application: routes, what stands around them, and how each kind of trouble is told."""
+
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from admin_api import health
+from admin_api.description import SUMMARY, TITLE
+from admin_api.docs_page import add_docs
+from admin_api.guard import GuardedRoute, Rule
+from admin_api.meters import Meters
+from admin_api.methods import allowed
+from admin_api.openapi import describe
+from admin_api.outermost import Outermost
+from admin_api.problems import Refusal, from_service, from_validation, of_status, respond
+from admin_api.routes.all import ROUTERS
+from admin_api.site import ApiSite
+from store.errors import ServiceError, StoreNotReady, StoreUnavailable
+
+PREFIX = "/api/v1"
+
+
+def create_app(site: ApiSite) -> FastAPI:
+    """Return the API of a site. ``app.state.site`` may be replaced while it runs."""
+    app = FastAPI(
+        title=TITLE,
+        summary=SUMMARY,
+        version=version("byname"),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_name,
+    )
+    app.state.site = site
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    app.include_router(health.router)
+    app.add_route(f"{PREFIX}/openapi.json", _description, include_in_schema=False)
+    add_docs(app, f"{PREFIX}/docs")
+    _tell_trouble(app)
+    app.add_middleware(Outermost, meters=Meters(site.registry))
+    return app
+
+
+def rules() -> dict[tuple[str, str], Rule]:
+    """Return the rule of every guarded route, by path and method."""
+    return {
+        (PREFIX + route.path_format, method.lower()): route.rule
+        for route in _guarded()
+        for method in route.methods or ()
+    }
+
+
+def _methods() -> list[tuple[str, str]]:
+    """Return path and method of every guarded route."""
+    return [(PREFIX + route.path, method) for route in _guarded() for method in route.methods or ()]
+
+
+def _guarded() -> list[GuardedRoute]:
+    return [route for router in ROUTERS for route in router.routes if isinstance(route, GuardedRoute)]
+
+
+def _name(route: APIRoute) -> str:
+    return route.name
+
+
+def _description(request: Request) -> Response:
+    app: FastAPI = request.app
+    return JSONResponse(describe(app, app.state.site, rules()))
+
+
+def _tell_trouble(app: FastAPI) -> None:
+    """Make a problem document of everything that a route may raise."""
+
+    def tell(make: Any) -> Any:
+        return lambda request, error: respond(request, make(error))
+
+    app.add_exception_handler(Refusal, tell(lambda error: error))
+    app.add_exception_handler(ServiceError, tell(from_service))
+    app.add_exception_handler(RequestValidationError, tell(from_validation))
+    for trouble in (StoreUnavailable, StoreNotReady):
+        app.add_exception_handler(trouble, tell(_unavailable))
+    app.add_exception_handler(HTTPException, partial(_of_framework, _methods()))
+
+
+def _unavailable(_: Exception) -> Refusal:
+    return Refusal("unavailable", "the database does not answer; nothing was changed", "try again in some seconds")
+
+
+def _of_framework(known: list[tuple[str, str]], request: Request, error: Exception) -> Response:
+    """Tell what the framework refused: no such path, no such method, a body that is no JSON."""
+    refusal = of_status(error.status_code if isinstance(error, HTTPException) else 500)
+    if refusal.code == "method-not-allowed":
+        methods = allowed(request.scope["path"], known) or ["GET"]
+        refusal = Refusal(refusal.code, refusal.detail, headers={"Allow": ", ".join(methods)})
+    return respond(request, refusal)

@@ -1,0 +1,108 @@
+"""``POST /aliases:import`` and ``GET /aliases:export``: aliases as CSV."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from admin_api.guard import GuardedRoute, needs
+from admin_api.schemas.common import Answer
+from admin_api.schemas.transfer import ImportReport
+from admin_api.uploads import Upload, Uploaded
+from admin_api.work import JSON_TYPE, PROPAGATION, REPLAYED, Change, Changing, Read, fingerprint
+from store.services import import_keys
+from store.services.export import export
+from store.services.import_runs import Finished, complete
+from store.services.importing import Import
+from store.transfer.csv_file import COLUMNS, read_csv
+from store.transfer.lines import at_most
+from store.transfer.report import Report
+
+router = APIRouter(route_class=GuardedRoute, tags=["aliases"])
+
+CSV = "text/csv"
+MOST_LINES = 250_000
+_EXAMPLE = f"{','.join(COLUMNS)}\nsales@brand-b.com,john@brand-a.com,true,false,true,for the shop\n"
+_TEXT: dict[str, Any] = {"schema": {"type": "string"}, "example": _EXAMPLE}
+_TAKES = {"requestBody": {"required": True, "content": {CSV: _TEXT}}}
+
+
+def _with_body(options: dict[str, Any]) -> dict[str, Any]:
+    """Describe the body, of which FastAPI knows nothing."""
+    return options | {"openapi_extra": options["openapi_extra"] | _TAKES}
+
+
+@router.post(
+    "/aliases:import",
+    **_with_body(
+        needs(
+            "aliases:write",
+            takes=CSV,
+            streams=True,
+            changes=True,
+            codes=("conflict",),
+            response_model=Answer[ImportReport],
+        )
+    ),
+)
+def import_aliases(
+    request: Request,
+    work: Change,
+    body: Uploaded,
+    dry_run: Annotated[bool, Query(description="Check everything, keep nothing, not even the key.")] = False,
+) -> Response:
+    """Create aliases from CSV, or make those that are there what the file says; a report for each line.
+
+    The first line names the columns; `address` and `mailbox` must be there. An empty flag says nothing: a new alias
+    has `can_receive` and `is_active` true and `can_send` false, one that is there stays as it is. An empty note is no
+    note. An apostrophe before `=`, `+`, `-` or `@` at the start of a note is taken off: the export puts it there
+    against spreadsheets that would run such a note. A line is a record: notes hold no line breaks.
+
+    Every 500 lines are committed together. A line that is refused holds up no other. If the request is cut off, repeat
+    it with the same `Idempotency-Key` and the same body: it goes on where it stopped, and the report tells of all
+    lines. At most 64 MB and 250,000 lines.
+    """
+    key = None
+    if work.key is not None and not dry_run:
+        asked = fingerprint(request, work.caller, body.digest.encode())
+        key = import_keys.open_key(work.site.database, work.caller.acting, work.key, asked)
+    how = Import(work.site.database, work.caller.acting, work.site.system_names, dry_run=dry_run, key=key)
+    report = Report()
+    try:
+        finished = _complete(how, body, report)
+        headers = _headers(work, finished)
+    except BaseException:
+        report.close()
+        raise
+    return StreamingResponse(_pieces(report, finished), headers=headers, media_type=JSON_TYPE)
+
+
+@router.get(
+    "/aliases:export",
+    **needs("aliases:read", responses={200: {"content": {CSV: _TEXT}}}, response_class=Response),
+)
+def export_aliases(work: Read) -> Response:
+    """Return all aliases as CSV that an import takes back without changing anything."""
+    text = export(work.site.database, work.caller.acting)
+    headers = {"Content-Disposition": 'attachment; filename="aliases.csv"'}
+    return StreamingResponse(text, headers=headers, media_type=f"{CSV}; charset=utf-8")
+
+
+def _complete(how: Import, body: Upload, report: Report) -> Finished:
+    return complete(how, at_most(read_csv(body.file), MOST_LINES), report, lambda _: None)
+
+
+def _headers(work: Changing, finished: Finished) -> Mapping[str, str]:
+    if finished.replayed:
+        return {REPLAYED: "true"}
+    return {PROPAGATION: work.site.wait(finished.version)}
+
+
+def _pieces(report: Report, finished: Finished) -> Iterator[str]:
+    with closing(report):
+        yield '{"data": '
+        yield from report.as_json(finished.summary)
+        yield "}"

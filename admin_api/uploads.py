@@ -1,0 +1,49 @@
+"""Bodies that are too long for memory: taken in piece by piece, to a temporary file, before any work begins.
+
+The endpoint itself stays a plain ``def`` like all others: only this, which waits for the network, runs on the event
+loop. No transaction is open while a slow client sends.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from hashlib import sha256
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated
+
+from fastapi import Depends
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from admin_api.problems import Refusal
+
+LARGEST_UPLOAD = 64_000_000  # bytes
+_IN_MEMORY = 1_000_000  # bytes; a longer body goes to a file
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A body, from its start. ``digest`` is the hex SHA-256 of all of it."""
+
+    file: IO[bytes]
+    digest: str
+
+
+async def _upload(request: Request) -> AsyncIterator[Upload]:
+    """Take the body in, and remove it after the answer.
+
+    Raises:
+        Refusal: ``payload-too-large``.
+    """
+    size, digest = 0, sha256()
+    with SpooledTemporaryFile(_IN_MEMORY) as file:
+        async for piece in request.stream():
+            size += len(piece)
+            if size > LARGEST_UPLOAD:
+                raise Refusal("payload-too-large", f"the body must have at most {LARGEST_UPLOAD} bytes")
+            digest.update(piece)
+            await run_in_threadpool(file.write, piece)
+        file.seek(0)
+        yield Upload(file, digest.hexdigest())
+
+
+Uploaded = Annotated[Upload, Depends(_upload)]

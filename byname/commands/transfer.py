@@ -1,0 +1,120 @@
+"""``byname import`` and ``byname export``: aliases from a file and to one."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from enum import StrEnum
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from byname import invocation
+from byname.exits import ExitCode
+from byname.invocation import JsonOption
+from byname.output import Bar, complain, say, stop, table
+
+if TYPE_CHECKING:
+    from store.services.import_runs import Finished
+    from store.transfer.lines import Line
+    from store.transfer.report import Report
+
+_SHOWN = 50  # refused lines in the text form
+
+
+class Format(StrEnum):
+    """What a file is."""
+
+    CSV = "csv"
+    POSTFIX_VIRTUAL = "postfix-virtual"
+
+
+def bring_in(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file; - reads standard input.")],
+    kind: Annotated[Format, typer.Option("--from", help="What the file is.")] = Format.CSV,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, keep nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Create aliases from a file, or make those that are there what the file says. Repeating it changes nothing more.
+
+    CSV: the first line names the columns, address,mailbox and any of can_receive,can_send,is_active,note. Every 500
+    lines are committed together; a line that is refused is told with its code, and holds up no other. Exit code 65:
+    lines were refused. From Postfix's virtual(5), "@domain mailbox" becomes the domain's catch-all.
+    """
+    from store.services.import_runs import complete
+    from store.services.importing import Import
+    from store.transfer.report import Report
+
+    run = invocation.of(context)
+    with _opened(file) as source, run.database() as database, closing(Report()) as report:
+        how = Import(database, invocation.acting(), run.system_names(), dry_run=dry_run)
+        with Bar("bringing in aliases", drawn=not as_json) as bar:
+            finished = complete(how, _reader(kind)(source), report, _mover(bar, source))
+        run.wait_for_cache(database, finished.version)
+        _print(report, finished, run.outcome, as_json=as_json)
+        failed = report.counts["failed"]
+    if failed:
+        complain(f"byname: invalid-request: {failed} lines were refused")
+        stop(ExitCode.DATA)
+
+
+def export(context: typer.Context) -> None:
+    """Print all aliases as CSV, in UTF-8. An import takes it back: every line is "unchanged"."""
+    from store.services.export import export as pieces
+
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    with invocation.of(context).database() as database:
+        for piece in pieces(database):
+            say(piece.rstrip("\r\n"))
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[IO[bytes]]:
+    """Open the file. Raises typer.BadParameter when that cannot be; typer makes it exit code 2."""
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        source = Path(file).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from None
+    with source:
+        yield source
+
+
+def _reader(kind: Format) -> "Callable[[IO[bytes]], Iterator[Line]]":
+    from store.transfer.csv_file import read_csv
+    from store.transfer.virtual_file import read_virtual
+
+    return read_csv if kind is Format.CSV else read_virtual
+
+
+def _mover(bar: Bar, source: IO[bytes]) -> Callable[[int], None]:
+    """Return what moves the bar: by how much of the file was read, where that can be told."""
+    if source is sys.stdin.buffer or not source.seekable():
+        return lambda _: None
+    size = os.fstat(source.fileno()).st_size
+    return lambda _: bar.show(source.tell(), size)
+
+
+def _print(report: "Report", finished: "Finished", outcome: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
+        pieces = report.as_json({**finished.summary, **outcome})
+        say('{"data": ')
+        for piece in pieces:
+            say(piece)
+        say("}")
+        return
+    failed = (line for line in report.lines() if line.status == "failed")
+    rows = [(one.line, one.address, one.code, one.message) for one in islice(failed, _SHOWN)]
+    if rows:
+        table(("line", "address", "code", "why"), rows)
+    if report.counts["failed"] > _SHOWN:
+        say(f"and {report.counts['failed'] - _SHOWN} more; --json tells all")
+    counts = ", ".join(f"{count} {status}" for status, count in report.counts.items())
+    say(f"{counts}{' (a dry run: nothing was kept)' if finished.summary['dry_run'] else ''}")

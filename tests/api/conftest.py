@@ -1,0 +1,71 @@
+"""One server for each kind of database and run; each test makes its own account there (tests.api.tenants)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from store.sql import migrate
+from store.sql.database import Database
+from tests.api.running_api import RunningApi, site_over
+from tests.api.tenants import Tenant, secret_of, tenant
+from tests.store.conftest import one_redis, postgres, redis_server
+from tests.store.postgres_server import PostgresServer
+
+__all__ = ["one_redis", "postgres", "redis_server"]
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def api_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a migrated database, once for each kind."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('api') / 'byname.db'}"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        server.run_sql("CREATE DATABASE api")
+        url = server.url("api")
+    migrate.upgrade(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def shared_database(api_url: str) -> Iterator[Database]:
+    opened = Database.open(api_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def api(shared_database: Database) -> Iterator[RunningApi]:
+    """A server that all tests share."""
+    running = RunningApi(site_over(shared_database))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def operator(api: RunningApi) -> httpx.Client:
+    """A client with an operator's token."""
+    return api.client(secret_of(api.database))
+
+
+@pytest.fixture
+def acme(api: RunningApi) -> Tenant:
+    return tenant(api)
+
+
+@pytest.fixture
+def rival(api: RunningApi) -> Tenant:
+    """Another account, whose things acme must not see."""
+    return tenant(api, "agency")
+
+
+@pytest.fixture
+def sqlite_api(tmp_path: Path) -> Iterator[Database]:
+    """A database of a test's own, in a file, for servers with other settings."""
+    url = f"sqlite:///{tmp_path / 'byname.db'}"
+    migrate.upgrade(url)
+    database = Database.open(url)
+    yield database
+    database.close()

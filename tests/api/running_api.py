@@ -1,0 +1,83 @@
+"""The API under a real uvicorn on a loopback port, in a thread of the test process."""
+
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from admin_api.buckets import TokenBuckets
+from admin_api.server import ApiServer
+from admin_api.site import ApiSite, Dns, Explaining, Wait
+from byname.rig.waiting import wait_until
+from routing.directory import Directory
+from routing.policy import SYSTEM_ADDRESSES, Policy
+from store.dns.records import Expected
+from store.sql.database import Database
+from store.sql.directory import SqlDirectory
+
+PREFIXES = ("bn_ops_", "bn_msg_", "bn_opr_")
+NO_LIMIT = 1_000_000
+
+
+def site_over(
+    database: Database,
+    *,
+    buckets: TokenBuckets | None = None,
+    wait: Wait = lambda version: "live",
+    cache: Directory | None = None,
+    base_url: str | None = None,
+    policy: Policy | None = None,
+    dns: Dns | None = None,
+    health: Callable[[], Mapping[str, str]] = lambda: {"sql": "ok"},
+) -> ApiSite:
+    """Return a site with the defaults of the settings, but no rate limit to speak of."""
+    sql = SqlDirectory(database)
+    return ApiSite(
+        database=database,
+        system_names=SYSTEM_ADDRESSES,
+        token_prefixes=PREFIXES,
+        buckets=buckets or TokenBuckets(NO_LIMIT, NO_LIMIT),
+        base_url=base_url,
+        wait=wait,
+        explaining=Explaining(policy or Policy(), cache or sql, cache, sql),
+        dns=dns or Dns(Expected(), 2, lambda check_id: None),
+        health=health,
+        waiting=lambda: 0,
+        registry=CollectorRegistry(),
+    )
+
+
+class RunningApi:
+    """One server. ``database`` is what it works on."""
+
+    def __init__(self, site: ApiSite) -> None:
+        self.database = site.database
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.server = ApiServer(site, listener)
+        self._thread = threading.Thread(target=self.server.serve, daemon=True)
+        self._thread.start()
+        wait_until(lambda: self.server.is_up, 10, "the API")
+
+    def client(self, secret: str | None = None, **headers: str) -> httpx.Client:
+        """Return a client of ``/api/v1`` that shows a token; without certificates, whose reading takes time."""
+        shown = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+        return httpx.Client(base_url=f"{self.url}/api/v1", headers=shown | headers, timeout=30, verify=False)
+
+    def close(self) -> None:
+        """Stop, and wait for it."""
+        self.server.stop()
+        self._thread.join(15)
+
+
+def code_of(answer: httpx.Response) -> Any:
+    """Return status and code of a refusal; a problem document it must be."""
+    assert answer.headers["Content-Type"] == "application/problem+json", answer.text
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    assert problem["request_id"] == answer.headers["X-Request-Id"]
+    assert problem["message"] == problem["detail"]
+    return answer.status_code, problem["code"]
