@@ -1,0 +1,50 @@
+"""The tables, by what they are for.
+
+The migrations build exactly these; a test and ``byname db check`` compare the two.
+"""
+
+from store.sql.tables.base import Base, UtcDateTime
+from store.sql.tables.changes import AuditRow, ClockRow, OutboxRow
+from store.sql.tables.names import (
+    ALIAS,
+    MAILBOX,
+    AccountRow,
+    AddressRow,
+    AliasRow,
+    CatchAllRow,
+    DomainRow,
+    MailboxRow,
+    SystemMailboxRow,
+)
+from store.sql.tables.proofs import DONE, QUEUED, RUNNING, DnsCheckRow, DomainProofRow
+from store.sql.tables.requests import DeleteIntentRow, IdempotencyKeyRow, ImportChunkRow, TokenRow
+
+# For mail servers that ask the database themselves; made by migration 0002, which says what they hold.
+VIEWS = ("byname_mailboxes", "byname_userdb")
+
+__all__ = [
+    "ALIAS",
+    "DONE",
+    "MAILBOX",
+    "QUEUED",
+    "RUNNING",
+    "VIEWS",
+    "AccountRow",
+    "AddressRow",
+    "AliasRow",
+    "AuditRow",
+    "Base",
+    "CatchAllRow",
+    "ClockRow",
+    "DeleteIntentRow",
+    "DnsCheckRow",
+    "DomainProofRow",
+    "DomainRow",
+    "IdempotencyKeyRow",
+    "ImportChunkRow",
+    "MailboxRow",
+    "OutboxRow",
+    "SystemMailboxRow",
+    "TokenRow",
+    "UtcDateTime",
+]

@@ -1,0 +1,128 @@
+"""Accounts, their domains, and the names in them.
+
+Every mailbox and alias has its row in ``addresses``: its unique key is what makes a name belong to one of them only.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.clock import utc_now
+from store.sql.tables.base import NEVER_REUSE_IDS, Base
+
+MAILBOX, ALIAS = "mailbox", "alias"
+
+_PROVED = text("verified_at IS NOT NULL")
+
+
+class AccountRow(Base):
+    """A customer: who owns domains and pays for a plan."""
+
+    __tablename__ = "accounts"
+    __table_args__: Any = (
+        CheckConstraint("plan IN ('nano', 'starter', 'pro', 'agency')", name="plan"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    plan: Mapped[str] = mapped_column(String(16))
+    is_trial: Mapped[bool] = mapped_column(default=False)
+    is_active: Mapped[bool] = mapped_column(default=True)  # False: suspended
+    first_payment_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class DomainRow(Base):
+    """A domain as one account sees it. Several accounts may have one name pending, only one can have it proved."""
+
+    __tablename__ = "domains"
+    __table_args__: Any = (
+        UniqueConstraint("account_id", "name"),
+        Index("uq_domains_proved_name", "name", unique=True, sqlite_where=_PROVED, postgresql_where=_PROVED),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    name: Mapped[str] = mapped_column(String(253))  # A-labels
+    verified_at: Mapped[datetime | None]  # set once; None: pending
+    is_active: Mapped[bool] = mapped_column(default=True)  # False: switched off
+    proof_lapsed: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class AddressRow(Base):
+    """One name in a proved domain, of a mailbox or an alias."""
+
+    __tablename__ = "addresses"
+    __table_args__: Any = (
+        UniqueConstraint("domain_id", "local_part"),
+        CheckConstraint("kind IN ('mailbox', 'alias')", name="kind"),
+        Index(None, "domain_id", "kind", "id"),  # finds the oldest mailbox of a domain
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    domain_id: Mapped[int] = mapped_column(ForeignKey("domains.id"))
+    local_part: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(8))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class MailboxRow(Base):
+    """A mailbox; its id is that of its address."""
+
+    __tablename__ = "mailboxes"
+
+    id: Mapped[int] = mapped_column(
+        ForeignKey("addresses.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    display_name: Mapped[str] = mapped_column(String(200), default="")
+    password_hash: Mapped[str] = mapped_column(String(255))
+    is_active: Mapped[bool] = mapped_column(default=True)  # False: paused
+
+
+class AliasRow(Base):
+    """Another name of a mailbox; its id is that of its address.
+
+    The foreign key to the mailbox does not cascade: it would leave the alias's address behind. The service removes
+    both in one transaction.
+    """
+
+    __tablename__ = "aliases"
+
+    id: Mapped[int] = mapped_column(
+        ForeignKey("addresses.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailboxes.id"), index=True)
+    can_receive: Mapped[bool] = mapped_column(default=True)
+    can_send: Mapped[bool] = mapped_column(default=False)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    note: Mapped[str | None] = mapped_column(String(500))
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+
+
+class CatchAllRow(Base):
+    """Where mail for unknown names of a domain goes."""
+
+    __tablename__ = "catch_alls"
+
+    domain_id: Mapped[int] = mapped_column(
+        ForeignKey("domains.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailboxes.id"), index=True)
+    enabled: Mapped[bool] = mapped_column(default=True)
+
+
+class SystemMailboxRow(Base):
+    """Where mail for postmaster, abuse and the like of a domain goes, when the owner chose a mailbox."""
+
+    __tablename__ = "system_mailboxes"
+
+    domain_id: Mapped[int] = mapped_column(
+        ForeignKey("domains.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    mailbox_id: Mapped[int] = mapped_column(ForeignKey("mailboxes.id"), index=True)
