@@ -1,12 +1,13 @@
 """What the API is given to work with; :mod:`byname.wiring` puts it together."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
 from admin_api.buckets import TokenBuckets
+from admin_api.key_turns import KeyTurns
 from routing.directory import Directory
 from routing.policy import Policy
 from store.cache.propagation import Propagation
@@ -58,3 +59,4 @@ class ApiSite:
     health: Health
     waiting: Callable[[], int]  # changes that the relay has not brought to the cache
     registry: CollectorRegistry
+    turns: KeyTurns = field(default_factory=KeyTurns)

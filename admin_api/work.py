@@ -88,7 +88,7 @@ class Changing(_Work):
             ServiceError: what ``work`` refuses; ``idempotency-key-reused``, ``request-in-progress``.
             StoreUnavailable: nothing was written.
         """
-        with self.transaction() as tx:
+        with self.site.turns.turn(self.caller.token.id, self.key), self.transaction() as tx:
             begun = self._begin(tx)
             if isinstance(begun, idempotency.Replay):
                 return _replay(begun)
