@@ -27,6 +27,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "lmtp": ("lmtp",),
         "local": ("milter", "--role", "local"),
         "relay": ("relay",),
+        "api": ("api",),
     }
 )
 

@@ -37,6 +37,9 @@ delivery = "{delivery}"
 listen = "inet:{lmtp}@{host}"
 backend = "{backend}"
 
+[api]
+listen = "{host}:{api}"
+
 [cache]
 {cache}
 """
@@ -59,6 +62,7 @@ class PrivateSite(RunningSite):
     into_sink: bool = False  # deliver into ``mailboxes``, a sink, instead of Dovecot's LMTP
     smtputf8: bool = False
     cache: bool = False  # a Redis and ``byname relay`` between the store and the decisions
+    api: bool = False  # the REST API
     cache_settings: str = ""  # more TOML for the section [cache]
     settings: str = ""  # more TOML for byname.toml
     store_url: str = ""  # an empty database of Byname's instead of the SQLite file, from which Dovecot reads the logins
@@ -86,6 +90,11 @@ class PrivateSite(RunningSite):
         """The store."""
         return self.store_url or f"sqlite:///{self.database}"
 
+    @property
+    def api_url(self) -> str:
+        """Where the REST API answers."""
+        return f"http://{LOOPBACK}:{self._ports['api']}/api/v1"
+
     def place(self, name: str) -> tuple[str, int]:
         """Return the loopback port of one of Byname's daemons, and its host."""
         return LOOPBACK, self._ports[name]
@@ -110,7 +119,7 @@ class PrivateSite(RunningSite):
         if self.cache:
             self._stack.enter_context(self.redis)
         self.config.write_text(self._toml() + self.settings)
-        names = [*_DAEMONS[self.delivery], *(["relay"] if self.cache else [])]
+        names = [*_DAEMONS[self.delivery], *(["relay"] if self.cache else []), *(["api"] if self.api else [])]
         for name in names:
             self.start_daemon(name)
         for name in names:

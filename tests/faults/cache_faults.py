@@ -10,7 +10,8 @@ from typing import cast
 import redis
 
 from store.cache import layout
-from tests.faults.faults import GRACE, LATER, RIGHT, Fault, nothing
+from tests.faults.fault import GRACE, LATER, RIGHT, Fault, nothing
+from tests.faults.faults import mailbox_deleted
 from tests.faults.names import FIRST
 from tests.faults.timeline import Timeline
 from tests.faults.unix_proxy import proxied
@@ -218,6 +219,15 @@ CACHED = (
         _several,
         10.0,
         settles=LEASE,
+        is_short=False,
+    ),
+    Fault(
+        "cached-mailbox-deleted",
+        "a mailbox deleted in the middle of mail to it",
+        RIGHT,
+        mailbox_deleted,
+        0.0,
+        settles=SOON,
         is_short=False,
     ),
     Fault("restored", "SQLite: restored from an older copy", RIGHT, _restored, 0.0, settles=LEASE),

@@ -5,11 +5,10 @@ import threading
 from collections.abc import Callable
 from itertools import cycle
 
-from sqlalchemy.orm import Session
-
 from store.errors import StoreNotReady, StoreUnavailable
 from store.services import aliases
 from store.sql.database import Database
+from store.sql.tenant import Transaction
 from tests.faults.names import COMING, GIVEN, REFUSED, TOGGLED
 from tests.faults.timeline import Timeline
 from tests.mail.world import JOHN, MARY
@@ -39,7 +38,7 @@ class Changes(threading.Thread):
                 self._timeline.change(name, outcome, lambda change=change: self._apply(change))  # type: ignore[misc]
                 self.made += 1
 
-    def _apply(self, change: Callable[[Session], object]) -> None:
+    def _apply(self, change: Callable[[Transaction], object]) -> None:
         database = Database.open(self._url)
         try:
             with database.write() as tx:
@@ -57,7 +56,7 @@ class Changes(threading.Thread):
         assert not self.is_alive()
 
 
-Step = tuple[str, Callable[[Session], object]]
+Step = tuple[str, Callable[[Transaction], object]]
 
 
 def _toggle(now: str) -> Step:
@@ -75,7 +74,7 @@ def _come_or_go(now: str) -> Step:
 def _give_away(now: str) -> Step:
     heir = MARY if now == JOHN else JOHN
 
-    def change(tx: Session) -> None:
+    def change(tx: Transaction) -> None:
         aliases.remove(tx, GIVEN)
         aliases.add(tx, GIVEN, heir)
 

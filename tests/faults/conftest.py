@@ -1,14 +1,19 @@
 """The sites that faults are injected into, the choice of rows, and the figures at the end."""
 
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from byname.rig.folders import short_folder
 from byname.rig.site import PrivateSite
 from tests.faults import page
 from tests.faults.names import fill
 from tests.faults.world import World
-from tests.mail.conftest import folder, needs_root
+from tests.mail.conftest import folder, leave_out, needs_root
+from tests.store.postgres_server import PostgresServer, programs
 
 __all__ = ["folder", "needs_root"]
 
@@ -67,3 +72,42 @@ def cached(needs_root: None) -> Iterator[World]:
     """A site with Redis and a relay."""
     with PrivateSite(fill, delivery="agent", into_sink=True, cache=True, postfix_extra=_POSTFIX) as site:
         yield World(site)
+
+
+@pytest.fixture(scope="module")
+def on_postgresql(needs_root: None) -> Iterator[World]:
+    """A site with PostgreSQL as the store, and a Redis and a relay before it."""
+    binaries = programs()
+    if binaries is None:
+        leave_out("not installed: postgresql")
+    server = PostgresServer(binaries)
+    try:
+        server.start()
+        server.run_sql("CREATE DATABASE byname")
+        store = server.url("byname")
+        with PrivateSite(
+            fill, delivery="agent", into_sink=True, cache=True, postfix_extra=_POSTFIX, store_url=store
+        ) as site:
+            yield World(site, server)
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="module")
+def on_a_small_disk(needs_root: None) -> Iterator[World]:
+    """A site with a cache, whose store and snapshots lie on a disk of a few megabytes."""
+    with (
+        _small_disk() as disk,
+        PrivateSite(fill, delivery="agent", into_sink=True, cache=True, postfix_extra=_POSTFIX, disk=disk) as site,
+    ):
+        yield World(site)
+
+
+@contextmanager
+def _small_disk() -> Iterator[Path]:
+    with short_folder() as place:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m,mode=755", "byname-test", place], check=True)
+        try:
+            yield place
+        finally:
+            subprocess.run(["umount", "--lazy", place], check=True)

@@ -1,37 +1,16 @@
-"""The faults, as rows: what is done, what a client may see, how soon all is right again.
-
-A row's function is the fault's beginning and, after its ``yield``, its end. docs/reliability.md shows the same rows.
-"""
+"""The faults of a site without a cache, as rows: the milters, the maps, the edge, SQLite."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 
+from store.services import aliases, mailboxes
+from store.sql.database import Database
+from tests.faults.fault import LATER, MOMENT, QUEUED, RIGHT, SLOW, TWICE, Fault, nothing
 from tests.faults.timeline import Timeline
 from tests.faults.world import World
 from tests.mail.dialogue import Dialogue
-
-RIGHT = "the right answers, as ever"
-GRACE = "known names and permitted senders as ever, 451 for the rest"
-LATER = "451, and the right answers after the end"
-
-Inject = Callable[[World, Timeline], AbstractContextManager[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One row."""
-
-    name: str
-    does: str
-    sees: str  # what a client sees while it lasts
-    inject: Inject
-    recovers: float  # seconds after its end within which nothing is put off any more
-    seconds: float = 2.0  # how long it lasts in the short form; longer in ``make faults``
-    long: float = 3.0
-    settles: float = 0.0  # seconds within which a change is live at the latest
-    is_short: bool = True  # part of the short form
 
 
 @contextmanager
@@ -82,8 +61,19 @@ def _maps_killed(world: World, _timeline: Timeline) -> Iterator[None]:
 
 
 @contextmanager
-def _edge_killed(world: World, _timeline: Timeline) -> Iterator[None]:
+def _edge_ended(world: World, _timeline: Timeline) -> Iterator[None]:
     world.site.daemons["lmtp"].stop()
+    yield
+    world.start("lmtp")
+
+
+@contextmanager
+def _edge_killed_often(world: World, _timeline: Timeline) -> Iterator[None]:
+    for _ in range(5):
+        world.kill("lmtp")
+        world.start("lmtp")
+        time.sleep(0.5)
+    world.kill("lmtp")
     yield
     world.start("lmtp")
 
@@ -115,18 +105,46 @@ def _store_broken(world: World, _timeline: Timeline) -> Iterator[None]:
 
 
 @contextmanager
-def _edge_without_descriptors(world: World, _timeline: Timeline) -> Iterator[None]:
-    with world.without_descriptors("lmtp"):
+def _store_renamed(world: World, timeline: Timeline) -> Iterator[None]:
+    with timeline.still(), world.renamed_store():
         yield
 
 
 @contextmanager
-def nothing(_world: World, _timeline: Timeline) -> Iterator[None]:
+def mailbox_deleted(world: World, _timeline: Timeline) -> Iterator[None]:
+    """A mailbox goes while mail to it and to its alias is being sent: what was right at RCPT is not any more."""
+    names = ("leaver@brand-a.test", "farewell@brand-a.test")
+    with closing(Database.open(world.url)) as database, ExitStack() as open_ones:
+        with database.write() as tx:
+            mailboxes.add(tx, names[0], "correct horse battery")
+            aliases.add(tx, names[1], names[0])
+        world.wait_until_in_step()
+        dialogues = [open_ones.enter_context(Dialogue(world.site.postfix.inbound_port)) for _ in names]
+        for smtp, name in zip(dialogues, names, strict=True):
+            said = ["MAIL FROM:<a@outside.example>", f"RCPT TO:<{name}>", "DATA"]
+            assert [smtp.say(command)[:3] for command in said] == ["250", "250", "354"]
+        with database.write() as tx:
+            mailboxes.remove(tx, names[0])
+        world.wait_until_in_step()
+        time.sleep(1.1)  # a decision may be a second old
+        ends = [smtp.say("Subject: x\r\n\r\nx\r\n.") for smtp in dialogues]
+        assert [end[:4] for end in ends] == ["451 ", "451 "], ends
+        again = [smtp.mail([f"<{name}>"])[1] for smtp, name in zip(dialogues, names, strict=True)]
+        assert [reply[:9] for reply in again] == ["550 5.1.1", "550 5.1.1"], again
     yield
 
 
-SLOW = "a delay; after 10 s 451"
-QUEUED = "nothing; mail waits in the queue"
+@contextmanager
+def _milter_without_descriptors(world: World, _timeline: Timeline) -> Iterator[None]:
+    with world.without_descriptors("inbound"), world.without_descriptors("submission"):
+        yield
+
+
+@contextmanager
+def _edge_without_descriptors(world: World, _timeline: Timeline) -> Iterator[None]:
+    with world.without_descriptors("lmtp"):
+        yield
+
 
 EMBEDDED = (
     Fault("none", "nothing", RIGHT, nothing, 0.0, is_short=False),
@@ -135,10 +153,23 @@ EMBEDDED = (
     Fault("milter-frozen", "both milters: SIGSTOP", SLOW, _milter_stopped, 10.0, long=12.0, is_short=False),
     Fault("milter-loop", "both milters: restarted 3 times", LATER, _milter_restarted, 10.0, long=0.0, is_short=False),
     Fault("maps-killed", "byname maps: kill -9, then started", LATER, _maps_killed, 20.0),
-    Fault("edge-ended", "byname lmtp: ended, then started", QUEUED, _edge_killed, 10.0),
+    Fault("edge-ended", "byname lmtp: ended, then started", QUEUED, _edge_ended, 10.0),
+    Fault(
+        "edge-killed",
+        "byname lmtp: kill -9 six times",
+        TWICE,
+        _edge_killed_often,
+        10.0,
+        long=0.0,
+        is_short=False,
+        allows=frozenset({"duplicated"}),
+    ),
     Fault("edge-frozen", "byname lmtp: SIGSTOP, SIGCONT", QUEUED, _edge_stopped, 10.0),
     Fault("store-locked", "SQLite: held by another writer", RIGHT, _store_locked, 0.0, is_short=False),
     Fault("store-unreadable", "SQLite: locked for readers too", SLOW, _readers_locked_out, 10.0),
     Fault("store-broken", "SQLite: the table of names away", LATER, _store_broken, 5.0, is_short=False),
+    Fault("store-renamed", "SQLite: its files renamed, and back", MOMENT, _store_renamed, 5.0, is_short=False),
+    Fault("mailbox-deleted", "a mailbox deleted in the middle of mail to it", RIGHT, mailbox_deleted, 0.0),
+    Fault("milter-files", "both milters: no file left", SLOW, _milter_without_descriptors, 20.0, is_short=False),
     Fault("edge-files", "byname lmtp: no file left", QUEUED, _edge_without_descriptors, 10.0, is_short=False),
 )

@@ -5,8 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.cache_faults import CACHED
-from tests.faults.faults import EMBEDDED, Fault
-from tests.faults.trial import Figures
+from tests.faults.clock_faults import CLOCKS
+from tests.faults.disk_faults import ON_A_SMALL_DISK
+from tests.faults.fault import Fault
+from tests.faults.faults import EMBEDDED
+from tests.faults.postgres_faults import ON_POSTGRESQL
+from tests.faults.relay_faults import RELAYED
+from tests.faults.replica_faults import STAND_INS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- figures: make faults -->\n", "<!-- end of figures -->\n"
@@ -15,22 +20,10 @@ HEAD = (
 )
 RULE = "|---|---|---|--:|--:|--:|--:|--:|\n"
 
+FAULTS = (*EMBEDDED, *CACHED, *RELAYED, *STAND_INS, *CLOCKS, *ON_POSTGRESQL, *ON_A_SMALL_DISK)
 _TIMES = ("recovery", "cache_back", "slowest")
 
 Row = Mapping[str, Any]
-
-
-def row(fault: Fault, figures: Figures) -> Row:
-    """Return what is kept of a trial."""
-    return {
-        "name": fault.name,
-        "mails": figures.mails,
-        "put_off": figures.put_off,
-        "recovery": figures.recovery,
-        "cache_back": figures.cache_back,
-        "slowest": figures.slowest,
-        "wrong": figures.summary.wrong,
-    }
 
 
 def lines(rows: Sequence[Row]) -> Iterable[str]:
@@ -51,7 +44,7 @@ def first_cells(fault: Fault) -> str:
 def table(rows: Sequence[Row]) -> str:
     """Return the table: of several rounds the sum of the mails and the longest times."""
     found = []
-    for fault in (*EMBEDDED, *CACHED):
+    for fault in FAULTS:
         mine = [each for each in rows if each["name"] == fault.name]
         if mine:
             sums = [str(sum(each[key] for each in mine)) for key in ("mails", "put_off")]
@@ -66,10 +59,6 @@ def write(rows: Sequence[Row]) -> None:
     """Put the table into the page."""
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{rest.partition(END)[2]}", "utf-8")
-
-
-def _longest(values: Iterable[float | None]) -> str:
-    return _seconds(max((value for value in values if value is not None), default=None))
 
 
 def _seconds(value: float | None) -> str:

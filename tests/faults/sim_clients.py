@@ -132,7 +132,7 @@ class MemorySql:
 class _AtOnce:
     """Asks in the same thread, so that no clock but the simulation's plays a part."""
 
-    def ask(self, question: Callable[[], Result]) -> Result:
+    def ask(self, question: Callable[[], Result], _at_once: object = None) -> Result:
         return question()
 
 

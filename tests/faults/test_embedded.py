@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults import page
-from tests.faults.faults import EMBEDDED, GRACE, RIGHT, Fault
-from tests.faults.trial import run
+from tests.faults.fault import Fault
+from tests.faults.faults import EMBEDDED
+from tests.faults.trial import check
 from tests.faults.world import World
 
 pytestmark = pytest.mark.timeout(300)
@@ -16,9 +16,4 @@ ROWS = EMBEDDED
 def test_nothing_goes_wrong(
     fault: Fault, seconds: float, embedded: World, record_property: Callable[[str, object], None]
 ) -> None:
-    figures = run(fault, embedded, seconds=seconds)
-    record_property("fault", page.row(fault, figures))
-    assert figures.summary.wrong == {}, figures.summary.examples
-    assert figures.recovery <= fault.recovers
-    assert figures.put_off == 0 or fault.sees != RIGHT
-    assert figures.known_put_off == 0 or fault.sees != GRACE
+    check(fault, embedded, seconds=seconds, record=record_property)

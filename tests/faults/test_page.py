@@ -1,10 +1,6 @@
 """docs/reliability.md says of each fault what the table of faults says."""
 
-from tests.faults.cache_faults import CACHED
-from tests.faults.faults import EMBEDDED
-from tests.faults.page import BEGIN, END, HEAD, PAGE, first_cells
-
-FAULTS = (*EMBEDDED, *CACHED)
+from tests.faults.page import BEGIN, END, FAULTS, HEAD, PAGE, first_cells
 
 
 def test_the_page_has_a_row_for_each_fault_and_no_other() -> None:

@@ -1,14 +1,14 @@
 """One trial: mail flows and names change, a fault comes and goes, and the ledger is judged."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from byname.rig.site import PrivateSite
 from byname.rig.waiting import wait_until
 from tests.faults.changes import Changes
-from tests.faults.faults import Fault
+from tests.faults.fault import GRACE, RIGHT, Fault
 from tests.faults.ledger import Ledger, Summary
 from tests.faults.names import FIRST, KNOWN, MOVING, REFUSED
 from tests.faults.stream import Stream
@@ -30,6 +30,31 @@ class Figures:
     recovery: float
     slowest: float  # seconds that one mail took, from MAIL to the last reply
     cache_back: float | None  # seconds from the end of the fault until the cache was vouched for; None without one
+    words: tuple[str, ...]  # some of the replies that asked to try again
+
+
+def check(fault: Fault, world: World, *, seconds: float, record: Callable[[str, object], None]) -> None:
+    """Run one trial of ``fault`` and hold it against what its row says; ``record`` keeps the figures."""
+    with fault.around(world):
+        figures = run(fault, world, seconds=seconds)
+    record("fault", row(fault, figures))
+    assert figures.summary.wrong.keys() <= fault.allows, figures.summary.examples
+    assert figures.recovery <= fault.recovers
+    assert figures.put_off == 0 or fault.sees != RIGHT, figures.words
+    assert figures.known_put_off == 0 or fault.sees != GRACE, figures.words
+
+
+def row(fault: Fault, figures: Figures) -> dict[str, object]:
+    """Return what is kept of a trial, for the tables."""
+    return {
+        "name": fault.name,
+        "mails": figures.mails,
+        "put_off": figures.put_off,
+        "recovery": figures.recovery,
+        "cache_back": figures.cache_back,
+        "slowest": figures.slowest,
+        "wrong": figures.summary.wrong,
+    }
 
 
 def run(fault: Fault, world: World, *, seconds: float) -> Figures:
@@ -90,4 +115,5 @@ def _figures(ledger: Ledger, summary: Summary, fault: tuple[float, float], back:
         recovery=max(0.0, last - ended),
         slowest=slowest,
         cache_back=back,
+        words=tuple(f"{entry.recipient}: {attempt.code} {attempt.text}" for entry, attempt in put_off[:5]),
     )

@@ -2,19 +2,26 @@
 
 import resource
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import redis
+from sqlalchemy import text
 
+from byname.rig.ports import LOOPBACK, free_port
+from byname.rig.redis import PrivateRedis
 from byname.rig.site import PrivateSite
 from byname.rig.waiting import wait_until
 from store.cache import layout
+from store.sql.database import Database
+from tests.store.postgres_server import PostgresServer
 
 # A process of its own: such locks belong to a process, and ours opens the store too.
 _LOCKER = """
@@ -29,19 +36,41 @@ with open(sys.argv[1], "r+b") as index:
 class World:
     """A running site. The store's moving names keep the state they had at the end of the trial before."""
 
-    def __init__(self, site: PrivateSite) -> None:
+    def __init__(self, site: PrivateSite, postgres: PostgresServer | None = None) -> None:
         self.site = site
+        self._postgres = postgres
         self._moving: dict[str, str] = {}
 
     @property
     def url(self) -> str:
         """The store."""
-        return f"sqlite:///{self.site.database}"
+        return self.site.url
 
     @property
     def cache(self) -> "redis.Redis":
         """A client of the cache with all rights."""
         return redis.Redis(unix_socket_path=str(self.site.redis.socket), socket_timeout=10)
+
+    @property
+    def postgres(self) -> PostgresServer:
+        """The server of the store, where it is PostgreSQL."""
+        assert self._postgres is not None
+        return self._postgres
+
+    @contextmanager
+    def replica(self) -> Iterator[PrivateRedis]:
+        """Start a replica of Redis, which holds all it does, for the length of a block."""
+        port = free_port()
+        self.cache.config_set("port", port)
+        self.cache.config_set("repl-diskless-sync-delay", 0)
+        try:
+            with PrivateRedis(self.site.folder / "replica", "--replicaof", f"{LOOPBACK} {port}") as replica:
+                with redis.Redis(unix_socket_path=str(replica.socket)) as client:
+                    wait_until(lambda: client.info("replication")["master_link_status"] == "up", 20, "a replica")
+                yield replica
+        finally:
+            with suppress(redis.ConnectionError):  # it may have been killed meanwhile
+                self.cache.config_set("port", 0)
 
     def moving(self, first: Mapping[str, str]) -> dict[str, str]:
         """Return the state of the moving names now."""
@@ -57,12 +86,23 @@ class World:
             self.site.daemons[name].send(signal.SIGKILL)
             self.site.daemons[name].stop()
 
-    def start(self, *names: str) -> None:
+    def start(self, *names: str, environ: Mapping[str, str] | None = None) -> None:
         """Do what a supervisor does: start daemons, and wait until they serve."""
         for name in names:
-            self.site.start_daemon(name)
+            self.site.start_daemon(name, environ)
         for name in names:
             self.site.wait_for_daemon(name)
+
+    @contextmanager
+    def restarted(self, *names: str, environ: Mapping[str, str]) -> Iterator[None]:
+        """Run daemons with more in their environment for the length of a block."""
+        self.kill(*names)
+        self.start(*names, environ=environ)
+        try:
+            yield
+        finally:
+            self.kill(*names)
+            self.start(*names)
 
     @contextmanager
     def stopped(self, *names: str) -> Iterator[None]:
@@ -95,19 +135,40 @@ class World:
             yield
             locker.communicate()  # the end of its input is the end of the lock
 
+    @contextmanager
+    def renamed_store(self) -> Iterator[None]:
+        """Take the store's file away, and the two that belong to it; who has it open keeps it."""
+        files = [self.site.database.with_name(self.site.database.name + end) for end in ("", "-wal", "-shm")]
+        away = [file.with_name(f"away-{file.name}") for file in files]
+        for file, hidden in zip(files, away, strict=True):
+            file.rename(hidden)
+        try:
+            yield
+        finally:
+            for file, hidden in zip(files, away, strict=True):
+                hidden.rename(file)
+
     def _rename(self, old: str, new: str) -> None:
         with closing(sqlite3.connect(self.site.database, timeout=20)) as connection, connection:
             connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
 
     @contextmanager
     def without_descriptors(self, name: str) -> Iterator[None]:
-        """Let a daemon open not one file or connection more than it has."""
+        """Let a daemon open not one file or connection more than it has, and take what it has with idle connections.
+
+        A limit below what is open would do more than a full table does: poll(2) refuses to look at so many.
+        """
         process = self.site.daemons[name].pid
         assert process is not None
         soft, hard = resource.prlimit(process, resource.RLIMIT_NOFILE)
-        resource.prlimit(process, resource.RLIMIT_NOFILE, (3, hard))  # what is open stays open
+        used = {int(each.name) for each in Path(f"/proc/{process}/fd").iterdir()}
+        lowest_free = next(number for number in count() if number not in used)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (lowest_free, hard))  # what is open stays open
         try:
-            yield
+            with ExitStack() as idle:
+                for _ in range(20):  # the daemon takes one whenever it has closed another
+                    idle.enter_context(socket.create_connection(self.site.place(name)))
+                yield
         finally:
             resource.prlimit(process, resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -141,9 +202,9 @@ class World:
     def wait_until_in_step(self) -> None:
         """Wait until the cache, if there is one, holds all that was changed."""
         if self.site.cache:
-            wait_until(lambda: self._waiting() == 0 and self.is_vouched_for(), 30, "a cache in step with the store")
+            wait_until(lambda: self.unapplied() == 0 and self.is_vouched_for(), 30, "a cache in step with the store")
 
-    def _waiting(self) -> int:
-        with closing(sqlite3.connect(self.site.database, timeout=20)) as connection:
-            found = connection.execute("SELECT count(*) FROM outbox WHERE applied_at IS NULL").fetchone()
-        return int(found[0])
+    def unapplied(self) -> int:
+        """Return how many changes the relay has not marked yet."""
+        with closing(Database.open(self.url)) as database, database.read() as tx:
+            return int(tx.scalar(text("SELECT count(*) FROM outbox WHERE applied_at IS NULL")) or 0)

@@ -1,9 +1,9 @@
 """Names for the delivery matrix: fifty mailboxes over three domains and two tenants, each with an alias of its own."""
 
-from sqlalchemy.orm import Session
 
 from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
+from store.sql.tenant import Transaction
 
 JOHN, MARY = "john@brand-a.test", "mary@brand-a.test"
 PASSWORD = "correct horse battery"
@@ -24,14 +24,14 @@ def fill(database: Database) -> dict[str, str]:
     return {JOHN: PASSWORD, MARY: PASSWORD}
 
 
-def _domains(tx: Session) -> None:
+def _domains(tx: Transaction) -> None:
     for account in ("brands", "other"):
         accounts.create(tx, account, "starter")
     for name, account in DOMAINS.items():
         domains.add(tx, name, account=account, verified=True)
 
 
-def _aliases(tx: Session) -> None:
+def _aliases(tx: Transaction) -> None:
     for address, mailbox in (
         ("sales@brand-b.test", JOHN),
         ("info@brand-a.test", JOHN),

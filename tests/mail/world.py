@@ -1,9 +1,9 @@
 """The names behind the tests of the mail path: two tenants, five domains, a name in every state."""
 
-from sqlalchemy.orm import Session
 
 from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
+from store.sql.tenant import Transaction
 
 JOHN, MARY, PAUSED = "john@brand-a.test", "mary@brand-a.test", "paused@brand-a.test"
 OWNER = "owner@other.test"
@@ -23,7 +23,7 @@ def fill(database: Database) -> dict[str, str]:
     return dict.fromkeys((JOHN, MARY, PAUSED, OWNER), PASSWORD)
 
 
-def _domains(tx: Session) -> None:
+def _domains(tx: Transaction) -> None:
     accounts.create(tx, "brands", "agency")
     accounts.create(tx, "other", "starter")
     for name in ("brand-a.test", "brand-b.test", "bücher.test", "off.test"):
@@ -32,7 +32,7 @@ def _domains(tx: Session) -> None:
     domains.add(tx, "pending.test", account="other")
 
 
-def _aliases(tx: Session) -> None:
+def _aliases(tx: Transaction) -> None:
     for address, send in (
         ("sales@brand-a.test", True),
         ("info@brand-a.test", False),
