@@ -47,17 +47,17 @@ def test_made_up_ones(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    "text",
     [
-        (token_format.make("other_"), "a prefix that is none"),
-        (token_format.make("bn_ops_")[:-1], "too short"),
-        (token_format.make("bn_ops_") + "\n", "something behind it"),
-        (" " + token_format.make("bn_ops_"), "something before it"),
-        (token_format.make("bn_ops_").replace("bn_ops_", "bn_opr_"), "the prefix is part of the checksum"),
-        ("", "nothing"),
+        pytest.param(token_format.make("other_"), id="a prefix that is none"),
+        pytest.param(token_format.make("bn_ops_")[:-1], id="too short"),
+        pytest.param(token_format.make("bn_ops_") + "\n", id="something behind it"),
+        pytest.param(" " + token_format.make("bn_ops_"), id="something before it"),
+        pytest.param(token_format.make("bn_ops_").replace("bn_ops_", "bn_opr_"), id="the prefix is part of the checksum"),
+        pytest.param("", id="nothing"),
     ],
 )
-def test_not_ours(text: str, why: str) -> None:
+def test_not_ours(text: str) -> None:
     assert not token_format.well_formed(text, PREFIXES), why
 
 
