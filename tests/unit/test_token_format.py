@@ -53,12 +53,14 @@ def test_made_up_ones(text: str) -> None:
         pytest.param(token_format.make("bn_ops_")[:-1], id="too short"),
         pytest.param(token_format.make("bn_ops_") + "\n", id="something behind it"),
         pytest.param(" " + token_format.make("bn_ops_"), id="something before it"),
-        pytest.param(token_format.make("bn_ops_").replace("bn_ops_", "bn_opr_"), id="the prefix is part of the checksum"),
+        pytest.param(
+            token_format.make("bn_ops_").replace("bn_ops_", "bn_opr_"), id="the prefix is part of the checksum"
+        ),
         pytest.param("", id="nothing"),
     ],
 )
 def test_not_ours(text: str) -> None:
-    assert not token_format.well_formed(text, PREFIXES), why
+    assert not token_format.well_formed(text, PREFIXES)
 
 
 def test_one_prefix_begins_another() -> None:
