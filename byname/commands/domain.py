@@ -117,15 +117,15 @@ def remove(
 
 
 def _proof(domain: "Domain") -> str | None:
-    """Return how a domain's proof by DNS stands, in a few words."""
+    """Return how a domain's proof by DNS stands, in one word, so that columns can be counted."""
     proof = domain.proof
     if domain.proof_lapsed:
         return "lapsed"
     if domain.verified_at is None:
-        return "parked: another account has it" if proof.parked_at else None
-    if proof.warned_at is not None and proof.lapses_at is not None:
-        return f"missing, lapses after {proof.lapses_at:%Y-%m-%d %H:%M}"
-    return "in DNS" if proof.seen_at else "the operator's word"
+        return "parked" if proof.parked_at else None
+    if proof.warned_at is not None:
+        return "missing"
+    return "in-dns" if proof.seen_at else "vouched"  # by the operator
 
 
 for _name, _command, _example in (

@@ -82,9 +82,9 @@ def verify(
     shown = found if name is not None else [done for done in found if done.event is not None]
     if as_json or shown:
         show_all(shown, CHECKS, as_json=as_json)
-    if name is not None:
-        stop(_exit_code([done.records[0] for done in found]))
-    stop(_summary(found))
+    if name is None:
+        stop(_summary(found))
+    stop(ExitCode.REFUSED if any(done.code for done in found) else _exit_code([done.records[0] for done in found]))
 
 
 def move(

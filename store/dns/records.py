@@ -10,6 +10,10 @@ from store.dns.answers import Absent, Answer, Found, Question, Unknown
 from store.dns.judging import JUDGES, PROOF_PREFIX, Judgement, Purpose, State
 from store.dns.proof import Sighting
 
+# Of what a stranger may publish, so much is shown and kept.
+_MOST = 10  # values
+_LONGEST = 600  # characters; a 4096-bit DKIM key has more, which nobody reads
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -74,7 +78,7 @@ def judge(requirement: Requirement, answers: Mapping[str, Answer]) -> CheckedRec
     judged = {who: judge_values(requirement, _values(answer)) for who, answer in known.items()}
     state, note = _together(judged, {who: a.reason for who, a in answers.items() if isinstance(a, Unknown)})
     plain = (requirement.purpose, requirement.name, requirement.type, requirement.required)
-    return CheckedRecord(*plain, found, state, note)
+    return CheckedRecord(*plain, _shown(requirement, found), state, note and _cut(note))
 
 
 def judge_values(requirement: Requirement, values: Sequence[str]) -> Judgement:
@@ -100,6 +104,17 @@ def not_checked(requirement: Requirement) -> CheckedRecord:
     """Return a requirement that nobody has looked for yet."""
     plain = (requirement.purpose, requirement.name, requirement.type, requirement.required)
     return CheckedRecord(*plain, (), State.UNKNOWN, "not checked yet")
+
+
+def _shown(requirement: Requirement, found: Sequence[str]) -> tuple[str, ...]:
+    """Return the values that people are shown: what a name has beside its SPF record does not belong here."""
+    if requirement.purpose is Purpose.SPF:
+        found = [value for value in found if value.lower().startswith("v=spf1")]
+    return tuple(map(_cut, found[:_MOST]))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _values(answer: Found | Absent) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
 """Asking each nameserver for itself, so that what one says can be held against what another says.
 
-Several questions go out at once: a survey lasts as long as its slowest answer, at most HOPS times ``tries`` times
-``timeout`` seconds with a TCP exchange after each, and usually some milliseconds.
+Several questions go out at once: a survey lasts as long as its slowest answer, usually some milliseconds. At worst that
+is ``Patience.whole`` and one more exchange: ``tries`` times ``timeout`` over UDP and as much over TCP.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -48,7 +49,10 @@ def ask(server: Nameserver, question: Question, patience: Patience) -> Answer:
     except dns.exception.DNSException:
         return Unknown("the name is too long for DNS")
     seen = {name}
+    end = time.monotonic() + patience.whole
     for _ in range(HOPS):
+        if time.monotonic() > end:
+            return Unknown("timeout on the way through CNAMEs")
         try:
             step = read(exchange(server, name, question.kind, patience))
         except NoAnswer as failure:

@@ -24,6 +24,7 @@ from store.sql.tenant import Transaction
 
 ABANDONED = timedelta(minutes=5)
 KEPT = timedelta(days=7)
+MOST_KEPT = 20  # of one domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,17 @@ def finish(tx: Transaction, task: Task, report: Report, now: datetime) -> DnsChe
     event = domain_proof.apply(tx, task.domain_id, report.sighting, task.started_at)
     check.status, check.finished_at = DONE, now
     check.result = {"records": [asdict(record) for record in report.records], "event": event}
-    old = and_(DnsCheckRow.domain_id == task.domain_id, DnsCheckRow.requested_at < now - KEPT)
-    tx.execute(delete(DnsCheckRow).where(old, DnsCheckRow.id != task.check_id))
     tx.flush()
+    _prune(tx, task, now)
     return as_view(check, task.name)
+
+
+def _prune(tx: Transaction, task: Task, now: datetime) -> None:
+    of_domain = DnsCheckRow.domain_id == task.domain_id
+    newest = select(DnsCheckRow.id).where(of_domain).order_by(DnsCheckRow.id.desc()).limit(MOST_KEPT)
+    old = or_(DnsCheckRow.requested_at < now - KEPT, DnsCheckRow.id.not_in(tx.scalars(newest).all()))
+    done = and_(of_domain, DnsCheckRow.status == DONE, DnsCheckRow.id != task.check_id)
+    tx.execute(delete(DnsCheckRow).where(done, old), execution_options={"synchronize_session": False})
 
 
 def left_behind(tx: Transaction, now: datetime) -> list[int]:

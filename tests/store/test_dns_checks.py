@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from store.services import dns_checks, dns_schedule, domains
-from store.services.dns_checks import ABANDONED
+from store.services.dns_checks import ABANDONED, MOST_KEPT
 from store.services.dns_requirements import DnsRequirements, required
 from store.services.domain_checker import CheckQueue
 from store.sql.database import Database
+from store.sql.tables import DnsCheckRow
 from store.sql.tenant import Acting
 from tests.store.dns_site import EXPECTED, DnsSite, dns_site
 from tests.store.refusals import refused
@@ -111,6 +113,14 @@ def test_old_checks_go(site: DnsSite) -> None:
     with refused(site.database, "not-found"), site.database.read() as tx:
         dns_checks.get(tx, first)
     assert look(site, second).status == "done"
+
+
+def test_not_too_many_are_kept(site: DnsSite) -> None:
+    site.add(NEW)
+    numbers = [site.verify(NEW).id for _ in range(MOST_KEPT + 2)]
+    with site.database.read() as tx:
+        kept = tx.scalars(select(DnsCheckRow.id).order_by(DnsCheckRow.id)).all()
+    assert kept == numbers[2:]
 
 
 def test_the_queue_does_them_in_the_background(site: DnsSite) -> None:

@@ -1,6 +1,8 @@
 """Required records: what is to be published, and how what was found holds against it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from store.dns.answers import Absent, Answer, Found, Unknown
 from store.dns.checking import check
@@ -118,6 +120,24 @@ def test_notes_name_the_nameserver() -> None:
     assert judge(of(Purpose.OWNERSHIP), {"192.0.2.1": RIGHT, "192.0.2.2": SILENT}).note == "192.0.2.2: timeout"
     assert judge(of(Purpose.OWNERSHIP), {}).note == "no nameserver is known"
     assert not_checked(of(Purpose.MX)).state is UNKNOWN
+
+
+def test_so_much_of_what_strangers_publish_is_kept() -> None:
+    many = Found(tuple(f"{number:03} {'x' * 5000}" for number in range(100)))
+    spf = Found(("google-site-verification=x", "v=spf1 -all"))
+    shown = judge(of(Purpose.DKIM), {"192.0.2.1": many})
+    assert (len(shown.found), {len(value) for value in shown.found}) == (10, {603})
+    assert judge(of(Purpose.SPF), {"192.0.2.1": spf}).found == ("v=spf1 -all",)
+    assert len(judge(of(Purpose.SPF), {"192.0.2.1": Found(("v=spf1 " + "a " * 9000,))}).note or "") == 603
+
+
+@given(
+    st.sampled_from(REQUIRED), st.lists(st.text() | st.sampled_from([values[0] for _, values, *_ in JUDGED if values]))
+)
+def test_whatever_is_published_is_judged(requirement: Requirement, values: list[str]) -> None:
+    state, note = judge_values(requirement, values)
+    assert state is not UNKNOWN
+    assert judge_values(requirement, values) == (state, note)
 
 
 def test_a_whole_check_with_one_server_down() -> None:

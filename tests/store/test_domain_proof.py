@@ -1,6 +1,7 @@
 """Proof through the services, against scripted nameservers, on both databases: every state and what leads to it."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import dns.rcode
 import pytest
@@ -286,7 +287,17 @@ def test_a_suspended_domain_stays_suspended_when_proved_again(site: DnsSite) -> 
     assert site.domain(NEW).status == "suspended"
 
 
-def test_two_databases_of_tokens_never_meet(site: DnsSite) -> None:
+def test_two_accounts_prove_at_once(site: DnsSite) -> None:
+    claims = [site.add(NEW, account).id for account in ("acme", "rival")]
+    for claim in claims:
+        site.publish(claim)
+    with ThreadPoolExecutor(2) as pool:
+        events = sorted(str(done.event) for done in pool.map(site.verify, claims))
+    assert events == ["parked", "proved"]
+    assert sorted(site.domain(claim).status for claim in claims) == ["active", "pending_dns"]
+
+
+def test_every_account_has_a_token_of_its_own(site: DnsSite) -> None:
     with site.database.write() as tx:
         accounts.create(tx, "third", "nano")
     tokens = {site.token(site.add(NEW, account).id) for account in ("acme", "rival", "third")}

@@ -4,11 +4,19 @@ import time
 from collections.abc import Iterator
 from itertools import pairwise
 
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
 import dns.rcode
+import dns.rrset
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from store.dns.answers import Absent, Answer, Found, Question, Unknown
 from store.dns.nameserver import Nameserver, Patience
+from store.dns.reading import read
 from store.dns.resolvers import HOPS, Resolvers, ask, system_nameservers
 from tests.store.dns_server import DnsServer
 
@@ -173,6 +181,36 @@ def test_no_nameserver_at_all() -> None:
 
 def test_the_nameservers_of_the_system_can_be_read() -> None:
     assert all(isinstance(server, Nameserver) for server in system_nameservers())
+
+
+def wires() -> list[bytes]:
+    """Answers as they come, from which hostile ones are made."""
+    query = dns.message.make_query(NAME, "TXT")
+    found = dns.message.make_response(query)
+    found.answer = [
+        dns.rrset.from_text(f"{NAME}.", 60, "IN", "CNAME", "hop.test."),
+        dns.rrset.from_text("hop.test.", 60, "IN", "TXT", '"a" "b"', '"c"'),
+    ]
+    none = dns.message.make_response(query)
+    none.set_rcode(dns.rcode.NXDOMAIN)
+    none.authority = [dns.rrset.from_text("test.", 60, "IN", "SOA", "ns.test. h.test. 1 2 3 4 5")]
+    mail = dns.message.make_response(dns.message.make_query(NAME, "MX"))
+    mail.answer = [dns.rrset.from_text(f"{NAME}.", 60, "IN", "MX", "10 a.test.", "0 .")]
+    for message in (found, none, mail):
+        message.flags |= dns.flags.AA
+    return [message.to_wire() for message in (found, none, mail)]
+
+
+@given(st.sampled_from(wires()), st.lists(st.tuples(st.integers(2, 200), st.integers(0, 255)), max_size=4))
+def test_damaged_answers_are_read_or_refused_and_nothing_else(wire: bytes, damage: list[tuple[int, int]]) -> None:
+    damaged = bytearray(wire)
+    for place, value in damage:
+        damaged[place % len(damaged)] = value
+    try:
+        message = dns.message.from_wire(bytes(damaged))
+    except (dns.exception.DNSException, ValueError):
+        return
+    assert isinstance(read(message), Found | Absent | Unknown | dns.name.Name)
 
 
 @pytest.mark.parametrize(
