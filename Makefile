@@ -9,7 +9,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .NOTPARALLEL:
-.PHONY: help demo test faults check fmt bench fuzz mutants run lock clean packages-demo packages-test
+.PHONY: help demo test faults check fmt bench fuzz fuzz-api mutants run lock clean packages-demo packages-test packages-bench
 
 # $(call as_root,COMMAND): Postfix starts as root only, so sudo is used where it may be, else the line to run is shown.
 define as_root
@@ -21,7 +21,7 @@ else echo "Postfix needs root to start. Run: sudo $$*" >&2; exit 1; fi
 endef
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: packages-demo $(STAMP) ## a whole mail system on loopback, with sample mails (ARGS=--once: judge them and end)
 	$(call as_root,$(BIN)/byname demo $(ARGS))
@@ -51,11 +51,14 @@ fmt: $(STAMP) ## format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix --exit-zero
 	$(BIN)/ruff format
 
-bench: $(STAMP) ## benchmarks
-	$(BIN)/python -m bench $(ARGS)
+bench: packages-bench $(STAMP) ## benchmarks (ARGS="mta milter": only those; --help lists them; --write-page: the page)
+	$(call as_root,$(BIN)/python -m bench $(ARGS))
 
 fuzz: $(STAMP) ## look for a From that passes and shows a foreign address (ARGS="--seconds 600 --seed N")
 	$(BIN)/python -m tests.unit.from_fuzzer $(ARGS)
+
+fuzz-api: packages-test $(STAMP) ## made-up requests against the API (ARGS="--requests 20000 --seed N --postgresql")
+	$(BIN)/python -m tests.api.fuzzer $(ARGS)
 
 mutants: $(STAMP) ## make small mistakes in the sender guard and see whether the tests notice (ARGS=--show: the rest)
 	$(BIN)/python -m bench.mutants $(ARGS)
@@ -80,6 +83,9 @@ packages-demo:
 
 packages-test:
 	@./bootstrap.sh test
+
+packages-bench:
+	@./bootstrap.sh bench
 
 $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	@./bootstrap.sh build

@@ -39,7 +39,7 @@ def create_app(site: ApiSite) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=_name,
     )
-    app.state.site = site
+    app.state.site, app.state.described = site, None
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router)
@@ -73,8 +73,12 @@ def _name(route: APIRoute) -> str:
 
 
 def _description(request: Request) -> Response:
-    app: FastAPI = request.app
-    return JSONResponse(describe(app, app.state.site, rules()))
+    """Send the description, made once for each site: making it takes as long as many requests."""
+    app, site = request.app, request.app.state.site
+    known: tuple[ApiSite, bytes] | None = app.state.described
+    if known is None or known[0] is not site:
+        known = app.state.described = site, bytes(JSONResponse(describe(app, site, rules())).body)
+    return Response(known[1], media_type="application/json")
 
 
 def _tell_trouble(app: FastAPI) -> None:
@@ -84,11 +88,16 @@ def _tell_trouble(app: FastAPI) -> None:
         return lambda request, error: respond(request, make(error))
 
     app.add_exception_handler(Refusal, tell(lambda error: error))
-    app.add_exception_handler(ServiceError, tell(from_service))
+    app.add_exception_handler(ServiceError, _refused_by_service)
     app.add_exception_handler(RequestValidationError, tell(from_validation))
     for trouble in (StoreUnavailable, StoreNotReady):
         app.add_exception_handler(trouble, tell(_unavailable))
     app.add_exception_handler(HTTPException, partial(_of_framework, _methods()))
+
+
+def _refused_by_service(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)  # noqa: S101 - told to the type checker
+    return respond(request, from_service(error, request.method))
 
 
 def _unavailable(_: Exception) -> Refusal:

@@ -23,6 +23,7 @@ class Caller:
     token: TokenView
     scopes: frozenset[str]  # with all that they imply
     acting: Acting
+    is_suspended: bool  # the token is of an account that is: it may read, and change nothing
 
     @property
     def is_operator(self) -> bool:
@@ -48,7 +49,7 @@ def authenticate(site: ApiSite, request: Request) -> Caller:
     Raises:
         Refusal: ``unauthenticated``; ``invalid-request`` or ``not-found`` for the account that a header names.
     """
-    secret = _bearer(request)
+    secret = bearer(request)
     with site.database.read() as tx:
         token = tokens.find(tx, secret, site.token_prefixes, utc_now())
         if token is None:
@@ -56,13 +57,16 @@ def authenticate(site: ApiSite, request: Request) -> Caller:
         account_id = _account(request, token)
         if account_id is not None and account_id != token.account_id:
             accounts.get(tx, account_id)
+        is_suspended = token.account_id is not None and not accounts.is_active(tx, token.account_id)
     actor = f"{token.kind} token {token.name}"
     acting = Acting(account_id, actor, token.id, request.state.request_id)
-    return Caller(token, effective(token.scopes), acting)
+    return Caller(token, effective(token.scopes), acting, is_suspended)
 
 
-def _bearer(request: Request) -> str:
-    kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+def bearer(request: Request) -> str:
+    """Return the secret that was shown. Raises Refusal ``unauthenticated`` for none, and for several."""
+    shown = request.headers.getlist("Authorization")
+    kind, _, secret = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
     if kind.lower() != "bearer" or not secret.strip():
         raise _unauthenticated("there is no token", error=None)
     return secret.strip()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from admin_api.guard import LARGEST_BODY
+from admin_api.import_turns import OF_ONE
 from admin_api.paging import LARGEST_PAGE, MOST
 from admin_api.site import ApiSite
 
@@ -13,11 +14,11 @@ _TEXT = f"""
 **Tokens.** `Authorization: Bearer TOKEN`. A token belongs to an account, to one mailbox, or to the operator, who may
 act on every account and narrows a request to one with `X-Byname-Account: ID`. Another account's object is 404, the
 same as one that does not exist. Scopes: `mailboxes:read` and `mailboxes:write` imply the same on aliases and rules, and
-a `write` implies its `read`.
+a `write` implies its `read`. The tokens of a suspended account may read, and change nothing (403).
 
 **Limits.** Each token has {{rate}} requests a second, and {{burst}} at once; beyond that 429 with `Retry-After`.
 A body has at most {LARGEST_BODY:,} bytes (an import more), a list at most {MOST} objects on a page and {LARGEST_PAGE:,}
-pages.
+pages. An account may have {OF_ONE} imports under way at a time.
 
 **Answers.** `{{{{"data": ...}}}}`; a list adds `meta` with `page`, `per_page` and `total`. Errors are problem documents
 (RFC 9457) with a stable `code`. A `pointer` in `errors` is a JSON pointer into the body, or begins with `/path`,

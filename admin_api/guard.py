@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from admin_api import convertors  # noqa: F401 - routes use {..:id}
-from admin_api.auth import Caller, authenticate
+from admin_api.auth import ACCOUNT_HEADER, Caller, authenticate
 from admin_api.problems import Flaw, Refusal
 from admin_api.site import ApiSite
 from store.services.scopes import ACCOUNT, OPERATOR
@@ -24,6 +24,7 @@ JSON = "application/json"
 LARGEST_BODY = 1_000_000  # bytes; a body that is streamed sees to its own limit
 
 _RULE = "x-byname-rule"
+_ONCE = ("Content-Type", "Idempotency-Key", ACCOUNT_HEADER, "X-Confirm-Delete")  # headers; Authorization: see auth
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class GuardedRoute(APIRoute):
             _admit(site, caller, self.rule)
             if self.rule.kinds == {OPERATOR}:
                 request.state.caller = caller.unbound()
+            _check_headers(request)
             _check_query(request, known)
             if not self.rule.streams:
                 await _read_body(request)
@@ -108,6 +110,16 @@ def _admit(site: ApiSite, caller: Caller, rule: Rule) -> None:
         challenge = f'Bearer realm="byname", error="insufficient_scope", scope="{" ".join(rule.scopes)}"'
         detail = f"the token lacks the scope {' and '.join(missing)}"
         raise Refusal("insufficient-scope", detail, headers={"WWW-Authenticate": challenge})
+    if rule.is_change and caller.is_suspended:
+        raise Refusal("insufficient-scope", "the account is suspended: its tokens may read, and change nothing")
+
+
+def _check_headers(request: Request) -> None:
+    """Refuse a header that stands twice: which one counts would be anybody's guess."""
+    for name in _ONCE:
+        if len(request.headers.getlist(name)) > 1:
+            flaws = [Flaw(f"/header/{name}", "must stand once only")]
+            raise Refusal("invalid-request", f"the header {name} stands more than once", flaws=flaws)
 
 
 def _check_query(request: Request, known: frozenset[str]) -> None:

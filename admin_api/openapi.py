@@ -10,6 +10,7 @@ from admin_api.auth import ACCOUNT_HEADER
 from admin_api.codes import STATUS, TITLES
 from admin_api.description import TAGS, text
 from admin_api.guard import Rule
+from admin_api.links import add_links
 from admin_api.problems import MEDIA_TYPE, example
 from admin_api.request_ids import HEADER
 from admin_api.schemas.problem import PROBLEM
@@ -92,6 +93,7 @@ def describe(app: FastAPI, site: ApiSite, rules: Mapping[tuple[str, str], Rule])
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _complete(operation, rules.get((path, method)))
+    add_links(document["paths"])
     return document
 
 

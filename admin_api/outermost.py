@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from admin_api.auth import Caller
@@ -20,6 +20,7 @@ from store.clock import utc_now
 from store.services import tokens
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_GONE = 499  # nobody was told anything; the number is what nginx calls it
 _PUBLIC = "/api/v1/docs"  # the pages that may be kept by a browser
 
 log = structlog.get_logger()
@@ -59,6 +60,8 @@ class Outermost:
         app = self._app if is_plain else respond(request, of_status(HTTPStatus.NOT_FOUND))
         try:
             await app(scope, receive, send_on)
+        except ClientDisconnect:  # in the middle of its body
+            told.status = told.status or _GONE
         except Exception:
             log.exception("request-failed", request_id=request.state.request_id, path=scope["path"])
             if not told.status:

@@ -1,10 +1,11 @@
 """Refusals as RFC 9457 problem documents, with the extension members of API section 1."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import ceil
+from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from store.errors import ServiceError
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:byname:problem:"
+_MOST_FLAWS = 100  # told of one request; a body can hold a hundred thousand
 _RETRY_AFTER = {"request-in-progress": 1.0, "unavailable": 5.0}  # seconds
 _MEMBERS = frozenset(  # that details may not overwrite
     {"type", "title", "status", "detail", "instance", "code", "message", "hint", "request_id", "retryable", "errors"}
@@ -42,17 +44,19 @@ class Refusal(Exception):
     details: Mapping[str, object] = field(default_factory=dict)
 
 
-def from_service(error: ServiceError) -> Refusal:
-    """Return what a service refused, in HTTP's words."""
+def from_service(error: ServiceError, method: str) -> Refusal:
+    """Return what a service refused, in HTTP's words. What a GET gives stands in its query."""
+    place = "/query/" if method == "GET" else "/"
     flaws = []
     if error.field is not None and error.code != "not-found":  # what is not there was named by the path
-        flaws = [Flaw(f"/{error.field}", error.message)]
+        flaws = [Flaw(place + error.field, error.message)]
     return Refusal(error.code, error.message, error.hint, flaws, details=error.details)
 
 
 def from_validation(error: RequestValidationError) -> Refusal:
-    """Return why a request does not fit its schema. No value that was sent is repeated."""
-    flaws = [Flaw(_pointer(found["loc"]), _words(found)) for found in error.errors()]
+    """Return why a request does not fit its schema: its first flaws. No value that was sent is repeated."""
+    found = error.errors()[:_MOST_FLAWS]
+    flaws = [Flaw(_pointer(one["loc"], error.body), _words(one)) for one in found]
     detail = "the request does not fit its description: " + "; ".join(
         f"{one.pointer}: {one.detail}" for one in flaws[:3]
     )
@@ -117,12 +121,21 @@ def _document(request: Request, refusal: Refusal, status: int) -> dict[str, obje
     }
 
 
-def _pointer(path: Sequence[int | str]) -> str:
+def _pointer(path: Sequence[int | str], body: Any) -> str:
     """Return the JSON pointer (RFC 6901) of what pydantic points at; a body's pointer starts at its root."""
-    words = [str(word).replace("~", "~0").replace("/", "~1") for word in path]
-    if words and words[0] == "body":
-        words = words[1:]
-    return "".join(f"/{word}" for word in words)
+    found = _in_body(path[1:], body) if path[:1] == ("body",) else path
+    return "".join("/" + str(word).replace("~", "~0").replace("/", "~1") for word in found)
+
+
+def _in_body(path: Sequence[int | str], body: Any) -> Iterator[int | str]:
+    """Leave out the words by which pydantic tells kinds of items apart: there is nothing of that name in the body."""
+    for word in path[:-1]:
+        try:
+            body = body[word]
+        except (KeyError, IndexError, TypeError):
+            continue
+        yield word
+    yield from path[-1:]
 
 
 def _words(found: Mapping[str, object]) -> str:

@@ -32,6 +32,8 @@ class ApiServer:
 
     def __init__(self, site: ApiSite, listener: socket.socket) -> None:
         self.app: FastAPI = create_app(site)
+        # Headers and body are two writes: without this the second waits for the client's delayed acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._listener = listener
         self._server = uvicorn.Server(_config(self.app))
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry
 
 from admin_api.buckets import TokenBuckets
+from admin_api.import_turns import ImportTurns
 from admin_api.key_turns import KeyTurns
 from routing.directory import Directory
 from routing.policy import Policy
@@ -60,3 +61,4 @@ class ApiSite:
     waiting: Callable[[], int]  # changes that the relay has not brought to the cache
     registry: CollectorRegistry
     turns: KeyTurns = field(default_factory=KeyTurns)
+    imports: ImportTurns = field(default_factory=ImportTurns)

@@ -29,13 +29,14 @@ class Upload:
 
 
 async def _upload(request: Request) -> AsyncIterator[Upload]:
-    """Take the body in, and remove it after the answer.
+    """Take the body in, wait for a turn, and remove it when the endpoint is done.
 
     Raises:
-        Refusal: ``payload-too-large``.
+        Refusal: ``payload-too-large``; ``rate-limited`` for too many at once.
     """
-    size, digest = 0, sha256()
-    with SpooledTemporaryFile(_IN_MEMORY) as file:
+    turns, caller = request.app.state.site.imports, request.state.caller
+    with turns.one_of(caller.acting.account_id or -caller.token.id), SpooledTemporaryFile(_IN_MEMORY) as file:
+        size, digest = 0, sha256()
         async for piece in request.stream():
             size += len(piece)
             if size > LARGEST_UPLOAD:
@@ -43,7 +44,9 @@ async def _upload(request: Request) -> AsyncIterator[Upload]:
             digest.update(piece)
             await run_in_threadpool(file.write, piece)
         file.seek(0)
-        yield Upload(file, digest.hexdigest())
+        async with turns.at_work:
+            yield Upload(file, digest.hexdigest())
 
 
-Uploaded = Annotated[Upload, Depends(_upload)]
+# The turn ends with the work: the report may go to a slow client.
+Uploaded = Annotated[Upload, Depends(_upload, scope="function")]

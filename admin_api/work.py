@@ -6,7 +6,7 @@ Each knows who calls and within which account; a change holds its idempotency ke
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
+from hmac import digest
 from typing import Annotated
 
 from fastapi import Depends, Header
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from admin_api.auth import Caller
+from admin_api.auth import Caller, bearer
 from admin_api.schemas.common import Secretive
 from admin_api.site import ApiSite
 from store.services import idempotency
@@ -133,9 +133,13 @@ Change = Annotated[Changing, Depends(_changing)]
 
 
 def fingerprint(request: Request, caller: Caller, body: bytes) -> str:
-    """Return what tells one request from another: method, path, query, account and body."""
+    """Return what tells one request from another: method, path, query, account and body.
+
+    Keyed with the token's secret, which is kept nowhere: a body may hold a password, and a bare digest of it would let
+    whoever reads the database try passwords.
+    """
     asked = f"{request.method} {request.url.path}?{request.url.query} {caller.acting.account_id}\n"
-    return sha256(asked.encode() + body).hexdigest()
+    return digest(bearer(request).encode(), asked.encode() + body, "sha256").hex()
 
 
 def respond(model: BaseModel | None, status: int = 200) -> Response:

@@ -15,11 +15,14 @@ router = APIRouter(route_class=GuardedRoute, tags=["accounts (operators)"])
 
 _ONE = "/accounts/{account_id:id}"
 _OPERATOR = (OPERATOR,)
+_WRITE = "tokens:write"  # who may not give access may not open, suspend or close accounts either
 
 
 @router.post(
     "/accounts",
-    **needs(kinds=_OPERATOR, changes=True, codes=("conflict",), status_code=201, response_model=Answer[Account]),
+    **needs(
+        _WRITE, kinds=_OPERATOR, changes=True, codes=("conflict",), status_code=201, response_model=Answer[Account]
+    ),
 )
 def create_account(work: Change, body: NewAccount) -> Response:
     """Open an account."""
@@ -43,7 +46,8 @@ def get_account_by_id(work: Read, account_id: PathId) -> Response:
 
 
 @router.patch(
-    _ONE, **needs(kinds=_OPERATOR, changes=True, codes=("not-found", "conflict"), response_model=Answer[Account])
+    _ONE,
+    **needs(_WRITE, kinds=_OPERATOR, changes=True, codes=("not-found", "conflict"), response_model=Answer[Account]),
 )
 def change_account(work: Change, account_id: PathId, body: AccountChange) -> Response:
     """Rename an account, change its plan, note its first payment, suspend or resume it.
@@ -53,7 +57,7 @@ def change_account(work: Change, account_id: PathId, body: AccountChange) -> Res
     return work.change(lambda tx: Answer[Account](data=Account.of(accounts.update(tx, account_id, **body.given()))))
 
 
-@router.delete(_ONE, **needs(kinds=_OPERATOR, changes=True, codes=("not-found", "conflict"), status_code=204))
+@router.delete(_ONE, **needs(_WRITE, kinds=_OPERATOR, changes=True, codes=("not-found", "conflict"), status_code=204))
 def delete_account(work: Change, account_id: PathId) -> Response:
     """Delete an account that has no domains. Its tokens go with it."""
     return work.remove(lambda tx: accounts.remove(tx, account_id))

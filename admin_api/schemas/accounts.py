@@ -4,13 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from admin_api.schemas.common import Body, GivenMoment, Id, Moment, Out, unsent
+from admin_api.schemas.common import TRIMMED, Body, GivenMoment, Id, Moment, Out, unsent
 
 Plan = Literal["nano", "starter", "pro", "agency"]
 AccountName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=100),
     Field(description="Printable characters, no blank first or last.", examples=["acme"]),
+    TRIMMED,
 ]
 
 

@@ -4,10 +4,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, model_validator
 
-from admin_api.schemas.common import Body, Id, LocalPart, Moment, Out, unsent
+from admin_api.schemas.common import PRINTED, Body, Id, LocalPart, Moment, Out, unsent
 from store.errors import ServiceError
 
-Note = Annotated[str, StringConstraints(max_length=500), Field(description="Printable.", examples=["for the shop"])]
+Note = Annotated[
+    str,
+    StringConstraints(max_length=500),
+    Field(description="Printable.", examples=["for the shop"]),
+    PRINTED,
+]
 _FIXED = ("address", "local_part", "domain_id", "domain")
 
 

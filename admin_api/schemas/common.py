@@ -1,16 +1,40 @@
 """What all bodies and answers share: strictness, envelopes, paging, and the types of single fields."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from fastapi import Header, Path, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+)
+from pydantic_core import CoreSchema
 
 LARGEST_ID = 2**63 - 1
-LARGEST_PAGE = 1_000_000
 _UNPRINTED = r"^[^\x00-\x1f\x7f-\x9f]*$"  # no control characters
 
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A pattern that the description shows; the services check it, and more, with words of their own."""
+
+    pattern: str
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Add the pattern."""
+        return {**handler(schema), "pattern": self.pattern}
+
+
+PRINTED = Told(_UNPRINTED)
+TRIMMED = Told(r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$")
 
 
 class Body(BaseModel):
@@ -94,17 +118,21 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def _whole(value: object) -> object:
+    """Take ``7.0`` for 7: to JSON Schema, as to JavaScript, they are one number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Moment = Annotated[datetime, Field(examples=["2026-11-23T10:00:00Z"]), AfterValidator(_in_utc)]
 GivenMoment = Annotated[
     AwareDatetime, Field(strict=False, examples=["2027-01-01T00:00:00Z"]), BeforeValidator(_is_written_moment)
 ]
-Id = Annotated[int, Field(ge=1, le=LARGEST_ID, examples=[7])]
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID, examples=[7]), BeforeValidator(_whole)]
 PathId = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[7])]
 SearchText = Annotated[
     str,
     Query(max_length=100, pattern=_UNPRINTED, description="Only what holds this text, in upper or lower case."),
 ]
-Line = Annotated[str, StringConstraints(pattern=_UNPRINTED)]
 LocalPart = Annotated[
     str,
     Field(

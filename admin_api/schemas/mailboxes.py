@@ -4,12 +4,20 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from admin_api.schemas.common import Body, Id, LocalPart, Moment, Out, Secretive, unsent
+from admin_api.schemas.common import PRINTED, Body, Id, LocalPart, Moment, Out, Secretive, unsent
 
 Password = Annotated[
-    str, StringConstraints(min_length=8, max_length=256), Field(description="Printable.", examples=["correct horse"])
+    str,
+    StringConstraints(min_length=8, max_length=256),
+    Field(description="Printable.", examples=["correct horse"]),
+    PRINTED,
 ]
-DisplayName = Annotated[str, StringConstraints(max_length=200), Field(description="Printable.", examples=["John Doe"])]
+DisplayName = Annotated[
+    str,
+    StringConstraints(max_length=200),
+    Field(description="Printable.", examples=["John Doe"]),
+    PRINTED,
+]
 
 
 class Mailbox(Out):

@@ -1,10 +1,11 @@
 """Tokens and who they stand for, on the wire."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from admin_api.schemas.common import Body, GivenMoment, Id, Moment, Out, Secretive, unsent
+from admin_api.schemas.common import TRIMMED, Body, GivenMoment, Id, Moment, Out, Secretive, unsent
+from store.services.scopes import ACCOUNT, MESSAGE, SCOPES
 
 Kind = Literal["account", "message", "operator"]
 Scope = Literal[
@@ -12,7 +13,10 @@ Scope = Literal[
     "rules:read", "rules:write", "messages:send", "tokens:write",
 ]  # fmt: skip
 TokenName = Annotated[
-    str, StringConstraints(min_length=1, max_length=100), Field(description="Printable.", examples=["website"])
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    Field(description="Printable, no blank first or last.", examples=["website"]),
+    TRIMMED,
 ]
 
 
@@ -50,8 +54,18 @@ class MadeTokenAnswer(Secretive):
         return self.model_copy(update={"data": self.data.model_copy(update={"secret": None})})
 
 
+def _scopes_of(kind: str) -> dict[str, Any]:
+    return {"properties": {"scopes": {"items": {"enum": list(SCOPES[kind])}}}}
+
+
 class NewToken(Body):
     """A token to be made: of the account, or of one mailbox when it is named."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["mailbox_id"]}, "then": _scopes_of(MESSAGE), "else": _scopes_of(ACCOUNT),
+        }
+    )  # fmt: skip
 
     name: TokenName
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=20)] = unsent(

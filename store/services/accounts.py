@@ -49,6 +49,11 @@ def get(tx: Transaction, ref: Ref) -> Account:
     return _view(tx, lookup.account_id(tx, ref))
 
 
+def is_active(tx: Transaction, account_id: int) -> bool:
+    """Return False for an account that is suspended, or gone."""
+    return tx.scalar(select(AccountRow.is_active).where(AccountRow.id == account_id)) or False
+
+
 def update(
     tx: Transaction,
     ref: Ref,

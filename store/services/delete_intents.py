@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from store.clock import utc_now
 from store.errors import ServiceError
@@ -34,6 +34,8 @@ def create(tx: Transaction, mailbox: Ref) -> DeleteIntent:
     """Say that a mailbox is to be deleted. Raises ServiceError ``not-found``."""
     found = lookup.mailbox(tx, mailbox, lock=True)
     now = utc_now()
+    over = (DeleteIntentRow.mailbox_id == found.mailbox.id) & (DeleteIntentRow.expires_at <= now)
+    tx.execute(delete(DeleteIntentRow).where(over), execution_options={"synchronize_session": False})
     row = DeleteIntentRow(mailbox_id=found.mailbox.id, created_at=now, expires_at=now + VALID)
     tx.add(row)
     tx.flush()

@@ -94,9 +94,8 @@ def delete_names(tx: Transaction, which: ColumnElement[bool]) -> None:
     tx.expire_all()
 
 
-def delete_domain(tx: Transaction, domain_id: int, name: str) -> None:
+def delete_domain(tx: Transaction, domain_id: int) -> None:
     """Delete a domain with everything in it."""
-    touched.listing(tx, name)
     for table in (CatchAllRow, SystemMailboxRow):
         tx.execute(delete(table).where(table.domain_id == domain_id))
     delete_mailboxes(tx, mailboxes_of(domain_id))

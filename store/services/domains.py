@@ -160,7 +160,9 @@ def remove(tx: Transaction, ref: Ref, *, account: Ref | None = None, confirmed: 
     gone = view(tx, row.id)
     note_names_of(tx, row)
     _note(tx, "domain.delete", row, gone, None)
-    delete_domain(tx, row.id, row.name)
+    if row.verified_at is not None:  # else a hosted domain of that name is another account's
+        touched.listing(tx, row.name)
+    delete_domain(tx, row.id)
     return gone
 
 

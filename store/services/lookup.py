@@ -103,7 +103,7 @@ def domain_for_name(tx: Transaction, ref: Ref, *, account_id: int | None = None)
     query = select(DomainRow).where(_domain_is(ref)).order_by(*_proved_first())
     if account_id is not None:
         query = query.where(DomainRow.account_id == account_id)
-    found = tx.scalars(query.with_for_update(read=True)).first()
+    found = tx.scalars(query.with_for_update(read=True).execution_options(populate_existing=True)).first()
     if found is None:
         raise not_yours(ref)
     return found

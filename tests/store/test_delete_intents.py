@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, update
 
 from store.clock import utc_now
 from store.services import aliases, delete_intents, domains, mailboxes
 from store.sql.database import Database
+from store.sql.tables import DeleteIntentRow
 from tests.store.refusals import refused
 
 JOHN = "john@brand-a.com"
@@ -81,3 +83,13 @@ def test_no_such_mailbox(world: Database) -> None:
     for ref in (999, "nobody@brand-a.com"):
         with refused(world, "not-found"):
             intend(world, ref)
+
+
+def test_those_whose_time_is_over_go_with_the_next_one(world: Database) -> None:
+    for _ in range(3):
+        intend(world)
+    with world.write() as tx:
+        tx.execute(update(DeleteIntentRow).values(expires_at=utc_now()))
+    last = intend(world)
+    with world.read() as tx:
+        assert list(tx.scalars(select(DeleteIntentRow.id))) == [last.id]

@@ -121,6 +121,12 @@ def test_a_refused_change_leaves_nothing(world: Database) -> None:
         assert (read_clock(tx), len(tx.scalars(select(OutboxRow.id)).all())) == before
 
 
+def test_a_pending_domain_never_touches_the_hosted_one_of_its_name(world: Database) -> None:
+    with world.write() as tx:
+        domains.add(tx, B, account="rival")
+    assert made(world, lambda tx: domains.remove(tx, B, account="rival")) == {}
+
+
 def test_a_change_that_no_decision_sees_does_not_wait_for_others(postgres_url: str) -> None:
     with closing(Database.open(postgres_url)) as database:
         with database.write() as tx:

@@ -1,0 +1,115 @@
+"""What docs/api.md and the README say about the API: every curl line is run, and every table held against the code."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from admin_api.codes import RETRYABLE, STATUS, TITLES
+from admin_api.guard import LARGEST_BODY
+from admin_api.routes.transfer import MOST_LINES
+from admin_api.uploads import LARGEST_UPLOAD
+from conf.sections import ApiSettings
+from store.services.bulk import MOST_ITEMS
+from store.services.scopes import SCOPES
+from store.sql.database import Database
+from tests.api.running_api import RunningApi, site_over
+from tests.store.command_line import CommandLine
+
+ROOT = Path(__file__).parents[2]
+PAGE, README = ROOT / "docs" / "api.md", ROOT / "README.md"
+
+# The lines are run as they stand, but for the place of the server, who runs ``byname`` and with which settings.
+_PREAMBLE = """\
+set -euo pipefail
+runuser() { shift 3; "$@"; }
+byname() { "$PYTHON" -m byname --config "$CONFIG" "$@"; }
+curl() { command curl --fail-with-body "$@"; }
+"""
+
+
+def lines(page: Path, part: str) -> str:
+    """Return the code between two marks, as a script."""
+    _, _, rest = page.read_text().partition(f"<!-- {part}: a test runs these lines -->")
+    text, end, _ = rest.partition(f"<!-- {part}: end -->")
+    assert end, f"{page.name} has no part {part}"
+    return "\n".join(line[4:] for line in text.splitlines() if line.startswith("    "))
+
+
+def first_use() -> list[str]:
+    """Return the commands by which the README makes its first names."""
+    return re.findall(r"runuser -u byname -- byname ((?:account|domain|mailbox|alias) .+)", README.read_text())
+
+
+@pytest.fixture
+def byname(tmp_path: Path) -> CommandLine:
+    made = CommandLine(tmp_path)
+    assert made("db", "upgrade").code == 0
+    return made
+
+
+@pytest.fixture
+def served(byname: CommandLine) -> Iterator[RunningApi]:
+    database = Database.open(f"sqlite:///{byname.database}")
+    api = RunningApi(site_over(database))
+    yield api
+    api.close()
+    database.close()
+
+
+def run(script: str, byname: CommandLine, api: RunningApi) -> str:
+    """Run a script in a shell; return what it printed, or fail with it."""
+    there = script.replace("127.0.0.1:8080", urlsplit(api.url).netloc)
+    environ = os.environ | {"PYTHON": sys.executable, "CONFIG": str(byname.config)}
+    done = subprocess.run(
+        ["bash", "-c", _PREAMBLE + there], cwd=byname.folder, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+def test_the_first_steps(byname: CommandLine, served: RunningApi) -> None:
+    script = lines(PAGE, "first steps")
+    assert len(re.findall(r"^api .*\$API", script, re.MULTILINE)) >= 25
+    printed = run(script, byname, served)
+    for told in (
+        '"kind":"operator"', '"plan":"pro"', '"status":"pending_dns"', "_byname.brand-a.com", '"status":"queued"',
+        '"address":"sales@brand-b.com"', '"can_send":true', '"verdict":"deliver"', '"verdict":"allow"',
+        '"status":"deleted"', "info@brand-b.com,john@brand-b.com,true,true,true,",
+        '"action":"alias.create"', '"secret":"bn_ops_',
+    ):  # fmt: skip
+        assert told in printed, told
+    assert printed.count('"created": 1') == 2
+    left = byname("alias", "list").out
+    assert ("info@brand-b.com" in left, "sales@brand-b.com" in left) == (True, False)
+
+
+def test_the_readmes_lines(byname: CommandLine, served: RunningApi) -> None:
+    byname.succeed(*first_use())
+    printed = run(lines(README, "api"), byname, served)
+    assert '"address":"press@brand-b.test"' in printed
+    assert '"is_active":false' in printed
+    assert '"verdict":"reject"' in printed
+
+
+def test_the_codes() -> None:
+    rows = re.findall(r"^\| (\d+) \| `([a-z-]+)` \| (yes)? ?\| (.+) \|$", PAGE.read_text(), re.MULTILINE)
+    expected = sorted((status, code, code in RETRYABLE, TITLES[code]) for code, status in STATUS.items())
+    assert [(int(status), code, bool(again), says) for status, code, again, says in rows] == expected
+
+
+def test_the_scopes_and_limits() -> None:
+    text = PAGE.read_text()
+    for scope in {scope for scopes in SCOPES.values() for scope in scopes}:
+        assert f"`{scope}`" in text
+    for limit in (LARGEST_BODY, LARGEST_UPLOAD, MOST_LINES, MOST_ITEMS):
+        assert f"{limit:,}" in text
+    api = ApiSettings()
+    assert f"{api.rate} a second, {api.burst} at once" in text
+    assert f"`{api.listen}`" in text
