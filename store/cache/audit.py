@@ -21,7 +21,11 @@ def load_missing(source: Source, target: Target) -> int:
     Raises:
         StoreUnavailable, StoreNotReady, CacheUnavailable.
     """
-    missing, basis = 0, basis_of(target.state())
+    return sum(_loading_missing(source, target))
+
+
+def _loading_missing(source: Source, target: Target) -> Iterator[int]:
+    """Do so piece by piece."""
     for some in target.scan(HOSTED_KEY):
         listed = [
             name.decode("ascii", "replace")
@@ -31,13 +35,12 @@ def load_missing(source: Source, target: Target) -> int:
         sizes = target.sizes(listed)
         gone = {name for name, size in zip(listed, sizes, strict=True) if not size}
         if gone:
-            load(source, target, basis, gone)
-            missing += len(gone)
-    return missing
+            load(source, target, basis_of(target.state()), gone)
+        yield len(gone)
 
 
 class Upkeep:
-    """Spreads the looking over time, in pieces between the relay's steps."""
+    """Spreads the looking over time, in small pieces between the relay's steps: a change waits for one at most."""
 
     def __init__(
         self,
@@ -56,12 +59,16 @@ class Upkeep:
         self._next_look = clock() + look_every
         self._next_audit = clock() + audit_every * random.uniform(0.1, 0.5)  # noqa: S311 - two relays, not at once
         self._next_prune = clock()
+        self._look: Iterator[int] | None = None
         self._audit: Iterator[Progress] | None = None
 
-    def work(self, seconds: float, version: int = 0) -> Progress | None:
-        """Do what is due, for about ``seconds``; return the result of an audit that has ended.
+    def work(self, seconds: float, version: int = 0, is_called: Callable[[], bool] = lambda: False) -> Progress | None:
+        """Do what is due, a piece of it at least; return the result of an audit that has ended.
 
-        ``version`` is the last one that the cache has seen: what led to it must stay in the outbox.
+        Args:
+            seconds: for about how long.
+            version: the last one that the cache has seen: what led to it must stay in the outbox.
+            is_called: whether the relay should look at the outbox now, and the rest can wait.
 
         Raises:
             StoreUnavailable, StoreNotReady, CacheUnavailable: an audit is given up, until it is due again.
@@ -70,34 +77,43 @@ class Upkeep:
         if now >= self._next_prune:
             self._next_prune = now + PRUNE_EVERY
             self._source.prune(version)
-        if now >= self._next_look:
+        if self._look is None and now >= self._next_look:
             self._next_look = now + self._look_every
-            load_missing(self._source, self._target)
+            self._look = _loading_missing(self._source, self._target)
         if self._audit is None and now >= self._next_audit:
             self._next_audit = now + self._audit_every
-            self._audit = audit(self._source, self._target, mends=True)
-        return self._go_on(now + seconds)
+            self._audit = audit(self._source, self._target, mends=True, gently=True)
+        return self._go_on(now + seconds, is_called)
 
     @property
     def is_busy(self) -> bool:
-        """True in the middle of an audit."""
-        return self._audit is not None
+        """True when there is more to do at once."""
+        return self._look is not None or self._audit is not None
 
     def give_up(self) -> None:
-        """End an audit that is under way."""
-        self._audit = None
+        """End what is under way."""
+        self._look = self._audit = None
 
-    def _go_on(self, end: float) -> Progress | None:
-        progress = None
-        while self._audit is not None and self._clock() < end:
+    def _go_on(self, end: float, is_called: Callable[[], bool]) -> Progress | None:
+        while self.is_busy:
             try:
-                progress = next(self._audit)
-            except StopIteration:
+                ended = self._piece()
+            except BaseException:
+                self.give_up()
+                raise
+            if ended is not None or self._clock() >= end or is_called():
+                return ended
+        return None
+
+    def _piece(self) -> Progress | None:
+        """Do one piece; return the result of an audit that it ended."""
+        if self._look is not None:
+            self._look = None if next(self._look, None) is None else self._look
+        elif self._audit is not None:
+            progress = next(self._audit, None)
+            if progress is None:
                 self._audit = None
                 return self._last
-            except BaseException:
-                self._audit = None
-                raise
             self._last = progress
         return None
 

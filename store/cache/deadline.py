@@ -1,8 +1,9 @@
 """Deadlines that hold whatever a backend does: stopped dead, dripping bytes, or stuck in the resolver.
 
-A question runs in one of a few worker threads, and the asker waits for its answer only so long. A worker that is stuck
-stays stuck alone: its asker goes on, the other workers serve the rest, and when all are stuck nobody waits longer than
-the deadline either. What nobody waits for any more is taken off the queue, so that holds no more than there are askers.
+A question that keeps no deadline by itself runs in one of a few worker threads, and the asker waits for its answer only
+so long. A worker that is stuck stays stuck alone: its asker goes on, the other workers serve the rest, and when all are
+stuck nobody waits longer than the deadline either. What nobody waits for any more is taken off the queue, so that holds
+no more than there are askers.
 """
 
 import threading
@@ -127,8 +128,11 @@ class Punctual:
         self._seconds = seconds
         self._workers = Workers(name, places)
 
-    def ask(self, question: Callable[[], T]) -> T:
+    def ask(self, question: Callable[[], T], at_once: Callable[[], T | None] = lambda: None) -> T:
         """Return the answer to ``question``, or raise what it raises.
+
+        ``at_once`` is a quicker way to ask, to be tried first: it keeps the deadline by itself, and so needs no worker,
+        and returns None when that way is closed.
 
         Raises:
             Unanswered: not asked (breaker), no answer in time (timeout), or nobody free to ask (no-worker).
@@ -137,7 +141,9 @@ class Punctual:
             raise Unanswered("breaker")
         started = monotonic()
         try:
-            answer = self._workers.ask(question, self._seconds)
+            answer = at_once()
+            if answer is None:
+                answer = self._workers.ask(question, max(0.0, started + self._seconds - monotonic()))
         except BaseException:
             self._note_failure(monotonic() - started)
             raise

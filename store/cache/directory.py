@@ -7,7 +7,7 @@ an error reply, silence, is :class:`NoEvidence`, never an answer.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -20,9 +20,10 @@ from routing.records import HostedDomain
 from store.cache import layout
 from store.cache.connection import open_pool
 from store.cache.lease import holds
+from store.cache.lines import MOST, Command, Lines, Reply
 
 PATIENCE = 0.25  # seconds; later is silence (DESIGN section 6)
-CONNECTIONS = 8  # more make a Python process no faster
+WORKERS = 8  # that open connections and ask over them; more make a Python process no faster
 _BETWEEN_DOUBTS = 1.0  # seconds
 
 Facts = Mapping[str, HostedDomain]
@@ -73,17 +74,20 @@ class Answer:
         return AffirmedFacts(self.facts, may_send=self.may_send) if self.may_deliver else None
 
 
+_NOTHING = Answer({}, is_fresh=True, may_deliver=True, may_send=True)  # nothing was asked
+
+
 class RedisDirectory:
     """Implements :class:`routing.directory.Directory`; safe to share between threads."""
 
     def __init__(self, pool: redis.ConnectionPool) -> None:
-        self._pool = pool
+        self._lines = Lines(pool)
         self._look_again = 0.0  # when, on the monotonic clock
 
     @classmethod
     def open(cls, url: str) -> "RedisDirectory":
         """Return the directory in the Redis at ``url``; it connects when it is first asked. Raises StoreNotReady."""
-        return cls(open_pool(url, patience=PATIENCE, connections=CONNECTIONS))
+        return cls(open_pool(url, patience=PATIENCE, connections=MOST))
 
     def lookup(self, wanted: Collection[Address]) -> Facts:
         """Answer from Redis, with fresh facts or not at all.
@@ -120,14 +124,26 @@ class RedisDirectory:
             NoEvidence: it is silent, refuses, or holds something damaged.
         """
         names = _by_domain(wanted)
+        return self._read(names, lambda: self._exchange(_question(names))) or _NOTHING
+
+    def read_at_once(self, wanted: Collection[Address]) -> Answer | None:
+        """The same over a connection that is open already, which keeps the patience as a whole; None without one.
+
+        Raises:
+            NoEvidence: as above.
+        """
+        names = _by_domain(wanted)
+        return self._read(names, lambda: self._lines.at_once(_question(names), PATIENCE))
+
+    def _read(self, names: Names, exchange: Callable[[], Reply | None]) -> Answer | None:
         if not names:
-            return Answer({}, is_fresh=True, may_deliver=True, may_send=True)
+            return _NOTHING
         try:
-            replies, run_id = self._exchange(_question(names))
-            answer = _answer(names, replies, run_id)
+            reply = exchange()
+            answer = reply and _answer(names, *reply)
         except Exception as error:  # whatever answers there, and however, is no evidence
             raise NoEvidence(_reason(error)) from error
-        if not answer.is_fresh:
+        if answer and not answer.is_fresh:
             self._doubt()
         return answer
 
@@ -141,43 +157,18 @@ class RedisDirectory:
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.close()
+        self._lines.close()
 
     def _doubt(self) -> None:
         """Connect anew, once a second at most: this may be a former master, and the name may lead elsewhere by now."""
         now = monotonic()
         if now >= self._look_again:
             self._look_again = now + _BETWEEN_DOUBTS
-            self._pool.disconnect(inuse_connections=False)
+            self._lines.hang_up()
 
-    def _exchange(self, command: tuple[str, ...]) -> tuple[Any, str | None]:
-        """Return the reply to a command, and the run id of who replied; a connection that was lost is replaced, once.
-
-        A restarted server shows at once, which leaves time for a second attempt; a silent one has used up ours, and
-        the other connections to it are as dead as this one.
-        """
-        try:
-            return self._exchange_once(command)
-        except redis.TimeoutError:
-            self._pool.disconnect(inuse_connections=False)
-            raise
-        except redis.ConnectionError as error:
-            self._pool.disconnect(inuse_connections=False)
-            if type(error) is not redis.ConnectionError:  # loading, denied: another connection hears the same
-                raise
-        return self._exchange_once(command)
-
-    def _exchange_once(self, command: tuple[str, ...]) -> tuple[Any, str | None]:
-        connection: Any = self._pool.get_connection()
-        try:
-            connection.send_command(*command, check_health=False)
-            reply = connection.read_response()
-        except BaseException:
-            connection.disconnect()  # it may have replies on the way that belong to nobody
-            raise
-        finally:
-            self._pool.release(connection)
-        return reply, connection.run_id
+    def _exchange(self, command: Command) -> Reply:
+        """Return the reply to a command, and the run id of who replied."""
+        return self._lines.ask(command, PATIENCE)
 
 
 def _by_domain(wanted: Iterable[Address]) -> Names:

@@ -1,7 +1,8 @@
 """The directory of a site with a cache: Redis, else SQL, else what Redis affirms under grace (DESIGN section 6).
 
-Both are asked through workers, so no failure of theirs holds a decision longer than their patience: 0.25 s for Redis,
-1 s for SQL. A backend that hangs costs that once a second, not every time.
+No failure of theirs holds a decision longer than their patience: 0.25 s for Redis, 1 s for SQL. SQL is asked through
+workers; Redis over open connections, which keep the deadline by themselves, and through workers when there is none. A
+backend that hangs costs that once a second, not every time.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,7 +13,7 @@ from routing.address import Address
 from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.records import HostedDomain
 from store.cache.deadline import Punctual, Unanswered
-from store.cache.directory import CONNECTIONS, PATIENCE, Answer, NoEvidence, RedisDirectory
+from store.cache.directory import PATIENCE, WORKERS, Answer, NoEvidence, RedisDirectory
 from store.cache.lease import SECONDS
 from store.cache.meters import Meters
 from store.sql.purpose import LOOKUP
@@ -31,7 +32,7 @@ class FallbackDirectory:
         self._cache = cache
         self._sql = sql
         self._meters = meters
-        self._ask_cache = Punctual("cache-lookup", PATIENCE, CONNECTIONS)
+        self._ask_cache = Punctual("cache-lookup", PATIENCE, WORKERS)
         self._ask_sql = Punctual("sql-lookup", SQL_PATIENCE, LOOKUP.pool_size)
         meters.lease_age.set_function(self._lease_age)
 
@@ -73,7 +74,7 @@ class FallbackDirectory:
 
     def _from_cache(self, wanted: Collection[Address]) -> Answer | None:
         try:
-            answer = self._ask_cache.ask(lambda: self._cache.read(wanted))
+            answer = self._ask_cache.ask(lambda: self._cache.read(wanted), lambda: self._cache.read_at_once(wanted))
         except (NoEvidence, Unanswered) as error:
             self._meters.fallbacks.labels(error.reason).inc()
             return None

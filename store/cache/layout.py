@@ -37,9 +37,9 @@ from store.cache.values import (
 )
 
 __all__ = [
-    "CATCH_ALL", "DOMAIN", "FORMAT", "GRACE_KEY", "HOSTED_KEY", "LEASE_KEY", "PREFIX", "SENDER_GRACE_KEY", "STATE_KEY",
-    "WAKE_CHANNEL", "WHOLE", "Unreadable", "assemble", "domain_key", "field_of", "fields", "hosted_fields", "is_hosted",
-    "split_whole", "tombstone",
+    "CATCH_ALL", "DOMAIN", "FORMAT", "GRACE_KEY", "HOSTED_KEY", "LEASE_KEY", "LIVE_CHANNEL", "PREFIX",
+    "SENDER_GRACE_KEY", "STATE_KEY", "WAKE_CHANNEL", "WHOLE", "Unreadable", "assemble", "domain_key", "field_of",
+    "fields", "hosted_fields", "is_hosted", "split_whole", "tombstone",
 ]  # fmt: skip
 
 FORMAT = 1
@@ -50,7 +50,8 @@ LEASE_KEY = PREFIX + "lease"
 GRACE_KEY = PREFIX + "grace"
 SENDER_GRACE_KEY = PREFIX + "sender_grace"
 STATE_KEY = PREFIX + "state"
-WAKE_CHANNEL = PREFIX + "wake"  # whatever is published here wakes the relays: there is something in the outbox
+WAKE_CHANNEL = PREFIX + "wake"  # wakes the relays: there is something in the outbox, up to the version that is said
+LIVE_CHANNEL = PREFIX + "live"  # a relay has brought everything to the cache, up to the version that is said
 _DOMAIN_PREFIX = PREFIX + "d:"
 
 DOMAIN, CATCH_ALL, WHOLE = "@", "@c", "@l"  # the reserved fields of a domain's hash; WHOLE also in the list of domains

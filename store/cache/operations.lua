@@ -73,6 +73,14 @@ local function guard(operation, build, counted, moment)
   end
 end
 
+-- Notes that somebody who looked at a moment has found all that there was, or brings the oldest of it.
+local function looked(moment)
+  local now, vouched = now_ms(), tonumber(read(state_key, 'vouched') or '0')
+  if tonumber(moment) > vouched or vouched > now then
+    redis.pcall('HSET', state_key, 'vouched', moment) -- with a full memory it stays as it was
+  end
+end
+
 local function run_id()
   return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 end
@@ -113,7 +121,7 @@ function operations.apply(arguments)
     if answer ~= 'load' and answer ~= 'rebuild' then saw(version, nonce) end
     answers[#answers + 1] = answer
   end
-  return { redis.call('HINCRBY', state_key, 'applied', 1), answers }
+  return { tonumber(read(state_key, 'applied')), answers }
 end
 
 -- May the domain, as of a version, be put in whole? Not when something newer was applied here: that may have been a
@@ -127,7 +135,6 @@ end
 
 local function installed(domain, listed, nonce)
   redis.call('HSET', hosted_key, domain, listed)
-  redis.call('HINCRBY', state_key, 'applied', 1)
   saw(version_of(listed), nonce)
   return 'applied'
 end
@@ -172,7 +179,6 @@ function operations.repair(arguments)
       done = done + 1
     end
   end
-  redis.call('HINCRBY', state_key, 'applied', 1)
   return done
 end
 
@@ -223,13 +229,16 @@ function operations.go_on(arguments)
   return redis.call('PEXPIRE', building_key, building_ms)
 end
 
--- token, run id, epoch, version, nonce, stored counter: the rebuild is whole, unless Redis was emptied or changed
--- under it. From now on it is another build, so that nobody takes it for one that was not finished.
+-- token, run id, epoch, version, nonce, stored counter, own counter: the rebuild is whole, unless Redis was emptied or
+-- changed under it, or has counted less than the rebuild wrote. From now on it is another build, so that nobody takes it
+-- for one that was not finished.
 function operations.finish(arguments)
-  local token, run, epoch, version, nonce, stored = unpack(arguments)
+  local token, run, epoch, version, nonce, stored, counted = unpack(arguments)
   if redis.call('GET', building_key) ~= token or read(state_key, 'build') ~= token then return 0 end
   if run_id() ~= run or not read(hosted_key, '@l') then return 0 end
-  local applied = math.max(tonumber(redis.call('HGET', state_key, 'applied') or '0'), tonumber(stored))
+  local applied = tonumber(redis.call('HGET', state_key, 'applied') or '0')
+  if applied < tonumber(counted) then return 0 end
+  applied = math.max(applied, tonumber(stored))
   redis.call('HSET', state_key, 'built', '1', 'run', run, 'epoch', epoch, 'applied', string.format('%.0f', applied))
   redis.call('HSET', state_key, 'build', token .. '.')
   redis.call('DEL', building_key)
@@ -264,7 +273,7 @@ function operations.renew(arguments)
     redis.call('DEL', lease_key)
     return 0
   end
-  redis.pcall('HSET', state_key, 'vouched', moment) -- with a full memory it stays as it was
+  looked(moment)
   for at, key in ipairs({ lease_key, prefix .. 'grace', prefix .. 'sender_grace' }) do
     prolong(key, at == 1 and text or '1', tonumber(moment), tonumber(arguments[6 + at]))
   end
@@ -280,7 +289,7 @@ function operations.stop(arguments)
   return 1
 end
 
--- These end with what they rest on: build, counter, moment.
+-- These end with what they rest on: build, counter, moment. Each counts, whatever comes of it.
 local guarded = { apply = 1, install = 1, install_gathered = 1, repair = 1, seal = 1, drop = 1 }
 
 local operation = table.remove(ARGV, 1)
@@ -288,5 +297,7 @@ if guarded[operation] then
   local moment, counted, build = table.remove(ARGV), table.remove(ARGV), table.remove(ARGV)
   local refusal = guard(operation, build, counted, moment)
   if refusal then return refusal end
+  redis.call('HINCRBY', state_key, 'applied', 1)
+  if operation == 'apply' then looked(moment) end
 end
 return operations[operation](ARGV)

@@ -1,13 +1,15 @@
 """Whether a change has reached the cache: what an admin is told about when it works (DESIGN section 7)."""
 
+import threading
 import time
 from typing import Literal
 
 import redis
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, bindparam, func, select
 
 from store.cache.connection import open_pool
-from store.cache.layout import WAKE_CHANNEL
+from store.cache.layout import LIVE_CHANNEL, WAKE_CHANNEL
+from store.cache.wake import subscribe
 from store.errors import StoreUnavailable
 from store.sql.database import Database
 from store.sql.tables import OutboxRow
@@ -15,7 +17,7 @@ from store.sql.tables import OutboxRow
 Propagation = Literal["live", "pending"]
 
 PATIENCE = 1.0  # seconds
-_SHORTEST, _LONGEST = 0.002, 0.02  # between two looks
+_SHORTEST, _LONGEST = 0.005, 0.04  # between two looks, when no relay says anything
 
 
 def waiting(database: Database) -> int:
@@ -25,12 +27,20 @@ def waiting(database: Database) -> int:
 
 
 class Waiter:
-    """Wakes the relays after a change and waits for one of them. Safe to share between threads."""
+    """Wakes the relays after a change and waits for one of them. Safe to share between threads.
+
+    What counts is what the outbox says. A relay's word over Redis only tells when to look there.
+    """
 
     def __init__(self, database: Database, url: str) -> None:
         """Wait for the relays between ``database`` and the Redis at ``url``. Raises StoreNotReady: it is no URL."""
         self._database = database
         self._redis = redis.Redis(connection_pool=open_pool(url, patience=0.25, connections=8))
+        self._said = threading.Condition()
+        self._heard = 0  # how often a relay has said something
+        self._closed = threading.Event()
+        listener = (url, LIVE_CHANNEL, self._hear, self._closed)
+        self._listener = threading.Thread(target=subscribe, args=listener, name="live", daemon=True)
 
     def wait_until_live(self, version: int | None, timeout: float = PATIENCE) -> Propagation:
         """Return "live" once the cache holds the change of ``version``, "pending" when it does not in time.
@@ -40,29 +50,54 @@ class Waiter:
         """
         if version is None:
             return "live"
-        self._wake()
+        self._listen()
+        self._wake(version)
         end, pause = time.monotonic() + timeout, _SHORTEST
+        heard = self._heard
         while not self._is_applied(version):
-            if time.monotonic() + pause > end:
+            if time.monotonic() > end:
                 return "pending"
-            time.sleep(pause)
+            heard = self._until_something_is_said(heard, min(pause, end - time.monotonic()))
             pause = min(2 * pause, _LONGEST)
         return "live"
 
     def close(self) -> None:
         """Close the connections to Redis."""
+        self._closed.set()
         self._redis.close()
 
-    def _wake(self) -> None:
+    def _listen(self) -> None:
+        with self._said:
+            if self._listener.ident is None:
+                self._listener.start()
+
+    def _hear(self, version: int) -> None:
+        del version
+        with self._said:
+            self._heard += 1
+            self._said.notify_all()
+
+    def _until_something_is_said(self, heard: int, seconds: float) -> int:
+        with self._said:
+            self._said.wait_for(lambda: self._heard != heard, seconds)
+            return self._heard
+
+    def _wake(self, version: int) -> None:
         try:
-            self._redis.publish(WAKE_CHANNEL, "")
+            self._redis.publish(WAKE_CHANNEL, version)
         except (redis.RedisError, OSError):  # then a relay looks by itself, if it can do anything at all
             return
 
     def _is_applied(self, version: int) -> bool:
-        waiting = select(OutboxRow.id).where(OutboxRow.version == version, OutboxRow.applied_at.is_(None))
         try:
-            with self._database.read() as tx:
-                return tx.scalars(waiting.limit(1)).first() is None
+            with self._database.alone() as connection:
+                return connection.scalars(_WAITING, {"version": version}).first() is None
         except StoreUnavailable:
             return False
+
+
+_WAITING = (
+    select(OutboxRow.id)
+    .where(OutboxRow.version == bindparam("version", type_=BigInteger), OutboxRow.applied_at.is_(None))
+    .limit(1)
+)

@@ -51,7 +51,7 @@ def rebuild(source: Source, target: Target, build: str | None = None) -> Iterato
 
 
 def _rebuild(source: Source, target: Target, token: str, run_id: str) -> Iterator[Progress]:
-    seen = target.state()
+    before, seen = target.writes, target.state()
     known = source.pending(1, seen.version)
     if seen.version and (known.nonce != seen.nonce or known.clock.version < seen.version):
         source.advance(known.clock, seen.version)
@@ -69,7 +69,7 @@ def _rebuild(source: Source, target: Target, token: str, run_id: str) -> Iterato
             for again in _second_look(snapshot, mending, progress):
                 _go_on(target, token)
                 yield again
-    if not target.finish(token, run_id, clock, known.stored):
+    if not target.finish(token, run_id, clock, known.stored, seen.applied + target.writes - before):
         raise BuiltElsewhere(_LOST)
 
 
@@ -86,17 +86,19 @@ def _outrun(source: Source, report: Report) -> None:
         source.advance(known.clock, highest)
 
 
-def audit(source: Source, target: Target, *, mends: bool) -> Iterator[Progress]:
+def audit(source: Source, target: Target, *, mends: bool, gently: bool = False) -> Iterator[Progress]:
     """Compare all of SQL with all of Redis, piece by piece, and put right what differs, if it ``mends``.
 
-    What seemed newer than SQL is looked at a second time: it is, or it is damaged.
+    What seemed newer than SQL is looked at a second time: it is, or it is damaged. ``gently``: in pieces of some
+    milliseconds, without a total.
 
     Raises:
         StoreUnavailable, StoreNotReady, CacheUnavailable.
     """
     progress, basis = None, basis_of(target.state())
     with source.snapshot() as snapshot:
-        for progress in _everything(snapshot, Mending(target, basis, snapshot.clock, mends=mends)):
+        mending = Mending(target, basis, snapshot.clock, mends=mends)
+        for progress in _everything(snapshot, mending, gently=gently):
             yield progress
     if progress is None or not progress.report.newer:
         return
@@ -136,10 +138,10 @@ def _of(snapshot: Snapshot, domains: set[str]) -> Iterator[Part]:
         yield from snapshot.domain(name)
 
 
-def _everything(snapshot: Snapshot, mending: Mending) -> Iterator[Progress]:
-    total, sync = snapshot.count(), Sync(mending)
+def _everything(snapshot: Snapshot, mending: Mending, *, gently: bool = False) -> Iterator[Progress]:
+    total, sync = 0 if gently else snapshot.count(), Sync(mending, gently=gently)
     hosted: list[str] = []
-    for report in sync.domains(_noted(snapshot.parts(), hosted)):
+    for report in sync.domains(_noted(snapshot.parts(gently=gently), hosted)):
         yield Progress(report.names, total, report)
     for report in sync.listing(hosted):
         yield Progress(report.names, total, report)

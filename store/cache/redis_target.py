@@ -1,6 +1,7 @@
 """The relay's target in a real Redis: each method that writes is an operation of ``operations.lua``."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from store.batches import batches
 from store.cache import layout
@@ -18,17 +19,31 @@ _GATHERED_SECONDS = 60
 class RedisTarget(RedisReading):
     """The target in a real Redis; not for several threads at once."""
 
+    writes = 0
+
+    def _write(self, basis: Basis, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Run operations that are guarded, in one round trip."""
+        rest = (basis.build, basis.counted, basis.moment_ms)
+        answers = self._do_all([(*call, *rest) for call in calls])
+        self.writes += len(calls)
+        return answers
+
     def apply(self, basis: Basis, changes: Sequence[Change]) -> Applied:
         """See :class:`Target`."""
         words = [word for change in changes for word in (change.nonce, change.domain, change.field, change.value)]
-        counter, outcomes = self._do("apply", *words, *_words(basis))
+        ((counter, outcomes),) = self._write(basis, [("apply", *words)])
         return Applied(counter, [outcome.decode() for outcome in outcomes])
+
+    def tell(self, version: int) -> None:
+        """See :class:`Target`."""
+        with told():
+            self._plain("PUBLISH", layout.LIVE_CHANNEL, version)
 
     def install(self, basis: Basis, domains: Mapping[str, Raw], clock: Clock) -> dict[str, str]:
         """See :class:`Target`."""
-        listed, rest = stamped(clock.version, HOSTED), _words(basis)
-        calls = [("install", domain, listed, clock.nonce, *_flat(raw), *rest) for domain, raw in domains.items()]
-        return dict(zip(domains, (answer.decode() for answer in self._do_all(calls)), strict=True))
+        listed = stamped(clock.version, HOSTED)
+        calls = [("install", domain, listed, clock.nonce, *_flat(raw)) for domain, raw in domains.items()]
+        return dict(zip(domains, (answer.decode() for answer in self._write(basis, calls)), strict=True))
 
     def gather(self, token: str, fields: Raw) -> None:
         """See :class:`Target`."""
@@ -42,30 +57,28 @@ class RedisTarget(RedisReading):
     def install_gathered(self, basis: Basis, domain: str, token: str, count: int, clock: Clock) -> str:
         """See :class:`Target`."""
         listed = stamped(clock.version, HOSTED)
-        words = (domain, listed, clock.nonce, _gathered(token), count, *_words(basis))
-        answer: bytes = self._do("install_gathered", *words)
-        return answer.decode()
+        (answer,) = self._write(basis, [("install_gathered", domain, listed, clock.nonce, _gathered(token), count)])
+        return str(answer, "ascii")
 
     def repair(self, basis: Basis, key: str, repairs: Sequence[Repair], clock: Clock) -> int:
         """See :class:`Target`."""
         calls = [
-            ("repair", key, clock.nonce, *(w for one in batch for w in (one.field, one.seen or b"", one.value)), *rest)
-            for rest in [_words(basis)]
+            ("repair", key, clock.nonce, *(w for one in batch for w in (one.field, one.seen or b"", one.value)))
             for batch in batches(repairs, CHUNK)
         ]
-        return sum(self._do_all(calls))
+        return sum(self._write(basis, calls))
 
     def seal(self, basis: Basis, key: str, clock: Clock, tombstones: Raw, least: int = 0) -> None:
         """See :class:`Target`."""
-        whole, rest = stamped(clock.version, HOSTED), _words(basis)
-        self._do("seal", key, whole, least, *rest)
+        whole = stamped(clock.version, HOSTED)
+        self._write(basis, [("seal", key, whole, least)])
         for batch in batches(tombstones.items(), CHUNK):
-            self._do("seal", key, whole, least, *_flat(dict(batch)), *rest)
+            self._write(basis, [("seal", key, whole, least, *_flat(dict(batch)))])
             least -= len(batch)
 
     def drop(self, basis: Basis, domain: str) -> None:
         """See :class:`Target`."""
-        self._do("drop", domain, *_words(basis))
+        self._write(basis, [("drop", domain)])
 
     def begin(self, token: str, build: str) -> str | None:
         """See :class:`Target`."""
@@ -76,9 +89,9 @@ class RedisTarget(RedisReading):
         """See :class:`Target`."""
         return bool(self._do("go_on", token))
 
-    def finish(self, token: str, run_id: str, clock: Clock, stored: int) -> bool:
+    def finish(self, token: str, run_id: str, clock: Clock, stored: int, counted: int) -> bool:
         """See :class:`Target`."""
-        return bool(self._do("finish", token, run_id, clock.epoch, clock.version, clock.nonce, stored))
+        return bool(self._do("finish", token, run_id, clock.epoch, clock.version, clock.nonce, stored, counted))
 
     def renew(self, vouched: Vouched, lives: Lives) -> bool:
         """See :class:`Target`."""
@@ -89,11 +102,6 @@ class RedisTarget(RedisReading):
     def stop(self, build: str) -> None:
         """See :class:`Target`."""
         self._do("stop", build)
-
-
-def _words(basis: Basis) -> tuple[str | int, ...]:
-    """Return the last words of an operation that is guarded."""
-    return basis.build, basis.counted, basis.moment_ms
 
 
 def _flat(raw: Raw) -> list[bytes]:

@@ -9,11 +9,13 @@ What a failure shows: the lease is not renewed, runs out, and the milters ask SQ
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from store.cache.rebuild import basis_of, load
 from store.cache.source import Change, Pending, Source
 from store.cache.target import Basis, Lives, Outdated, State, Target, Vouched
+from store.errors import CacheUnavailable
 
 BATCH = 500  # outbox rows in one step
 _ROUNDS = 3  # attempts to apply a change to a domain that had to be loaded first
@@ -38,6 +40,7 @@ class Step:
     is_all: bool = True  # False: more waits
     is_leased: bool = False
     distrust: str | None = None  # why there must be a rebuild first
+    version: int = 0  # up to which the outbox was read
 
 
 class Relay:
@@ -68,10 +71,13 @@ class Relay:
     def _bring(self, state: State, found: Pending) -> Step:
         done, basis = self._apply(found, _basis(state, found))
         is_all = found.is_all and len(done) == len(found.changes)
+        if is_all and done:
+            with suppress(CacheUnavailable):  # they look themselves
+                self._target.tell(found.clock.version)
         if not (is_all and is_safe(state.policy)):
-            return Step(state, done, is_all)
+            return Step(state, done, is_all, version=found.clock.version)
         if self._target.renew(_vouched(state, found, basis), self.lives):
-            return Step(state, done, is_leased=True)
+            return Step(state, done, is_leased=True, version=found.clock.version)
         self._target.stop(state.build)  # the list of domains is gone, or what we have just read is no longer so
         return Step(state, done, distrust="it refuses the lease: a part of it is missing")
 
@@ -88,9 +94,11 @@ class Relay:
             if not left:
                 break
             result = self._target.apply(basis, left)
+            if "older" in result.outcomes and result.counter > basis.counted + 1:
+                raise Outdated("somebody wrote since we looked, perhaps from before a restore")
             basis = replace(basis, counted=result.counter)
             settled = [c for c, outcome in zip(left, result.outcomes, strict=True) if outcome in {"applied", "older"}]
-            self._source.mark(settled, result.counter)
+            self._source.mark(settled, result.counter, found.clock)
             done += settled
             if "rebuild" in result.outcomes:
                 self._target.stop(basis.build)

@@ -18,6 +18,7 @@ from conf.service import notify
 from conf.signals import SignalPipe
 from store.cache.audit import Upkeep
 from store.cache.connection import open_pool
+from store.cache.layout import WAKE_CHANNEL
 from store.cache.rebuild import Progress, rebuild
 from store.cache.redis_target import RedisTarget
 from store.cache.relay import Relay, Step, is_safe
@@ -25,7 +26,7 @@ from store.cache.relay_watch import Watch
 from store.cache.report import Report
 from store.cache.source import SqlSource
 from store.cache.target import Lives
-from store.cache.wake import subscribe
+from store.cache.wake import Calls, subscribe
 from store.errors import CacheUnavailable, StoreNotReady, StoreUnavailable
 from store.sql.database import Database
 from store.sql.purpose import RELAY_READ, RELAY_WRITE
@@ -33,7 +34,7 @@ from store.sql.wake import listen
 
 POLL = 0.25  # seconds, when nobody wakes us
 _PATIENCE = 5.0  # seconds for an answer of Redis
-_PIECE = 0.1  # seconds of an audit between two steps
+_PIECE = 0.02  # seconds of an audit between two steps
 _REMIND_EVERY = 60.0
 _SIGN_OF_LIFE = 5.0
 _STUCK = 60.0  # seconds without any progress after which the service manager may think us dead
@@ -97,7 +98,7 @@ class Worker:
         self._watch = watch
         self._poll = poll
         self._at_end = at_end
-        self._woken = threading.Event()
+        self._calls = Calls()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._told: dict[str, str] = {}
@@ -110,7 +111,7 @@ class Worker:
     def stop(self) -> None:
         """End, and wait for it for some seconds."""
         self._stopped.set()
-        self._woken.set()
+        self._calls.call()
         self._thread.join(_END_WITHIN)
 
     def is_alive(self) -> bool:
@@ -132,8 +133,9 @@ class Worker:
         database = Database.open(site.store_url, reading=RELAY_READ, writing=RELAY_WRITE)
         target = RedisTarget(open_pool(site.cache_url, patience=_PATIENCE, connections=4))
         with closing(database), closing(target), self._watch.over(database):
-            for wait, url in ((listen, site.store_url), (subscribe, site.cache_url)):
-                threading.Thread(target=wait, args=(url, self._woken.set, ended), daemon=True).start()
+            heard = self._calls.call
+            for wait, place in ((listen, (site.store_url,)), (subscribe, (site.cache_url, WAKE_CHANNEL))):
+                threading.Thread(target=wait, args=(*place, heard, ended), daemon=True).start()
             try:
                 self._loop(site, database, target)
             finally:
@@ -144,7 +146,7 @@ class Worker:
         relay, upkeep = Relay(source, target, site.lives), Upkeep(source, target)
         while not self._stopped.is_set() and self.site is site and database.identity() == file:
             self.alive_at = monotonic()
-            self._woken.clear()
+            self._calls.begin()
             try:
                 go_on = self._once(relay, upkeep, source, target)
             except _TROUBLE as error:
@@ -152,13 +154,14 @@ class Worker:
                 self._watch.failed(str(error))
                 self._tell("trouble", str(error), log.warning)
                 go_on = False
-            if not go_on:
-                self._woken.wait(self._poll)
+            if not go_on and not self._stopped.is_set():
+                self._calls.wait(self._poll)
 
     def _once(self, relay: Relay, upkeep: Upkeep, source: SqlSource, target: RedisTarget) -> bool:
         """Do a step, and what is due besides; return whether there is more to do at once."""
         begun = monotonic()
         step = relay.step()
+        self._calls.looked(step.version)
         self._watch.stepped(step, begun)
         self._tell("trouble", "", log.info)
         self._judge(step)
@@ -166,7 +169,8 @@ class Worker:
             upkeep.give_up()
             self._rebuild(step, source, target)
             return True
-        audited = upkeep.work(_PIECE, step.state.version) if step.is_all else None
+        called = self._calls.are_waiting
+        audited = upkeep.work(_PIECE, step.state.version, called) if step.is_all else None
         if audited is not None:
             self._watch.audited(audited.report)
             _tell_audit(audited)

@@ -1,12 +1,12 @@
 """Where the relay takes from: the outbox, the clock, and all of SQL at one moment."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import BigInteger, Integer, Select, bindparam, delete, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -51,8 +51,11 @@ class Source(Protocol):
         """Return at most ``limit`` changes that are not applied, in one read, and the nonce of the version ``seen``."""
         ...
 
-    def mark(self, changes: Sequence[Change], counter: int) -> None:
-        """Note that the changes are applied, and what the cache had counted then."""
+    def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
+        """Note that the changes are applied, and what the cache had counted then; not if SQL was restored.
+
+        That is so when the clock shows less than ``seen``, which it did when the changes were read, or another epoch.
+        """
         ...
 
     def advance(self, seen: Clock, beyond: int) -> None:
@@ -68,6 +71,22 @@ class Source(Protocol):
         ...
 
 
+def _pending() -> Select[*tuple[Any, ...]]:
+    """Return what asks for all that a step needs at once: no row without a clock, at least one with it."""
+    row = (OutboxRow.id, OutboxRow.nonce, OutboxRow.domain, OutboxRow.field, OutboxRow.value, OutboxRow.created_at)
+    waiting = select(OutboxRow.version, *row).where(OutboxRow.applied_at.is_(None))
+    waiting = waiting.order_by(OutboxRow.version, OutboxRow.id).limit(bindparam("limit", type_=Integer))
+    found = waiting.subquery("waiting")
+    stored = select(func.max(OutboxRow.counter)).scalar_subquery()
+    nonce = select(OutboxRow.nonce).where(OutboxRow.version == bindparam("seen", type_=BigInteger)).limit(1)
+    columns = [found.c[column.key] for column in row]
+    query = select(ClockRow.version, ClockRow.nonce, ClockRow.epoch, stored, nonce.scalar_subquery(), *columns)
+    return query.select_from(ClockRow).outerjoin(found, true()).order_by(found.c.version, found.c.id)
+
+
+_PENDING = _pending()
+
+
 class SqlSource:
     """The source in a real database."""
 
@@ -76,27 +95,25 @@ class SqlSource:
 
     def pending(self, limit: int, seen: int) -> Pending:
         """See :class:`Source`."""
-        with self._database.read() as tx:
-            clock = read_clock(tx)
-            row = (OutboxRow.id, OutboxRow.nonce, OutboxRow.domain, OutboxRow.field, OutboxRow.value)
-            query = select(*row, OutboxRow.created_at).where(OutboxRow.applied_at.is_(None))
-            query = query.order_by(OutboxRow.version, OutboxRow.id)
-            changes = [Change(*found) for found in tx.execute(query.limit(limit))]
-            stored = tx.scalar(select(func.max(OutboxRow.counter))) or 0
-            nonce = tx.scalar(select(OutboxRow.nonce).where(OutboxRow.version == seen).limit(1))
-        if clock is None:
+        with self._database.alone() as connection:
+            rows = connection.execute(_PENDING, {"limit": limit, "seen": seen}).all()
+        if not rows:
             self._start()
             return self.pending(limit, seen)
-        return Pending(clock, changes, len(changes) < limit, stored, nonce)
+        *clock, stored, nonce = rows[0][:5]
+        changes = [Change(*row[5:]) for row in rows if row[5] is not None]
+        return Pending(Clock(*clock), changes, len(changes) < limit, stored or 0, nonce)
 
-    def mark(self, changes: Sequence[Change], counter: int) -> None:
-        """See :class:`Source`."""
+    def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
+        """See :class:`Source`. The nonces, for after a restore an id may be another row's."""
+        is_later = or_(ClockRow.version > seen.version, ClockRow.nonce == seen.nonce)
+        goes_on = select(ClockRow.id).where(ClockRow.epoch == seen.epoch, ClockRow.version >= seen.version, is_later)
         for batch in batches(sorted((change.id, change.nonce) for change in changes), _IDS):
             ids, nonces = zip(*batch, strict=True)
-            with self._database.write() as tx:  # the nonces, for after a restore an id may be another row's
-                these = update(OutboxRow).where(OutboxRow.id.in_(ids), OutboxRow.nonce.in_(set(nonces)))
-                these = these.where(OutboxRow.applied_at.is_(None))
-                tx.execute(these.values(applied_at=utc_now(), counter=counter), execution_options=_BARE)
+            these = update(OutboxRow).where(OutboxRow.id.in_(ids), OutboxRow.nonce.in_(set(nonces)))
+            these = these.where(OutboxRow.applied_at.is_(None), goes_on.exists())
+            with self._database.alone(writes=True) as connection:
+                connection.execute(these.values(applied_at=utc_now(), counter=counter))
 
     def advance(self, seen: Clock, beyond: int) -> None:
         """See :class:`Source`."""
@@ -113,7 +130,8 @@ class SqlSource:
         with self._database.read() as tx:
             clock = read_clock(tx)
             if clock is not None:
-                yield Snapshot(tx, clock)
+                with closing(Snapshot(tx, clock)) as snapshot:
+                    yield snapshot
                 return
         self._start()
         with self.snapshot() as snapshot:

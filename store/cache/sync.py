@@ -21,8 +21,10 @@ _SMALL = 4 * CHUNK  # fields; more are read some at a time
 class Sync:
     """One pass over a snapshot."""
 
-    def __init__(self, mending: Mending) -> None:
+    def __init__(self, mending: Mending, *, gently: bool = False) -> None:
+        """Begin; ``gently``: in small pieces, which cost more round trips."""
         self._mending = mending
+        self._enough = CHUNK if gently else _SMALL  # fields, for one piece
         self._target = mending.target
         self.report = mending.report
         self._waiting: dict[str, dict[bytes, bytes]] = {}  # small domains: field to body
@@ -38,7 +40,7 @@ class Sync:
                 self._wait(part)
             else:
                 self._take(part)
-            if self._fields >= CHUNK or len(self._waiting) >= _DOMAINS or not (part.is_first and part.is_last):
+            if self._fields >= self._enough or len(self._waiting) >= _DOMAINS or not (part.is_first and part.is_last):
                 self._flush()
                 yield self.report
         self._flush()

@@ -104,12 +104,18 @@ class Target(Protocol):
     Every method may raise CacheUnavailable; Outdated each that takes a basis or a build, but for :meth:`stop`.
     """
 
+    writes: int  # how many of those that take a basis were done: Redis counts them too
+
     def state(self) -> State:
         """Return what it knows of itself; its clock is read before anything else."""
         ...
 
     def apply(self, basis: Basis, changes: Sequence[Change]) -> Applied:
         """Apply changes, all in one step."""
+        ...
+
+    def tell(self, version: int) -> None:
+        """Tell whoever waits that the cache has everything up to a version, and that the outbox says so."""
         ...
 
     def install(self, basis: Basis, domains: Mapping[str, Raw], clock: Clock) -> dict[str, str]:
@@ -167,8 +173,8 @@ class Target(Protocol):
         """Show that the rebuild is alive; False when it is no longer ours."""
         ...
 
-    def finish(self, token: str, run_id: str, clock: Clock, stored: int) -> bool:
-        """End a rebuild; False when Redis was emptied or replaced under it."""
+    def finish(self, token: str, run_id: str, clock: Clock, stored: int, counted: int) -> bool:
+        """End a rebuild; False when Redis was emptied or replaced under it, or has ``counted`` fewer writes."""
         ...
 
     def renew(self, vouched: Vouched, lives: Lives) -> bool:

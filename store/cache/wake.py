@@ -1,4 +1,4 @@
-"""Being woken over Redis when there is something in the outbox."""
+"""Being told over Redis: that there is something in the outbox, and that the cache has it. And who wants a look."""
 
 import threading
 from collections.abc import Callable
@@ -7,26 +7,75 @@ from typing import Any
 import redis
 
 from store.cache.connection import open_pool
-from store.cache.layout import WAKE_CHANNEL
 
 _LOOK = 1.0  # seconds between looks whether to stop; also before a lost connection is tried again
 
 
-def subscribe(url: str, wake: Callable[[], None], stopped: threading.Event) -> None:
-    """Call ``wake`` for every message until ``stopped``. Lost connections are replaced. For a thread of its own."""
+class Calls:
+    """Who wants the relay to look at the outbox, and up to which version. Any thread calls, the relay's looks.
+
+    A change calls twice, from PostgreSQL and over Redis: who comes after the look that found it wants nothing.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._seen = 0
+        self._wanted = 0
+        self._is_blind = False  # somebody called who named no version
+
+    def call(self, version: int = 0) -> None:
+        """Ask for a look; 0 for whatever there is."""
+        with self._changed:
+            self._is_blind |= not version
+            self._wanted = max(self._wanted, version)
+            self._changed.notify_all()
+
+    def begin(self) -> None:
+        """Note that a look begins, which answers all that have called so far."""
+        with self._changed:
+            self._wanted, self._is_blind = 0, False
+
+    def looked(self, version: int) -> None:
+        """Note that a look found all there was, up to ``version``."""
+        with self._changed:
+            self._seen = version
+
+    def wait(self, seconds: float) -> None:
+        """Wait for somebody who wants a look, at most so long."""
+        with self._changed:
+            self._changed.wait_for(self.are_waiting, seconds)
+
+    def are_waiting(self) -> bool:
+        """Return whether somebody wants a look."""
+        return self._is_blind or self._wanted > self._seen
+
+
+def subscribe(url: str, channel: str, tell: Callable[[int], None], stopped: threading.Event) -> None:
+    """Call ``tell`` for every message until ``stopped``, with the version in it, 0 for none. For a thread of its own.
+
+    Lost connections are replaced; a user who may not listen gives up.
+    """
     while not stopped.is_set():
         pool = open_pool(url, patience=5, connections=2)
         try:
-            _subscribe(redis.Redis(connection_pool=pool), wake, stopped)
+            _subscribe(redis.Redis(connection_pool=pool), channel, tell, stopped)
+        except redis.exceptions.NoPermissionError:
+            return
         except (redis.RedisError, OSError):  # the relay's own asking tells what is wrong
             stopped.wait(_LOOK)
         finally:
             pool.close()
 
 
-def _subscribe(client: Any, wake: Callable[[], None], stopped: threading.Event) -> None:
+def _subscribe(client: Any, channel: str, tell: Callable[[int], None], stopped: threading.Event) -> None:
     with client.pubsub(ignore_subscribe_messages=True) as subscription:
-        subscription.subscribe(WAKE_CHANNEL)
+        subscription.subscribe(channel)
         while not stopped.is_set():
-            if subscription.get_message(timeout=_LOOK) is not None:
-                wake()
+            message = subscription.get_message(timeout=_LOOK)
+            if message is not None:
+                tell(version_in(message["data"]))
+
+
+def version_in(text: str | bytes) -> int:
+    """Return the version that a message names, 0 for one that names none."""
+    return int(text) if text.isdigit() else 0

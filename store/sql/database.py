@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from store.sql import outbox
 from store.sql.backend import Backend, backend
@@ -26,6 +27,8 @@ class Database:
         self._lookups = place.engine(LOOKUP)
         self._reader = place.engine(reading)
         self._writer = place.engine(writing)
+        self._single_reads = place.engine(replace(reading, transactions=False))
+        self._single_writes = place.engine(replace(writing, transactions=False))
 
     @classmethod
     def open(cls, url: str, *, reading: Purpose = READ, writing: Purpose = WRITE) -> "Database":
@@ -61,6 +64,19 @@ class Database:
         with translated(self._place), Transaction(self._reader, acting) as session, session.begin():
             yield session
 
+    @contextmanager
+    def alone(self, *, writes: bool = False) -> Iterator[Connection]:
+        """Run the block with a connection on which each statement is a transaction of its own, in one round trip.
+
+        For the store's own tables, which belong to no account.
+
+        Raises:
+            StoreUnavailable, StoreNotReady: see :mod:`store.errors`.
+        """
+        engine = self._single_writes if writes else self._single_reads
+        with translated(self._place), engine.connect() as connection:
+            yield connection
+
     @property
     def lookups(self) -> Engine:
         """Connections for single read-only statements that must end within a second. Errors are the driver's."""
@@ -84,5 +100,5 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        for engine in (self._lookups, self._reader, self._writer):
+        for engine in (self._lookups, self._reader, self._writer, self._single_reads, self._single_writes):
             engine.dispose()

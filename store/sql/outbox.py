@@ -67,7 +67,7 @@ def record(tx: Session) -> None:
         tx.execute(insert(OutboxRow), batch)
     tx.info[_VERSION] = now.version
     if tx.get_bind().dialect.name == "postgresql":
-        tx.execute(text(f"NOTIFY {CHANNEL}"))
+        tx.execute(text(f"NOTIFY {CHANNEL}, '{now.version}'"))
 
 
 def _tick(tx: Session) -> Clock:

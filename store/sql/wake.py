@@ -11,8 +11,11 @@ from store.sql.outbox import CHANNEL
 _LOOK = 1.0  # seconds between looks whether to stop; also before a lost connection is tried again
 
 
-def listen(url: str, wake: Callable[[], None], stopped: threading.Event) -> None:
-    """Call ``wake`` for every notification until ``stopped``, over lost connections too. For a thread of its own."""
+def listen(url: str, wake: Callable[[int], None], stopped: threading.Event) -> None:
+    """Call ``wake`` with the version in every notification until ``stopped``, over lost connections too.
+
+    0 stands for a version that is not known. For a thread of its own.
+    """
     place = make_url(url)
     if not place.drivername.startswith("postgres"):
         return
@@ -24,10 +27,10 @@ def listen(url: str, wake: Callable[[], None], stopped: threading.Event) -> None
             stopped.wait(_LOOK)
 
 
-def _listen(conninfo: str, wake: Callable[[], None], stopped: threading.Event) -> None:
+def _listen(conninfo: str, wake: Callable[[int], None], stopped: threading.Event) -> None:
     with psycopg.connect(conninfo, autocommit=True, connect_timeout=5) as connection:
         connection.execute(f"LISTEN {CHANNEL}")
-        wake()  # for what came while nobody listened
+        wake(0)  # for what came while nobody listened
         while not stopped.is_set():
-            for _ in connection.notifies(timeout=_LOOK, stop_after=1):
-                wake()
+            for notice in connection.notifies(timeout=_LOOK, stop_after=1):
+                wake(int(notice.payload) if notice.payload.isdigit() else 0)

@@ -1,15 +1,16 @@
 """Bugs, each planted in one part of the simulation, which must find every one of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from store.cache.layout import PREFIX
 from store.cache.lease import lease_text
 from store.cache.relay import Relay, Step
-from store.cache.source import Pending
+from store.cache.source import Change, Pending
 from store.cache.target import State, Vouched
 from store.errors import StoreUnavailable
+from store.sql.outbox import Clock
 from tests.faults.sim_clients import MemoryCache, MemoryTarget
 from tests.faults.sim_operations import Operations, domain_key, is_gone
 from tests.faults.sim_redis import STATE
@@ -120,6 +121,13 @@ class _NoTombstones(_TakesTheOvertaken):
             super().write(key, field, value)
 
 
+class _MarksWhateverIsThere(MemorySource):
+    """Marks rows of a database that was restored since it was read."""
+
+    def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
+        super().mark(changes, counter, self.sql.now.clock)
+
+
 class _BuildsAgain(MemoryTarget):
     """Begins a rebuild whether or not there was another since."""
 
@@ -147,11 +155,14 @@ BUGS: dict[str, Callable[[], Parts]] = {
     "lost changes unseen by writers": _with(_LostUnseen),
     "overtaken changes are applied": _with(_TakesTheOvertaken),
     "one rebuild after the other": lambda: Parts(target=_BuildsAgain),
+    "marks in a restored database": lambda: Parts(source=_MarksWhateverIsThere),
 }
 
 # Where to look first, for what the usual events seldom bring about: which events, and which seed.
 WHERE: dict[str, tuple[Events, int]] = {
+    "hashes made bit by bit": (EVENTS, 132),
     "no token of the build": (EVENTS, 747),
-    "lost changes unseen by writers": (FAIL_BACKS, 31),
-    "overtaken changes are applied": (RESTORES, 12),
+    "lost changes unseen by writers": (FAIL_BACKS, 159),
+    "marks in a restored database": (RESTORES, 48),
+    "overtaken changes are applied": (RESTORES, 234),
 }

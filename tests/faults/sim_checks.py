@@ -9,7 +9,8 @@ from routing.directory import LookupFailed
 from routing.policy import Policy
 from routing.records import Alias, HostedDomain
 from routing.verdicts import Allow, Defer, Deliver, NotOurs, RecipientVerdict, SenderVerdict
-from store.cache.layout import CATCH_ALL, DOMAIN
+from store.cache.layout import CATCH_ALL, DOMAIN, HOSTED_KEY, domain_key
+from store.cache.source import Change
 from store.cache.values import GONE
 from tests.faults.sim_clients import Reader
 from tests.faults.sim_redis import MemoryRedis
@@ -120,6 +121,12 @@ def said(domain: str, wanted: list[Address], facts: Mapping[str, HostedDomain]) 
     found = fields(facts[domain])
     keys = [(domain, LISTING), (domain, DOMAIN), (domain, CATCH_ALL), *((domain, one.local) for one in wanted)]
     return {key: found.get(key, GONE) for key in keys}
+
+
+def holds(redis: MemoryRedis, change: Change) -> bool:
+    """Return whether a Redis says what a change says."""
+    key, field = (domain_key(change.domain), change.field) if change.field else (HOSTED_KEY, change.domain)
+    return redis.field(key.encode(), field.encode()) == change.value.encode()
 
 
 def in_sight(redis: MemoryRedis) -> bool:

@@ -52,6 +52,9 @@ class MemoryTarget(RedisTarget):
             raise redis.TimeoutError
         return reply
 
+    def tell(self, version: int) -> None:
+        """Do nothing: nobody waits."""
+
     def _pipe(self) -> "Pipe":
         return Pipe(self)
 

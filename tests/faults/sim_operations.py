@@ -53,6 +53,9 @@ class Operations:
             if name == "apply":
                 self.nobody_later(int(moment))
             self.in_time(int(moment))
+            self.count()
+            if name == "apply":
+                self.looked(moment)
         return getattr(self, name)(*arguments)
 
     def guard(self, build: bytes, counted: int) -> None:
@@ -70,6 +73,11 @@ class Operations:
     def nobody_later(self, moment: int) -> None:
         if moment < int(self.read(STATE, b"vouched") or b"0") <= self.redis.time.now_ms:
             raise Refused("STALE somebody looked later")
+
+    def looked(self, moment: bytes) -> None:
+        vouched = int(self.read(STATE, b"vouched") or b"0")
+        if int(moment) > vouched or vouched > self.redis.time.now_ms:
+            self.redis.hash(STATE)[b"vouched"] = moment
 
     def in_time(self, moment: int) -> None:
         if moment and self.redis.time.now_ms > moment + LATE_MS:
@@ -93,10 +101,8 @@ class Operations:
         if version > self.number(b"version"):
             self.redis.hash(STATE).update({b"version": b"%d" % version, b"nonce": nonce})
 
-    def count(self) -> int:
-        applied = self.number(b"applied") + 1
-        self.redis.hash(STATE)[b"applied"] = b"%d" % applied
-        return applied
+    def count(self) -> None:
+        self.redis.hash(STATE)[b"applied"] = b"%d" % (self.number(b"applied") + 1)
 
     def write(self, key: bytes, field: bytes, value: bytes) -> None:
         self.redis.hash(key)[field] = value
@@ -133,7 +139,7 @@ class Operations:
             if answer not in {b"load", b"rebuild"}:
                 self.saw(version, nonce)
             answers.append(answer)
-        return [self.count(), answers]
+        return [self.number(b"applied"), answers]
 
     def refusal(self, domain: bytes, version: int) -> bytes | None:
         if self.read(domain_key(domain), _OWN) is not None:
@@ -143,7 +149,6 @@ class Operations:
 
     def installed(self, domain: bytes, listed: bytes, nonce: bytes) -> bytes:
         self.redis.hash(HOSTED)[domain] = listed
-        self.count()
         self.saw(version_of(listed) or 0, nonce)
         return b"applied"
 
@@ -176,7 +181,6 @@ class Operations:
                 self.redis.hash(key)[field] = value
                 self.saw(version, nonce)
                 done += 1
-        self.count()
         return done
 
     def seal(self, key: bytes, whole: bytes, least: bytes, *tombstones: bytes) -> Any:
@@ -223,11 +227,14 @@ class Operations:
         self.redis.ends[_BUILDING] = self.redis.time.now_ms + _BUILDING_MS
         return 1
 
-    def finish(self, token: bytes, run: bytes, epoch: bytes, version: bytes, nonce: bytes, stored: bytes) -> Any:
+    def finish(self, token: bytes, run: bytes, epoch: bytes, version: bytes, nonce: bytes, *counters: bytes) -> Any:
+        stored, counted = (int(one) for one in counters)
         is_ours = self.redis.values.get(_BUILDING) == self.read(STATE, b"build") == token
         if not is_ours or self.redis.run_id.encode() != run or self.read(HOSTED, _WHOLE) is None:
             return 0
-        applied = b"%d" % max(self.number(b"applied"), int(stored))
+        if self.number(b"applied") < counted:
+            return 0
+        applied = b"%d" % max(self.number(b"applied"), stored)
         built = {b"built": b"1", b"run": run, b"epoch": epoch, b"applied": applied, b"build": token + b"."}
         self.redis.hash(STATE).update(built)
         self.redis.delete(_BUILDING)
@@ -255,7 +262,7 @@ class Operations:
         if not sound or self.read(HOSTED, _WHOLE) is None:
             self.redis.delete(LEASE)
             return 0
-        self.redis.hash(STATE)[b"vouched"] = moment
+        self.looked(moment)
         keys = (LEASE, f"{PREFIX}grace".encode(), f"{PREFIX}sender_grace".encode())
         for key, life in zip(keys, lives, strict=True):
             self.prolong(key, text if key == LEASE else b"1", int(moment), int(life))

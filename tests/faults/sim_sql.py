@@ -58,6 +58,7 @@ class Sql:
         self._note(Row(Change(0, self.now.clock.nonce, "", "", ""), 1, is_applied=True))
         self.moments: list[Moment] = []
         self.live: dict[tuple[str, str], int] = {}  # by field the last moment that was reported live for it
+        self.is_lost: Callable[[Change], bool] = lambda _: False  # by a failover before it was marked
         self._moment_of: dict[str, int] = {}
         self._remember()
 
@@ -98,15 +99,19 @@ class Sql:
         self.live = {}
         self._remember()
 
-    def mark(self, changes: Sequence[Change], counter: int) -> None:
+    def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         """Note rows as applied, and that this was reported."""
+        clock = self.now.clock
+        if clock != seen and (clock.epoch != seen.epoch or clock.version <= seen.version):
+            return
         for change in changes:
             row = self.now.rows.get(change.id)
             if row is None or row.is_applied or row.change.nonce != change.nonce:
                 continue
             self.now.rows[change.id] = replace(row, is_applied=True, counter=counter)
-            key, moment = (row.change.domain, row.change.field), self._moment_of[row.change.nonce]
-            self.live[key] = max(self.live.get(key, 0), moment)
+            if not self.is_lost(row.change):
+                key, moment = (row.change.domain, row.change.field), self._moment_of[row.change.nonce]
+                self.live[key] = max(self.live.get(key, 0), moment)
 
     def advance(self, seen: Clock, beyond: int) -> None:
         """Begin a new epoch."""
@@ -142,7 +147,7 @@ class MemorySnapshot(Snapshot):
     def count(self) -> int:
         return sum(len(domain.names) for domain in self._records.values())
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self, *, gently: bool = False) -> Iterator[Part]:
         for name in self._records:
             yield from self.domain(name)
 
@@ -174,9 +179,9 @@ class MemorySource:
         nonces = [row.change.nonce for row in now.rows.values() if row.version == seen]
         return Pending(now.clock, page, len(page) == len(waiting), stored, nonces[0] if nonces else None)
 
-    def mark(self, changes: Sequence[Change], counter: int) -> None:
+    def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         self._reach()
-        self.sql.mark(changes, counter)
+        self.sql.mark(changes, counter, seen)
 
     def advance(self, seen: Clock, beyond: int) -> None:
         self._reach()

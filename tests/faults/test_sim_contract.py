@@ -143,7 +143,7 @@ def _state(twins: Twins, rng: random.Random) -> tuple[Word, ...]:
         (
             ("begin", token, rng.choice(builds)),
             ("go_on", token),
-            ("finish", token, run, "e1", rng.randint(1, 60), "n7", rng.randint(0, 20)),
+            ("finish", token, run, "e1", rng.randint(1, 60), "n7", rng.randint(0, 20), rng.choice((0, 0, 900))),
             ("renew", rng.choice(builds), run, "e1", rng.randint(0, 30), "1 lease", moment, _FAR, 2 * _FAR, 3 * _FAR),
             ("stop", rng.choice(builds)),
             ("drop", rng.choice(_DOMAINS)),

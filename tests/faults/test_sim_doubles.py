@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
             mailboxes.add(tx, "b0@a.test", "correct horse")
             aliases.add(tx, "s1@a.test", "b0@a.test")
         source = SqlSource(database)
-        source.mark(source.pending(100, 0).changes, 0)
+        found = source.pending(100, 0)
+        source.mark(found.changes, 0, found.clock)
 
         def change() -> None:
             with database.write() as tx:
@@ -84,19 +86,33 @@ def test_rows_come_oldest_first_and_stay_until_they_are_marked(store: Store) -> 
     assert found.clock.version > before.clock.version
     assert found.clock.epoch == before.clock.epoch
     first = [change for change, version in zip(found.changes, versions, strict=True) if version == versions[0]]
-    store.source.mark(first, 7)
+    store.source.mark(first, 7, found.clock)
     left = store.source.pending(100, 0)
     assert left.changes == found.changes[len(first) :]
     assert left.stored == 7
-    store.source.mark(first, 9)  # twice is once
+    store.source.mark(first, 9, found.clock)  # twice is once
     assert store.source.pending(100, 0).stored == 7
 
 
 def test_a_mark_is_for_the_row_and_not_for_its_id(store: Store) -> None:
     store.change()
-    changes = store.source.pending(100, 0).changes
-    store.source.mark([replace(change, nonce="another") for change in changes], 7)
-    assert store.source.pending(100, 0).changes == changes
+    found = store.source.pending(100, 0)
+    store.source.mark([replace(change, nonce="another") for change in found.changes], 7, found.clock)
+    assert store.source.pending(100, 0).changes == found.changes
+
+
+@pytest.mark.parametrize(
+    ("differs", "is_marked"),
+    [({}, True), ({"version": -1, "nonce": "lower"}, True), ({"version": 1}, False), ({"nonce": "another"}, False),
+     ({"epoch": "another"}, False)],
+)  # fmt: skip
+def test_a_mark_is_for_the_database_that_was_read(store: Store, differs: dict[str, Any], is_marked: bool) -> None:
+    """Not for an older copy that was put in its place, or one that went on from there."""
+    store.change()
+    found = store.source.pending(100, 0)
+    seen = replace(found.clock, **{**differs, "version": found.clock.version + differs.get("version", 0)})
+    store.source.mark(found.changes, 7, seen)
+    assert (store.source.pending(100, 0).changes == []) is is_marked
 
 
 def test_a_page_says_whether_there_is_more(store: Store) -> None:
@@ -169,7 +185,7 @@ def target(empty: Target) -> Target:
     assert empty.install(Basis("t"), {"a.test": HASH}, CLOCK) == {"a.test": "applied"}
     empty.seal(Basis("t"), HOSTED_KEY, CLOCK, {})
     assert empty.go_on("t")
-    assert empty.finish("t", run_id, CLOCK, 3)
+    assert empty.finish("t", run_id, CLOCK, 3, 0)
     return empty
 
 

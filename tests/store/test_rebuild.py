@@ -18,7 +18,7 @@ from routing.records import Alias, HostedDomain, Mailbox
 from store.cache import layout
 from store.cache.audit import Upkeep, load_missing
 from store.cache.directory import RedisDirectory
-from store.cache.rebuild import audit, load
+from store.cache.rebuild import BuiltElsewhere, audit, load, rebuild
 from store.cache.source import SqlSource
 from store.cache.values import name_body
 from store.services import accounts, aliases, domains, mailboxes
@@ -64,6 +64,16 @@ def test_a_large_domain_comes_in_whole(world: Database, redis_server: RedisServe
         assert own.differences() == []
     assert not list(redis_server.admin.scan_iter(layout.PREFIX + "load:*"))
     assert redis_server.admin.ttl(KEY) == -1
+
+
+@pytest.mark.parametrize("number", [4000, 4990])
+def test_a_domain_of_a_page(sqlite_world: Relaying, number: int) -> None:
+    """As large as what SQL gives at once, and as what a command of Redis takes."""
+    sqlite_world.change(many(number))
+    sqlite_world.rebuild()
+    count: Any = sqlite_world.server.admin.hlen(KEY)
+    assert count == number + 4  # and the reserved fields, and sales
+    assert sqlite_world.differences() == []
 
 
 def test_a_rebuild_hides_no_living_name(large: Relaying) -> None:
@@ -218,6 +228,18 @@ def test_tombstones_are_forgotten_by_the_audit(sqlite_world: Relaying, redis_ser
     assert own.differences() == []
 
 
+def test_a_rebuild_that_lost_writes_is_none(sqlite_world: Relaying, redis_server: RedisServer) -> None:
+    """As in a failover there and back to the same run, which took a write of this rebuild along."""
+    own = sqlite_world
+    work = rebuild(own.source, own.target)
+    for _ in work:
+        redis_server.admin.hincrby(layout.STATE_KEY, "applied", -1)
+        break
+    with pytest.raises(BuiltElsewhere, match="emptied or replaced"):
+        list(work)
+    assert not own.target.state().is_built
+
+
 def test_missing_hashes_are_loaded_soon(sqlite_world: Relaying, redis_server: RedisServer) -> None:
     own = sqlite_world
     redis_server.admin.delete(KEY)
@@ -226,6 +248,21 @@ def test_missing_hashes_are_loaded_soon(sqlite_world: Relaying, redis_server: Re
     assert load_missing(own.source, own.target) == 1
     assert own.differences() == []
     assert load_missing(own.source, own.target) == 0
+
+
+def test_an_audit_gives_way(large: Relaying) -> None:
+    """Its pieces are small, it does one and no more when the relay is called, and it still comes to its end."""
+    upkeep = Upkeep(large.source, large.target, look_every=1000, audit_every=0)
+    large.server.admin.hset(KEY, "n5", "garbage")
+    times, done = [], None
+    while done is None:
+        begun = time.process_time()
+        done = upkeep.work(60, large.relay.step().state.version, lambda: True)
+        times.append(time.process_time() - begun)
+        assert upkeep.is_busy or done is not None
+    assert done.report.repaired == 1
+    assert len(times) > MANY / 1000
+    assert sorted(times)[-3] < 0.05
 
 
 def test_upkeep_spreads_its_work(sqlite_world: Relaying, redis_server: RedisServer) -> None:

@@ -3,6 +3,7 @@
 Found by the simulation (tests/faults/simulation.py); here once more over a real Redis and database.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -110,11 +111,40 @@ def test_a_failover_there_and_back_hides_no_lost_write(world: Database, relaying
 def test_a_mark_is_for_the_row_and_not_for_its_id(world: Database, relaying: Relaying) -> None:
     """After a restore another change may have the id."""
     relaying.change(add_sales)
-    (change,) = relaying.source.pending(10, 0).changes
+    found = relaying.source.pending(10, 0)
+    (change,) = found.changes
     with world.write() as tx:
         tx.execute(update(OutboxRow).where(OutboxRow.id == change.id).values(nonce="another"))
-    relaying.source.mark([change], 99)
+    relaying.source.mark([change], 99, found.clock)
     assert [row.id for row in pending(world)] == [change.id]
+
+
+def test_who_looked_later_goes_ahead_before_it_is_done(world: Database, relaying: Relaying) -> None:
+    """What an earlier look found and a later one did not, is gone with a restore: it does not come in any more."""
+    earlier = relaying.basis()
+    time.sleep(0.005)
+    relaying.target.apply(relaying.basis(), [])
+    with pytest.raises(Outdated, match="looked later"):
+        relaying.target.apply(earlier, [CHANGE])
+
+
+@pytest.mark.parametrize(("somebody_wrote", "applied"), [(False, 1), (True, 0)])
+def test_older_than_what_came_in_meanwhile_is_not_done(
+    world: Database, relaying: Relaying, somebody_wrote: bool, applied: int
+) -> None:
+    """It may have come from before a restore. What was newer at the look already is no surprise."""
+    relaying.change(add_sales)
+    admin: Any = relaying.server.admin
+
+    def write() -> None:
+        admin.hset(KEY, "sales", stamped(1000, "m1"))
+        if somebody_wrote:
+            admin.hincrby(STATE_KEY, "applied", 1)
+
+    overtaken(relaying, write)
+    step = relaying.relay.step()
+    assert len(step.applied) == applied
+    assert step.is_leased is not somebody_wrote
 
 
 def test_no_rebuild_after_another(world: Database, relaying: Relaying) -> None:

@@ -1,22 +1,28 @@
 """The relay as a service: what wakes it, what it tells the service manager and the log, and clocks that are wrong."""
 
+import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
-from store.cache import layout
+from store.cache import layout, service
 from store.cache.propagation import Waiter
+from store.cache.relay import Step
 from store.cache.relay_watch import Watch
 from store.cache.service import Site, Worker
+from store.cache.wake import Calls
+from store.sql import outbox
 from store.sql.database import Database
 from store.sql.tables import OutboxRow
 from tests.store.command_line import CommandLine
@@ -94,6 +100,84 @@ def test_it_tells_the_service_manager(
             process.communicate()
 
 
+class Hanging(Watch):
+    """Holds the relay's thread for ever, after a step."""
+
+    let_go = threading.Event()
+
+    def stepped(self, step: Step, begun: float) -> None:
+        self.let_go.wait(60)
+
+
+def test_a_relay_that_hangs_shows_no_sign_of_life(
+    sqlite_database: Database, sqlite_url: str, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the service manager ends it: the main thread, which is well, does not speak for the other."""
+    for name, seconds in (("_SIGN_OF_LIFE", 0.1), ("_STUCK", 0.5), ("_END_WITHIN", 0.1)):
+        monkeypatch.setattr(service, name, seconds)
+    watch = Hanging(CollectorRegistry())
+    monkeypatch.setenv("NOTIFY_SOCKET", "@byname-relay-hangs")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("\0byname-relay-hangs")
+        threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        assert service.serve(lambda: Site(sqlite_url, redis_server.url, LIVES), watch) == 0
+        watch.let_go.set()
+        manager.settimeout(0)
+        told = list(iter(lambda: received(manager), b""))
+    assert (told[0], told[-1]) == (b"READY=1", b"STOPPING=1")
+    assert set(told[1:-1]) == {b"WATCHDOG=1"}
+    assert len(told[1:-1]) <= 6  # of twenty
+
+
+def received(manager: socket.socket) -> bytes:
+    try:
+        return manager.recv(100)
+    except BlockingIOError:
+        return b""
+
+
+def test_who_calls_again_wants_no_second_look() -> None:
+    calls = Calls()
+    calls.call(7)
+    assert calls.are_waiting()
+    calls.begin()
+    calls.looked(7)
+    for version, wants in ((7, False), (6, False), (8, True)):
+        calls.call(version)
+        assert calls.are_waiting() is wants
+    calls.begin()
+    calls.looked(3)  # the database was restored: nobody waits for ever
+    assert not calls.are_waiting()
+    calls.call()
+    assert calls.are_waiting()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_change_costs_one_look(world: Database, url: str, redis_server: RedisServer) -> None:
+    """Though both PostgreSQL and the one who waits have called."""
+    with worker(url, redis_server), closing(Waiter(world, redis_server.url)) as waiter:
+        before = looks(redis_server)
+        assert waiter.wait_until_live(change(world), timeout=2) == "live"
+        time.sleep(0.3)
+        assert looks(redis_server) == before + 1
+
+
+def looks(server: RedisServer) -> int:
+    stats: Any = server.admin.info("commandstats")
+    return int(stats["cmdstat_hgetall"]["calls"])
+
+
+def test_a_relays_word_ends_the_waiting(world: Database, url: str, redis_server: RedisServer) -> None:
+    """It is heard at once; but what counts is the outbox."""
+    with closing(Waiter(world, redis_server.url)) as waiter:
+        version = change(world)
+        assert waiter.wait_until_live(version, timeout=0.3) == "pending"
+        redis_server.admin.publish(layout.LIVE_CHANNEL, version)
+        assert waiter.wait_until_live(version, timeout=0.3) == "pending"
+        with worker(url, redis_server):
+            assert waiter.wait_until_live(version, timeout=2) == "live"
+
+
 @pytest.fixture
 def byname(tmp_path: Path) -> CommandLine:
     command_line = CommandLine(tmp_path)
@@ -105,7 +189,9 @@ def change(database: Database) -> int:
     """Add a name; return the version of that."""
     with database.write() as tx:
         add_sales(tx)
-    return max(row.version for row in pending(database))
+    version = outbox.version_of(tx)
+    assert version is not None
+    return version
 
 
 @pytest.mark.parametrize(("policy", "lease"), [("allkeys-lru", "refused"), ("volatile-lru", "given")])
