@@ -1,7 +1,7 @@
 """From ``[store] url`` to the database it names."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
@@ -19,6 +19,8 @@ _SQLITE = {"sqlite", "sqlite+pysqlite"}
 
 class Backend(Protocol):
     """A kind of database at one place."""
+
+    writers: ClassVar[int | None]  # how many can be in a transaction at once; None: as many as there are connections
 
     def engine(self, purpose: Purpose) -> Engine:
         """Return a pool of connections; nothing is connected yet."""

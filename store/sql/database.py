@@ -1,17 +1,19 @@
 """The database as the rest of Byname holds it: transactions for changes, reads for lists, connections for decisions."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from sqlalchemy import Connection, Engine
 
+from store.errors import StoreUnavailable
 from store.sql import outbox
 from store.sql.backend import Backend, backend
 from store.sql.purpose import LOOKUP, READ, WRITE, Purpose
 from store.sql.revisions import read_revision, require_current
 from store.sql.tenant import OPERATOR, Acting, Transaction
 from store.sql.trouble import translated
+from store.sql.turns import Turns
 
 __all__ = ["OPERATOR", "Acting", "Database", "Transaction"]
 
@@ -27,6 +29,8 @@ class Database:
         self._lookups = place.engine(LOOKUP)
         self._reader = place.engine(reading)
         self._writer = place.engine(writing)
+        self._writers = Turns(place.writers or writing.pool_size + writing.pool_overflow)
+        self._patience = writing.lock
         self._single_reads = place.engine(replace(reading, transactions=False))
         self._single_writes = place.engine(replace(writing, transactions=False))
 
@@ -43,13 +47,19 @@ class Database:
     def write(self, acting: Acting = OPERATOR) -> Iterator[Transaction]:
         """Run the block in one transaction of ``acting``: committed at its end, rolled back on any exception.
 
-        On SQLite one writer runs at a time (BEGIN IMMEDIATE), the next waits up to five seconds. What the block has
-        touched (store.sql.touched) goes into the outbox, and ``outbox.version_of`` tells its version afterwards.
+        On SQLite one writer runs at a time (BEGIN IMMEDIATE), the next waits up to five seconds; those of this
+        process in the order in which they came, which SQLite's own waiting does not keep. What the block has touched
+        (store.sql.touched) goes into the outbox, and ``outbox.version_of`` tells its version afterwards.
 
         Raises:
             StoreUnavailable, StoreNotReady: see :mod:`store.errors`.
         """
-        with translated(self._place), Transaction(self._writer, acting) as session, session.begin():
+        with (
+            self._turn_to_write(),
+            translated(self._place),
+            Transaction(self._writer, acting) as session,
+            session.begin(),
+        ):
             yield session
             with session.unbound():
                 outbox.record(session)
@@ -97,6 +107,15 @@ class Database:
     def identity(self) -> object:
         """Return what changes when another database file was put in this one's place: then open it anew."""
         return self._place.identity()
+
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
+        with ExitStack() as turn:
+            try:
+                turn.enter_context(self._writers.turn(self._patience))
+            except TimeoutError as error:
+                raise StoreUnavailable("the database is busy with other changes") from error
+            yield
 
     def close(self) -> None:
         """Close every connection."""

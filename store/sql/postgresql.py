@@ -9,7 +9,7 @@ Known gap: name resolution of the server's host is libpq's and can take as long 
 from collections.abc import Generator
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
@@ -53,6 +53,8 @@ class PunctualConnection(psycopg.Connection[Any]):
 @dataclass(frozen=True, slots=True)
 class Postgresql:
     """A database on a PostgreSQL server."""
+
+    writers: ClassVar[int | None] = None
 
     url: URL
 

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
@@ -21,6 +22,8 @@ _FILE_MODE = 0o640  # password hashes; the group may read, so that Dovecot can
 @dataclass(frozen=True, slots=True)
 class Sqlite:
     """A database in the file ``path``, which need not exist yet."""
+
+    writers: ClassVar[int | None] = 1
 
     path: Path
 
