@@ -4,7 +4,8 @@
 #   ./bootstrap.sh build    what pip needs to build pymilter
 #   ./bootstrap.sh demo     and what the demo starts: Postfix, Dovecot, Redis, openssl, swaks
 #   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, Sieve, parts of Postfix and Dovecot for SQL,
-#                           curl, fail2ban
+#                           curl, fail2ban; and what the benches need, of which the tests run a short form
+#   ./bootstrap.sh bench    the same
 #
 # It never removes a package, never replaces another MTA and starts no service. Root or sudo installs; without either
 # it prints the line to run. Exit codes: 0 all is there, 1 something is missing and could not be installed, 2 usage.
@@ -14,10 +15,11 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 build=(gcc libc6-dev python3-dev python3-venv libmilter-dev)
 demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite redis-server openssl swaks libnet-ssleay-perl)
 test=(postgresql dovecot-sieve dovecot-pgsql postfix-sqlite curl fail2ban)
+bench=(postfix-lmdb postfix-pgsql libhiredis-dev)
 case "${1-}" in
   build) wanted=("${build[@]}") programs=(cc) ;;
   demo) wanted=("${build[@]}" "${demo[@]}") programs=(cc postfix dovecot redis-server openssl) ;;
-  test) wanted=("${build[@]}" "${demo[@]}" "${test[@]}") programs=(cc postfix dovecot redis-server openssl initdb) ;;
+  test | bench) wanted=("${build[@]}" "${demo[@]}" "${test[@]}" "${bench[@]}") programs=(cc postfix dovecot redis-server openssl initdb) ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 

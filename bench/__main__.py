@@ -1,32 +1,50 @@
 """``make bench``: what Byname costs here. ``make bench ARGS="NAME..."`` runs some of the benches.
 
+    api           creating aliases over HTTP, and a page of a long list
+    mta           a whole Postfix with Byname, beside Postfix's own maps and a filter in C (needs root)
+    milter        the filter alone, paced and in a closed loop, beside the one in C
+    recipients    what each further recipient of a message costs
+    memory        what a milter process holds after many messages
+    scale         the same questions over ten thousand aliases and over a million
     parser        deciding about a name and reading a From, beside a bare look-up in SQL
     propagation   from the commit of a change to another verdict of the milter
     rebuild       filling Redis from SQL, how long look-ups wait meanwhile, and memory for each alias
 
 Goals are those of the project's plan; "not met" is what this machine gave, no error. The figures also go to
-bench/results/latest.json, as one flat object.
+bench/results/latest.json, as one flat object, from which --write-page makes docs/performance.md.
 """
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 
-from bench import parser, propagation, rebuild
-from bench.figures import Figure, Scale, print_table, write_json
+from bench import api, memory, milter, mta, page, parser, propagation, rebuild, recipients
+from bench import scale as scale_
+from bench.figures import Figure, Scale, print_table, read_json, write_json
 from bench.machine import machine
 
-BENCHES: Mapping[str, Callable[[Scale], list[Figure]]] = {
-    "parser": parser.measure,
-    "propagation": propagation.measure,
-    "rebuild": rebuild.measure,
+_MODULES: Mapping[str, ModuleType] = {
+    "mta": mta,
+    "milter": milter,
+    "recipients": recipients,
+    "memory": memory,
+    "scale": scale_,
+    "api": api,
+    "parser": parser,
+    "propagation": propagation,
+    "rebuild": rebuild,
 }
+BENCHES: Mapping[str, Callable[[Scale], list[Figure]]] = {name: one.measure for name, one in _MODULES.items()}
 LATEST = Path(__file__).parent / "results" / "latest.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benches that were named, all without a name; print a table and write the JSON file."""
     options = _options(arguments)
+    if options.write_page:
+        page.write(*read_json(options.output), {name: one.__doc__ or "" for name, one in _MODULES.items()})
+        return
     here, figures = machine(), list[Figure]()
     for name in options.bench or BENCHES:
         print(f"{name} ...", flush=True)
@@ -53,6 +71,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     size = reader.add_mutually_exclusive_group()
     size.add_argument("--short", action="store_true", help="only see whether they run; the figures mean nothing")
     size.add_argument("--full", action="store_true", help="the large sizes")
+    reader.add_argument(
+        "--write-page", action="store_true", help="measure nothing: docs/performance.md from the last run"
+    )
     reader.add_argument("--output", type=Path, default=LATEST, help="the JSON file (default: %(default)s)")
     options = reader.parse_args(arguments)
     if unknown := set(options.bench) - BENCHES.keys():

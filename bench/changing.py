@@ -8,8 +8,8 @@ import argparse
 import time
 from contextlib import AbstractContextManager, closing
 
-from bench.filling import PER_PAIR, alias
 from bench.helper import Result, at_work, helper
+from bench.names import PER_PAIR, alias
 from store.cache.propagation import Waiter
 from store.services import aliases
 from store.sql import outbox

@@ -1,7 +1,6 @@
 """What a bench finds: figures with names, some with a goal, and the two forms in which they are shown."""
 
 import json
-import math
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 _WIDTH = 120  # of what is no terminal
+_TEXT = "text."
+_SHOWN = {"not met": "[bold]not met[/]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,13 @@ class Goal:
         """Return whether ``value`` keeps it."""
         return value >= self.limit if self.at_least else value <= self.limit
 
+    @property
+    def sign(self) -> str:
+        """Return the comparison."""
+        return ">=" if self.at_least else "<="
+
     def __str__(self) -> str:
-        return f"{'>=' if self.at_least else '<='} {number(self.limit)}"
+        return f"{self.sign} {number(self.limit)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +61,16 @@ class Scale:
         return full if self.full and full is not None else usual
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value that ``share`` of them do not exceed (nearest rank)."""
-    rank = math.ceil(round(share * len(values), 6))  # 0.99 * 100 is a little more than 99
-    return sorted(values)[max(rank, 1) - 1]
-
-
 def spread(values: Sequence[float]) -> str:
     """Return how far apart repeated measurements of one thing are, beside their median."""
     return f"{(max(values) - min(values)) / statistics.median(values):.0%}"
 
 
-def _met(figure: Figure) -> str:
+def met(figure: Figure) -> str:
+    """Return whether a figure keeps its goal, in words; empty without one."""
     if figure.goal is None:
         return ""
-    return "met" if figure.goal.is_met(figure.value) else "[bold]not met[/]"
+    return "met" if figure.goal.is_met(figure.value) else "not met"
 
 
 def number(value: float) -> str:
@@ -85,18 +86,42 @@ def print_table(figures: Sequence[Figure], machine: Mapping[str, object]) -> Non
     table.columns[1].justify = "right"
     for figure in figures:
         goal = "" if figure.goal is None else str(figure.goal)
-        table.add_row(figure.name, number(figure.value), figure.unit, figure.spread, goal, _met(figure))
+        table.add_row(
+            figure.name, number(figure.value), figure.unit, figure.spread, goal, _SHOWN.get(met(figure), met(figure))
+        )
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     console.print(table)
     console.print(", ".join(f"{name} {value}" for name, value in machine.items()), highlight=False)
 
 
 def write_json(figures: Sequence[Figure], machine: Mapping[str, object], path: Path) -> None:
-    """Write one flat object: each figure by its name, and the machine's facts under ``machine.``."""
+    """Write one flat object: each figure by its name, and the machine's facts under ``machine.``.
+
+    ``text.NAME`` holds unit, goal and spread of the figure NAME, with tabs between them.
+    """
     flat: dict[str, object] = {f"machine.{name}": value for name, value in machine.items()}
     for figure in figures:
         if figure.name in flat:
             raise ValueError(f"two figures are called {figure.name}")
         flat[figure.name] = round(figure.value, 3)
+    flat |= {f"{_TEXT}{figure.name}": "\t".join(_words(figure)) for figure in figures}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(flat, indent=2) + "\n")
+
+
+def read_json(path: Path) -> tuple[list[Figure], dict[str, object]]:
+    """Return figures and machine as :func:`write_json` wrote them."""
+    flat = json.loads(path.read_text())
+    machine = {name.removeprefix("machine."): value for name, value in flat.items() if name.startswith("machine.")}
+    texts = {name.removeprefix(_TEXT): value for name, value in flat.items() if name.startswith(_TEXT)}
+    return [_figure(name, flat[name], text) for name, text in texts.items()], machine
+
+
+def _words(figure: Figure) -> tuple[str, str, str]:
+    return figure.unit, "" if figure.goal is None else f"{figure.goal.sign} {figure.goal.limit}", figure.spread
+
+
+def _figure(name: str, value: float, text: str) -> Figure:
+    unit, goal, spread_ = text.split("\t")
+    sign, _, limit = goal.partition(" ")
+    return Figure(name, value, unit, Goal(float(limit), at_least=sign == ">=") if goal else None, spread_)

@@ -6,12 +6,12 @@ so that half of the targets in Redis are of another domain. Plans are not held: 
 
 from sqlalchemy import bindparam, text
 
+from bench.names import PER_PAIR
 from store.clock import utc_now
 from store.services import accounts
 from store.sql.database import Database
 from store.sql.tables import UtcDateTime
 
-PER_PAIR = 1000  # aliases
 MAILBOXES = 10  # of each pair
 
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count})"
@@ -19,6 +19,9 @@ _DOMAINS = """\
 INSERT INTO domains (id, account_id, name, verified_at, is_active, proof_lapsed, created_at)
 {numbers} SELECT i + 1, {account}, (CASE i % 2 WHEN 0 THEN 'company-' ELSE 'brand-' END) || (i / 2) || '.test',
 {now}, true, false, {now} FROM n"""
+_MORE_DOMAINS = """\
+INSERT INTO domains (account_id, name, verified_at, is_active, proof_lapsed, created_at)
+{numbers} SELECT (SELECT min(id) FROM accounts), 'empty-' || i || '.test', {now}, true, false, {now} FROM n"""
 _ADDRESSES_OF_MAILBOXES = """\
 INSERT INTO addresses (id, domain_id, local_part, kind, created_at)
 {numbers} SELECT i + 1, i / {boxes} * 2 + 1, 'person-' || (i % {boxes}), 'mailbox', {now} FROM n"""
@@ -34,13 +37,13 @@ INSERT INTO aliases (id, mailbox_id, can_receive, can_send, is_active, updated_a
 _TABLES = ("domains", "addresses")
 
 
-def fill(database: Database, aliases: int) -> int:
+def fill(database: Database, aliases: int, per_pair: int = PER_PAIR) -> int:
     """Put ``aliases`` aliases into an empty store, with what they need; return the number of pairs of domains."""
-    pairs = -(-aliases // PER_PAIR)
+    pairs = -(-aliases // per_pair)
     mailboxes = pairs * MAILBOXES
     with database.write() as tx:
         account = accounts.create(tx, "bench", "agency").id
-    values = {"account": account, "mailboxes": mailboxes, "boxes": MAILBOXES, "per": PER_PAIR, "now": ":now"}
+    values = {"account": account, "mailboxes": mailboxes, "boxes": MAILBOXES, "per": per_pair, "now": ":now"}
     for statement, count in (
         (_DOMAINS, 2 * pairs),
         (_ADDRESSES_OF_MAILBOXES, mailboxes),
@@ -53,10 +56,9 @@ def fill(database: Database, aliases: int) -> int:
     return pairs
 
 
-def alias(number: int) -> str:
-    """Return the address of an alias, by its number from 0."""
-    pair, place = divmod(number, PER_PAIR)
-    return f"sales-{place}@{'brand' if place % 2 else 'company'}-{pair}.test"
+def add_domains(database: Database, count: int) -> None:
+    """Add domains of the same account that hold nothing."""
+    _run(database, _MORE_DOMAINS.format(numbers=_NUMBERS.format(count=count), now=":now"))
 
 
 def _run(database: Database, statement: str) -> None:

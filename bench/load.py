@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
-from bench.figures import percentile
-from bench.filling import alias
 from bench.helper import at_work, helper
 from bench.milter_client import opened
+from bench.names import PER_PAIR, alias
+from bench.percentiles import percentile
 
 _RECIPIENTS = 50  # of one message
 
@@ -40,6 +40,7 @@ class _Asker:
     address: str
     aliases: int
     pause: float
+    per_pair: int
     times: list[float] = field(default_factory=list)
     refused: int = 0
 
@@ -49,17 +50,20 @@ class _Asker:
                 mta.mail("ann@outside.example")
                 for _ in range(_RECIPIENTS):
                     begun = time.monotonic()
-                    self.refused += mta.rcpt(alias(random.randrange(self.aliases))).code != 250
+                    self.refused += mta.rcpt(alias(random.randrange(self.aliases), self.per_pair)).code != 250
                     self.times.append(time.monotonic() - begun)
                     time.sleep(self.pause)
                 mta.abort()
 
 
 @contextmanager
-def asking(address: str, aliases: int, *, connections: int, pause: float = 0.0) -> Iterator[Load]:
+def asking(
+    address: str, aliases: int, *, connections: int, pause: float = 0.0, per_pair: int = PER_PAIR
+) -> Iterator[Load]:
     """Have a process ask for the length of a block; the yielded value is filled at its end."""
     load = Load()
     words = [address, "--aliases", str(aliases), "--connections", str(connections), "--pause", str(pause)]
+    words += ["--per-pair", str(per_pair)]
     with helper("bench.load", *words) as result:
         yield load
     for name, value in json.loads(result.text).items():
@@ -98,8 +102,11 @@ def main() -> None:
     reader.add_argument("--aliases", type=int, required=True)
     reader.add_argument("--connections", type=int, required=True)
     reader.add_argument("--pause", type=float, default=0.0)
+    reader.add_argument("--per-pair", type=int, default=PER_PAIR)
     options = reader.parse_args()
-    askers = [_Asker(options.address, options.aliases, options.pause) for _ in range(options.connections)]
+    askers = [
+        _Asker(options.address, options.aliases, options.pause, options.per_pair) for _ in range(options.connections)
+    ]
     print(json.dumps(asdict(_ask(askers))))
 
 

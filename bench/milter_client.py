@@ -15,16 +15,15 @@ from conf.listen import InetSocket, UnixSocket, parse_socket
 
 _VERSION = 6
 _ALL_ACTIONS, _ALL_EVENTS = 0x1FF, 0x1FFFFF  # SMFIF_*, SMFIP_*: we can do it all, the filter takes its choice
+OFFER = struct.pack("!III", _VERSION, _ALL_ACTIONS, _ALL_EVENTS)
 _PATIENCE = 30.0
 
 # What a filter may decline to see (SMFIP_NO...), and where it may promise no reply (SMFIP_NR_...), by command.
-_NOT_SENT = {"C": 0x1, "H": 0x2, "M": 0x4, "R": 0x8, "B": 0x10, "L": 0x20, "N": 0x40, "T": 0x200}
-_NO_REPLY = {
+NOT_SENT = {"C": 0x1, "H": 0x2, "M": 0x4, "R": 0x8, "B": 0x10, "L": 0x20, "N": 0x40, "T": 0x200}
+NO_REPLY = {
     "L": 0x80, "C": 0x1000, "H": 0x2000, "M": 0x4000, "R": 0x8000, "T": 0x10000, "N": 0x40000, "B": 0x80000,
 }  # fmt: skip
-_VERDICTS = frozenset(
-    "acdrtysf4"
-)  # accept, continue, discard, reject, tempfail, reply, skip, connection failed, shutdown
+VERDICTS = frozenset("acdrtysf4")  # accept, continue, discard, reject, tempfail, reply, skip, no connection, shutdown
 _PROGRESS = "p"
 
 
@@ -54,13 +53,13 @@ class MilterClient:
     """One connection to a filter; a context manager. ``address`` is written as in ``[milter]`` of the settings."""
 
     def __init__(self, address: str) -> None:
-        self._socket = _connected(address)
+        self._socket = connected(address)
         self._reader = self._socket.makefile("rb")
         self.changes: list[tuple[str, bytes]] = []  # what the filter changed at the last end of message
 
     def negotiate(self) -> None:
         """Agree on the events that the filter wants to see; the first thing to do."""
-        self._send("O", struct.pack("!III", _VERSION, _ALL_ACTIONS, _ALL_EVENTS))
+        self._send("O", OFFER)
         letter, data = self._frame()
         if letter != "O":
             raise ProtocolError(f"the filter does not negotiate, it says {letter!r}")
@@ -77,12 +76,12 @@ class MilterClient:
     def mail(self, sender: str = "", *parameters: str, macros: Mapping[str, str] | None = None) -> Answer:
         """Begin a message. ``sender`` comes without angle brackets."""
         known = {"{mail_addr}": sender, "{mail_mailer}": "smtp", **(macros or {})}
-        return self._event("M", _words(f"<{sender}>", *parameters), known)
+        return self._event("M", words(f"<{sender}>", *parameters), known)
 
     def rcpt(self, recipient: str, *parameters: str) -> Answer:
         """Name a recipient, without angle brackets."""
         known = {"{rcpt_addr}": recipient, "{rcpt_mailer}": "smtp"}
-        return self._event("R", _words(f"<{recipient}>", *parameters), known)
+        return self._event("R", words(f"<{recipient}>", *parameters), known)
 
     def message(
         self, fields: Sequence[tuple[str, str]] = (), body: bytes = b"x\r\n", queue_id: str = "4Bench"
@@ -114,22 +113,22 @@ class MilterClient:
             self._socket.close()
 
     def _event(self, letter: str, data: bytes, macros: Mapping[str, str] | None = None) -> Answer:
-        if self.declined & _NOT_SENT.get(letter, 0):
+        if self.declined & NOT_SENT.get(letter, 0):
             return CONTINUE
-        known = b"" if macros is None else _frame("D", letter.encode() + _words(*_flat(macros)))
-        self._socket.sendall(known + _frame(letter, data))
-        return CONTINUE if self.declined & _NO_REPLY.get(letter, 0) else self._verdict()
+        known = b"" if macros is None else frame("D", letter.encode() + words(*_flat(macros)))
+        self._socket.sendall(known + frame(letter, data))
+        return CONTINUE if self.declined & NO_REPLY.get(letter, 0) else self._verdict()
 
     def _verdict(self) -> Answer:
         while True:
             letter, data = self._frame()
-            if letter in _VERDICTS:
+            if letter in VERDICTS:
                 return Answer(letter, data.rstrip(b"\0").decode(errors="replace") if letter == "y" else "")
             if letter != _PROGRESS:
                 self.changes.append((letter, data))
 
     def _send(self, letter: str, data: bytes = b"") -> None:
-        self._socket.sendall(_frame(letter, data))
+        self._socket.sendall(frame(letter, data))
 
     def _frame(self) -> tuple[str, bytes]:
         head = self._reader.read(5)
@@ -158,7 +157,8 @@ def opened(address: str) -> MilterClient:
     return client
 
 
-def _connected(address: str) -> socket.socket:
+def connected(address: str) -> socket.socket:
+    """Return a socket to a filter."""
     place = parse_socket(address)
     family = socket.AF_UNIX if isinstance(place, UnixSocket) else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
@@ -171,12 +171,14 @@ def _connected(address: str) -> socket.socket:
     return made
 
 
-def _frame(letter: str, data: bytes) -> bytes:
+def frame(letter: str, data: bytes = b"") -> bytes:
+    """Return one frame of the protocol."""
     return struct.pack("!Ic", len(data) + 1, letter.encode()) + data
 
 
-def _words(*words: str) -> bytes:
-    return b"".join(word.encode() + b"\0" for word in words)
+def words(*texts: str) -> bytes:
+    """Return texts as they follow each other in a frame."""
+    return b"".join(text.encode() + b"\0" for text in texts)
 
 
 def _flat(macros: Mapping[str, str]) -> list[str]:

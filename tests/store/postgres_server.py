@@ -45,6 +45,11 @@ class PostgresServer:
     def _data(self) -> str:
         return str(self.folder / "data")
 
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     def url(self, database: str) -> str:
         return f"postgresql://byname@/{database}?host={self.folder}"
 

@@ -175,3 +175,32 @@ def test_quick_failures_do_not_open_the_breaker() -> None:
             punctual.ask(lambda: 1 // 0)
     assert not punctual.breaker.is_open
     punctual.close()
+
+
+def fail() -> str:
+    raise ZeroDivisionError
+
+
+def closed_after(seconds: float) -> None:
+    """Be a way that turns out to be closed."""
+    time.sleep(seconds)
+
+
+def test_the_quicker_way_is_tried_first() -> None:
+    punctual = Punctual("quicker", 0.2, 1)
+    assert punctual.ask(lambda: "by a worker", lambda: "at once") == "at once"
+    assert punctual.ask(lambda: "by a worker", lambda: None) == "by a worker"
+    with pytest.raises(ZeroDivisionError):
+        punctual.ask(lambda: "by a worker", fail)
+    assert not punctual.breaker.is_open
+    punctual.close()
+
+
+def test_both_ways_share_one_patience_and_one_breaker(hanging: Hanging) -> None:
+    punctual = Punctual("sharing", 0.2, 1)
+    with within(0.34), pytest.raises(Unanswered, match="timeout"):
+        punctual.ask(hanging, lambda: closed_after(0.15))
+    with pytest.raises(Unanswered, match="breaker"):
+        punctual.ask(hanging, lambda: "at once")
+    hanging.release()
+    punctual.close()

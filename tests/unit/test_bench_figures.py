@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures import Figure, Goal, Scale, number, percentile, print_table, spread, write_json
+from bench.figures import Figure, Goal, Scale, number, print_table, spread, write_json
+from bench.percentiles import percentile
 
 FIGURES = [
     Figure("propagation.idle_p99_ms", 12.3456, "ms", Goal(100)),
@@ -67,6 +68,9 @@ def test_json_is_one_flat_object(tmp_path: Path) -> None:
         "propagation.idle_p99_ms": 12.346,
         "rebuild.aliases_per_s": 80_000.0,
         "rebuild.aliases": 2000,
+        "text.propagation.idle_p99_ms": "ms\t<= 100\t",
+        "text.rebuild.aliases_per_s": "1/s\t>= 100000\t7%",
+        "text.rebuild.aliases": "\t\t",
     }
 
 
