@@ -6,7 +6,7 @@ all; a figure is the median of the rounds, its spread the distance of the farthe
 a way: Postfix, the filter, ``byname maps``, Redis, PostgreSQL; not smtp-source's.
 
 All sockets are unix ones. Over loopback the steps of a milter wait for TCP's delayed acknowledgements: a fifth of the
-messages a second (94 for 423, measured), with every filter alike, for the same CPU time.
+messages a second (about 90 for 400, measured on a busy machine), with every filter alike, for the same CPU time.
 
 - ``none``: no names at all; every recipient in the domain is taken. What Postfix itself costs.
 - ``lmdb``, ``sqlite``, ``pgsql``: Postfix's own maps (``bench.native_maps``).

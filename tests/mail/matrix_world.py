@@ -1,6 +1,5 @@
 """Names for the delivery matrix: fifty mailboxes over three domains and two tenants, each with an alias of its own."""
 
-
 from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 from store.sql.tenant import Transaction

@@ -1,6 +1,5 @@
 """The names behind the tests of the mail path: two tenants, five domains, a name in every state."""
 
-
 from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 from store.sql.tenant import Transaction
