@@ -1,5 +1,6 @@
 """One server for each kind of database and run; each test makes its own account there (tests.api.tenants)."""
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +24,9 @@ def api_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         url = f"sqlite:///{tmp_path_factory.mktemp('api') / 'byname.db'}"
     else:
         server: PostgresServer = request.getfixturevalue("postgres")
-        server.run_sql("CREATE DATABASE api")
-        url = server.url("api")
+        name = f"api_{secrets.token_hex(4)}"  # pytest makes this anew when tests of the other kind came between
+        server.run_sql(f"CREATE DATABASE {name}")
+        url = server.url(name)
     migrate.upgrade(url)
     return url
 

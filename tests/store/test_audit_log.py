@@ -105,7 +105,7 @@ def public_functions(module: str) -> set[str]:
     return {f"{module}.{node.name}" for node in found if node.args.args and node.args.args[0].arg == "tx"}
 
 
-READING = {"get", "list_all", "page", "usage", "contents", "find"}
+READING = {"get", "is_active", "list_all", "page", "usage", "contents", "find"}
 # Not a service of its own: domains.update calls them.
 WITHIN = {"switch_catch_all", "choose_system_mailbox", "forget_system_mailbox"}
 MODULES = ("accounts", "domains", "domain_targets", "mailboxes", "aliases", "tokens", "delete_intents")
