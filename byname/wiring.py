@@ -1,4 +1,8 @@
-"""Which implementation serves which protocol: the only place that chooses."""
+"""Which implementation serves which protocol: the only place that chooses.
+
+What only the API or the checks of domains need is in ``wiring_api`` and ``wiring_dns``: their libraries would cost
+every other process a third of a second at its start.
+"""
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -6,9 +10,6 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 
-from admin_api.buckets import TokenBuckets
-from admin_api.site import ApiSite, Dns, Explaining, Wait
-from conf.listen import parse_nameserver
 from conf.settings import ConfigError, Problem, Settings
 from edges.lmtp_delivery import LmtpSite
 from edges.lmtp_pool import Pool
@@ -21,13 +22,9 @@ from store.cache.directory import RedisDirectory
 from store.cache.fallback import PROBE, FallbackDirectory
 from store.cache.lease import SECONDS as LEASE_SECONDS
 from store.cache.meters import Meters
-from store.cache.propagation import Propagation, Waiter, waiting
+from store.cache.propagation import Propagation, Waiter
 from store.cache.service import Site
 from store.cache.target import Lives
-from store.dns.nameserver import Nameserver
-from store.dns.records import Expected
-from store.dns.resolvers import Resolvers, system_nameservers
-from store.services.domain_checker import CheckQueue, DomainChecker
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 
@@ -107,68 +104,6 @@ def propagation(settings: Settings, database: Database, version: int | None) -> 
         return waiter.wait_until_live(version)
 
 
-def api_site(settings: Settings, database: Database, known: Directory, registry: CollectorRegistry) -> ApiSite:
-    """Return what the API works with. ``known`` decides about mail, and tells whether the backends answer.
-
-    Raises:
-        ConfigError: a key that shapes decisions is wrong.
-        StoreNotReady: ``cache.url`` is none.
-    """
-    api = settings.api
-    return ApiSite(
-        database=database,
-        system_names=frozenset(settings.routing.system_addresses),
-        token_prefixes=api.token_prefixes,
-        buckets=TokenBuckets(api.rate, api.burst),
-        base_url=api.base_url,
-        wait=_wait(settings, database),
-        explaining=Explaining(policy(settings), known, cache_directory(settings), sql_directory(database)),
-        dns=_dns(settings, database),
-        health=health(known),
-        waiting=lambda: waiting(database),
-        registry=registry,
-    )
-
-
-def _wait(settings: Settings, database: Database) -> Wait:
-    """Return what waits for the cache. Without one the milters read the store itself: a change is live at once."""
-    if settings.cache.url is None:
-        return lambda version: "live"  # noqa: ARG005 - the protocol's name
-    return Waiter(database, settings.cache.url).wait_until_live
-
-
-def _dns(settings: Settings, database: Database) -> Dns:
-    checker = domain_checker(settings, database)
-    return Dns(checker.expected, len(checker.resolvers.servers), CheckQueue(checker).put)
-
-
-def domain_checker(settings: Settings, database: Database) -> DomainChecker:
-    """Return what checks domains in DNS.
-
-    Raises:
-        ConfigError: ``dns.mx_hosts`` or ``dns.spf_include`` is none by the rules for domain names.
-    """
-    return DomainChecker(database, resolvers(settings), dns_expected(settings))
-
-
-def resolvers(settings: Settings) -> Resolvers:
-    """Return the nameservers that are asked: those of the settings, else those of the system."""
-    named = (parse_nameserver(text) for text in settings.dns.nameservers)
-    return Resolvers([Nameserver(at.host, at.port) for at in named] or system_nameservers())
-
-
-def dns_expected(settings: Settings) -> Expected:
-    """Return what domains should publish.
-
-    Raises:
-        ConfigError: as :func:`domain_checker`.
-    """
-    dns = settings.dns
-    hosts = (_canonical("dns.mx_hosts", canonical_domain, host) for host in dns.mx_hosts)
-    include = _canonical("dns.spf_include", canonical_domain, dns.spf_include)
-    return Expected(tuple(filter(None, hosts)), include, dns.dkim_selector)
-
-
 def sql_directory(database: Database) -> SqlDirectory:
     """Return the directory in the store alone."""
     return SqlDirectory(database)
@@ -185,8 +120,8 @@ def policy(settings: Settings) -> Policy:
         recipient_delimiter=routing.recipient_delimiter,
         suspended=routing.suspended,
         system_addresses=frozenset(routing.system_addresses),
-        postmaster=_canonical("routing.postmaster", Address.parse, routing.postmaster),
-        default_domain=_canonical("senders.default_domain", canonical_domain, senders.default_domain),
+        postmaster=canonical("routing.postmaster", Address.parse, routing.postmaster),
+        default_domain=canonical("senders.default_domain", canonical_domain, senders.default_domain),
         display_name_addresses=senders.display_name_addresses,
         inbound_spoof=senders.inbound_spoof,
     )
@@ -214,7 +149,8 @@ def needed(settings: Settings, key: str) -> str:
     return str(value)
 
 
-def _canonical(key: str, parse: Callable[[str], Value], text: str | None) -> Value | None:
+def canonical(key: str, parse: Callable[[str], Value], text: str | None) -> Value | None:
+    """Return a setting in the core's form. Raises ConfigError: it is none by the core's stricter rules."""
     if text is None:
         return None
     try:

@@ -113,7 +113,7 @@ def api(context: typer.Context) -> None:
     """Run the REST API on [api] listen until SIGTERM. SIGHUP reads the settings again, but for listen."""
     from admin_api.server import ApiServer, serve_until_told
     from admin_api.site import ApiSite
-    from byname import telemetry, wiring
+    from byname import telemetry, wiring_api
     from conf.listen import parse_host_port
     from edges.listen import open_listener
 
@@ -126,7 +126,7 @@ def api(context: typer.Context) -> None:
     ):
 
         def load(now: "Settings") -> ApiSite:
-            return wiring.api_site(now, database, directory, registry)
+            return wiring_api.api_site(now, database, directory, registry)
 
         site, at = load(settings), parse_host_port(settings.api.listen)
         server = ApiServer(site, open_listener(f"inet:{at.port}@{at.host}").socket)

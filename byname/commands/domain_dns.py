@@ -43,12 +43,12 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The domain, in Unicod
 
 def check(context: typer.Context, name: Name, account: Account = None, as_json: JsonOption = False) -> None:
     """Look at a domain's DNS records now, and change nothing. 0: all right; 1: not; 75: could not be told."""
-    from byname import wiring
+    from byname import wiring_dns
     from store.services.dns_requirements import warnings
 
     run = invocation.of(context)
     with run.database() as database:
-        domain, report = wiring.domain_checker(run.settings(), database).look(name, account=account)
+        domain, report = wiring_dns.domain_checker(run.settings(), database).look(name, account=account)
     told = warnings(domain, len(report.nameservers))
     if as_json:
         say_json({"domain": domain, **members(report), "warnings": told})
@@ -67,14 +67,14 @@ def verify(
     """Check a domain, or all that are due, and let what is found take effect. 1: not proved; 75: could not be told."""
     if due == (name is not None):
         raise typer.BadParameter("give a domain, or --due")
-    from byname import wiring
+    from byname import wiring_dns
     from conf.logs import set_up
 
     run = invocation.of(context)
     settings = run.settings()
     set_up("domains", settings.log.format)
     with run.database() as database:
-        checker = wiring.domain_checker(settings, database)
+        checker = wiring_dns.domain_checker(settings, database)
         if name is not None:
             found = [done for done in [checker.verify(name, account=account)] if done is not None]
         else:
