@@ -30,7 +30,7 @@ test: packages-test $(STAMP) ## all tests and the coverage of routing/ (ARGS="PA
 ifeq ($(strip $(ARGS)),)
 	$(BIN)/coverage run -m pytest tests/unit
 	$(BIN)/coverage report
-	$(call as_root,$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/unit)
+	$(call as_root,$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/unit)
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif
