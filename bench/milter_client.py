@@ -25,6 +25,7 @@ NO_REPLY = {
 }  # fmt: skip
 VERDICTS = frozenset("acdrtysf4")  # accept, continue, discard, reject, tempfail, reply, skip, no connection, shutdown
 _PROGRESS = "p"
+_STAGES = ("C", "H", "M", "R", "T", "E", "N")  # SMFIM_CONNECT and so on, by their number
 
 
 class ProtocolError(Exception):
@@ -64,6 +65,7 @@ class MilterClient:
         if letter != "O":
             raise ProtocolError(f"the filter does not negotiate, it says {letter!r}")
         self.version, self.actions, self.declined = struct.unpack("!III", data[:12])
+        self.macros = wanted_macros(data[12:])
 
     def connect(self, name: str = "client.example", ip: str = "192.0.2.1", port: int = 25000) -> Answer:
         """Tell of a client."""
@@ -75,7 +77,7 @@ class MilterClient:
 
     def mail(self, sender: str = "", *parameters: str, macros: Mapping[str, str] | None = None) -> Answer:
         """Begin a message. ``sender`` comes without angle brackets."""
-        known = {"{mail_addr}": sender, "{mail_mailer}": "smtp", **(macros or {})}
+        known = {"{mail_addr}": sender, "{mail_mailer}": "smtp", "{client_addr}": "192.0.2.1", **(macros or {})}
         return self._event("M", words(f"<{sender}>", *parameters), known)
 
     def rcpt(self, recipient: str, *parameters: str) -> Answer:
@@ -115,7 +117,7 @@ class MilterClient:
     def _event(self, letter: str, data: bytes, macros: Mapping[str, str] | None = None) -> Answer:
         if self.declined & NOT_SENT.get(letter, 0):
             return CONTINUE
-        known = b"" if macros is None else frame("D", letter.encode() + words(*_flat(macros)))
+        known = b"" if macros is None else definitions(letter, macros, self.macros)
         self._socket.sendall(known + frame(letter, data))
         return CONTINUE if self.declined & NO_REPLY.get(letter, 0) else self._verdict()
 
@@ -181,5 +183,18 @@ def words(*texts: str) -> bytes:
     return b"".join(text.encode() + b"\0" for text in texts)
 
 
-def _flat(macros: Mapping[str, str]) -> list[str]:
-    return [word for pair in macros.items() for word in pair]
+def wanted_macros(data: bytes) -> Mapping[str, frozenset[str]]:
+    """Return the macros that a filter chose, by the letter of their event, from the end of its answer to the offer."""
+    chosen: dict[str, frozenset[str]] = {}
+    while data:
+        (stage,) = struct.unpack_from("!I", data)
+        names, _, data = data[4:].partition(b"\0")
+        chosen[_STAGES[stage]] = frozenset(names.decode().split())
+    return chosen
+
+
+def definitions(letter: str, macros: Mapping[str, str], chosen: Mapping[str, frozenset[str]]) -> bytes:
+    """Return the frame that defines an event's macros, of those that the filter chose if it did; nothing for none."""
+    of_use = chosen.get(letter, macros.keys())
+    pairs = [word for name, value in macros.items() if name in of_use for word in (name, value)]
+    return frame("D", letter.encode() + words(*pairs)) if pairs else b""

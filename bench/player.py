@@ -8,27 +8,21 @@ its time counts from the appointment. It prints what it saw as JSON.
 
 import argparse
 import json
-import random
 import selectors
 import socket
 import struct
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench.milter_client import NO_REPLY, NOT_SENT, OFFER, VERDICTS, MilterClient, connected, frame, words
-from bench.names import PER_PAIR, alias
+from bench.milter_client import VERDICTS, MilterClient, connected, frame
+from bench.names import PER_PAIR
 from bench.percentiles import percentile
+from bench.script import RCPT, Script
 
-_FIELDS = (
-    ("From", " Ann Other <ann@outside.example>"), ("To", " somebody"), ("Subject", " bench"),
-    ("Date", " Mon, 2 Nov 2026 12:00:00 +0000"), ("Message-ID", " <bench@outside.example>"), ("MIME-Version", " 1.0"),
-)  # fmt: skip
 _HEAD = struct.Struct("!Ic")
-_RCPT = "R"
 
 
 @dataclass(slots=True)
@@ -61,48 +55,6 @@ def play(
     command = [sys.executable, "-m", "bench.player", address, *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parents[1])
     return Played(**json.loads(done.stdout))
-
-
-class _Script:
-    """What is sent in a session, in portions after each of which the filter has to say something."""
-
-    def __init__(self, declined: int, aliases: int, recipients: int, per_pair: int) -> None:
-        self._declined, self._aliases, self._recipients, self._per_pair = declined, aliases, recipients, per_pair
-        fields = [("L", f"{name}\0{value}\0".encode()) for name, value in _FIELDS]
-        client = b"client.example\0" + b"4" + struct.pack("!H", 25000) + b"192.0.2.1\0"
-        macros = words("{mail_addr}", "ann@outside.example", "{mail_mailer}", "smtp")
-        begin = [("C", client), ("H", b"client.example\0"), ("DM", macros), ("M", b"<ann@outside.example>\0")]
-        self._begin = self._portions(begin)
-        queue_id = words("i", "4Bench")
-        body = [("T", b""), *fields, ("N", b""), ("B", b"x\r\n"), ("DE", queue_id), ("E", b"")]
-        self._end = self._portions(body)
-
-    def session(self) -> list[tuple[str, bytes]]:
-        """Return the portions of one session, each with the letter of the event that is answered."""
-        names = (alias(random.randrange(self._aliases), self._per_pair) for _ in range(self._recipients))
-        wanted = [portion for name in names for portion in self._portions(_recipient(name))]
-        offer = ("O", frame("O", OFFER))
-        return [offer, *self._begin, *wanted, *self._end]
-
-    def _portions(self, events: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-        """Put together what is sent without waiting."""
-        portions: list[tuple[str, bytes]] = []
-        gathered = b""
-        for letter, data in events:
-            if self._declined & NOT_SENT.get(letter[-1], 0):
-                continue
-            if letter[0] == "D":
-                gathered += frame("D", letter[1].encode() + data)
-                continue
-            gathered += frame(letter, data)
-            if not self._declined & NO_REPLY.get(letter, 0):
-                portions.append((letter, gathered))
-                gathered = b""
-        return portions
-
-
-def _recipient(name: str) -> list[tuple[str, bytes]]:
-    return [("DR", words("{rcpt_addr}", name, "{rcpt_mailer}", "smtp")), (_RCPT, words(f"<{name}>"))]
 
 
 @dataclass(slots=True)
@@ -147,7 +99,7 @@ class _Player:
     """Plays sessions until enough are over."""
 
     address: str
-    script: _Script
+    script: Script
     messages: int
     connections: int
     per_second: float
@@ -190,7 +142,7 @@ class _Player:
         if letter is None:
             return
         now = time.perf_counter()
-        if session.portions[session.at][0] == _RCPT:
+        if session.portions[session.at][0] == RCPT:
             self.rcpt.append(now - session.sent)
         self.refused += letter not in "Oca"
         if not session.go_on():
@@ -214,7 +166,7 @@ def main() -> None:
     options = reader.parse_args()
     with MilterClient(options.address) as first:
         first.negotiate()
-    script = _Script(first.declined, options.aliases, options.recipients, options.per_pair)
+    script = Script(first, options.aliases, options.recipients, options.per_pair)
     player = _Player(options.address, script, options.messages, options.connections, options.per_second)
     print(json.dumps(asdict(player.run())))
 

@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -21,8 +22,8 @@ import structlog
 EventDict = MutableMapping[str, Any]
 Renderer = Callable[[Any, str, EventDict], str]
 
-_PLAIN = re.compile(r"[!-~]+")  # printable ASCII without blanks
-_SPECIAL = re.compile(r"[\"'=\\]")
+_WORD = re.compile(r"[!#-&(-<>-\[\]-~]+")  # printable ASCII without blanks, quotes, = and \
+_RUNNING = re.compile(r"[ !#-\[\]-~]*")  # what JSON leaves as it is
 _NOT_A_KEY = re.compile(r"[^A-Za-z0-9_.-]")
 _WORDS: Mapping[object, str] = {None: "-", True: "true", False: "false"}
 
@@ -88,7 +89,8 @@ def _finished(handler: LineHandler, renderer: Renderer) -> Renderer:
 
     def finish(logger: object, level: str, event: EventDict) -> str:
         try:
-            event = structlog.processors.format_exc_info(logger, level, event)
+            if "exc_info" in event:
+                event = structlog.processors.format_exc_info(logger, level, event)
             return renderer(logger, level, _named(event, level))
         except Exception:  # noqa: BLE001 - an argument whose str() fails
             handler.lost += 1
@@ -113,14 +115,15 @@ def _named(event: EventDict, level: str) -> EventDict:
 
 
 def _text_renderer(role: str) -> Renderer:
+    head = f"byname/{_inline(role)}[{os.getpid()}]: "
+
     def render(_logger: object, _name: str, event: EventDict) -> str:
         queue_id, message = event.pop("queue_id", None), event.pop("event", "")
         if event["level"] == "info":  # the usual; only what is more, or less, says so
             event.pop("level")
-        head = f"byname/{_inline(role)}[{os.getpid()}]: "
-        head += "" if queue_id is None else f"{_value(queue_id)}: "
-        pairs = [f"{_NOT_A_KEY.sub('_', key)}={_value(value)}" for key, value in event.items()]
-        return head + " ".join([_inline(message), *pairs])
+        name = "" if queue_id is None else f"{_value(queue_id)}: "
+        pairs = [f"{_key(key)}={_value(value)}" for key, value in event.items()]
+        return head + name + " ".join([_inline(message), *pairs])
 
     return render
 
@@ -133,15 +136,21 @@ def _json_renderer(role: str) -> Renderer:
     return render
 
 
+@lru_cache(1024)
+def _key(key: str) -> str:
+    return _NOT_A_KEY.sub("_", key)
+
+
 def _value(value: object) -> str:
     """Write a value so that it is one word, or one JSON string."""
     word = _WORDS[value] if value is None or isinstance(value, bool) else _text(value)
-    return word if _PLAIN.fullmatch(word) and not _SPECIAL.search(word) else _json(word)
+    return word if _WORD.fullmatch(word) else _json(word)
 
 
 def _inline(value: object) -> str:
     """Write running text: blanks stay, the rest as in a JSON string but without its quotes."""
-    return _json(_text(value))[1:-1]
+    text = _text(value)
+    return text if _RUNNING.fullmatch(text) else _json(text)[1:-1]
 
 
 def _text(value: object) -> str:

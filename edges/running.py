@@ -6,6 +6,7 @@ from signal import SIGHUP, SIGINT, SIGTERM
 
 import structlog
 
+from conf.placement import on_one_processor
 from conf.signals import SignalPipe
 from edges.serving import ThreadedServer
 
@@ -20,7 +21,7 @@ def serve_until_told(server: ThreadedServer, role: str, reload: Callable[[], Non
     On SIGHUP ``reload`` is called; when it raises, whatever is wrong with the new settings, the old ones still serve.
     """
     with SignalPipe(SIGTERM, SIGINT, SIGHUP) as signals:
-        serving = threading.Thread(target=_serve, args=(server, signals), name=f"{role}-server")
+        serving = threading.Thread(target=_serve, args=(server, role, signals), name=f"{role}-server")
         serving.start()
         while serving.is_alive():
             received = signals.wait(_LOOK)
@@ -33,7 +34,8 @@ def serve_until_told(server: ThreadedServer, role: str, reload: Callable[[], Non
     return False
 
 
-def _serve(server: ThreadedServer, signals: SignalPipe) -> None:
+def _serve(server: ThreadedServer, role: str, signals: SignalPipe) -> None:
+    on_one_processor(role)
     try:
         server.serve()
     finally:

@@ -5,11 +5,14 @@ every copy. So by ``plan`` Delivered-To is written only when the whole message, 
 mailbox; otherwise one owner would read another's alias.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from routing.address import Address
 from routing.verdicts import Deliver
+
+_NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")  # RFC 3461 section 4: printable ASCII but + and =
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +134,4 @@ def _merged_notify(values: Sequence[str | None]) -> str | None:
 
 def xtext(text: str) -> str:
     """Encode as RFC 3461 section 4 says; a raw ``+`` would make Postfix drop the parameter (FACTS)."""
-    return "".join(char if "!" <= char <= "~" and char not in "+=" else f"+{ord(char):02X}" for char in text)
+    return _NOT_XTEXT.sub(lambda char: f"+{ord(char[0]):02X}", text)

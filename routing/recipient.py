@@ -60,8 +60,8 @@ def resolve(directory: Directory, policy: Policy, address: Address | None) -> Re
 
 def wanted(policy: Policy, address: Address) -> set[Address]:
     """Return the names whose records the table needs, for one look-up."""
-    base, _ = split_detail(address.local, policy.recipient_delimiter)
-    names = {address, Address(base, address.domain)}
+    base, detail = split_detail(address.local, policy.recipient_delimiter)
+    names = {address} if detail is None else {address, Address(base, address.domain)}
     if policy.postmaster and (base == "postmaster" or base in policy.system_addresses):
         names.add(policy.postmaster)
     return names

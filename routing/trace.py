@@ -39,6 +39,9 @@ class Findings:
         return self.vouched[str(name)] > _MOST_RETURNS
 
 
+_NOTHING = Findings((), (), Counter())
+
+
 @dataclass(slots=True)
 class Trail:
     """The header of a message as far as it matters here. Feed it every field, from the top down."""
@@ -54,7 +57,7 @@ class Trail:
             self._message_id = text
         if known in {DELIVERED_TO, TRACE}:
             self._fields.append((known, text))
-        elif not self._fields or self._fields[-1][0]:
+        elif self._fields and self._fields[-1][0]:
             self._fields.append(("", ""))
 
     @property
@@ -64,6 +67,8 @@ class Trail:
 
     def judge(self, key: bytes | None, now: float) -> Findings:
         """Tell the fields that are ours from all others. Without a key none is ours; ``now`` is unix time."""
+        if not self._fields:
+            return _NOTHING
         delivered_to, traces = _Ordinals(), _Ordinals()
         vouched: Counter[str] = Counter()
         for trace, names in self._groups():

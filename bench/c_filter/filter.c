@@ -169,7 +169,7 @@ static sfsistat on_header(SMFICTX *context, char *name, char *value)
     (void)value;
     if (session && !strcasecmp(name, "Delivered-To"))
         session->delivered_to++;
-    return SMFIS_CONTINUE;
+    return SMFIS_NOREPLY; /* as negotiated; any other answer is a line in the system's log */
 }
 
 static sfsistat on_end(SMFICTX *context)

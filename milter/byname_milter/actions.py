@@ -2,40 +2,39 @@
 
 from collections.abc import Sequence
 
-import Milter
-
 from byname_milter.envelope import forms_to_remove
+from byname_milter.mta import Mta
 from routing.delivery import Addition
 from routing.trace import DELIVERED_TO, TRACE, Findings
 
 
-def replace_recipients(milter: Milter.Base, remove: Sequence[str], add: Sequence[Addition]) -> None:
+def replace_recipients(mta: Mta, remove: Sequence[str], add: Sequence[Addition]) -> None:
     """Replace names by their mailboxes.
 
     Removal comes first: an MTA that reads a removed and an added form alike must end up with the added one.
     """
     for raw in remove:
         for form in forms_to_remove(raw):
-            milter.delrcpt(form)
+            mta.delrcpt(form)
     for addition in add:
-        milter.addrcpt(f"<{addition.address}>", addition.parameters)
+        mta.addrcpt(f"<{addition.address}>", addition.parameters)
 
 
-def strip(milter: Milter.Base, findings: Findings) -> None:
+def strip(mta: Mta, findings: Findings) -> None:
     """Remove the Delivered-To and trace fields that are not ours.
 
     From the last to the first, because each removal renumbers those after it (an OpenDKIM CVE came from that).
     """
     for name, ordinals in ((DELIVERED_TO, findings.delivered_to), (TRACE, findings.traces)):
         for ordinal in reversed(ordinals):
-            milter.chgheader(name, ordinal, None)
+            mta.chgheader(name, ordinal, None)
 
 
-def insert_on_top(milter: Milter.Base, fields: Sequence[tuple[str, str]]) -> None:
+def insert_on_top(mta: Mta, fields: Sequence[tuple[str, str]]) -> None:
     """Insert fields above all others, in the given order.
 
     The leading space is ours to give, for header_leading_space takes values as they are. Values are canonical
     addresses and traces, which hold no control characters: addheader itself would let CR and LF through (FACTS).
     """
     for name, value in reversed(fields):
-        milter.addheader(name, f" {value}", 0)
+        mta.addheader(name, f" {value}", 0)

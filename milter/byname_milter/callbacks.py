@@ -1,54 +1,81 @@
-"""What keeps an exception in a callback from deciding about mail."""
+"""libmilter's events become calls of a session's methods, and no exception in one of these decides about mail.
+
+A session that fails answers 451 to the message, with one logged traceback: a bug, whenever it happens. pymilter's own
+policy says the same (TEMPFAIL, FACTS); this also covers events that take no answer.
+"""
 
 from collections.abc import Callable
-from functools import wraps
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any
 
 import Milter
 import structlog
 
-_P = ParamSpec("_P")
+from byname_milter.mta import Mta
+from byname_milter.session import Session
+
+Callback = Callable[..., int]
 
 
-class Fallible(Protocol):
-    """A session that can be told that one of its callbacks failed."""
+def answered(event: str, call: Callable[..., int]) -> Callback:
+    """Return a callback for an event that the MTA waits for; ``call`` gets the session and what libmilter says."""
 
-    def failed(self) -> None:
-        """Note that the message in progress cannot be accepted any more."""
-        ...
-
-
-_S = TypeVar("_S", bound=Fallible)
-
-
-def trapped(callback: Callable[Concatenate[_S, _P], int]) -> Callable[Concatenate[_S, _P], int]:
-    """Turn an exception into a 451, with one logged traceback. It is a bug whenever this happens.
-
-    pymilter's own policy says the same (TEMPFAIL, FACTS); this one also covers callbacks that give no reply.
-    """
-
-    @wraps(callback)
-    def guarded(session: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> int:
+    def callback(mta: Mta, *said: Any) -> int:
+        session = mta.getpriv()
         try:
-            return callback(session, *args, **kwargs)
+            return call(session, *said)
         except Exception:  # noqa: BLE001 - whatever it is, the mail must neither be lost nor pass unchecked
-            structlog.get_logger().exception("untrapped-exception", callback=callback.__name__)
-            session.failed()
-            return Milter.TEMPFAIL
+            return _note_failure(session, event)
 
-    return guarded
+    return callback
 
 
-def quiet(callback: Callable[Concatenate[_S, _P], object]) -> Callable[Concatenate[_S, _P], int]:
-    """Like :func:`trapped` for an event that takes no reply: always CONTINUE; the failure shows at end of message."""
+def told(event: str, call: Callable[..., None]) -> Callback:
+    """The same for an event that decides nothing: always CONTINUE; a failure shows at end of message."""
 
-    @wraps(callback)
-    def guarded(session: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> int:
+    def callback(mta: Mta, *said: Any) -> int:
+        session = mta.getpriv()
         try:
-            callback(session, *args, **kwargs)
+            call(session, *said)
         except Exception:  # noqa: BLE001 - as above
-            structlog.get_logger().exception("untrapped-exception", callback=callback.__name__)
-            session.failed()
+            _note_failure(session, event)
         return Milter.CONTINUE
 
-    return guarded
+    return callback
+
+
+on_connect = told("connect", lambda session, _name, _family, peer: session.connect(peer))
+on_mail = answered("mail", lambda session, sender, *_: session.mail(_text(sender)))
+on_rcpt = answered("rcpt", lambda session, name, *words: session.rcpt(_text(name), [_text(word) for word in words]))
+on_end_of_header = answered("end-of-header", lambda session: session.end_of_header())
+on_end_of_message = answered("end-of-message", lambda session: session.end_of_message())
+on_abort = told("abort", lambda session: session.abort())
+
+
+def on_header(mta: Mta, name: str, value: bytes) -> int:
+    """Like one of ``told``, with the session's own answer: there are as many of these as of all others together."""
+    session: Session = mta.getpriv()
+    try:
+        session.header(name, value)
+    except Exception:  # noqa: BLE001 - as above
+        _note_failure(session, "header")
+    return session.after_field
+
+
+def on_close(mta: Mta) -> int:
+    """The connection ended, perhaps before there was a session."""
+    session = mta.getpriv()
+    if session is not None:
+        mta.setpriv(None)  # else the two would hold each other
+        session.close()
+    return Milter.CONTINUE
+
+
+def _text(argument: bytes) -> str:
+    """Return an argument with its bytes that are no UTF-8 kept as surrogates, for the syntax check to find."""
+    return argument.decode("utf-8", "surrogateescape")
+
+
+def _note_failure(session: Session, callback: str) -> int:
+    structlog.get_logger().exception("untrapped-exception", callback=callback)
+    session.failed()
+    return Milter.TEMPFAIL

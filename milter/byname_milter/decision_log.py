@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import structlog
-
 from byname_milter.message import Accepted
 from byname_milter.tally import Tally
 from routing.verdicts import Defer, Deliver, Reject
@@ -12,10 +10,11 @@ from routing.verdicts import Defer, Deliver, Reject
 class DecisionLog:
     """Writes and counts the decisions of one SMTP connection."""
 
-    def __init__(self, tally: Tally) -> None:
-        self.client = ""  # IP address, or a socket's name
+    def __init__(self, tally: Tally, log: Any) -> None:
+        """``log`` is a bound logger of structlog's."""
+        self.client = "local"  # IP address, or a socket's name
         self._tally = tally
-        self._log = structlog.get_logger()
+        self._log = log
 
     def refusal(self, stage: str, refusal: Reject | Defer, **facts: Any) -> None:
         """Log a refusal at the stage ``sender``, ``recipient``, ``header`` or ``end-of-message``."""

@@ -20,7 +20,7 @@ def envelope_address(raw: str, seen_by_mta: str | None) -> Address | None:
         AddressSyntaxError: malformed, or the MTA reads another address in it.
     """
     typed = parse_path(raw)
-    if not seen_by_mta or is_null_path(raw):
+    if not seen_by_mta or is_null_path(raw) or raw == f"<{seen_by_mta}>":  # the last is what nearly all clients say
         return typed
     seen = parse_path(seen_by_mta)
     if typed is None and seen is not None and not _ROUTING_MARKS & set(raw) and "@" not in raw:

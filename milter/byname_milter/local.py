@@ -13,7 +13,6 @@ from routing.sender import Role
 from routing.verdicts import Defer, Reject
 
 
-@Milter.header_leading_space
 class LocalSession(Session):
     """Mail of this machine: every recipient is taken, the aliases among them are led to their mailboxes."""
 
@@ -21,7 +20,7 @@ class LocalSession(Session):
 
     def refuse_recipient(self, recipient: str, refusal: Reject | Defer) -> int:
         """Keep the recipient as it is; TEMPFAIL at end of message when it could not be decided."""
-        self.decisions.refusal("recipient", refusal, queue_id=self.getsymval("i"), rcpt=recipient)
+        self.decisions.refusal("recipient", refusal, queue_id=self.queue_id, rcpt=recipient)
         self.message.broken = self.message.broken or isinstance(refusal, Defer)
         self.message.untouched.append(Recipient(recipient, None))
         return Milter.CONTINUE

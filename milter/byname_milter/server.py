@@ -15,10 +15,12 @@ import Milter
 import structlog
 from prometheus_client import CollectorRegistry
 
+from byname_milter.decision_log import DecisionLog
 from byname_milter.inbound import InboundHeaderSession, InboundSession
 from byname_milter.libmilter import LibmilterThread, register
 from byname_milter.listening import claimed, close_to_newcomers, open_socket
 from byname_milter.local import LocalSession
+from byname_milter.mta import Mta
 from byname_milter.session import Session
 from byname_milter.site import Site
 from byname_milter.submission import SubmissionSession
@@ -63,14 +65,14 @@ class Server:
         self._sessions = 0
         self._counting = threading.Lock()
         self._tally = Tally(role, registry)
-        self._log = structlog.get_logger()
+        self._log = structlog.get_logger().bind()  # once: a bare one is made anew for every line
 
     def run(self) -> int:
         """Serve until told to end; see :func:`serve`."""
         with claimed(self._socket), SignalPipe(SIGTERM, SIGINT, SIGHUP) as signals:
             register(f"byname-{self._role}", self._open_session)
             open_socket(self._socket)
-            libmilter = LibmilterThread(at_end=signals.wake)
+            libmilter = LibmilterThread(str(self._role), at_end=signals.wake)
             gc.freeze()  # what is there now stays: no collection need look at it again
             libmilter.start()
             notify("READY=1")
@@ -79,10 +81,10 @@ class Server:
             self._end(libmilter)
         return 0 if asked_to_end else 1
 
-    def _open_session(self) -> Session:
+    def _open_session(self, mta: Mta) -> Session:
         with self._counting:
             self._sessions += 1
-        return self._session_class()(lambda: self._site, self._session_closed, self._tally)
+        return self._session_class()(mta, lambda: self._site, self._session_closed, DecisionLog(self._tally, self._log))
 
     def _session_class(self) -> type[Session]:
         """Asking for the end of the header costs a round trip, so inbound does it only where it is looked at."""

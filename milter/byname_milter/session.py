@@ -1,24 +1,20 @@
-"""One SMTP connection, seen through the callbacks of libmilter.
+"""One SMTP connection, seen through the events of libmilter.
 
-Only the events that are used are asked for: no HELO (pymilter decodes its argument before we could catch anything), no
-DATA, no body, no unknown commands; connect and header give no reply. Changes are collected and applied once, at end of
-message.
+Changes are collected and applied once, at end of message.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import Milter
 
 from byname_milter.actions import insert_on_top, replace_recipients, strip
-from byname_milter.callbacks import quiet, trapped
 from byname_milter.decision_log import DecisionLog
 from byname_milter.envelope import envelope_address, parameter
 from byname_milter.message import Accepted, Message, decide_again
-from byname_milter.reply_text import reply_arguments
+from byname_milter.mta import Mta, macro, readable, set_reply
 from byname_milter.site import Site
-from byname_milter.tally import Tally
 from routing.address import AddressSyntaxError
 from routing.delivery import Recipient, plan
 from routing.directory import LookupFailed
@@ -32,46 +28,48 @@ _UNREADABLE_LOGIN = "\ufffd"  # a login all the same, and one that nobody owns
 _CHANGED = Defer(reply("decision-changed"), "decision-changed")
 
 
-class Session(Milter.Base):
+class Session:
     """What every role does: decide about recipients, replace names by mailboxes, write Delivered-To."""
 
     role: ClassVar[Role]
+    wants_end_of_header: ClassVar[bool] = False
+    after_field: int = Milter.CONTINUE
 
-    def __init__(self, current_site: Callable[[], Site], closed: Callable[[], None], tally: Tally) -> None:
+    def __init__(
+        self, mta: Mta, current_site: Callable[[], Site], closed: Callable[[], None], decisions: DecisionLog
+    ) -> None:
+        self.mta = mta
         self._current_site = current_site
         self._closed = closed
         self.site = current_site()
         self.message = Message()
-        self.decisions = DecisionLog(tally)
+        self.decisions = decisions
 
     def failed(self) -> None:
         """Note that a callback failed: this message is answered 451 whatever follows."""
         self.message.broken = True
         self.decisions.failed()
 
-    # Callbacks, in the order of the SMTP dialogue.
+    # The events, in the order of the SMTP dialogue (byname_milter.callbacks).
 
-    @Milter.noreply
-    @quiet
-    def connect(self, _hostname: str, _family: int, peer: object) -> None:
-        """Remember who the client is, for the log."""
+    def connect(self, peer: object) -> None:
+        """Remember who the client is, for the log. Asked for only where no macro will tell."""
         self.decisions.client = str(peer[0] if isinstance(peer, tuple) else peer or "local")
 
-    @trapped
-    def envfrom(self, sender: str, *_parameters: str) -> int:
+    def mail(self, sender: str) -> int:
         """MAIL: a new transaction."""
         self.site = self._current_site()
         self.message = Message(login=self._login(), decided_at=time.monotonic())
+        self.decisions.client = readable(self.mta, "{client_addr}") or self.decisions.client
         refusal = admit(self.role, self.message.login)
         if refusal is not None:
             return self.refuse("sender", refusal, sender=sender)
         return self.enforce("sender", self.judge_sender(sender), sender=sender)
 
-    @trapped
-    def envrcpt(self, recipient: str, *parameters: str) -> int:
+    def rcpt(self, recipient: str, parameters: Sequence[str]) -> int:
         """RCPT: decide at once; what is not decided is never answered 250."""
         try:
-            address = envelope_address(recipient, self.macro("{rcpt_addr}"))
+            address = envelope_address(recipient, macro(self.mta, "{rcpt_addr}"))
         except AddressSyntaxError as error:
             malformed = Reject(reply("bad-recipient", reason=str(error)), "bad-syntax")
             return self.refuse_recipient(recipient, malformed)
@@ -83,16 +81,15 @@ class Session(Milter.Base):
         self.message.accepted.append(Accepted(wishes, address, verdict))
         return Milter.CONTINUE
 
-    @Milter.noreply
-    @Milter.decode("bytes")
-    @quiet
     def header(self, name: str, value: bytes) -> None:
-        """Note what is to be removed, and keep what the role wants to see."""
+        """Note what is to be removed."""
         self.message.trail.add(name, value)
-        self.keep_field(name, value)
 
-    @trapped
-    def eom(self) -> int:
+    def end_of_header(self) -> int:
+        """Nothing is decided here, unless a role does."""
+        return Milter.CONTINUE
+
+    def end_of_message(self) -> int:
         """Make every change of this message, or none and answer 451."""
         if self.message.broken:
             return Milter.TEMPFAIL
@@ -103,16 +100,14 @@ class Session(Milter.Base):
         if self.message.has_hosted:
             self._change(findings)
         for accepted in self.message.accepted:
-            self.decisions.accepted(accepted, queue_id=self.getsymval("i"), login=self.message.login)
+            self.decisions.accepted(accepted, queue_id=self.queue_id, login=self.message.login)
         self.message = Message()
         return Milter.CONTINUE
 
-    @quiet
     def abort(self) -> None:
         """The transaction ended without a message: RSET, a new EHLO, a lost connection."""
         self.message = Message()
 
-    @quiet
     def close(self) -> None:
         """The connection ended."""
         self._closed()
@@ -127,25 +122,16 @@ class Session(Milter.Base):
         """Refuse one recipient; the others of the message go on."""
         return self.refuse("recipient", refusal, rcpt=recipient)
 
-    def keep_field(self, name: str, value: bytes) -> None:
-        """Keep a header field for the end of the header, if the role looks at it."""
-
     def still_allowed(self) -> bool:
         """Return whether the sender may still send, long after it was decided."""
         return True
 
     # What the callbacks are made of.
 
-    def macro(self, name: str) -> str | None:
-        """Return a macro of the MTA.
-
-        Raises:
-            AddressSyntaxError: it is not UTF-8; pymilter decodes macros strictly, in C (FACTS).
-        """
-        try:
-            return self.getsymval(name)
-        except UnicodeDecodeError as error:
-            raise AddressSyntaxError("not UTF-8") from error
+    @property
+    def queue_id(self) -> str | None:
+        """What the MTA calls the message, once it has a name for it."""
+        return self.mta.getsymval("i")
 
     def enforce(self, stage: str, refusal: Reject | Defer | None, **facts: str) -> int:
         """Make a sender's refusal; in monitor mode only log and count it.
@@ -157,18 +143,18 @@ class Session(Milter.Base):
             return Milter.CONTINUE
         if not self.site.monitor:
             return self.refuse(stage, refusal, **facts)
-        self.decisions.would_refuse(stage, refusal, queue_id=self.getsymval("i"), **facts, login=self.message.login)
+        self.decisions.would_refuse(stage, refusal, queue_id=self.queue_id, **facts, login=self.message.login)
         return Milter.CONTINUE
 
     def refuse(self, stage: str, refusal: Reject | Defer, **facts: str) -> int:
         """Log a refusal, hand its reply to the MTA and return the milter's answer."""
-        self.decisions.refusal(stage, refusal, queue_id=self.getsymval("i"), **facts, login=self.message.login)
-        self.setreply(*reply_arguments(refusal.reply))
+        self.decisions.refusal(stage, refusal, queue_id=self.queue_id, **facts, login=self.message.login)
+        set_reply(self.mta, refusal.reply)
         return Milter.REJECT if isinstance(refusal, Reject) else Milter.TEMPFAIL
 
     def _login(self) -> str | None:
         try:
-            return self.macro("{auth_authen}")
+            return macro(self.mta, "{auth_authen}")
         except AddressSyntaxError:
             return _UNREADABLE_LOGIN
 
@@ -190,10 +176,10 @@ class Session(Milter.Base):
             return False
 
     def _change(self, findings: Findings) -> None:
-        strip(self, findings)
+        strip(self.mta, findings)
         if self.site.delivery == "agent":
             return  # the delivery step resolves each copy and writes its header
         changes = plan(self.message.recipients, findings.vouched)
-        replace_recipients(self, changes.remove, changes.add)
+        replace_recipients(self.mta, changes.remove, changes.add)
         key, message_id = self.site.trace_key, self.message.trail.message_id
-        insert_on_top(self, delivered_to_fields(key, message_id, changes.delivered_to, time.time()))
+        insert_on_top(self.mta, delivered_to_fields(key, message_id, changes.delivered_to, time.time()))

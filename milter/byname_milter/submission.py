@@ -1,9 +1,11 @@
 """The submission role: besides recipients, who the login says it is (DESIGN section 4)."""
 
+from typing import ClassVar
+
 import Milter
 
-from byname_milter.callbacks import trapped
 from byname_milter.envelope import envelope_address
+from byname_milter.mta import macro
 from byname_milter.session import Session
 from routing.address import AddressSyntaxError, is_null_path
 from routing.guard import MOST_AUTHOR_FIELDS, HeaderField, check_header, concerns_guard
@@ -12,11 +14,11 @@ from routing.sender import Role, authorise
 from routing.verdicts import Allow, Defer, Reject, SenderVerdict
 
 
-@Milter.header_leading_space
 class SubmissionSession(Session):
     """Mail of logged-in users: the envelope sender at MAIL, the author fields at the end of the header."""
 
     role = Role.SUBMISSION
+    wants_end_of_header: ClassVar[bool] = True
 
     def judge_sender(self, sender: str) -> Reject | Defer | None:
         """MAIL: the null reverse-path waits for the header, every other address must be owned now."""
@@ -24,7 +26,7 @@ class SubmissionSession(Session):
         if is_null_path(sender):
             return _refusal(authorise(self.site.directory, self.site.policy, login, ()))
         try:
-            address = envelope_address(sender, self.macro("{mail_addr}"))
+            address = envelope_address(sender, macro(self.mta, "{mail_addr}"))
         except AddressSyntaxError as error:
             return Reject(reply("bad-sender", reason=str(error)), "bad-syntax")
         if address is None:
@@ -32,15 +34,15 @@ class SubmissionSession(Session):
         self.message.sender = address
         return _refusal(authorise(self.site.directory, self.site.policy, login, [address]))
 
-    def keep_field(self, name: str, value: bytes) -> None:
+    def header(self, name: str, value: bytes) -> None:
         """Keep the author fields, and what may hide one."""
+        super().header(name, value)
         field = HeaderField(name, value)
         if len(self.message.author_fields) <= MOST_AUTHOR_FIELDS and concerns_guard(field):
             self.message.author_fields.append(field)
 
-    @trapped
-    def eoh(self) -> int:
-        """End of the header: no message leaves with an author that the login does not own."""
+    def end_of_header(self) -> int:
+        """No message leaves with an author that the login does not own."""
         if self.message.broken:
             return Milter.TEMPFAIL
         return self.enforce("header", self._judge_header(), sender=str(self.message.sender or "<>"))

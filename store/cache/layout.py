@@ -19,8 +19,9 @@ arrives late, from bringing the name back. For a reader it is the same as no fie
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
-from routing.records import HostedDomain, Name
+from routing.records import HostedDomain
 from store.cache.values import (
     GONE,
     HOSTED,
@@ -54,6 +55,9 @@ WAKE_CHANNEL = PREFIX + "wake"  # wakes the relays: there is something in the ou
 LIVE_CHANNEL = PREFIX + "live"  # a relay has brought everything to the cache, up to the version that is said
 _DOMAIN_PREFIX = PREFIX + "d:"
 
+# How many texts are not read anew each time that Redis says them. It is asked all the same: this is no cache of facts.
+_REMEMBERED = 4096
+
 DOMAIN, CATCH_ALL, WHOLE = "@", "@c", "@l"  # the reserved fields of a domain's hash; WHOLE also in the list of domains
 
 
@@ -62,6 +66,7 @@ def domain_key(domain: str) -> str:
     return _DOMAIN_PREFIX + domain
 
 
+@lru_cache(_REMEMBERED)
 def is_hosted(listed: bytes | None, whole: bytes | None) -> bool:
     """Return what the list of hosted domains says, from a domain's field and the field ``@l``: HMGET hosted D @l.
 
@@ -99,14 +104,15 @@ def assemble(
     Raises:
         Unreadable: ``@`` or ``@c`` is missing, or something is damaged: no evidence.
     """
+    bare = _without_names(name, domain, catch_all)
+    found = {local: read_name(split(raw)[1], local, bare) for local, raw in names.items() if raw is not None}
+    return bare.with_names({local: record for local, record in found.items() if record is not None})
+
+
+@lru_cache(_REMEMBERED)
+def _without_names(name: str, domain: bytes | None, catch_all: bytes | None) -> HostedDomain:
     bare = read_domain(split(domain)[1], name)
-    found = {local: _read(raw, local, bare) for local, raw in names.items() if raw is not None}
-    known = {local: record for local, record in found.items() if record is not None}
-    return replace(bare, catch_all=read_catch_all(split(catch_all)[1], bare), names=known)
-
-
-def _read(raw: bytes, local: str, home: HostedDomain) -> Name | None:
-    return read_name(split(raw)[1], local, home)
+    return replace(bare, catch_all=read_catch_all(split(catch_all)[1], bare))
 
 
 def fields(domain: HostedDomain, version: int) -> dict[str, str]:

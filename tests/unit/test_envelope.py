@@ -1,9 +1,7 @@
 """Raw SMTP arguments held against what the MTA made of them, and the forms in which replies and removals go back."""
 
-import Milter
 import pytest
 
-from byname_milter.callbacks import quiet, trapped
 from byname_milter.envelope import envelope_address, forms_to_remove, parameter
 from byname_milter.reply_text import reply_arguments
 from routing.address import AddressSyntaxError
@@ -79,27 +77,3 @@ def test_parameters(parameters: tuple[str, ...], value: str | None) -> None:
 )
 def test_replies_are_one_safe_ascii_line(text: str, line: str) -> None:
     assert reply_arguments(Reply(550, "5.1.1", text)) == ("550", "5.1.1", line)
-
-
-class Clumsy:
-    """A session whose callbacks fail."""
-
-    broken = False
-
-    def failed(self) -> None:
-        self.broken = True
-
-    @trapped
-    def envrcpt(self) -> int:
-        raise RuntimeError("a bug")
-
-    @quiet
-    def header(self) -> None:
-        raise RuntimeError("a bug")
-
-
-@pytest.mark.parametrize(("callback", "answer"), [("envrcpt", Milter.TEMPFAIL), ("header", Milter.CONTINUE)])
-def test_an_exception_is_a_451_now_or_at_end_of_message(callback: str, answer: int) -> None:
-    session = Clumsy()
-    assert getattr(session, callback)() == answer
-    assert session.broken

@@ -1,29 +1,109 @@
-"""Which events each session asks the MTA for: one that is not asked for is a check that is not made."""
+"""What each session asks the MTA for: an event that is not asked for is a check that is not made."""
+
+from collections.abc import Callable
+from typing import Never
 
 import Milter
 import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import CapturingLogger
 
+from byname_milter.callbacks import answered, on_close, on_header, told
+from byname_milter.decision_log import DecisionLog
 from byname_milter.inbound import InboundHeaderSession, InboundSession
+from byname_milter.libmilter import negotiate
 from byname_milter.local import LocalSession
 from byname_milter.session import Session
+from byname_milter.site import Site
 from byname_milter.submission import SubmissionSession
+from byname_milter.tally import Tally
+from routing.memory_directory import MemoryDirectory
+from routing.policy import Policy
 
-NEVER = Milter.P_NOHELO | Milter.P_NODATA | Milter.P_NOBODY | Milter.P_NOUNKNOWN
-ALWAYS = Milter.P_NOMAIL | Milter.P_NORCPT | Milter.P_NOHDRS | Milter.P_NOCONNECT
+ALL = 0x1FFFFF  # every SMFIP_ bit of protocol version 6
+UNUSED = Milter.P_NOHELO | Milter.P_NODATA | Milter.P_NOBODY | Milter.P_NOUNKNOWN
+USED = Milter.P_NOMAIL | Milter.P_NORCPT | Milter.P_NOHDRS
+CHANGES = Milter.ADDHDRS | Milter.CHGHDRS | Milter.ADDRCPT | Milter.ADDRCPT_PAR | Milter.DELRCPT
+SITE = Site(MemoryDirectory({}), Policy(), "milter")
+
+
+class Mta:
+    """The MTA's end: notes which macros it was asked for, and keeps the session."""
+
+    def __init__(self) -> None:
+        self.macros: dict[int, str] = {}
+        self.session: Session | None = None
+
+    def setsymlist(self, stage: int, macros: str) -> None:
+        self.macros[stage] = macros
+
+    def setpriv(self, session: Session | None) -> None:
+        self.session = session
+
+    def getpriv(self) -> Session | None:
+        return self.session
+
+
+def opener(kind: type[Session]) -> Callable[[Mta], Session]:
+    decisions = DecisionLog(Tally(kind.role, CollectorRegistry()), CapturingLogger())
+    return lambda mta: kind(mta, lambda: SITE, lambda: None, decisions)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("session", "end_of_header"),
+    ("kind", "end_of_header"),
     [(InboundSession, False), (InboundHeaderSession, True), (SubmissionSession, True), (LocalSession, False)],
 )
-def test_events(session: type[Session], *, end_of_header: bool) -> None:
-    wanted = session.protocol_mask()  # pymilter turns off at the MTA what is not in it
-    assert wanted & NEVER == 0
-    assert wanted & ALWAYS == ALWAYS
-    assert bool(wanted & Milter.P_NOEOH) is end_of_header
+def test_events(kind: type[Session], *, end_of_header: bool) -> None:
+    mta, offer = Mta(), [0x1FF, ALL, 0, 0]
+    assert negotiate(mta, offer, opener(kind)) == Milter.CONTINUE  # type: ignore[arg-type]
+    actions, steps, *_ = offer
+    assert actions == CHANGES | Milter.SETSYMLIST
+    assert steps & UNUSED == UNUSED
+    assert steps & USED == 0
+    assert bool(steps & Milter.P_NOEOH) is not end_of_header
+    assert steps & Milter.P_NOCONNECT  # for {client_addr} comes at MAIL
+    assert mta.macros[Milter.M_ENVFROM].split() == ["{auth_authen}", "{mail_addr}", "{client_addr}", "i"]
+    assert mta.macros[Milter.M_ENVRCPT].split() == ["{rcpt_addr}", "i"]
+    assert steps & Milter.P_HDR_LEADSPC
+    assert steps & Milter.P_NR_HDR
+    assert on_header(mta, "Subject", b" x") == Milter.NOREPLY  # type: ignore[arg-type]
 
 
-def test_no_session_is_the_child_of_one_in_use() -> None:
-    """pymilter keeps the events of a class in an attribute that a child class would find instead of its own."""
-    in_use = {InboundSession, InboundHeaderSession, SubmissionSession, LocalSession}
-    assert all(in_use.isdisjoint(session.__mro__[1:]) for session in in_use)
+def test_an_mta_of_few_talents() -> None:
+    """It chooses no macros and waits for an answer to each field."""
+    mta, offer = Mta(), [CHANGES, ALL & ~Milter.P_NR_HDR, 0, 0]
+    negotiate(mta, offer, opener(InboundSession))  # type: ignore[arg-type]
+    assert offer[0] == CHANGES
+    assert not offer[1] & Milter.P_NOCONNECT
+    assert not offer[1] & Milter.P_NR_HDR
+    assert mta.macros == {}
+    assert on_header(mta, "Subject", b" x") == Milter.CONTINUE  # type: ignore[arg-type]
+
+
+def fail(*_: object) -> Never:
+    raise RuntimeError("a bug")
+
+
+def test_an_exception_is_a_451_now_or_at_end_of_message() -> None:
+    mta = Mta()
+    negotiate(mta, [CHANGES, ALL, 0, 0], opener(InboundSession))  # type: ignore[arg-type]
+    assert mta.session
+    for callback, answer in ((answered("rcpt", fail), Milter.TEMPFAIL), (told("abort", fail), Milter.CONTINUE)):
+        mta.session.message.broken = False
+        assert callback(mta) == answer
+        assert mta.session.message.broken
+    assert mta.session.end_of_message() == Milter.TEMPFAIL
+
+
+def test_without_a_session_nothing_is_accepted() -> None:
+    """libmilter's policy for an exception, TEMPFAIL, has the word where even the session is missing."""
+    with pytest.raises(AttributeError):
+        answered("mail", lambda session, sender: session.mail(sender))(Mta(), b"<>")
+    assert on_close(Mta()) == Milter.CONTINUE  # type: ignore[arg-type]
+
+
+def test_a_closed_session_is_let_go() -> None:
+    mta = Mta()
+    negotiate(mta, [CHANGES, ALL, 0, 0], opener(InboundSession))  # type: ignore[arg-type]
+    assert on_close(mta) == Milter.CONTINUE  # type: ignore[arg-type]
+    assert mta.session is None
