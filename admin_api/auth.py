@@ -38,6 +38,11 @@ class Caller:
             raise Refusal("invalid-request", "an operator's token must say for which account this is", hint)
         return self.acting.account_id
 
+    @property
+    def counted_as(self) -> int:
+        """Whose heavy requests these are: the account's; an operator's token, as a negative number, for all."""
+        return self.acting.account_id or -self.token.id
+
     def unbound(self) -> "Caller":
         """Return the same, acting on every account: for what only operators may ask."""
         return replace(self, acting=replace(self.acting, account_id=None))
@@ -50,17 +55,17 @@ def authenticate(site: ApiSite, request: Request) -> Caller:
         Refusal: ``unauthenticated``; ``invalid-request`` or ``not-found`` for the account that a header names.
     """
     secret = bearer(request)
-    with site.database.read() as tx:
-        token = tokens.find(tx, secret, site.token_prefixes, utc_now())
-        if token is None:
-            raise _unauthenticated("the token is unknown, malformed or expired", error="invalid_token")
-        account_id = _account(request, token)
-        if account_id is not None and account_id != token.account_id:
+    shown = tokens.find(site.database, secret, site.token_prefixes, utc_now())
+    if shown is None:
+        raise _unauthenticated("the token is unknown, malformed or expired", error="invalid_token")
+    token = shown.token
+    account_id = _account(request, token)
+    if account_id is not None and account_id != token.account_id:
+        with site.database.read() as tx:
             accounts.get(tx, account_id)
-        is_suspended = token.account_id is not None and not accounts.is_active(tx, token.account_id)
     actor = f"{token.kind} token {token.name}"
     acting = Acting(account_id, actor, token.id, request.state.request_id)
-    return Caller(token, effective(token.scopes), acting, is_suspended)
+    return Caller(token, effective(token.scopes), acting, shown.is_suspended)
 
 
 def bearer(request: Request) -> str:

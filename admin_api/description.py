@@ -3,7 +3,7 @@
 from typing import Any
 
 from admin_api.guard import LARGEST_BODY
-from admin_api.import_turns import OF_ONE
+from admin_api.heavy_turns import BULK_CALLS, IMPORTS
 from admin_api.paging import LARGEST_PAGE, MOST
 from admin_api.site import ApiSite
 
@@ -18,7 +18,7 @@ a `write` implies its `read`. The tokens of a suspended account may read, and ch
 
 **Limits.** Each token has {{rate}} requests a second, and {{burst}} at once; beyond that 429 with `Retry-After`.
 A body has at most {LARGEST_BODY:,} bytes (an import more), a list at most {MOST} objects on a page and {LARGEST_PAGE:,}
-pages. An account may have {OF_ONE} imports under way at a time.
+pages. An account may have {IMPORTS} imports and {BULK_CALLS} bulk calls under way at a time.
 
 **Answers.** `{{{{"data": ...}}}}`; a list adds `meta` with `page`, `per_page` and `total`. Errors are problem documents
 (RFC 9457) with a stable `code`. A `pointer` in `errors` is a JSON pointer into the body, or begins with `/path`,

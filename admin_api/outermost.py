@@ -106,6 +106,6 @@ def _route(scope: Scope) -> str:
 async def _note_use(request: Request) -> None:
     """Note when the token was last used, after the answer: nobody waits for that."""
     caller: Caller | None = getattr(request.state, "caller", None)
-    if caller is not None:
+    if caller is not None and not tokens.use_is_noted(caller.token, now := utc_now()):
         site: ApiSite = request.app.state.site
-        await run_in_threadpool(tokens.used, site.database, caller.token, utc_now())
+        await run_in_threadpool(tokens.used, site.database, caller.token, now)

@@ -36,7 +36,7 @@ class Found(Protocol):
         ...
 
 
-def _wanted(
+async def _wanted(
     page: Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="From 1.")] = 1,
     per_page: Annotated[int, Query(ge=1, le=MOST, description="How many on a page.")] = 25,
 ) -> Wanted:

@@ -7,7 +7,7 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry
 
 from admin_api.buckets import TokenBuckets
-from admin_api.import_turns import ImportTurns
+from admin_api.heavy_turns import HeavyTurns, bulk_turns, import_turns
 from admin_api.key_turns import KeyTurns
 from routing.directory import Directory
 from routing.policy import Policy
@@ -61,4 +61,5 @@ class ApiSite:
     waiting: Callable[[], int]  # changes that the relay has not brought to the cache
     registry: CollectorRegistry
     turns: KeyTurns = field(default_factory=KeyTurns)
-    imports: ImportTurns = field(default_factory=ImportTurns)
+    imports: HeavyTurns = field(default_factory=import_turns)
+    bulk_calls: HeavyTurns = field(default_factory=bulk_turns)

@@ -14,6 +14,7 @@ from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from admin_api.heavy_turns import HeavyTurns
 from admin_api.problems import Refusal
 
 LARGEST_UPLOAD = 64_000_000  # bytes
@@ -34,8 +35,8 @@ async def _upload(request: Request) -> AsyncIterator[Upload]:
     Raises:
         Refusal: ``payload-too-large``; ``rate-limited`` for too many at once.
     """
-    turns, caller = request.app.state.site.imports, request.state.caller
-    with turns.one_of(caller.acting.account_id or -caller.token.id), SpooledTemporaryFile(_IN_MEMORY) as file:
+    turns: HeavyTurns = request.app.state.site.imports
+    with turns.present(request.state.caller.counted_as), SpooledTemporaryFile(_IN_MEMORY) as file:
         size, digest = 0, sha256()
         async for piece in request.stream():
             size += len(piece)
@@ -44,7 +45,7 @@ async def _upload(request: Request) -> AsyncIterator[Upload]:
             digest.update(piece)
             await run_in_threadpool(file.write, piece)
         file.seek(0)
-        async with turns.at_work:
+        async with turns.at_work():
             yield Upload(file, digest.hexdigest())
 
 

@@ -118,7 +118,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-def _reading(request: Request) -> Reading:
+async def _reading(request: Request) -> Reading:  # async, as what follows: else it takes a thread for nothing
     return Reading(request.app.state.site, request.state.caller)
 
 

@@ -1,9 +1,13 @@
 """``POST /aliases:bulk``: many changes in one call."""
 
-from fastapi import APIRouter
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
 from starlette.responses import Response
 
 from admin_api.guard import GuardedRoute, needs
+from admin_api.heavy_turns import HeavyTurns
 from admin_api.routes.aliases import LIMITS, NEW_NAME
 from admin_api.schemas.bulk import Bulk, BulkResults
 from admin_api.schemas.common import Answer
@@ -16,7 +20,19 @@ router = APIRouter(route_class=GuardedRoute, tags=["aliases"])
 _CODES = ("not-found", "alias-not-renamable", "conflict", *NEW_NAME, *LIMITS)
 
 
-@router.post("/aliases:bulk", **needs("aliases:write", changes=True, codes=_CODES, response_model=Answer[BulkResults]))
+async def _turn(request: Request) -> AsyncIterator[None]:
+    """Wait for a turn. Raises Refusal ``rate-limited`` for too many at once."""
+    turns: HeavyTurns = request.app.state.site.bulk_calls
+    with turns.present(request.state.caller.counted_as):
+        async with turns.at_work():
+            yield
+
+
+@router.post(
+    "/aliases:bulk",
+    dependencies=[Depends(_turn, scope="function")],
+    **needs("aliases:write", changes=True, codes=_CODES, response_model=Answer[BulkResults]),
+)
 def change_aliases(work: Change, body: Bulk) -> Response:
     """Create, update and delete up to 1,000 aliases, in the order given, each seeing what those before it did.
 

@@ -1,5 +1,6 @@
 """What all bodies and answers share: strictness, envelopes, paging, and the types of single fields."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
@@ -70,9 +71,9 @@ class Out(BaseModel):
 class Secretive(Out):
     """An answer that shows something once, and that is kept for a repeat without it."""
 
+    @abstractmethod
     def without_secrets(self) -> Self:
         """Return the answer as it may be kept."""
-        raise NotImplementedError
 
 
 class Answer(Out, Generic[Item]):

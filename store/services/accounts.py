@@ -1,6 +1,7 @@
 """Accounts: who owns domains, on which plan. Only operators change them: no transaction bound to an account does."""
 
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import Row, ScalarSelect, Select, func, select
 from sqlalchemy.exc import IntegrityError
@@ -47,11 +48,6 @@ def create(
 def get(tx: Transaction, ref: Ref) -> Account:
     """Return an account. Raises ServiceError ``not-found``."""
     return _view(tx, lookup.account_id(tx, ref))
-
-
-def is_active(tx: Transaction, account_id: int) -> bool:
-    """Return False for an account that is suspended, or gone."""
-    return tx.scalar(select(AccountRow.is_active).where(AccountRow.id == account_id)) or False
 
 
 def update(
@@ -162,6 +158,7 @@ def _view(tx: Transaction, account_id: int) -> Account:
     return _as_view(tx.execute(_query().where(AccountRow.id == account_id)).one())
 
 
+@cache
 def _query() -> Select[AccountRow, int, int, int]:
     domains = select(func.count()).where(DomainRow.account_id == AccountRow.id).scalar_subquery()
     return select(AccountRow, domains, _count(MAILBOX), _count(ALIAS)).order_by(AccountRow.name)

@@ -1,13 +1,17 @@
 """Aliases as the services return them."""
 
+from functools import cache
+
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import aliased
 
+from store.services.rules import Claimed
 from store.services.views import Alias
 from store.sql.tables import AddressRow, AliasRow, DomainRow
 from store.sql.tenant import Transaction
 
 
+@cache
 def query() -> Select[AliasRow, AddressRow, str, str, str]:
     """Return the query for all aliases by domain and name, whose rows :func:`as_view` takes."""
     owner, owner_domain = aliased(AddressRow), aliased(DomainRow)
@@ -28,7 +32,11 @@ def view(tx: Transaction, alias_id: int) -> Alias:
 
 def as_view(found: Row[AliasRow, AddressRow, str, str, str]) -> Alias:
     """Return a row of :func:`query` as a view."""
-    alias, address, domain, owner_local, owner_domain = found
+    return of_rows(*found)
+
+
+def of_rows(alias: AliasRow, address: AddressRow | Claimed, domain: str, owner_local: str, owner_domain: str) -> Alias:
+    """Return an alias as a view: its rows, its domain's name, and its mailbox's address in two parts."""
     return Alias(
         id=alias.id,
         address=f"{address.local_part}@{domain}",

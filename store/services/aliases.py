@@ -1,23 +1,25 @@
 """Aliases: more names for a mailbox."""
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from routing.policy import SYSTEM_ADDRESSES
 from store.services import audit, lookup
 from store.services.accounts import is_unpaid_trial
-from store.services.alias_views import as_view, query, view
+from store.services.alias_views import as_view, of_rows, query, view
 from store.services.deletion import delete_names
 from store.services.fields import check_text
 from store.services.lookup import FoundAlias, Ref
 from store.services.names import check_local_part, split_new_address
 from store.services.paging import Page, holds, page_of
 from store.services.plans import alias_limit, check_room
-from store.services.rules import claim, require_active, require_free
+from store.services.rules import claim, require_active
 from store.services.unset import UNSET, NotGiven
 from store.services.views import Alias, Usage
 from store.sql import touched
 from store.sql.tables import ALIAS, AddressRow, AliasRow, DomainRow
 from store.sql.tenant import Transaction
+
+_COUNT = select(func.count()).where(AliasRow.mailbox_id == bindparam("mailbox"))
 
 
 def add(
@@ -56,7 +58,8 @@ def create(
 
     Checked in this order: the mailbox exists, the domain is the account's (before anything is told about the name),
     the local part, system names, the note, the state of the alias's and of the mailbox's domain, whether the name is
-    free, and last the limit, on a locked mailbox, so that two at once cannot pass it.
+    free, and last the limit, on a locked mailbox, so that two at once cannot pass it. The mailbox is locked before the
+    name is taken, as a batch does it, so that the two never wait for one another in a circle.
 
     Raises:
         ServiceError: ``not-found``, ``invalid-request``, ``domain-not-yours``, ``invalid-local-part``,
@@ -69,14 +72,14 @@ def create(
     check_text("note", note or "")
     require_active(home)
     require_active(owner.domain)
-    require_free(tx, home, local_part)
     lookup.lock_mailbox(tx, owner)
-    check_room(_count(tx, owner.mailbox.id), owner.account.plan, unpaid_trial=is_unpaid_trial(owner.account))
     name = claim(tx, home, local_part, ALIAS)
-    tx.add(AliasRow(id=name.id, mailbox_id=owner.mailbox.id, can_receive=can_receive, can_send=can_send, note=note))
+    check_room(_count(tx, owner.mailbox.id), owner.account.plan, unpaid_trial=is_unpaid_trial(owner.account))
+    row = AliasRow(id=name.id, mailbox_id=owner.mailbox.id, can_receive=can_receive, can_send=can_send, note=note)
+    tx.add(row)
     tx.flush()
     touched.name(tx, home.name, local_part)
-    made = view(tx, name.id)
+    made = of_rows(row, name, home.name, owner.address.local_part, owner.domain.name)
     audit.note(tx, "alias.create", "alias", made.id, made.address, None, made, account_id=home.account_id)
     return made
 
@@ -178,7 +181,7 @@ def _found(tx: Transaction, ref: Ref, mailbox: Ref | None, *, lock: bool = True)
 
 
 def _count(tx: Transaction, mailbox_id: int) -> int:
-    return tx.scalars(select(func.count()).where(AliasRow.mailbox_id == mailbox_id)).one()
+    return tx.scalars(_COUNT, {"mailbox": mailbox_id}).one()
 
 
 def _note(tx: Transaction, action: str, found: FoundAlias, before: Alias, after: Alias | None) -> None:

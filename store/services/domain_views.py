@@ -1,5 +1,6 @@
 """Domains as the services return them, with the names of what they point at."""
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, Select, select
@@ -12,6 +13,7 @@ from store.sql.tables import AccountRow, AddressRow, CatchAllRow, DomainProofRow
 from store.sql.tenant import Transaction
 
 
+@cache
 def query() -> Select[*tuple[Any, ...]]:
     """Return the query for all domains by name, whose rows :func:`as_view` takes."""
     caught, system = aliased(AddressRow), aliased(AddressRow)

@@ -8,18 +8,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import CursorResult, bindparam, delete, select, update
+from sqlalchemy.exc import OperationalError
 
 from store.clock import utc_now
 from store.errors import ServiceError
+from store.sql.inserting import insert_if_free
 from store.sql.tables import IdempotencyKeyRow
 from store.sql.tenant import Transaction
 
 KEPT = timedelta(hours=24)
 _LONGEST_KEY = 255
-_PRUNED_AT_ONCE = 100
+_PRUNED_EVERY, _PRUNED_AT_ONCE = 16, 100  # keys: one request in so many takes old ones away, more than come meanwhile
 _SILENT = {"synchronize_session": False}
+_ANSWERED = (
+    update(IdempotencyKeyRow)
+    .where(IdempotencyKeyRow.id == bindparam("wanted"))
+    .values(status=bindparam("answer"), body=bindparam("kept"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,8 @@ def begin(tx: Transaction, token_id: int, key: str, fingerprint: str) -> Fresh |
         taken = _take(tx, token_id, key, fingerprint)
     if taken is None:
         raise ServiceError("conflict", "another request got there first; look again and retry")
-    _prune(tx)
+    if taken % _PRUNED_EVERY == 0:
+        _prune(tx)
     return Fresh(taken)
 
 
@@ -73,8 +80,7 @@ def finish(tx: Transaction, key_id: int, status: int, body: str | None) -> None:
 
     Does nothing when the change removed the token, and the key with it.
     """
-    answered = update(IdempotencyKeyRow).where(IdempotencyKeyRow.id == key_id).values(status=status, body=body)
-    tx.execute(answered, execution_options=_SILENT)
+    tx.execute(_ANSWERED, {"wanted": key_id, "answer": status, "kept": body}, execution_options=_SILENT)
 
 
 def advance(tx: Transaction, key_id: int, *, lines_before: int, lines_done: int) -> None:
@@ -100,17 +106,12 @@ def in_progress() -> ServiceError:
 
 def _take(tx: Transaction, token_id: int, key: str, fingerprint: str) -> int | None:
     """Return the id of the key's new row, None when there is one already; waits for one that is being written."""
-    row = IdempotencyKeyRow(token_id=token_id, key=key, fingerprint=fingerprint)
     try:
-        with tx.begin_nested():
-            tx.add(row)
-    except IntegrityError:
-        return None
+        return insert_if_free(tx, IdempotencyKeyRow, token_id=token_id, key=key, fingerprint=fingerprint)
     except OperationalError as error:
         if type(error.orig).__name__ == "LockNotAvailable":
             raise in_progress() from error
         raise
-    return row.id
 
 
 def _found(tx: Transaction, token_id: int, key: str) -> IdempotencyKeyRow | None:

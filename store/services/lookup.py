@@ -6,7 +6,7 @@ What another account has is not there, in the same words: the transaction sees t
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, false, select
+from sqlalchemy import ColumnElement, Select, bindparam, false, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from store.errors import ServiceError
@@ -18,6 +18,26 @@ AnySelect = TypeVar("AnySelect", bound=Select[*tuple[Any, ...]])
 Ref = int | str  # an id, or the name or address
 
 LARGEST_ID = 2**31 - 1  # of the columns; PostgreSQL refuses to compare them with more
+
+
+_PROVED_FIRST = (DomainRow.verified_at.is_(None), DomainRow.id)
+
+# Made once: to put a statement together takes about as long as to run it.
+_MAILBOX = (
+    select(MailboxRow, AddressRow, DomainRow, AccountRow)
+    .join_from(MailboxRow, AddressRow)
+    .join(DomainRow, DomainRow.id == AddressRow.domain_id)
+    .join(AccountRow, AccountRow.id == DomainRow.account_id)
+)
+_ALIAS = (
+    select(AliasRow, AddressRow, DomainRow)
+    .join_from(AliasRow, AddressRow, AliasRow.id == AddressRow.id)
+    .join(DomainRow, DomainRow.id == AddressRow.domain_id)
+)
+_LOCKED_MAILBOX = select(MailboxRow.id).where(MailboxRow.id == bindparam("wanted")).with_for_update()
+_DOMAIN_FOR_NAME = (
+    select(DomainRow).order_by(*_PROVED_FIRST).with_for_update(read=True).execution_options(populate_existing=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +105,7 @@ def domain(tx: Transaction, ref: Ref, *, account: Ref | None = None) -> DomainRo
 
 def domain_ids(tx: Transaction, ref: Ref) -> list[int]:
     """Return the ids of a domain, several while it is pending, for reading. Raises ServiceError ``not-found``."""
-    found = list(tx.scalars(select(DomainRow.id).where(_domain_is(ref)).order_by(*_proved_first())))
+    found = list(tx.scalars(select(DomainRow.id).where(_domain_is(ref)).order_by(*_PROVED_FIRST)))
     if not found:
         raise _no_domain(ref)
     return found
@@ -100,10 +120,8 @@ def domain_for_name(tx: Transaction, ref: Ref, *, account_id: int | None = None)
         ServiceError: ``domain-not-yours``, in the same words whether another account has it or nobody;
             ``invalid-domain``.
     """
-    query = select(DomainRow).where(_domain_is(ref)).order_by(*_proved_first())
-    if account_id is not None:
-        query = query.where(DomainRow.account_id == account_id)
-    found = tx.scalars(query.with_for_update(read=True).execution_options(populate_existing=True)).first()
+    query = _DOMAIN_FOR_NAME.where(_domain_is(ref))
+    found = tx.scalars(query if account_id is None else query.where(DomainRow.account_id == account_id)).first()
     if found is None:
         raise not_yours(ref)
     return found
@@ -115,7 +133,7 @@ def mailbox(tx: Transaction, ref: Ref, *, lock: bool = False) -> FoundMailbox:
     Raises:
         ServiceError: ``invalid-request``, ``not-found``.
     """
-    query = _at(select(MailboxRow, AddressRow, DomainRow, AccountRow).join_from(MailboxRow, AddressRow), ref, "mailbox")
+    query = _at(_MAILBOX, ref, "mailbox")
     found = tx.execute(query.with_for_update(of=MailboxRow) if lock else query).one_or_none()
     if found is None:
         raise nothing("mailbox", ref, "mailbox")
@@ -124,7 +142,7 @@ def mailbox(tx: Transaction, ref: Ref, *, lock: bool = False) -> FoundMailbox:
 
 def lock_mailbox(tx: Transaction, found: FoundMailbox) -> None:
     """Lock a mailbox that was found without a lock. Raises ServiceError ``not-found`` when it went away meanwhile."""
-    if tx.get(MailboxRow, found.mailbox.id, with_for_update=True, populate_existing=True) is None:
+    if tx.scalar(_LOCKED_MAILBOX, {"wanted": found.mailbox.id}) is None:
         raise ServiceError("not-found", f"there is no mailbox {found.text}", field="mailbox")
 
 
@@ -134,9 +152,7 @@ def alias(tx: Transaction, ref: Ref, *, mailbox_id: int | None = None, lock: boo
     Raises:
         ServiceError: ``invalid-request``, ``not-found``.
     """
-    query = select(AliasRow, AddressRow, DomainRow).join_from(AliasRow, AddressRow, AliasRow.id == AddressRow.id)
-    if mailbox_id is not None:
-        query = query.where(AliasRow.mailbox_id == mailbox_id)
+    query = _ALIAS if mailbox_id is None else _ALIAS.where(AliasRow.mailbox_id == mailbox_id)
     query = _at(query, ref, "address")
     found = tx.execute(query.with_for_update(of=AliasRow) if lock else query).one_or_none()
     if found is None:
@@ -151,8 +167,8 @@ def destination(tx: Transaction, ref: Ref, *, account_id: int, field: str = "des
         ServiceError: ``invalid-request``; ``destination-not-a-mailbox``, in the same words whether it does not exist,
             is an alias, or is another account's.
     """
-    query = _at(select(MailboxRow).join_from(MailboxRow, AddressRow), ref, field)
-    query = query.where(DomainRow.account_id == account_id)
+    query = select(MailboxRow).join_from(MailboxRow, AddressRow).join(DomainRow, DomainRow.id == AddressRow.domain_id)
+    query = _at(query, ref, field).where(DomainRow.account_id == account_id)
     found = tx.scalars(query.with_for_update(read=True, of=MailboxRow)).one_or_none()
     if found is None:
         called = ref if isinstance(ref, int) else known_address(ref, field)
@@ -166,10 +182,6 @@ def _account_is(ref: Ref) -> ColumnElement[bool]:
 
 def _domain_is(ref: Ref) -> ColumnElement[bool]:
     return has_id(DomainRow.id, ref) if isinstance(ref, int) else DomainRow.name == domain_name(ref)
-
-
-def _proved_first() -> tuple[Any, ...]:
-    return DomainRow.verified_at.is_(None), DomainRow.id
 
 
 def _no_account(ref: Ref) -> ServiceError:
@@ -200,9 +212,7 @@ def _field(ref: Ref, field: str) -> str | None:
 
 
 def _at(query: AnySelect, ref: Ref, field: str) -> AnySelect:
-    """Narrow a query over AddressRow to one id, or to one address of a proved domain."""
-    query = query.join(DomainRow, DomainRow.id == AddressRow.domain_id)
-    query = query.join(AccountRow, AccountRow.id == DomainRow.account_id)
+    """Narrow a query over AddressRow and DomainRow to one id, or to one address of a proved domain."""
     if isinstance(ref, int):
         return query.where(has_id(AddressRow.id, ref))
     wanted = known_address(ref, field)

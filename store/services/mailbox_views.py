@@ -1,12 +1,15 @@
 """Mailboxes as the services return them."""
 
-from sqlalchemy import Row, Select, func, select
+from functools import cache
+
+from sqlalchemy import ColumnElement, Row, Select, func, select
 
 from store.services.views import Mailbox
-from store.sql.tables import AddressRow, AliasRow, DomainRow, MailboxRow
+from store.sql.tables import MAILBOX, AddressRow, AliasRow, DomainRow, MailboxRow
 from store.sql.tenant import Transaction
 
 
+@cache
 def query() -> Select[MailboxRow, AddressRow, str, int]:
     """Return the query for all mailboxes by domain and name, whose rows :func:`as_view` takes."""
     aliases = select(func.count()).where(AliasRow.mailbox_id == MailboxRow.id).scalar_subquery()
@@ -16,6 +19,18 @@ def query() -> Select[MailboxRow, AddressRow, str, int]:
         .join(DomainRow, DomainRow.id == AddressRow.domain_id)
         .order_by(DomainRow.name, AddressRow.local_part)
     )
+
+
+@cache
+def ids() -> Select[int]:
+    """Return the query for the ids of the same mailboxes in the same order, over the names alone."""
+    names = select(AddressRow.id).join_from(AddressRow, DomainRow).where(AddressRow.kind == MAILBOX)
+    return names.order_by(DomainRow.name, AddressRow.local_part)
+
+
+def views(tx: Transaction, which: ColumnElement[bool]) -> list[Mailbox]:
+    """Return some mailboxes, by domain and name."""
+    return [as_view(row) for row in tx.execute(query().where(which))]
 
 
 def view(tx: Transaction, mailbox_id: int) -> Mailbox:

@@ -8,11 +8,11 @@ from store.services import audit, lookup
 from store.services.deletion import delete_mailboxes, refuse_destinations, refuse_pausing
 from store.services.fields import check_text
 from store.services.lookup import Ref
-from store.services.mailbox_views import as_view, query, view
+from store.services.mailbox_views import as_view, ids, query, view, views
 from store.services.names import check_local_part, split_new_address
-from store.services.paging import Page, holds, page_of
+from store.services.paging import Page, holds, page_by_ids
 from store.services.removed import note_aliases_of
-from store.services.rules import claim, require_active, require_free
+from store.services.rules import claim, require_active
 from store.services.views import Mailbox, RemovedMailbox
 from store.sql import touched
 from store.sql.tables import MAILBOX, AddressRow, AliasRow, DomainRow, MailboxRow
@@ -59,7 +59,6 @@ def create(
     check_text("display_name", display_name)
     check_text("password", password)
     require_active(home)
-    require_free(tx, home, local_part)
     name = claim(tx, home, local_part, MAILBOX)
     tx.add(MailboxRow(id=name.id, display_name=display_name, password_hash=hash_password(password)))
     tx.flush()
@@ -145,12 +144,13 @@ def page(
     Raises:
         ServiceError: ``not-found`` for the domain, ``invalid-request`` for the search.
     """
-    wanted = query()
+    wanted = ids()
     if search is not None:
+        wanted = wanted.join(MailboxRow, MailboxRow.id == AddressRow.id)
         wanted = wanted.where(holds(search, AddressRow.local_part + "@" + DomainRow.name, MailboxRow.display_name))
     if domain is not None:
         wanted = wanted.where(AddressRow.domain_id.in_(lookup.domain_ids(tx, domain)))
-    return page_of(tx, wanted, as_view, page, per_page)
+    return page_by_ids(tx, wanted, lambda found: views(tx, MailboxRow.id.in_(found)), page, per_page)
 
 
 def contents(tx: Transaction, ref: Ref) -> list[str]:

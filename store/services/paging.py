@@ -1,6 +1,6 @@
 """Lists in pages, and the search in them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -11,6 +11,7 @@ from store.errors import ServiceError
 from store.sql.tenant import Transaction
 
 Item = TypeVar("Item")
+AnySelect = TypeVar("AnySelect", bound=Select[*tuple[Any, ...]])
 _MOST = 2**31  # rows to skip; further on there is nothing, and drivers take no larger figure
 
 
@@ -37,11 +38,30 @@ def page_of(
         page: from 1.
         per_page: from 1.
     """
+    total, wanted = _cut(tx, query, page, per_page)
+    return Page([] if wanted is None else [as_item(row) for row in tx.execute(wanted)], total)
+
+
+def page_by_ids(
+    tx: Transaction, ids: Select[int], items: Callable[[Sequence[int]], list[Item]], page: int, per_page: int
+) -> Page[Item]:
+    """Return one page of a long list of things that take several tables: they are put together for this page only.
+
+    Args:
+        ids: the query for their ids, in order, as :func:`page_of` takes one.
+        items: makes the things with these ids, in the same order.
+        page: from 1.
+        per_page: from 1.
+    """
+    total, wanted = _cut(tx, ids, page, per_page)
+    return Page([] if wanted is None else items(tx.scalars(wanted).all()), total)
+
+
+def _cut(tx: Transaction, query: AnySelect, page: int, per_page: int) -> tuple[int, AnySelect | None]:
+    """Return how many rows there are, and the query for those of the page; None where it is past the end."""
     total = tx.scalar(query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)) or 0
     skipped = (page - 1) * per_page
-    if skipped >= min(total, _MOST):
-        return Page([], total)
-    return Page([as_item(row) for row in tx.execute(query.offset(skipped).limit(per_page))], total)
+    return total, None if skipped >= min(total, _MOST) else query.offset(skipped).limit(per_page)
 
 
 def holds(search: str, *texts: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[bool]:

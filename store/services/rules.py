@@ -1,9 +1,11 @@
 """Rules about the state of a domain, and the one way to claim a name in it."""
 
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from dataclasses import dataclass
+from datetime import datetime
 
+from store.clock import utc_now
 from store.errors import ServiceError
+from store.sql.inserting import insert_if_free
 from store.sql.tables import AddressRow, DomainRow
 from store.sql.tenant import Transaction
 
@@ -27,22 +29,23 @@ def require_active(domain: DomainRow) -> None:
         raise _not_active(domain, "takes no new names: its proof has lapsed, check its DNS records")
 
 
-def require_free(tx: Transaction, domain: DomainRow, local_part: str) -> None:
-    """Refuse a name that a mailbox or alias of the domain has. Raises ServiceError ``address-taken``."""
-    holder = select(AddressRow.id).where(AddressRow.domain_id == domain.id, AddressRow.local_part == local_part)
-    if tx.scalar(holder) is not None:
-        raise taken(domain, local_part)
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A name that was just taken: the new row of ``addresses``."""
+
+    id: int
+    domain_id: int
+    local_part: str
+    created_at: datetime
 
 
-def claim(tx: Transaction, domain: DomainRow, local_part: str, kind: str) -> AddressRow:
+def claim(tx: Transaction, domain: DomainRow, local_part: str, kind: str) -> Claimed:
     """Take a name; the unique key decides between two that come at once. Raises ServiceError ``address-taken``."""
-    row = AddressRow(domain_id=domain.id, local_part=local_part, kind=kind)
-    try:
-        with tx.begin_nested():
-            tx.add(row)
-    except IntegrityError:
-        raise taken(domain, local_part) from None
-    return row
+    now = utc_now()
+    new = insert_if_free(tx, AddressRow, domain_id=domain.id, local_part=local_part, kind=kind, created_at=now)
+    if new is None:
+        raise taken(domain, local_part)
+    return Claimed(new, domain.id, local_part, now)
 
 
 def taken(domain: DomainRow, local_part: str) -> ServiceError:

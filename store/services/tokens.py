@@ -18,8 +18,22 @@ from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR, SCOPES, effective,
 from store.sql.database import Database
 from store.sql.tables import TokenRow
 from store.sql.tenant import Transaction
+from store.sql.token_query import token_of
 
-__all__ = ["NewToken", "TokenView", "create", "effective", "find", "get", "list_all", "page", "remove", "used"]
+__all__ = [
+    "NewToken",
+    "ShownToken",
+    "TokenView",
+    "create",
+    "effective",
+    "find",
+    "get",
+    "list_all",
+    "page",
+    "remove",
+    "use_is_noted",
+    "used",
+]
 
 _PREFIX = {ACCOUNT: 0, MESSAGE: 1, OPERATOR: 2}  # kind: which of the prefixes in [api] token_prefixes
 _NOTED_EVERY = timedelta(minutes=1)
@@ -51,6 +65,14 @@ class NewToken:
     def __repr__(self) -> str:
         """Show no secret."""
         return f"NewToken({self.token!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownToken:
+    """A token that somebody showed."""
+
+    token: TokenView
+    is_suspended: bool  # it is of an account that is
 
 
 def create(
@@ -105,14 +127,17 @@ def create(
     return NewToken(made, secret)
 
 
-def find(tx: Transaction, secret: str, prefixes: Sequence[str], now: datetime) -> TokenView | None:
-    """Return the token with that secret; None for one that is malformed (no query then), unknown or expired."""
+def find(database: Database, secret: str, prefixes: Sequence[str], now: datetime) -> ShownToken | None:
+    """Return the token with that secret; None for one that is malformed (no query then), unknown or expired.
+
+    One statement, a transaction of its own: every request begins with it.
+    """
     if not token_format.well_formed(secret, prefixes):
         return None
-    row = tx.scalar(select(TokenRow).where(TokenRow.sha256 == token_format.digest(secret)))
+    row = token_of(database, token_format.digest(secret))
     if row is None or (row.expires_at is not None and row.expires_at <= now):
         return None
-    return _as_view(row)
+    return ShownToken(_as_view(row), is_suspended=row.account_is_active is False)
 
 
 def get(tx: Transaction, token_id: int) -> TokenView:
@@ -140,9 +165,14 @@ def remove(tx: Transaction, token_id: int) -> TokenView:
     return gone
 
 
+def use_is_noted(token: TokenView, now: datetime) -> bool:
+    """Return whether the latest use of a token that is known is late enough: within the last minute."""
+    return token.last_used_at is not None and now - token.last_used_at < _NOTED_EVERY
+
+
 def used(database: Database, token: TokenView, now: datetime) -> None:
     """Note that a token was used, at most once a minute. Trouble with that is not worth failing a request."""
-    if token.last_used_at is not None and now - token.last_used_at < _NOTED_EVERY:
+    if use_is_noted(token, now):
         return
     stale = or_(TokenRow.last_used_at.is_(None), TokenRow.last_used_at <= now - _NOTED_EVERY)
     noted = update(TokenRow).where(TokenRow.id == token.id, stale).values(last_used_at=now)
@@ -178,7 +208,7 @@ def _of_row(found: Row[*tuple[Any, ...]]) -> TokenView:
     return _as_view(found[0])
 
 
-def _as_view(row: TokenRow) -> TokenView:
+def _as_view(row: TokenRow | Row[*tuple[Any, ...]]) -> TokenView:
     return TokenView(
         id=row.id,
         name=row.name,

@@ -78,7 +78,7 @@ class Database:
     def alone(self, *, writes: bool = False) -> Iterator[Connection]:
         """Run the block with a connection on which each statement is a transaction of its own, in one round trip.
 
-        For the store's own tables, which belong to no account.
+        For the store's own tables, which belong to no account, and for the question whose account it is.
 
         Raises:
             StoreUnavailable, StoreNotReady: see :mod:`store.errors`.

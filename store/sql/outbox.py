@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from routing.address import Address
@@ -26,6 +26,12 @@ from store.sql.touched import LISTING, Field, fields, touched
 CHANNEL = "byname_outbox"  # of PostgreSQL's NOTIFY
 _VERSION = "byname.version"
 _AT_ONCE = 500  # fields read with one statement
+_ADVANCE = (
+    update(ClockRow)
+    .values(version=ClockRow.version + 1, nonce=bindparam("new"))
+    .returning(ClockRow.version, ClockRow.nonce, ClockRow.epoch)
+)
+_NOTIFY = select(func.pg_notify(CHANNEL, bindparam("told")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +70,15 @@ def record(tx: Session) -> None:
         for domain, field, value in _values(tx, fields(tx), now.version)
     ]
     for batch in batches(rows, _AT_ONCE):
-        tx.execute(insert(OutboxRow), batch)
+        tx.execute(insert(OutboxRow), batch, execution_options={"dml_strategy": "raw"})  # no ids are asked for
     tx.info[_VERSION] = now.version
     if tx.get_bind().dialect.name == "postgresql":
-        tx.execute(text(f"NOTIFY {CHANNEL}, '{now.version}'"))
+        tx.execute(_NOTIFY, {"told": str(now.version)})
 
 
 def _tick(tx: Session) -> Clock:
     nonce = new_nonce()
-    advance = update(ClockRow).values(version=ClockRow.version + 1, nonce=nonce)
-    done = advance.returning(ClockRow.version, ClockRow.nonce, ClockRow.epoch)
-    found = tx.execute(done, execution_options={"synchronize_session": False}).one_or_none()
+    found = tx.execute(_ADVANCE, {"new": nonce}, execution_options={"synchronize_session": False}).one_or_none()
     if found is not None:
         return Clock(*found)
     first = Clock(version=1, nonce=nonce, epoch=new_nonce())

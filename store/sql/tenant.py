@@ -9,6 +9,7 @@ by a query that was.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Select, event, exists, literal_column, select
@@ -46,6 +47,7 @@ class Acting:
 
 
 OPERATOR = Acting()
+_REMEMBERED = 1024  # sets of rules; making one takes longer than a short statement
 
 # Tables that belong to no account. A test holds that every other one has its rule below.
 WITHOUT_OWNER = frozenset({ClockRow, OutboxRow})
@@ -81,9 +83,13 @@ class Transaction(Session):
 
 def rules(acting: Acting) -> tuple[ExecutableOption, ...]:
     """Return the condition of every table that belongs to an account, for ``acting``."""
+    return _rules(acting.account_id, acting.token_id)
+
+
+@lru_cache(_REMEMBERED)
+def _rules(account: int | None, token: int | None) -> tuple[ExecutableOption, ...]:
     # Lambdas, because SQLAlchemy then asks for the condition on each alias, and keeps the figures out of its cache of
     # compiled statements; an expression is not carried over to an alias that stands in a join.
-    account, token = acting.account_id, acting.token_id
     return (
         _rule(AccountRow, lambda row: row.id == account),
         _rule(DomainRow, lambda row: row.account_id == account),

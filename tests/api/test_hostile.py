@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 
 import httpx
@@ -10,8 +11,9 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
+from admin_api.heavy_turns import BULK_CALLS
 from byname.rig.waiting import wait_until
-from store.sql.tables import IdempotencyKeyRow
+from store.sql.tables import AliasRow, IdempotencyKeyRow
 from tests.api.running_api import RunningApi, code_of
 from tests.api.tenants import Tenant, secret_of
 
@@ -100,6 +102,22 @@ def bring_in_nothing(owner: Tenant, status: int, between: Callable[[], object] =
             break
         time.sleep(0.02)
     return answer
+
+
+def test_bulk_calls_of_one_account_leave_room_for_others(api: RunningApi, acme: Tenant, rival: Tenant) -> None:
+    alias = acme.added("sales")
+    body = {"items": [{"op": "update", "mailbox_id": acme.mailbox_id, "alias_id": alias, "note": "x"}]}
+    with ThreadPoolExecutor(BULK_CALLS + 1) as pool:
+        with api.database.write() as tx:
+            tx.scalars(select(AliasRow).where(AliasRow.id == alias).with_for_update()).one()  # they all wait for it
+            calls = [pool.submit(acme.client.post, "/aliases:bulk", json=body) for _ in range(BULK_CALLS + 1)]
+            refused = next(as_completed(calls)).result()
+            assert rival.client.get("/mailboxes").status_code == 200
+        assert code_of(refused) == (429, "rate-limited")
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert sorted(call.result().status_code for call in calls) == [200] * BULK_CALLS + [429]
+    for owner, items in ((acme, body), (rival, {"items": []})):
+        assert owner.client.post("/aliases:bulk", json=items).status_code == 200
 
 
 def test_a_suspended_account_reads_and_changes_nothing(acme: Tenant, operator: httpx.Client) -> None:

@@ -35,10 +35,9 @@ def database(site: CommandLine) -> Iterator[Database]:
 
 
 def found(database: Database, secret: str, prefixes: tuple[str, ...] = PREFIXES) -> tokens.TokenView:
-    with database.read() as tx:
-        view = tokens.find(tx, secret, prefixes, utc_now())
-    assert view is not None
-    return view
+    shown = tokens.find(database, secret, prefixes, utc_now())
+    assert shown is not None
+    return shown.token
 
 
 @pytest.mark.parametrize(
