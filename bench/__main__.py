@@ -7,7 +7,7 @@
     memory        what a milter process holds after many messages
     scale         the same questions over ten thousand aliases and over a million
     parser        deciding about a name and reading a From, beside a bare look-up in SQL
-    propagation   from the commit of a change to another verdict of the milter
+    propagation   from a change to another verdict of the milter
     rebuild       filling Redis from SQL, how long look-ups wait meanwhile, and memory for each alias
 
 Goals are those of the project's plan; "not met" is what this machine gave, no error. The figures also go to
@@ -15,14 +15,15 @@ bench/results/latest.json, as one flat object, from which --write-page makes doc
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
 from bench import api, memory, milter, mta, page, parser, propagation, rebuild, recipients
 from bench import scale as scale_
 from bench.figures import Figure, Scale, print_table, read_json, write_json
-from bench.machine import machine
+from bench.machine import doubts, machine
 
 _MODULES: Mapping[str, ModuleType] = {
     "mta": mta,
@@ -45,23 +46,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.write_page:
         page.write(*read_json(options.output), {name: one.__doc__ or "" for name, one in _MODULES.items()})
         return
-    here, figures = machine(), list[Figure]()
-    for name in options.bench or BENCHES:
-        print(f"{name} ...", flush=True)
-        figures += BENCHES[name](Scale(short=options.short, full=options.full))
+    scale = Scale(short=options.short, full=options.full)
+    here, begun = machine() | {"size": scale.name}, time.monotonic()
+    figures = [figure for name in options.bench or BENCHES for figure in _measured(name, scale)]
+    here["minutes"] = round((time.monotonic() - begun) / 60, 1)
     print_table(figures, here)
-    for line in _doubts(here, short=options.short):
+    for line in doubts(here):
         print(line)
     write_json(figures, here, options.output)
 
 
-def _doubts(here: Mapping[str, object], *, short: bool) -> Iterator[str]:
-    """Return what a reader of the figures should know."""
-    if short:
-        yield "short: they run; the figures mean nothing"
-    load, cores = here["load"], here["cores"]
-    if isinstance(load, float) and isinstance(cores, int) and load > cores / 2:
-        yield f"the machine was busy when this began (load {load} on {cores} cores): times are too high, rates too low"
+def _measured(name: str, scale: Scale) -> list[Figure]:
+    print(f"{name} ...", end=" ", flush=True)
+    begun = time.monotonic()
+    figures = BENCHES[name](scale)
+    print(f"{time.monotonic() - begun:.0f} s", flush=True)
+    return figures
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -11,7 +11,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from bench.percentiles import percentile
+
 _WIDTH = 120  # of what is no terminal
+_PARTS = 5  # of a series of times, between which it is looked how far they differ
 _TEXT = "text."
 _SHOWN = {"not met": "[bold]not met[/]"}
 
@@ -54,6 +57,11 @@ class Scale:
     short: bool = False
     full: bool = False
 
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return "short" if self.short else "full" if self.full else "usual"
+
     def of(self, short: int, usual: int, full: int | None = None) -> int:
         """Return the size for this run."""
         if self.short:
@@ -64,6 +72,16 @@ class Scale:
 def spread(values: Sequence[float]) -> str:
     """Return how far apart repeated measurements of one thing are, beside their median."""
     return f"{(max(values) - min(values)) / statistics.median(values):.0%}"
+
+
+def milliseconds(name: str, share: float, seconds: Sequence[float], goal: Goal | None = None) -> Figure:
+    """Return the figure ``NAME_ms``: a percentile of times, in the order in which they were measured.
+
+    Its spread is that between the fifths of the series, each with a percentile of its own.
+    """
+    size = len(seconds) // _PARTS
+    parts = [percentile(seconds[at * size : (at + 1) * size], share) for at in range(_PARTS)] if size else []
+    return Figure(f"{name}_ms", 1000 * percentile(seconds, share), "ms", goal, spread(parts) if parts else "")
 
 
 def met(figure: Figure) -> str:

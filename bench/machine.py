@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +27,15 @@ def machine() -> dict[str, object]:
         "postgresql": _first(r"([\d.]+)", _said(str(postgres / "postgres"), "--version")) if postgres else "",
         "byname": version("byname"),
     }
+
+
+def doubts(run: Mapping[str, object]) -> Iterator[str]:
+    """Return what a reader of the figures should know about the run that they are from."""
+    if run.get("size") == "short":
+        yield "short: they run; the figures mean nothing"
+    load, cores = run.get("load"), run.get("cores")
+    if isinstance(load, float) and isinstance(cores, int) and load > cores / 2:
+        yield f"the machine was busy when this began (load {load} on {cores} cores): times are too high, rates too low"
 
 
 def _said(*command: str) -> str:

@@ -4,25 +4,48 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.figures import Figure, met, number
+from bench.machine import doubts
 from bench.picture import Bar, Chart, drawn
+from bench.reading import read
+from bench.words import asked, said, valued
 
+_PICTURE = "performance.svg"
 DOCS = Path(__file__).parents[1] / "docs"
-_PARTS = ("postfix", "filter", "maps", "redis", "postgres")
-_LABELS = {
+_PARTS = {
+    "postfix": "Postfix",
+    "filter": "filter",
+    "maps": "byname maps",
+    "redis": "Redis",
+    "postgres": "PostgreSQL",
+}
+_WAYS = {
     "none": "Postfix, no names at all",
     "lmdb": "Postfix, lmdb maps",
     "sqlite": "Postfix, sqlite maps",
     "pgsql": "Postfix, pgsql maps",
     "c": "C filter over Redis",
-    "redis_lmdb": "Byname over Redis, domains by lmdb",
+    "redis_lmdb": "Byname over Redis, domains in lmdb",
     "redis": "Byname over Redis",
     "sql": "Byname over SQLite",
 }
 _MODES = {
-    "paced": "1,200 sessions a second",
-    "burst_1": "closed loop, 1 connection",
-    "burst_10": "closed loop, 10 connections",
-    "burst_50": "closed loop, 50 connections",
+    "paced": "1,200 messages a second",
+    "burst_1": "no pause, 1 connection",
+    "burst_10": "no pause, 10 connections",
+    "burst_50": "no pause, 50 connections",
+}
+_FILTERS = {"byname": "Byname", "c": "C filter"}
+_FACTS = {
+    "at": "begun",
+    "memory_gib": "memory (GiB)",
+    "load": "load before it began",
+    "cpu": "CPU",
+    "python": "Python",
+    "redis": "Redis",
+    "postgresql": "PostgreSQL",
+    "byname": "Byname",
+    "size": "sizes",
+    "minutes": "minutes it took",
 }
 
 
@@ -30,17 +53,22 @@ def write(
     figures: Sequence[Figure], machine: Mapping[str, object], notes: Mapping[str, str], place: Path = DOCS
 ) -> None:
     """Write page and picture into ``place``. ``notes`` are the words of each bench on its method, by its name."""
-    (place / "performance.svg").write_text(drawn(_charts(figures)))
+    if charts := _charts(figures):
+        (place / _PICTURE).write_text(drawn(charts))
     (place / "performance.md").write_text(_page(figures, machine, notes))
 
 
 def _charts(figures: Sequence[Figure]) -> list[Chart]:
     known = {figure.name: figure.value for figure in figures}
-    ways = [Bar(label, parts) for way, label in _LABELS.items() if (parts := _parts(known, way))]
+    ways = [
+        Bar(label, parts, known.get(f"mta.{way}_cpu_us"))
+        for way, label in _WAYS.items()
+        if (parts := _parts(known, way))
+    ]
     filters = [
-        Bar(f"{name}, {label}", {"filter": value})
+        Bar(label, {name: value})
         for mode, label in _MODES.items()
-        for name, key in (("Byname", "byname"), ("C filter", "c"))
+        for key, name in _FILTERS.items()
         if (value := known.get(f"milter.{mode}_{key}_cpu_us"))
     ]
     charts = [
@@ -51,37 +79,45 @@ def _charts(figures: Sequence[Figure]) -> list[Chart]:
 
 
 def _parts(known: Mapping[str, float], way: str) -> dict[str, float]:
-    parts = {part: known[name] for part in _PARTS if (name := f"mta.{way}_cpu_{part}_us") in known}
+    parts = {words: known[name] for part, words in _PARTS.items() if (name := f"mta.{way}_cpu_{part}_us") in known}
     if not parts and f"mta.{way}_cpu_us" in known:
-        parts = {"postfix": known[f"mta.{way}_cpu_us"]}
+        parts = {_PARTS["postfix"]: known[f"mta.{way}_cpu_us"]}
     return parts
 
 
 def _page(figures: Sequence[Figure], machine: Mapping[str, object], notes: Mapping[str, str]) -> str:
     benches = dict.fromkeys(figure.name.partition(".")[0] for figure in figures)
     sections = [_section(bench, notes.get(bench, ""), figures) for bench in benches]
-    return "\n".join([_HEAD.format(machine=_machine(machine), goals=_goals(figures)), *sections])
+    picture = f"\n![CPU time of a message]({_PICTURE})\n" if _charts(figures) else ""
+    warnings = "".join(f"\n**Beware: {doubt}.**\n" for doubt in doubts(machine))
+    reading = "\n".join(f"- {sentence}" for sentence in read(figures))
+    head = _HEAD.format(machine=_machine(machine), goals=_goals(figures), reading=reading, above=warnings + picture)
+    return "\n".join([head, *sections])
 
 
 def _machine(machine: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in machine.items() if value != "")
+    rows = [f"| {_FACTS.get(name, name)} | {value} |" for name, value in machine.items() if value != ""]
+    return "\n".join(["| what | here |", "|---|---|", *rows])
 
 
 def _goals(figures: Sequence[Figure]) -> str:
     judged = [figure for figure in figures if figure.goal]
-    missed = [figure for figure in judged if met(figure) == "not met"]
-    words = f"{len(judged) - len(missed)} of {len(judged)} goals are met in this run."
-    if not missed:
-        return words
-    rows = [f"| `{figure.name}` | {number(figure.value)} {figure.unit} | {figure.goal} |" for figure in missed]
-    return "\n".join([f"{words} Not met:", "", "| figure | value | goal |", "|---|---:|---:|", *rows])
+    reached = [figure for figure in judged if met(figure) == "met"]
+    rows = [
+        f"| {said(figure)} | {valued(figure)} | {figure.spread} | {asked(figure)} | {_JUDGED[met(figure)]} |"
+        for figure in judged
+    ]
+    words = f"{len(reached)} of {len(judged)} goals are met in this run."
+    return "\n".join([words, "", "| what | here | spread | goal | |", "|---|---:|---:|---:|---|", *rows])
 
 
 def _section(bench: str, note: str, figures: Sequence[Figure]) -> str:
-    title, _, method = note.partition("\n")
+    title, _, method = note.replace("``", "`").partition("\n")
+    words = title.partition(": ")[2] or bench
     rows = [_row(figure) for figure in figures if figure.name.startswith(f"{bench}.")]
     head = ["| figure | value | unit | spread | goal | |", "|---|---:|---|---:|---:|---|"]
-    return "\n".join([f"## {bench}", "", title, "", method.strip().replace("``", "`"), "", *head, *rows, ""])
+    heading = f"## {bench}: {words.removesuffix('.')}"
+    return "\n".join([heading, "", method.strip(), "", *head, *rows, ""])
 
 
 def _row(figure: Figure) -> str:
@@ -90,28 +126,39 @@ def _row(figure: Figure) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+_JUDGED = {"met": "met", "not met": "**not met**"}
 _HEAD = """\
 # What Byname costs
 
 Written by `make bench ARGS=--write-page` from one run of `make bench`; no figure here is typed by hand. Measure your
 own machine: a run takes about a quarter of an hour, needs root for its private Postfix, and touches nothing but folders
 below the system's temporary one.
+{above}
+{reading}
 
-![CPU time of a message](performance.svg)
+## Goals
 
-Machine: {machine}.
+The goals are those that the project set itself before it measured. {goals}
+
+## The machine
+
+{machine}
 
 ## How to read this
 
-Ratios travel better than absolute figures: what is compared took turns in the same minutes on the same machine. A
-figure is the median of its rounds where it has a spread; the spread is the distance between the lowest and the highest
-round, as a share of the median. Where it is large, the figure says little. CPU times come from `/proc` and count every
-process of a part, with children that have ended; they suffer less from a busy machine than times on the clock, but a
-busy one makes them larger too: caches are colder and locks are waited for longer.
+Ratios travel better than absolute figures: what is compared took turns in the same minutes on the same machine. The
+spread is the distance between the lowest and the highest round, as a share of the median, and the figure is the median
+of the rounds; for a series of single times (`api`, `propagation`) it is the distance between the fifths of the series,
+and the figure is that of the whole series. Where the spread is large, the figure says little; without one it was
+measured once. CPU times come from `/proc` and count every process of a part, with children that have ended; they suffer
+less from a busy machine than times on the clock, but a busy one makes them larger too: caches are colder and locks are
+waited for longer.
 
 The C filter is a yardstick, not a product: it does the same look-ups in the same Redis, with none of the deadlines, the
 fallback, the address rules or the checks that make up Byname. What lies between the two is the price of those, and of
-Python. In a closed loop the time of one recipient is mostly the queue before it: connections divided by the rate.
+Python. Without pause, the time of one recipient is mostly the queue before it: connections divided by the rate.
 
-{goals}
+Names of figures end in their unit: `_us` microseconds, `_ms` milliseconds, `_s` seconds, `_per_s` a second; `a_over_b`
+is a ratio. `p50` is the time that half of the questions took at most, `p99` that of 99 in 100, `p999` that of 999 in
+1,000.
 """

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-_WIDTH, _LEFT, _RIGHT = 860, 250, 90  # of the picture, of the labels, of the figures
+_WIDTH, _LEFT, _RIGHT = 900, 290, 90  # of the picture, of the labels, of the figures
 _BAR, _STEP, _HEAD, _GAP = 20, 28, 64, 34
 # Told apart by people who see colours otherwise, too (Okabe and Ito).
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
@@ -17,12 +17,17 @@ class Bar:
 
     label: str
     parts: Mapping[str, float]
-    note: str = ""  # behind the sum
+    value: float | None = None  # that stands behind it, where it is not the sum: medians need not add up
 
     @property
     def total(self) -> float:
         """Its whole length."""
         return sum(self.parts.values())
+
+    @property
+    def label_behind(self) -> str:
+        """What stands behind it."""
+        return f"{self.total if self.value is None else self.value:,.0f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,9 @@ def drawn(charts: Sequence[Chart]) -> str:
     """Return the charts as one SVG, one below the other."""
     height = sum(chart.height for chart in charts)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
+        ' role="img">',
+        f"<title>{escape('; '.join(chart.title for chart in charts))}</title>",
         f"<style>{_STYLE}</style>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
     ]
@@ -79,7 +86,7 @@ def _bar(bar: Bar, y: int, scale: float, colours: Mapping[str, str]) -> list[str
         width = value * scale
         lines.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{_BAR}" fill="{colours[name]}"/>')
         x += width
-    return [*lines, _text(round(x) + 6, y + 15, f"{bar.total:,.0f} {bar.note}".strip(), "small")]
+    return [*lines, _text(round(x) + 6, y + 15, bar.label_behind, "small")]
 
 
 def _text(x: int, y: int, words: str, kind: str = "") -> str:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures import Figure, Goal, Scale, number, print_table, spread, write_json
+from bench.figures import Figure, Goal, Scale, milliseconds, number, print_table, spread, write_json
 from bench.percentiles import percentile
+from bench.reading import read
 
 FIGURES = [
     Figure("propagation.idle_p99_ms", 12.3456, "ms", Goal(100)),
@@ -51,6 +52,23 @@ def test_spread() -> None:
     assert spread([10.0, 11.0, 9.0]) == "20%"
 
 
+def test_a_series_is_held_against_its_own_fifths() -> None:
+    seconds = [0.001 * value for value in (1, 2, 2, 2, 2, 2, 2, 2, 2, 3)]
+    found = milliseconds("api.page_p50", 0.5, seconds)
+    assert (found.name, round(found.value, 6), found.unit, found.spread) == ("api.page_p50_ms", 2, "ms", "50%")
+    assert milliseconds("api.page_p50", 0.5, seconds[:4]).spread == ""
+
+
+def test_the_reading_says_only_what_was_measured() -> None:
+    measured = [Figure("mta.redis_cpu_us", 3000.0, "us"), Figure("mta.lmdb_cpu_us", 1800.0, "us")]
+    assert list(read(measured)) == [
+        "A message through Byname over Redis takes 3,000 µs of CPU time, Postfix included, and 1,800 µs with Postfix's"
+        " own lmdb maps: 100,000 messages a day take 120 s of one core more."
+    ]
+    assert "10 s of one core less" in next(read([Figure("mta.redis_cpu_us", 1700.0, "us"), measured[1]]))
+    assert not list(read(measured[:1]))
+
+
 def test_table_says_which_goals_are_met(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(FIGURES, {"cpu": "one", "cores": 2})
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if "." in line]
@@ -82,3 +100,4 @@ def test_two_figures_of_one_name_are_a_mistake(tmp_path: Path) -> None:
 def test_scale() -> None:
     assert [scale.of(1, 2, 3) for scale in (Scale(short=True), Scale(), Scale(full=True))] == [1, 2, 3]
     assert Scale(full=True).of(1, 2) == 2
+    assert [scale.name for scale in (Scale(short=True), Scale(), Scale(full=True))] == ["short", "usual", "full"]
