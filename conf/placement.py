@@ -9,7 +9,7 @@ lock is free whenever a thread gets to run, for SCHED_BATCH keeps one that wakes
 import contextlib
 import os
 
-_PLACES = ("inbound", "maps", "submission", "lmtp", "local", "api")
+_PLACES = ("inbound", "maps", "submission", "lmtp", "local")
 
 
 def on_one_processor(role: str) -> None:
