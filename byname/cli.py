@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from byname import invocation
+from byname.collector import seldom_collecting
 from byname.commands import (
     account,
     alias,
@@ -95,7 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a narrow locale must not stop a command
     run = Invocation()
     try:
-        app(arguments, prog_name="byname", obj=run)
+        with seldom_collecting():
+            app(arguments, prog_name="byname", obj=run)
     except SystemExit as ended:
         return int(ended.code or 0)
     except (Exception, KeyboardInterrupt) as error:

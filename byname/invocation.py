@@ -77,13 +77,15 @@ class Invocation:
 
     def wait_for_cache(self, database: "Database", version: int | None) -> None:
         """With a cache, wait at most 1 s until it holds the change of that version, and tell whether it does."""
-        from byname import wiring
+        url = self.settings().cache.url
+        if url is None:
+            return
+        from byname.wiring_cache import propagation
 
-        propagation = wiring.propagation(self.settings(), database, version)
-        if propagation is not None:
-            self.outcome["propagation"] = propagation
-            if not self.as_json:
-                complain(f"byname: propagation: {propagation}")
+        found = propagation(url, database, version)
+        self.outcome["propagation"] = found
+        if not self.as_json:
+            complain(f"byname: propagation: {found}")
 
     def system_names(self) -> frozenset[str]:
         """Return the local parts that this site keeps for itself."""

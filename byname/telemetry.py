@@ -15,7 +15,8 @@ from types import MappingProxyType
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 
-from byname import wiring
+from byname import wiring_directory
+from byname.collector import settle
 from conf.listen import InetSocket, parse_host_port
 from conf.settings import Settings
 from routing.directory import Directory
@@ -45,8 +46,8 @@ def observed_directory(
         StoreNotReady: ``cache.url`` is none.
     """
     registry = registry or new_registry()
-    directory = wiring.directory(settings, database, registry)
-    with serving(settings, role, registry, wiring.health(directory)):
+    directory = wiring_directory.directory(settings, database, registry)
+    with serving(settings, role, registry, wiring_directory.health(directory)):
         yield directory
 
 
@@ -59,7 +60,11 @@ def new_registry() -> CollectorRegistry:
 
 @contextmanager
 def serving(settings: Settings, role: str, registry: CollectorRegistry, health: Health) -> Iterator[None]:
-    """Serve ``registry`` and ``health`` for the length of a block, if ``[metrics] listen`` is set."""
+    """Serve ``registry`` and ``health`` for the length of a block, if ``[metrics] listen`` is set.
+
+    The block is a daemon's work: what its start has made is no more looked through for garbage.
+    """
+    settle()
     server = _opened(settings, role, registry, health)
     if server is None:
         yield

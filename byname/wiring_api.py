@@ -4,7 +4,8 @@ from prometheus_client import CollectorRegistry
 
 from admin_api.buckets import TokenBuckets
 from admin_api.site import ApiSite, Dns, Explaining, Wait
-from byname.wiring import cache_directory, health, policy, sql_directory
+from byname.wiring import policy
+from byname.wiring_directory import cache_directory, health, sql_directory
 from byname.wiring_dns import domain_checker
 from conf.settings import Settings
 from routing.directory import Directory

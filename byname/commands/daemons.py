@@ -89,7 +89,7 @@ def lmtp(context: typer.Context) -> None:
 
     It takes mail from the MTA on [lmtp] listen and hands each mailbox its copy, with Delivered-To, on [lmtp] backend.
     """
-    from byname import telemetry, wiring
+    from byname import telemetry, wiring, wiring_lmtp
     from edges.listen import open_listener
     from edges.lmtp_server import LmtpServer
     from edges.running import serve_until_told
@@ -100,11 +100,11 @@ def lmtp(context: typer.Context) -> None:
         run.database(may_be_silent=True) as database,
         telemetry.observed_directory(settings, database, "lmtp") as directory,
     ):
-        site = wiring.lmtp_site(settings, directory)
+        site = wiring_lmtp.lmtp_site(settings, directory)
         server = LmtpServer(open_listener(wiring.needed(settings, "lmtp.listen")), site)
 
         def reload() -> None:
-            server.replace_site(wiring.lmtp_site(run.settings(), directory))
+            server.replace_site(wiring_lmtp.lmtp_site(run.settings(), directory))
 
         stop(_ended(asked=serve_until_told(server, "lmtp", reload)))
 

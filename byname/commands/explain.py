@@ -44,15 +44,16 @@ def explain(
     delivered or allowed, 1 refused, 3 not ours, 75 cannot tell.
     """
     _check_usage(address, login, sender, message)
-    from byname import wiring
+    from byname import wiring, wiring_directory
     from routing.explain import compare
 
     run = invocation.of(context)
     policy = wiring.policy(run.settings())
     with run.database(may_be_silent=True) as database:
         ask = _question(policy, address, login, sender, message)
-        deciding, cache = wiring.directory(run.settings(), database), wiring.cache_directory(run.settings())
-        told = compare(ask, deciding, cache, wiring.sql_directory(database))
+        deciding = wiring_directory.directory(run.settings(), database)
+        cache = wiring_directory.cache_directory(run.settings())
+        told = compare(ask, deciding, cache, wiring_directory.sql_directory(database))
     if as_json:
         say_json(told.as_object())
     else:

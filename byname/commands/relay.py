@@ -13,7 +13,7 @@ def relay(context: typer.Context) -> None:
     It brings every change from the store to the cache, keeps the lease by which the milters trust the cache, rebuilds a
     cache that was emptied or replaced, and compares all of it with the store every ten minutes.
     """
-    from byname import telemetry, wiring
+    from byname import telemetry, wiring_cache
     from conf.logs import set_up
     from store.cache.relay_watch import Watch
     from store.cache.service import serve
@@ -23,10 +23,10 @@ def relay(context: typer.Context) -> None:
     set_up("relay", settings.log.format)
     for line in settings.warnings:
         warn(line)
-    wiring.relay_site(settings)  # a wrong setting is told before the store is asked
+    wiring_cache.relay_site(settings)  # a wrong setting is told before the store is asked
     with run.database(may_be_silent=True):
         pass  # it is there, and of this version
     registry = telemetry.new_registry()
     watch = Watch(registry)
     with telemetry.serving(settings, "relay", registry, watch.health):
-        stop(ExitCode(serve(lambda: wiring.relay_site(run.settings()), watch)))
+        stop(ExitCode(serve(lambda: wiring_cache.relay_site(run.settings()), watch)))

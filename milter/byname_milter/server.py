@@ -5,7 +5,6 @@ SIGHUP reads the settings again. On SIGTERM the socket goes first, then open ses
 stops, because ``milter.stop()`` answers 451 to whatever is still open.
 """
 
-import gc
 import threading
 import time
 from collections.abc import Callable
@@ -73,7 +72,6 @@ class Server:
             register(f"byname-{self._role}", self._open_session)
             open_socket(self._socket)
             libmilter = LibmilterThread(str(self._role), at_end=signals.wake)
-            gc.freeze()  # what is there now stays: no collection need look at it again
             libmilter.start()
             notify("READY=1")
             self._log.info("started", role=str(self._role), socket=self._socket)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.faults.cache_faults import CACHED
+from tests.faults.cached_site_faults import CACHED
 from tests.faults.clock_faults import CLOCKS
 from tests.faults.disk_faults import ON_A_SMALL_DISK
 from tests.faults.fault import Fault

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.cache_faults import CACHED
+from tests.faults.cached_site_faults import CACHED
 from tests.faults.clock_faults import CLOCKS
 from tests.faults.fault import Fault
 from tests.faults.relay_faults import RELAYED

@@ -22,6 +22,7 @@ from byname.demo.table import Row, as_json, show
 from byname.demo.world import JOHN, MARY, SALES, fill
 from byname.rig.site import PrivateSite
 from byname.rig.waiting import wait_until
+from tests.store.command_line import run_here
 
 DEMO = [sys.executable, "-m", "byname", "demo"]
 RIGHT = (Copy(JOHN, (SALES,)),)
@@ -42,9 +43,15 @@ def test_each_sample_goes_as_specified_and_explain_says_the_same(sample: Sample,
     for outcome in play(sample, site):
         assert outcome.problems == ()
         for question in questions(outcome, site):
-            done = site.run("explain", *question, "--json")
-            assert done.returncode == EXIT_OF_CLASS[outcome.reply.code // 100]
-            assert says_the_same(json.loads(done.stdout), outcome, question), done.stdout
+            done = run_here(site.config, "explain", *question, "--json")
+            assert done.code == EXIT_OF_CLASS[outcome.reply.code // 100]
+            assert says_the_same(done.data, outcome, question), done.out
+
+
+@pytest.mark.parametrize("question", [(SALES,), (f"nobody-{SALES}",), ("--login", JOHN, "--from", MARY)])
+def test_explain_says_as_a_process_what_it_says_in_ours(question: tuple[str, ...], site: PrivateSite) -> None:
+    done, here = site.run("explain", *question, "--json"), run_here(site.config, "explain", *question, "--json")
+    assert (done.returncode, done.stdout, done.stderr) == (here.code, here.out, here.err)
 
 
 def questions(outcome: Outcome, site: PrivateSite) -> list[list[str]]:

@@ -54,8 +54,7 @@ def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
 @pytest.fixture
 def postgres_url(postgres: PostgresServer) -> str:
     """One database for all tests, emptied before each: making a fresh one takes a third of a second."""
-    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
-    postgres.run_sql(f"TRUNCATE {tables} RESTART IDENTITY", database="byname")
+    postgres.empty("byname", [table.name for table in reversed(Base.metadata.sorted_tables)])
     return postgres.url("byname")
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,16 @@ class PostgresServer:
         with psycopg.connect(host=str(self.folder), user="byname", dbname=database, autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
+
+    def empty(self, database: str, tables: Iterable[str]) -> None:
+        """Delete all rows of these tables, each after those that point at it, and count from 1 again.
+
+        A fraction of the server's work for TRUNCATE, which makes a new file for each table and each index. Like it,
+        what is gone stays gone when the server is killed the moment after.
+        """
+        deleted = (f"DELETE FROM {table}" for table in tables)
+        counted = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
+        self.run_sql("SET synchronous_commit TO on", *deleted, counted, database=database)
 
     @contextmanager
     def connected(self, database: str) -> Iterator[psycopg.Connection[Any]]:

@@ -1,5 +1,6 @@
 """Bulk changes: all or none, or each for itself; by the rules of single changes; with many writers at once."""
 
+import re
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -282,7 +283,7 @@ def test_as_one_by_one(site: Database, described: list[Described], acting: Actin
             else:
                 done = [_alone(tx, item) for item in items]
         for id_, name in names.items():
-            done = [text.replace(f"alias {id_}", name) for text in done]
+            done = [re.sub(rf"alias {id_}\b", name, text) for text in done]
         outcomes.append(done)
         states.append(state(site))
     assert outcomes[0] == outcomes[1]

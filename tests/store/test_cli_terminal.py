@@ -57,11 +57,16 @@ class Terminal:
         return True
 
 
-@pytest.fixture
-def byname(tmp_path: Path) -> CommandLine:
-    command_line = CommandLine(tmp_path)
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    command_line = CommandLine(tmp_path_factory.mktemp("sample"))
     command_line.succeed(*SAMPLE)
     return command_line
+
+
+@pytest.fixture
+def byname(sample: CommandLine, tmp_path: Path) -> CommandLine:
+    return sample.copied_to(tmp_path)
 
 
 @pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, False), ("n\n", 65, True), ("\n", 65, True)])

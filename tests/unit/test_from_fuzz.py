@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.from_cases import CASES
@@ -35,6 +35,7 @@ def test_three_seconds_of_the_fuzzer() -> None:
     assert found.allowed > found.tried // 20  # it would find nothing in what is refused anyway
 
 
+@settings(deadline=None)  # a machine with other work is no hole
 @given(st.lists(FRAGMENTS | WORDS | st.text(max_size=3), max_size=12).map("".join))
 @example("")
 def test_no_display_text_around_an_own_address_is_a_hole(text: str) -> None:
@@ -42,6 +43,7 @@ def test_no_display_text_around_an_own_address_is_a_hole(text: str) -> None:
         assert hole_in_value(form.format(text).encode("utf-8", "replace")) is None
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["From", "Sender", "Subject", ":", " ", "\r\n", "\r", "\n", "\x0b"]) | WORDS, max_size=12)
 )
