@@ -2,7 +2,11 @@
 
 A pair of domains for each customer: mailboxes in ``company-N.test``, and aliases half there, half in ``brand-N.test``,
 so that half of the targets in Redis are of another domain. Plans are not held: there may be more than 100 aliases.
+Rows come by the half million, with a dot for each when there are more, so that no statement takes as long as it must
+not and somebody who waits for ten million of them sees that it goes on.
 """
+
+from collections.abc import Mapping
 
 from sqlalchemy import bindparam, text
 
@@ -14,7 +18,8 @@ from store.sql.tables import UtcDateTime
 
 MAILBOXES = 10  # of each pair
 
-_NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count})"
+_AT_ONCE = 500_000  # rows
+_NUMBERS = "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {end})"
 _DOMAINS = """\
 INSERT INTO domains (id, account_id, name, verified_at, is_active, proof_lapsed, created_at)
 {numbers} SELECT i + 1, {account}, (CASE i % 2 WHEN 0 THEN 'company-' ELSE 'brand-' END) || (i / 2) || '.test',
@@ -51,20 +56,25 @@ def fill(database: Database, aliases: int, per_pair: int = PER_PAIR) -> int:
         (_ADDRESSES_OF_ALIASES, aliases),
         (_ALIASES, aliases),
     ):
-        _run(database, statement.format(numbers=_NUMBERS.format(count=count), **values))
+        _run(database, statement, count, values)
     _go_on_counting(database)
     return pairs
 
 
 def add_domains(database: Database, count: int) -> None:
     """Add domains of the same account that hold nothing."""
-    _run(database, _MORE_DOMAINS.format(numbers=_NUMBERS.format(count=count), now=":now"))
+    _run(database, _MORE_DOMAINS, count, {"now": ":now"})
 
 
-def _run(database: Database, statement: str) -> None:
-    moment = [bindparam("now", utc_now(), type_=UtcDateTime())] if ":now" in statement else []
-    with database.write() as tx:
-        tx.execute(text(statement).bindparams(*moment))
+def _run(database: Database, statement: str, count: int, values: Mapping[str, object]) -> None:
+    """Make ``count`` rows, from the numbers ``i`` from 0."""
+    moment = [bindparam("now", utc_now(), type_=UtcDateTime())] if "{now}" in statement else []
+    for first in range(0, count, _AT_ONCE):
+        numbers = _NUMBERS.format(first=first, end=min(first + _AT_ONCE, count))
+        with database.write() as tx:
+            tx.execute(text(statement.format(numbers=numbers, **values)).bindparams(*moment))
+        if count > _AT_ONCE:
+            print(".", end="", flush=True)
 
 
 def _go_on_counting(database: Database) -> None:

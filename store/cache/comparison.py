@@ -31,15 +31,18 @@ def compare(expected: Mapping[bytes, bytes], actual: Raw, version: int, suspects
         suspects: fields that were too new for an earlier snapshot. Unchanged and still too new they are damaged.
     """
     found = Findings()
-    stamp = version_text(version).encode() + b" "
+    stamp, is_past = version_text(version).encode() + b" ", _Past(version)
     for name, body in expected.items():
         raw = actual.get(name)
         if raw is None:
             found.repairs.append(Repair(name, None, stamp + body))
-        elif raw.partition(b" ")[2] != body or not 0 < version_of(raw) <= version:
+            continue
+        written, _, said = raw.partition(b" ")
+        if said != body or not is_past[written]:
             _judge(found, name, raw, stamp + body, version, suspects)
     for name, raw in _beyond(expected, actual):
-        if raw.partition(b" ")[2] == _GONE and 0 < version_of(raw) <= version:
+        written, _, said = raw.partition(b" ")
+        if said == _GONE and is_past[written]:
             found.tombstones[name] = raw
         else:
             _judge(found, name, raw, stamp + _GONE, version, suspects)
@@ -47,6 +50,18 @@ def compare(expected: Mapping[bytes, bytes], actual: Raw, version: int, suspects
     if version_of(actual.get(_WHOLE, b"")) > version:  # whole as of a version to come: names to come would be too old
         _judge(found, _WHOLE, actual[_WHOLE], stamp + _HOSTED, version, suspects)
     return found
+
+
+class _Past(dict[bytes, bool]):
+    """Whether a version, as it stands in a value, is not beyond that of the snapshot; the same few stand everywhere."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__()
+        self._version = version
+
+    def __missing__(self, written: bytes) -> bool:
+        is_past = self[written] = 0 < version_of(written + b" ") <= self._version
+        return is_past
 
 
 def _beyond(expected: Mapping[bytes, bytes], actual: Raw) -> Iterator[tuple[bytes, bytes]]:

@@ -35,15 +35,14 @@ class Mending:
         return {name: stamp + body for name, body in bodies.items()}
 
     def install(self, absent: Mapping[str, Mapping[bytes, bytes]]) -> None:
-        """Put in hashes that are not there: by domain field and body, all but ``@l``."""
+        """Begin to put in hashes that are not there: by domain field and body, all but ``@l``."""
         if not absent:
             return
         if not self.mends:
             self.report.differences += [Difference(name, DOMAIN, None, "a hash") for name in absent]
             return
         hashes = {name: self.raw({**bodies, **WHOLE_FIELD}) for name, bodies in absent.items()}
-        done = self.target.install(self.basis, hashes, self.clock)
-        self.report.installed += sum(outcome == "applied" for outcome in done.values())
+        self.target.install(self.basis, hashes, self.clock)
 
     def whole(self, name: str, bodies: Mapping[bytes, bytes], actual: Raw) -> None:
         """Bring a whole hash, that has the fields ``actual``, in step."""

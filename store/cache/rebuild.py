@@ -22,7 +22,7 @@ class Progress:
     """How far the work is: names done, of how many about."""
 
     done: int
-    total: int
+    total: int  # 0: nobody counted them
     report: Report
 
 
@@ -30,11 +30,11 @@ class BuiltElsewhere(CacheUnavailable):
     """Another relay rebuilds the cache just now; or Redis was emptied or replaced while we did."""
 
 
-def rebuild(source: Source, target: Target, build: str | None = None) -> Iterator[Progress]:
+def rebuild(source: Source, target: Target, build: str | None = None, *, counts: bool = False) -> Iterator[Progress]:
     """Bring everything from SQL to Redis, piece by piece. Until the end there is no lease.
 
     Names that are there and right stay in sight all the while. With a ``build``, the one that is no good, nothing is
-    done when there was another since.
+    done when there was another since. ``counts``: first count the names, which many millions take seconds for.
 
     Raises:
         BuiltElsewhere: begin again later, if that is needed then.
@@ -45,12 +45,12 @@ def rebuild(source: Source, target: Target, build: str | None = None) -> Iterato
         run_id = target.begin(token, target.state().build if build is None else build)
         if run_id is None:
             raise BuiltElsewhere("another relay is rebuilding the cache")
-        yield from _rebuild(source, target, token, run_id)
+        yield from _rebuild(source, target, token, run_id, counts)
     except Outdated as error:
         raise BuiltElsewhere(str(error)) from error
 
 
-def _rebuild(source: Source, target: Target, token: str, run_id: str) -> Iterator[Progress]:
+def _rebuild(source: Source, target: Target, token: str, run_id: str, counts: bool) -> Iterator[Progress]:
     before, seen = target.writes, target.state()
     known = source.pending(1, seen.version)
     if seen.version and (known.nonce != seen.nonce or known.clock.version < seen.version):
@@ -58,7 +58,8 @@ def _rebuild(source: Source, target: Target, token: str, run_id: str) -> Iterato
     progress, basis = None, Basis(token)
     with source.snapshot() as snapshot:
         clock = snapshot.clock
-        for progress in _everything(snapshot, Mending(target, basis, clock, mends=True)):
+        total = snapshot.count() if counts else 0
+        for progress in _everything(snapshot, Mending(target, basis, clock, mends=True), total):
             _go_on(target, token)
             yield progress
     if progress is not None and progress.report.newer:
@@ -98,7 +99,7 @@ def audit(source: Source, target: Target, *, mends: bool, gently: bool = False) 
     progress, basis = None, basis_of(target.state())
     with source.snapshot() as snapshot:
         mending = Mending(target, basis, snapshot.clock, mends=mends)
-        for progress in _everything(snapshot, mending, gently=gently):
+        for progress in _everything(snapshot, mending, 0 if gently else snapshot.count(), gently=gently):
             yield progress
     if progress is None or not progress.report.newer:
         return
@@ -138,8 +139,8 @@ def _of(snapshot: Snapshot, domains: set[str]) -> Iterator[Part]:
         yield from snapshot.domain(name)
 
 
-def _everything(snapshot: Snapshot, mending: Mending, *, gently: bool = False) -> Iterator[Progress]:
-    total, sync = 0 if gently else snapshot.count(), Sync(mending, gently=gently)
+def _everything(snapshot: Snapshot, mending: Mending, total: int, *, gently: bool = False) -> Iterator[Progress]:
+    sync = Sync(mending, gently=gently)
     hosted: list[str] = []
     for report in sync.domains(_noted(snapshot.parts(gently=gently), hosted)):
         yield Progress(report.names, total, report)

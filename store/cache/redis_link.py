@@ -9,63 +9,74 @@ from typing import Any
 import redis
 
 from store.cache.target import Outdated
+from store.cache.wire import Command, Wire
 from store.errors import CacheUnavailable
 
 
 class RedisLink:
-    """One connection, and what goes over it; not for several threads at once. All of it may raise CacheUnavailable."""
+    """One connection, and what goes over it; not for several threads at once. All of it may raise CacheUnavailable.
 
-    def __init__(self, pool: redis.ConnectionPool) -> None:
-        self._redis = redis.Redis(connection_pool=pool)
+    What was begun is on its way while the caller goes on; its replies are read before anything else is asked.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self._script = files("store.cache").joinpath("operations.lua").read_bytes()
         self._sha = hashlib.sha1(self._script, usedforsecurity=False).hexdigest()
+        self._begun: Sequence[Command] = ()
+        self._answers: list[Any] = []  # to what was begun
 
     def close(self) -> None:
         """Close the connections."""
-        self._redis.connection_pool.close()
+        self._wire.close()
 
     def _do(self, *call: Any) -> Any:
         return self._do_all([call])[0]
 
-    def _do_all(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def _do_all(self, calls: Sequence[Command]) -> list[Any]:
         """Run operations one after the other, in one round trip."""
-        if not calls:
-            return []
+        commands = self._operations(calls)
         with told():
-            try:
-                return self._run(calls)
-            except redis.exceptions.NoScriptError:  # a new or restarted server
-                self._plain("SCRIPT LOAD", self._script)
-                return self._run(calls)
+            return self._done(commands, self._exchange(commands))
 
-    def _run(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-        pipe = self._pipe()
-        for call in calls:
-            pipe.execute_command("EVALSHA", self._sha, 0, *call)
-        answers = list(pipe.execute(raise_on_error=False))  # or redis-py puts words of its own before the error's
+    def _operations(self, calls: Sequence[Command]) -> list[Command]:
+        return [("EVALSHA", self._sha, 0, *call) for call in calls]
+
+    def _begin(self, commands: Sequence[Command]) -> None:
+        """Send commands; :meth:`_collect` waits for them."""
+        self._collect()
+        with told():
+            self._wire.send(commands)
+        self._begun = commands
+
+    def _collect(self) -> None:
+        begun, self._begun = self._begun, ()
+        if begun:
+            with told():
+                self._answers += self._done(begun, self._wire.replies())
+
+    def _done(self, commands: Sequence[Command], answers: list[Any]) -> list[Any]:
+        """Return the answers, none of which is an error; a new or restarted server is given the script first."""
+        if any(isinstance(answer, redis.exceptions.NoScriptError) for answer in answers):
+            answers = self._exchange([("SCRIPT", "LOAD", self._script), *commands])[1:]
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
         return answers
 
-    def _ask(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def _ask(self, commands: Sequence[Command]) -> list[Any]:
         """Return the raw answers; one about a key of the wrong type is the exception itself."""
         with told():
-            pipe = self._pipe()
-            for command in commands:
-                pipe.execute_command(*command)
-            answers = list(pipe.execute(raise_on_error=False))
+            answers = self._exchange(commands)
         for answer in answers:
             if isinstance(answer, Exception) and not str(answer).startswith("WRONGTYPE"):
                 raise CacheUnavailable(words_of(answer)) from answer
         return answers
 
-    def _plain(self, *command: Any) -> Any:
-        client: Any = self._redis
-        return client.execute_command(*command)
-
-    def _pipe(self) -> Any:
-        return self._redis.pipeline(transaction=False)
+    def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        self._collect()
+        self._wire.send(commands)
+        return self._wire.replies()
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """What the relay reads of a real Redis: plain commands, whose replies are taken as they come."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from store.cache import layout
-from store.cache.redis_link import RedisLink, told, words_of
+from store.cache.redis_link import RedisLink
 from store.cache.target import CHUNK, Raw, State, Vitals
-from store.errors import CacheUnavailable
 
 
 class RedisReading(RedisLink):
@@ -14,14 +13,8 @@ class RedisReading(RedisLink):
 
     def state(self) -> State:
         """See :class:`Target`."""
-        with told():
-            pipe = self._pipe()
-            for command in (("TIME",), ("HGETALL", layout.STATE_KEY), ("INFO", "server"), ("INFO", "memory")):
-                pipe.execute_command(*command)
-            time, known, server, memory = pipe.execute(raise_on_error=False)
-        for reply in (time, server, memory):
-            if isinstance(reply, Exception):
-                raise CacheUnavailable(words_of(reply)) from reply
+        wanted = [("TIME",), ("HGETALL", layout.STATE_KEY), ("INFO", "server"), ("INFO", "memory")]
+        time, known, server, memory = self._ask(wanted)
         return _state(int(time[0]) * 1000 + int(time[1]) // 1000, known, server, memory)
 
     def sizes(self, domains: Sequence[str]) -> list[int]:
@@ -59,8 +52,7 @@ class RedisReading(RedisLink):
         start = layout.domain_key("")
         cursor = b"0"
         while True:
-            with told():
-                cursor, keys = self._plain("SCAN", cursor, "MATCH", f"{start}*", "COUNT", CHUNK)
+            ((cursor, keys),) = self._ask([("SCAN", cursor, "MATCH", f"{start}*", "COUNT", CHUNK)])
             yield [key.decode("ascii", "replace").removeprefix(start) for key in keys]
             if int(cursor) == 0:
                 return
@@ -93,8 +85,6 @@ def _state(now_ms: int, known: Any, server: Any, memory: Any) -> State:
 
 
 def _info(raw: Any) -> dict[str, str]:
-    if isinstance(raw, Mapping):  # redis-py reads it for us
-        return {str(name): str(value) for name, value in raw.items()}
     lines = (line.partition(":") for line in raw.decode("ascii", "replace").splitlines())
     return {name: value.strip() for name, _, value in lines}
 
@@ -106,6 +96,4 @@ def _number(text: str | None) -> int:
 def _pairs(raw: Any) -> Raw:
     if isinstance(raw, Exception):
         return {}
-    if isinstance(raw, Mapping):
-        return dict(raw)
     return dict(zip(raw[::2], raw[1::2], strict=True))

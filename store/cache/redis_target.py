@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import redis
+
 from store.batches import batches
 from store.cache import layout
 from store.cache.lease import lease_text
-from store.cache.redis_link import told
 from store.cache.redis_reading import RedisReading
 from store.cache.source import Change
 from store.cache.target import CHUNK, Applied, Basis, Lives, Raw, Repair, Vouched
 from store.cache.values import HOSTED, stamped
+from store.cache.wire import Command, Wire
 from store.sql.outbox import Clock
 
 _GATHERED_SECONDS = 60
@@ -21,10 +23,12 @@ class RedisTarget(RedisReading):
 
     writes = 0
 
-    def _write(self, basis: Basis, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def __init__(self, pool: redis.ConnectionPool) -> None:
+        super().__init__(Wire(pool))
+
+    def _write(self, basis: Basis, calls: Sequence[Command]) -> list[Any]:
         """Run operations that are guarded, in one round trip."""
-        rest = (basis.build, basis.counted, basis.moment_ms)
-        answers = self._do_all([(*call, *rest) for call in calls])
+        answers = self._do_all(_resting_on(basis, calls))
         self.writes += len(calls)
         return answers
 
@@ -36,23 +40,26 @@ class RedisTarget(RedisReading):
 
     def tell(self, version: int) -> None:
         """See :class:`Target`."""
-        with told():
-            self._plain("PUBLISH", layout.LIVE_CHANNEL, version)
+        self._ask([("PUBLISH", layout.LIVE_CHANNEL, version)])
 
-    def install(self, basis: Basis, domains: Mapping[str, Raw], clock: Clock) -> dict[str, str]:
+    def install(self, basis: Basis, domains: Mapping[str, Raw], clock: Clock) -> None:
         """See :class:`Target`."""
         listed = stamped(clock.version, HOSTED)
         calls = [("install", domain, listed, clock.nonce, *_flat(raw)) for domain, raw in domains.items()]
-        return dict(zip(domains, (answer.decode() for answer in self._write(basis, calls)), strict=True))
+        self._begin(self._operations(_resting_on(basis, calls)))
+        self.writes += len(calls)
 
     def gather(self, token: str, fields: Raw) -> None:
         """See :class:`Target`."""
-        with told():
-            pipe = self._pipe()
-            for batch in batches(fields.items(), CHUNK):
-                pipe.execute_command("HSET", _gathered(token), *_flat(dict(batch)))
-            pipe.execute_command("EXPIRE", _gathered(token), _GATHERED_SECONDS)
-            pipe.execute()
+        key = _gathered(token)
+        pieces = [("HSET", key, *_flat(dict(batch))) for batch in batches(fields.items(), CHUNK)]
+        self._begin([*pieces, ("EXPIRE", key, _GATHERED_SECONDS)])
+
+    def outcomes(self) -> list[str]:
+        """See :class:`Target`."""
+        self._collect()
+        answers, self._answers = self._answers, []
+        return [answer.decode() for answer in answers if isinstance(answer, bytes)]  # numbers are of what was gathered
 
     def install_gathered(self, basis: Basis, domain: str, token: str, count: int, clock: Clock) -> str:
         """See :class:`Target`."""
@@ -102,6 +109,10 @@ class RedisTarget(RedisReading):
     def stop(self, build: str) -> None:
         """See :class:`Target`."""
         self._do("stop", build)
+
+
+def _resting_on(basis: Basis, calls: Sequence[Command]) -> list[Command]:
+    return [(*call, basis.build, basis.counted, basis.moment_ms) for call in calls]
 
 
 def _flat(raw: Raw) -> list[bytes]:

@@ -101,7 +101,8 @@ class Lives:
 class Target(Protocol):
     """Redis, as the relay sees it. ``key`` is that of a hash of the layout.
 
-    Every method may raise CacheUnavailable; Outdated each that takes a basis or a build, but for :meth:`stop`.
+    Every method may raise CacheUnavailable; Outdated each that takes a basis or a build, but for :meth:`stop`. What was
+    only begun raises it when it is waited for: in :meth:`outcomes`, or in whatever is asked before.
     """
 
     writes: int  # how many of those that take a basis were done: Redis counts them too
@@ -118,16 +119,20 @@ class Target(Protocol):
         """Tell whoever waits that the cache has everything up to a version, and that the outbox says so."""
         ...
 
-    def install(self, basis: Basis, domains: Mapping[str, Raw], clock: Clock) -> dict[str, str]:
-        """Put whole small hashes in, as of ``clock``: by domain ``applied``, ``present`` or ``older``."""
+    def install(self, basis: Basis, domains: Mapping[str, Raw], clock: Clock) -> None:
+        """Begin to put whole small hashes in, as of ``clock``; see :meth:`outcomes`."""
         ...
 
     def gather(self, token: str, fields: Raw) -> None:
-        """Gather fields of a large hash under a name of their own, where nobody reads."""
+        """Begin to gather fields of a large hash under a name of their own, where nobody reads."""
+        ...
+
+    def outcomes(self) -> list[str]:
+        """Wait for what was begun; return what came of each hash, in order: ``applied``, ``present`` or ``older``."""
         ...
 
     def install_gathered(self, basis: Basis, domain: str, token: str, count: int, clock: Clock) -> str:
-        """Put in what was gathered, in one step: as :meth:`install`, or ``lost`` when some of it went away."""
+        """Put in what was gathered, in one step: ``applied`` and so on, or ``lost`` when some of it went away."""
         ...
 
     def sizes(self, domains: Sequence[str]) -> list[int]:

@@ -54,7 +54,7 @@ class CacheTools:
         Raises:
             BuiltElsewhere, StoreUnavailable, StoreNotReady, CacheUnavailable.
         """
-        yield from rebuild(self._source, self._target)
+        yield from rebuild(self._source, self._target, counts=True)
 
     def differences(self) -> Iterator[Progress | list[Difference]]:
         """Compare all of Redis with all of SQL; progress first, and last the differences that stay.

@@ -14,6 +14,7 @@ does not read back to the very same text is :class:`Unreadable`, and no evidence
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
@@ -77,6 +78,11 @@ def field_of(local: str) -> str:
     return local if _PLAIN.fullmatch(local) else quote(local, safe="", errors="surrogatepass")
 
 
+def fields_of(locals_: Sequence[str]) -> Iterable[str]:
+    """Return the field of each; nearly all local parts are plain, which one look tells of all of them."""
+    return locals_ if _PLAIN.fullmatch("".join(locals_)) else map(field_of, locals_)
+
+
 def local_of(field: str) -> str:
     """Return the local part of a hash field. Raises Unreadable."""
     local = unquote(field, errors="surrogatepass") if "%" in field else field
@@ -90,12 +96,7 @@ def name_body(name: Name, domain: str) -> str:
     if isinstance(name, Mailbox):
         return f"m{int(name.is_active)}"
     flags = name.is_active | name.can_receive << 1 | name.can_send << 2
-    return alias_body(flags, _mailbox_text(name.mailbox, domain))
-
-
-def alias_body(flags: int, mailbox: str) -> str:
-    """Return what an alias's field says: active 1, receives 2, sends 4, and its mailbox."""
-    return f"a{int(flags)} {mailbox}"
+    return f"a{int(flags)} {_mailbox_text(name.mailbox, domain)}"
 
 
 def catch_all_body(mailbox: Mailbox | None, domain: str) -> str:
@@ -155,19 +156,9 @@ def _mailbox_or_nobody(mailbox: Mailbox | None, domain: str) -> str:
 def _mailbox_text(mailbox: Mailbox, domain: str) -> str:
     local = field_of(mailbox.address.local)
     if mailbox.address.domain == domain:
-        return mailbox_here(mailbox.is_active, local)
+        return f"{int(mailbox.is_active)}{local}"
     flags = mailbox.is_active | mailbox.domain_active << 1 | mailbox.account_active << 2
-    return mailbox_elsewhere(flags, local, mailbox.address.domain)
-
-
-def mailbox_here(is_active: bool, field: str) -> str:
-    """Return how a mailbox is told of in its own domain's hash."""
-    return f"{int(is_active)}{field}"
-
-
-def mailbox_elsewhere(flags: int, field: str, domain: str) -> str:
-    """Return how a mailbox is told of in another domain's hash: active 1, its domain active 2, its account active 4."""
-    return f"{int(flags)}{field}@{domain}"
+    return f"{int(flags)}{local}@{mailbox.address.domain}"
 
 
 def _read_mailbox(text: str, home: HostedDomain) -> Mailbox | None:

@@ -161,8 +161,9 @@ BUGS: dict[str, Callable[[], Parts]] = {
 # Where to look first, for what the usual events seldom bring about: which events, and which seed.
 WHERE: dict[str, tuple[Events, int]] = {
     "hashes made bit by bit": (EVENTS, 132),
-    "no token of the build": (EVENTS, 747),
-    "lost changes unseen by writers": (FAIL_BACKS, 159),
-    "marks in a restored database": (RESTORES, 48),
-    "overtaken changes are applied": (RESTORES, 234),
+    "no tombstones": (EVENTS, 87),
+    "no token of the build": (RESTORES, 524),
+    "lost changes unseen by writers": (FAIL_BACKS, 138),
+    "marks in a restored database": (RESTORES, 1450),
+    "overtaken changes are applied": (RESTORES, 66),
 }

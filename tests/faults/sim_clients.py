@@ -1,7 +1,7 @@
 """The relay's target and the readers' directory over the Redis in memory: the shipped code, with other connections."""
 
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from store.cache.directory import RedisDirectory
 from store.cache.fallback import FallbackDirectory
 from store.cache.meters import Meters
 from store.cache.redis_target import RedisTarget
+from store.cache.wire import Command, Wire
 from tests.faults.sim_operations import Operations
 from tests.faults.sim_redis import MemoryRedis, Refused, Word, encoded
 from tests.faults.sim_sql import Sql
@@ -40,6 +41,7 @@ class MemoryTarget(RedisTarget):
 
     def __init__(self, network: Network, turn: Callable[[], None]) -> None:
         super().__init__(redis.ConnectionPool())
+        self._wire = MemoryWire(self)
         self._network, self._turn = network, turn
 
     def ask(self, command: tuple[Word, ...]) -> Any:
@@ -52,34 +54,41 @@ class MemoryTarget(RedisTarget):
             raise redis.TimeoutError
         return reply
 
+    def is_quick(self) -> bool:
+        """Return whether Redis does what it is sent before anybody asks for the replies: so at every other moment."""
+        return self._network.master.time.now_ms % 2 == 0
+
     def tell(self, version: int) -> None:
         """Do nothing: nobody waits."""
 
-    def _pipe(self) -> "Pipe":
-        return Pipe(self)
 
-    def _plain(self, *command: Any) -> Any:
-        return self.ask(command)
-
-
-class Pipe:
-    """What the target knows of redis-py's pipeline."""
+class MemoryWire(Wire):
+    """The wire, which ends in the Redis in memory."""
 
     def __init__(self, target: MemoryTarget) -> None:
+        super().__init__(redis.ConnectionPool())
         self._target = target
-        self._commands: list[tuple[Word, ...]] = []
+        self._sent: list[Command] = []
+        self._replies: list[Any] = []
 
-    def execute_command(self, *command: Word) -> None:
-        """Add a command."""
-        self._commands.append(command)
+    def send(self, commands: Sequence[Command]) -> None:
+        """See :class:`Wire`. Redis may do it now, or when the replies are waited for."""
+        self._sent += commands
+        if self._target.is_quick():
+            self._run()
 
-    def execute(self, *, raise_on_error: bool = True) -> list[Any]:
-        """Run them, one after the other, with others in between."""
-        replies = [self._target.ask(command) for command in self._commands]
-        errors = [reply for reply in replies if isinstance(reply, Exception)]
-        if errors and raise_on_error:
-            raise errors[0]
+    def replies(self) -> list[Any]:
+        """See :class:`Wire`."""
+        self._run()
+        replies, self._replies = self._replies, []
         return replies
+
+    def _run(self) -> None:
+        """Run what was sent, one after the other, with others in between; after a failure nothing is left of it."""
+        sent, self._sent = self._sent, []
+        replies, self._replies = self._replies, []
+        replies += [self._target.ask(command) for command in sent]
+        self._replies = replies
 
 
 def execute(server: MemoryRedis, command: tuple[Word, ...], operations: type[Operations] = Operations) -> Any:

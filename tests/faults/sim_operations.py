@@ -71,8 +71,11 @@ class Operations:
             raise Refused("STALE the cache lost changes")
 
     def nobody_later(self, moment: int) -> None:
-        if moment < int(self.read(STATE, b"vouched") or b"0") <= self.redis.time.now_ms:
+        if self.is_overtaken(moment):
             raise Refused("STALE somebody looked later")
+
+    def is_overtaken(self, moment: int) -> bool:
+        return moment < int(self.read(STATE, b"vouched") or b"0") <= self.redis.time.now_ms
 
     def looked(self, moment: bytes) -> None:
         vouched = int(self.read(STATE, b"vouched") or b"0")
@@ -80,7 +83,7 @@ class Operations:
             self.redis.hash(STATE)[b"vouched"] = moment
 
     def in_time(self, moment: int) -> None:
-        if moment and self.redis.time.now_ms > moment + LATE_MS:
+        if moment and (self.is_overtaken(moment) or self.redis.time.now_ms > moment + LATE_MS):
             self.redis.delete(LEASE)
             self.redis.hash(STATE)[b"late"] = b"%d" % self.redis.time.now_ms
 

@@ -24,7 +24,7 @@ from store.cache.values import name_body
 from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
-from store.sql.snapshot import _encoded
+from store.sql.snapshot_names import fields
 from store.sql.tables import ALIAS, AddressRow, AliasRow, OutboxRow
 from store.sql.tenant import Transaction
 from tests.store.redis_server import RedisServer
@@ -66,9 +66,12 @@ def test_a_large_domain_comes_in_whole(world: Database, redis_server: RedisServe
     assert redis_server.admin.ttl(KEY) == -1
 
 
-@pytest.mark.parametrize("number", [4000, 4990])
-def test_a_domain_of_a_page(sqlite_world: Relaying, number: int) -> None:
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize("number", [1990, 2000, 2490, 2500, 4990])
+def test_a_domain_of_a_page(sqlite_world: Relaying, number: int, is_there: bool) -> None:
     """As large as what SQL gives at once, and as what a command of Redis takes."""
+    if not is_there:
+        sqlite_world.server.admin.flushall()
     sqlite_world.change(many(number))
     sqlite_world.rebuild()
     count: Any = sqlite_world.server.admin.hlen(KEY)
@@ -342,21 +345,12 @@ def test_both_ways_agree_on_all_flags(
     home = HostedDomain("a.com", domain_active, account_active)
     owner = "a.com" if here else "b.com"
     mailbox = Mailbox(Address("john", owner), box_active, domain_active, account_active)
-    row = (
-        1,
-        "sales",
-        active,
-        receives,
-        sends,
-        box_active,
-        "john",
-        1 if here else 2,
-        owner,
-        domain_active,
-        account_active,
-    )
+    rows = [(1, "sales", 7, active, receives, sends), (1, "j\u00f6rg", 7, None, None, None), (1, "lost", 8, 1, 1, 1)]
     alias = Alias(mailbox, active, receives, sends)
-    assert _encoded(row) == (b"sales", name_body(alias, home.name).encode())
+    assert fields(rows, home.name, {7: mailbox}) == {
+        b"sales": name_body(alias, home.name).encode(),
+        b"j%C3%B6rg": name_body(mailbox, home.name).encode(),
+    }
 
 
 def test_throughput(large: Relaying, record_property: Callable[[str, object], None]) -> None:

@@ -58,7 +58,8 @@ def test_an_old_snapshot_does_not_bring_a_domain_back_once_it_was_changed(relay:
     relay.settle()
     relay.server.admin.delete(domain_key("brand-b.com"))
     raw = {b"@": b"1 d3 - -", b"@c": b"1 c -", b"sales": b"1 a7 7john@brand-a.com"}
-    assert relay.target.install(relay.basis(), {"brand-b.com": raw}, old) == {"brand-b.com": "older"}
+    relay.target.install(relay.basis(), {"brand-b.com": raw}, old)
+    assert relay.target.outcomes() == ["older"]
 
 
 def test_values_of_a_lost_future_do_not_outlive_a_rebuild(relay: Relaying) -> None:
