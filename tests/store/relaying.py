@@ -34,7 +34,8 @@ class Relaying:
         self.database = database
         self.server = server
         self.source = SqlSource(database)
-        self.target = RedisTarget(open_pool(url or server.url, patience=10, connections=4))
+        self._url = url or server.url
+        self.target = self._opened()
         self.relay = Relay(self.source, self.target, lives)
 
     def settle(self) -> Step:
@@ -64,8 +65,9 @@ class Relaying:
         return last
 
     def differences(self) -> list[Difference]:
-        """What is not in step; nothing is mended."""
-        *_, last = audit(self.source, self.target, mends=False)
+        """What is not in step; nothing is mended. Over a connection of its own: the relay may be at work meanwhile."""
+        with closing(self._opened()) as target:
+            *_, last = audit(self.source, target, mends=False)
         return last.report.differences
 
     def change(self, *changes: Callable[[Transaction], object]) -> None:
@@ -75,6 +77,9 @@ class Relaying:
 
     def close(self) -> None:
         self.target.close()
+
+    def _opened(self) -> RedisTarget:
+        return RedisTarget(open_pool(self._url, patience=10, connections=4))
 
 
 @contextmanager
