@@ -7,16 +7,13 @@ until its end, so this is the longest that an SMTP client waits for RCPT while R
 """
 
 import time
-from collections.abc import Iterator
 from contextlib import closing
-
-import redis
 
 from bench.figures import Figure, Goal, Scale
 from bench.filling import fill
 from bench.load import Load, asking
 from bench.site import BenchSite, Store
-from store.cache.rebuild import Progress
+from bench.timing import seconds_of
 from store.cache.tools import CacheTools
 
 _STORES: tuple[Store, ...] = ("sqlite", "postgresql")
@@ -36,9 +33,9 @@ def measure(scale: Scale) -> list[Figure]:
 
 def _of(site: BenchSite, store: Store, size: int) -> list[Figure]:
     with closing(CacheTools(site.database, site.redis.url)) as tools:
-        before, cpu = _memory(site), time.process_time()
-        empty = _seconds(tools.rebuild())
-        memory, cpu = _memory(site) - before, time.process_time() - cpu
+        before, cpu = site.redis_bytes(), time.process_time()
+        empty = seconds_of(tools.rebuild())
+        memory, cpu = site.redis_bytes() - before, time.process_time() - cpu
         full, load = _while_asked(site, tools, size)
     return [
         Figure(f"rebuild.{store}_aliases_per_s", size / empty, "1/s", Goal(200_000, at_least=True)),
@@ -54,18 +51,6 @@ def _of(site: BenchSite, store: Store, size: int) -> list[Figure]:
 def _while_asked(site: BenchSite, tools: CacheTools, size: int) -> tuple[float, Load]:
     milter = site.start_milter()
     with asking(site.milter, size, connections=_CONNECTIONS, pause=_PAUSE) as load:
-        took = _seconds(tools.rebuild())
+        took = seconds_of(tools.rebuild())
     milter.stop()
     return took, load
-
-
-def _seconds(work: Iterator[Progress]) -> float:
-    begun = time.monotonic()
-    for _ in work:
-        pass
-    return time.monotonic() - begun
-
-
-def _memory(site: BenchSite) -> int:
-    with redis.Redis(unix_socket_path=str(site.redis.socket)) as client:
-        return int(client.info("memory")["used_memory"])

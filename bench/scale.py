@@ -6,12 +6,8 @@ target inside); then the milter is asked for names all over the store, paced, so
 that a look-up waited). ``--full`` adds ten million aliases, and two domains of a million beside 50,000 that are empty.
 """
 
-import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-
-import redis
 
 from bench.cpu import Stopwatch
 from bench.figures import Figure, Goal, Scale
@@ -20,7 +16,7 @@ from bench.load import Load, asking
 from bench.names import PER_PAIR
 from bench.player import Played, play
 from bench.site import BenchSite, process_of
-from store.cache.rebuild import Progress
+from bench.timing import seconds_of
 from store.cache.tools import CacheTools
 
 _SIZES = (10_000, 100_000, 1_000_000)
@@ -56,9 +52,9 @@ def _at(size: int, messages: int, *, per_pair: int = PER_PAIR, empty: int = 1) -
         fill(site.database, size, per_pair)
         add_domains(site.database, empty)
         with closing(CacheTools(site.database, site.redis.url)) as tools:
-            before = _memory(site)
-            took = _seconds(tools.rebuild())
-            memory = _memory(site) - before
+            before = site.redis_bytes()
+            took = seconds_of(tools.rebuild())
+            memory = site.redis_bytes() - before
             milter = process_of(site.start_milter())
             relay = site.start_relay()
             play(site.milter, size, messages // 5, connections=_CONNECTIONS, per_pair=per_pair)
@@ -67,7 +63,7 @@ def _at(size: int, messages: int, *, per_pair: int = PER_PAIR, empty: int = 1) -
             cpu = 1e6 * watch.seconds()["milter"] / messages
             relay.stop()
             with asking(site.milter, size, connections=2, pause=0.001, per_pair=per_pair) as again:
-                _seconds(tools.rebuild())
+                seconds_of(tools.rebuild())
     return _Found(took, memory / size, cpu, played, again)
 
 
@@ -90,15 +86,3 @@ def _ratios(large: _Found, small: _Found) -> list[Figure]:
         Figure("scale.largest_over_smallest_cpu", large.cpu_us / small.cpu_us, "x", Goal(1.15)),
         Figure("scale.largest_over_smallest_p99", large.played.rcpt_p99_ms / small.played.rcpt_p99_ms, "x", Goal(1.5)),
     ]
-
-
-def _seconds(work: Iterator[Progress]) -> float:
-    begun = time.monotonic()
-    for _ in work:
-        pass
-    return time.monotonic() - begun
-
-
-def _memory(site: BenchSite) -> int:
-    with redis.Redis(unix_socket_path=str(site.redis.socket)) as client:
-        return int(client.info("memory")["used_memory"])

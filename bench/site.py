@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+import redis
+
 from bench.milter_client import opened
 from byname.rig.errors import RigError
 from byname.rig.folders import short_folder
@@ -103,6 +105,11 @@ class BenchSite:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("BYNAME_")}
         daemon = Daemon(command, self._place / f"byname-{arguments[-1]}.log", environ)
         return self._stack.enter_context(daemon)
+
+    def redis_bytes(self) -> int:
+        """Return the memory that Redis uses."""
+        with redis.Redis(unix_socket_path=str(self.redis.socket)) as client:
+            return int(client.info("memory")["used_memory"])
 
     @property
     def _config(self) -> Path:

@@ -1,9 +1,9 @@
 """Where the threads of a daemon run: all on one processor, and none interrupts another.
 
 Python's lock lets one thread work at a time. Spread over processors they hand it to and fro: each wakes a sleeping one
-with a futex, which took half of a busy filter's CPU time and of its rate (docs/performance.md). On one processor the
-lock is free whenever a thread gets to run, for SCHED_BATCH keeps one that wakes up from pushing the running one aside
-(sched(7)).
+with a futex. On one processor the lock is free whenever a thread gets to run, for SCHED_BATCH keeps one that wakes up
+from pushing the running one aside (sched(7)). Measured on two processors with ten connections without pause: 806 us of
+CPU time a message and 1,454 messages a second before, 320 us and 3,095 after.
 """
 
 import contextlib

@@ -1,5 +1,6 @@
 """``byname maps`` and ``byname milter`` as processes: readiness, reload, shutdown, what keeps them from starting."""
 
+import os
 import signal
 import socket
 import stat
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from byname.rig.waiting import wait_until
 from edges.netstrings import Decoder, encode
 from tests.store.command_line import SAMPLE, CommandLine
 
@@ -55,6 +57,23 @@ def finished(process: "subprocess.Popen[str]") -> tuple[int, str]:
     out, err = process.communicate(timeout=PATIENCE)
     assert out == ""
     return process.returncode, err
+
+
+def processors(process: "subprocess.Popen[str]") -> list[int]:
+    """For each thread, on how many processors it may run."""
+    return [len(os.sched_getaffinity(int(task.name))) for task in Path(f"/proc/{process.pid}/task").iterdir()]
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="there is one processor only")
+@pytest.mark.parametrize(("command", "key"), DAEMONS)
+def test_those_who_answer_share_a_processor(
+    byname: CommandLine, command: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The threads of the sessions, and not the one that waits for signals (conf/placement.py)."""
+    byname.configure(f'{key} = "unix:{byname.folder}/s.sock"')
+    with running(byname, command, monkeypatch) as process:
+        wait_until(lambda: 1 in processors(process), PATIENCE, "the thread that serves")
+        assert len(os.sched_getaffinity(process.pid)) == len(os.sched_getaffinity(0))
 
 
 def asked(path: Path, request: str) -> str:
