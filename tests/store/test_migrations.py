@@ -1,8 +1,10 @@
 """The migrations: they build exactly the tables, may run again and side by side, and say what is in their way."""
 
 import os
+import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from store.sql.backend import backend
 from store.sql.database import Database
 from store.sql.purpose import MIGRATE
 from store.sql.revisions import REVISIONS, require_current
+from store.sql.sqlite import Sqlite
 from store.sql.tables import Base
 
 
@@ -86,6 +89,18 @@ def test_several_at_once(spare_url: str) -> None:
     for thread in threads:
         thread.join()
     assert outcomes == [REVISIONS[-1]] * 4
+
+
+def test_the_first_connections_of_a_new_file_wait_for_each_other(tmp_path: Path) -> None:
+    """SQLite refuses the second of two that turn the write-ahead log on, at once; seen on CI, one run in dozens."""
+    file = tmp_path / "new.db"
+    Sqlite(file).create()
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        letting_go = threading.Timer(0.3, other.execute, ("COMMIT",))
+        letting_go.start()
+        assert migrate.upgrade(f"sqlite:///{file}") == REVISIONS[-1]
+        letting_go.join()
 
 
 def test_a_failed_migration_leaves_nothing(spare_url: str) -> None:
