@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from byname.rig.ports import free_port
 from byname.rig.waiting import wait_until
 from edges.netstrings import Decoder, encode
 from tests.store.command_line import SAMPLE, CommandLine
@@ -85,12 +86,6 @@ def asked(path: Path, request: str) -> str:
         while (reply := decoder.next_string()) is None:
             decoder.receive(client.recv(1000))
     return reply.decode()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port
 
 
 def test_maps_answer_reload_and_end(byname: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
