@@ -57,8 +57,9 @@ def site(needs_root: None) -> Iterator[PrivateSite]:
 
 @pytest.fixture(autouse=True)
 def fresh_sinks(request: pytest.FixtureRequest) -> None:
-    """Start each test over a shared site with empty sinks."""
+    """Start each test over a shared site with empty sinks, and nothing on its way from the test before."""
     if "site" in request.fixturenames:
         running: PrivateSite = request.getfixturevalue("site")
+        running.postfix.wait_until_idle()
         running.mailboxes.clear()
         running.outside.clear()
