@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from conf.placement import on_one_processor
+from conf.placement import on_one_processor, processor_of
 
 Place = tuple[set[int], int]
 
@@ -42,6 +42,11 @@ def test_a_role_and_its_threads_stay_on_one_processor(role: str) -> None:
     assert here() == before
 
 
-def test_two_roles_share_none_while_there_are_enough() -> None:
-    places = [place_of(role)[0][0] for role in ("inbound", "maps")]
-    assert (places[0] != places[1]) is (len(os.sched_getaffinity(0)) > 1)
+@pytest.mark.parametrize(
+    ("allowed", "inbound", "maps", "submission"),
+    [({0}, 0, 0, 0), ({0, 1}, 1, 1, 1), ({0, 1, 2}, 2, 2, 2), ({0, 1, 2, 3}, 3, 2, 3), ({2, 4, 6, 8, 9, 11}, 11, 9, 8)],
+)
+def test_half_of_the_processors_are_the_mtas(
+    allowed: set[int], inbound: int, maps: int, submission: int
+) -> None:
+    assert [processor_of(role, allowed) for role in ("inbound", "maps", "submission")] == [inbound, maps, submission]
