@@ -57,13 +57,14 @@ def fill(database: Database, aliases: int, per_pair: int = PER_PAIR) -> int:
         (_ALIASES, aliases),
     ):
         _run(database, statement, count, values)
-    _go_on_counting(database)
+    _settle(database)
     return pairs
 
 
 def add_domains(database: Database, count: int) -> None:
     """Add domains of the same account that hold nothing."""
     _run(database, _MORE_DOMAINS, count, {"now": ":now"})
+    _settle(database)  # by an older count SQLite would read all domains for each look-up
 
 
 def _run(database: Database, statement: str, count: int, values: Mapping[str, object]) -> None:
@@ -77,7 +78,7 @@ def _run(database: Database, statement: str, count: int, values: Mapping[str, ob
             print(".", end="", flush=True)
 
 
-def _go_on_counting(database: Database) -> None:
+def _settle(database: Database) -> None:
     """Let PostgreSQL's sequences go on after the ids given here, and its planner know what there is."""
     with database.write() as tx:
         if tx.get_bind().dialect.name == "postgresql":

@@ -6,6 +6,7 @@ target inside); then the milter is asked for names all over the store, paced, so
 that a look-up waited). ``--full`` adds ten million aliases, and two domains of a million beside 50,000 that are empty.
 """
 
+import os
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -57,6 +58,7 @@ def _at(size: int, messages: int, *, per_pair: int = PER_PAIR, empty: int = 1) -
             memory = site.redis_bytes() - before
             milter = process_of(site.start_milter())
             relay = site.start_relay()
+            os.sync()  # else what was filled in would be written while the milter is measured
             play(site.milter, size, messages // 5, connections=_CONNECTIONS, per_pair=per_pair)
             watch = Stopwatch({"milter": milter})
             played = play(site.milter, size, messages, connections=_CONNECTIONS, per_second=_RATE, per_pair=per_pair)

@@ -104,8 +104,9 @@ def _system() -> Select[Any]:
 
 def _oldest() -> Select[Any]:
     here, box = aliased(AddressRow), aliased(MailboxRow)
-    first = select(here.id).join(box, box.id == here.id).where(here.domain_id == _domain.id, here.kind == MAILBOX)
-    return _with_mailbox(_row(OLDEST), first.where(box.is_active).order_by(here.id).limit(1).scalar_subquery())
+    is_active = select(box.id).where(box.id == here.id, box.is_active).exists()
+    first = select(here.id).where(here.domain_id == _domain.id, here.kind == MAILBOX, is_active)
+    return _with_mailbox(_row(OLDEST), first.order_by(here.id).limit(1).scalar_subquery())
 
 
 def _row(part: str, name: ColumnElement[Any] | Any = _NO_TEXT, flags: tuple[Any, Any, Any] = _NO_ALIAS) -> Select[Any]:

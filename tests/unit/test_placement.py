@@ -46,7 +46,5 @@ def test_a_role_and_its_threads_stay_on_one_processor(role: str) -> None:
     ("allowed", "inbound", "maps", "submission"),
     [({0}, 0, 0, 0), ({0, 1}, 1, 1, 1), ({0, 1, 2}, 2, 2, 2), ({0, 1, 2, 3}, 3, 2, 3), ({2, 4, 6, 8, 9, 11}, 11, 9, 8)],
 )
-def test_half_of_the_processors_are_the_mtas(
-    allowed: set[int], inbound: int, maps: int, submission: int
-) -> None:
+def test_half_of_the_processors_are_the_mtas(allowed: set[int], inbound: int, maps: int, submission: int) -> None:
     assert [processor_of(role, allowed) for role in ("inbound", "maps", "submission")] == [inbound, maps, submission]
