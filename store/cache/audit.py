@@ -4,15 +4,17 @@ import random
 from collections.abc import Callable, Iterator
 from time import monotonic
 
+from store.batches import batches
 from store.cache.layout import HOSTED_KEY, WHOLE
 from store.cache.rebuild import Progress, audit, basis_of, load
 from store.cache.source import Source
-from store.cache.target import Target
+from store.cache.target import Raw, Target
 from store.cache.values import HOSTED
 
 LOOK_EVERY = 10.0  # seconds
 AUDIT_EVERY = 600.0
 PRUNE_EVERY = 600.0
+_AT_ONCE = 100  # domains looked for at a time: the filters' own questions wait for that long, some tenths of a millisecond
 
 
 def load_missing(source: Source, target: Target) -> int:
@@ -27,16 +29,17 @@ def load_missing(source: Source, target: Target) -> int:
 def _loading_missing(source: Source, target: Target) -> Iterator[int]:
     """Do so piece by piece."""
     for some in target.scan(HOSTED_KEY):
-        listed = [
-            name.decode("ascii", "replace")
-            for name, raw in some.items()
-            if name != WHOLE.encode() and raw.endswith(f" {HOSTED}".encode())
-        ]
-        sizes = target.sizes(listed)
-        gone = {name for name, size in zip(listed, sizes, strict=True) if not size}
-        if gone:
-            load(source, target, basis_of(target.state()), gone)
-        yield len(gone)
+        for listed in batches(_hosted(some), _AT_ONCE):
+            sizes = target.sizes(listed)
+            gone = {name for name, size in zip(listed, sizes, strict=True) if not size}
+            if gone:
+                load(source, target, basis_of(target.state()), gone)
+            yield len(gone)
+
+
+def _hosted(listed: Raw) -> Iterator[str]:
+    whole, hosted = WHOLE.encode(), f" {HOSTED}".encode()
+    return (name.decode("ascii", "replace") for name, raw in listed.items() if name != whole and raw.endswith(hosted))
 
 
 class Upkeep:
