@@ -7,7 +7,6 @@ five rounds, or between the fifths of the series.
 """
 
 import random
-import statistics
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from functools import partial
 from sqlalchemy import insert, select, text
 
 from bench.api_client import ApiClient
-from bench.figures import Figure, Scale, milliseconds, spread
+from bench.figures import Figure, Scale, median_of, milliseconds
 from bench.site import BenchSite, Store
 from store.services import accounts, domains, tokens
 from store.services.scopes import ACCOUNT
@@ -63,7 +62,7 @@ def _creates(place: tuple[str, int], store: Store, account: _Account, each: int)
             series = list(pool.map(partial(_create, place, account, turns), range(_CLIENTS)))
             rounds.append(_CLIENTS * each / (time.perf_counter() - begun))
             seconds += [one for client in series for one in client]
-    yield Figure(f"api.{store}_creates_per_s", statistics.median(rounds), "1/s", spread=spread(rounds))
+    yield median_of(f"api.{store}_creates_per_s", "1/s", rounds)
     yield from _times(f"api.{store}_create", seconds)
 
 

@@ -74,6 +74,11 @@ def spread(values: Sequence[float]) -> str:
     return f"{(max(values) - min(values)) / statistics.median(values):.0%}"
 
 
+def median_of(name: str, unit: str, values: Sequence[float], goal: Goal | None = None) -> Figure:
+    """Return the median of repeated measurements, with their spread."""
+    return Figure(name, statistics.median(values), unit, goal, spread(values))
+
+
 def milliseconds(name: str, share: float, seconds: Sequence[float], goal: Goal | None = None) -> Figure:
     """Return the figure ``NAME_ms``: a percentile of times, in the order in which they were measured.
 

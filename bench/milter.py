@@ -6,13 +6,12 @@ leaves the filter idle in between; here the waking up counts. Burst: a closed lo
 connections; here the time of one recipient is mostly the queue before it, by Little's law at least connections / rate.
 """
 
-import statistics
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from bench.cpu import Stopwatch
-from bench.figures import Figure, Goal, Scale, spread
+from bench.figures import Figure, Goal, Scale, median_of
 from bench.filling import fill
 from bench.player import Played, play
 from bench.site import BenchSite, process_of
@@ -87,19 +86,16 @@ def _run(one: _Filter, mode: str, aliases: int, messages: int) -> _Run:
 def _figures(mode: str, found: Mapping[str, list[_Run]]) -> list[Figure]:
     goal = Goal(1.35 if mode == _PACED else 2.0)
     ratios = [ours.cpu_us / theirs.cpu_us for ours, theirs in zip(found["byname"], found["c"], strict=True)]
-    ratio = Figure(f"milter.{mode}_over_c", statistics.median(ratios), "x", goal, spread(ratios))
+    ratio = median_of(f"milter.{mode}_over_c", "x", ratios, goal)
     return [ratio, *(figure for name, runs in found.items() for figure in _of_filter(f"milter.{mode}_{name}", runs))]
 
 
 def _of_filter(name: str, runs: list[_Run]) -> list[Figure]:
-    def median(what: str, unit: str, values: list[float], goal: Goal | None = None) -> Figure:
-        return Figure(f"{name}_{what}", statistics.median(values), unit, goal, spread(values))
-
     goal = Goal(10) if name in {"milter.burst_50_byname", "milter.paced_byname"} else None
     return [
-        median("cpu_us", "us", [run.cpu_us for run in runs]),
-        median("messages_per_s", "1/s", [run.played.per_second for run in runs]),
-        median("rcpt_p50_ms", "ms", [run.played.rcpt_p50_ms for run in runs]),
-        median("rcpt_p99_ms", "ms", [run.played.rcpt_p99_ms for run in runs], goal),
-        median("rcpt_p999_ms", "ms", [run.played.rcpt_p999_ms for run in runs]),
+        median_of(f"{name}_cpu_us", "us", [run.cpu_us for run in runs]),
+        median_of(f"{name}_messages_per_s", "1/s", [run.played.per_second for run in runs]),
+        median_of(f"{name}_rcpt_p50_ms", "ms", [run.played.rcpt_p50_ms for run in runs]),
+        median_of(f"{name}_rcpt_p99_ms", "ms", [run.played.rcpt_p99_ms for run in runs], goal),
+        median_of(f"{name}_rcpt_p999_ms", "ms", [run.played.rcpt_p999_ms for run in runs]),
     ]

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from bench.bench_postfix import BenchPostfix
 from bench.cpu import Stopwatch
-from bench.figures import Figure, Goal, Scale, spread
+from bench.figures import Figure, Goal, Scale, median_of
 from bench.mta_ways import RECIPIENT, Way, ways
 from byname.rig.errors import RigError
 
@@ -88,9 +88,9 @@ def _of_way(name: str, rounds: Sequence[_Round]) -> list[Figure]:
     totals, rates = [one.total for one in rounds], [one.per_second for one in rounds]
     parts = {part: statistics.median(one.cpu_us[part] for one in rounds) for part in rounds[0].cpu_us}
     return [
-        Figure(f"mta.{name}_cpu_us", statistics.median(totals), "us", spread=spread(totals)),
+        median_of(f"mta.{name}_cpu_us", "us", totals),
         *(Figure(f"mta.{name}_cpu_{part}_us", value, "us") for part, value in parts.items() if len(parts) > 1),
-        Figure(f"mta.{name}_messages_per_s", statistics.median(rates), "1/s", spread=spread(rates)),
+        median_of(f"mta.{name}_messages_per_s", "1/s", rates),
     ]
 
 
@@ -100,5 +100,5 @@ def _ratios(found: Mapping[str, Sequence[_Round]]) -> list[Figure]:
         if not {ours, theirs} <= found.keys():
             continue
         ratios = [a.total / b.total for a, b in zip(found[ours], found[theirs], strict=True)]
-        figures.append(Figure(f"mta.{ours}_over_{theirs}", statistics.median(ratios), "x", goal, spread(ratios)))
+        figures.append(median_of(f"mta.{ours}_over_{theirs}", "x", ratios, goal))
     return figures
