@@ -14,7 +14,7 @@ from store.cache.values import HOSTED
 LOOK_EVERY = 10.0  # seconds
 AUDIT_EVERY = 600.0
 PRUNE_EVERY = 600.0
-_AT_ONCE = 100  # domains looked for at a time: the filters' own questions wait for that long, some tenths of a millisecond
+_AT_ONCE = 100  # domains; mail's own look-ups wait for these, some tenths of a millisecond
 
 
 def load_missing(source: Source, target: Target) -> int:
