@@ -92,7 +92,7 @@ def test_several_at_once(spare_url: str) -> None:
 
 
 def test_the_first_connections_of_a_new_file_wait_for_each_other(tmp_path: Path) -> None:
-    """SQLite refuses the second of two that turn the write-ahead log on, at once; seen on CI, one run in dozens."""
+    """SQLite refuses the second of two that turn the write-ahead log on, at once; seen on CI."""
     file = tmp_path / "new.db"
     Sqlite(file).create()
     with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
