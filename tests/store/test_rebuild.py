@@ -253,6 +253,18 @@ def test_missing_hashes_are_loaded_soon(sqlite_world: Relaying, redis_server: Re
     assert load_missing(own.source, own.target) == 0
 
 
+def test_many_missing_hashes_are_all_loaded(sqlite_world: Relaying, redis_server: RedisServer) -> None:
+    """More domains than are looked for in one piece, and not a round number of them."""
+    own, names = sqlite_world, [f"many{number}.example" for number in range(230)]
+    with own.database.write() as tx:
+        for name in names:
+            domains.add(tx, name, account="acme", verified=True)
+    own.settle()
+    assert redis_server.admin.delete(*map(layout.domain_key, names)) == len(names)
+    assert load_missing(own.source, own.target) == len(names)
+    assert own.differences() == []
+
+
 def test_an_audit_gives_way(large: Relaying) -> None:
     """Its pieces are small, it does one and no more when the relay is called, and it still comes to its end."""
     upkeep = Upkeep(large.source, large.target, look_every=1000, audit_every=0)
