@@ -11,18 +11,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from admin_api import health
-from admin_api.description import SUMMARY, TITLE
-from admin_api.docs_page import add_docs
-from admin_api.guard import GuardedRoute, Rule
-from admin_api.meters import Meters
-from admin_api.methods import allowed
-from admin_api.openapi import describe
-from admin_api.outermost import Outermost
-from admin_api.problems import Refusal, from_service, from_validation, of_status, respond
-from admin_api.routes.all import ROUTERS
+from admin_api.http import health
+from admin_api.http.guard import GuardedRoute, Rule
+from admin_api.http.methods import allowed
+from admin_api.http.metrics import Meters
+from admin_api.http.middleware import RequestMiddleware
+from admin_api.http.problems import Refusal, from_service, from_validation, of_status, respond
+from admin_api.rest.calls import replayed
+from admin_api.rest.description import SUMMARY, TITLE
+from admin_api.rest.docs_page import add_docs
+from admin_api.rest.openapi import describe
+from admin_api.rest.routes.all import ROUTERS
 from admin_api.site import ApiSite
 from store.errors import ServiceError, StoreNotReady, StoreUnavailable
+from store.unit_of_work.unit import AlreadyAnswered
 
 PREFIX = "/api/v1"
 
@@ -46,7 +48,7 @@ def create_app(site: ApiSite) -> FastAPI:
     app.add_route(f"{PREFIX}/openapi.json", _description, include_in_schema=False)
     add_docs(app, f"{PREFIX}/docs")
     _tell_trouble(app)
-    app.add_middleware(Outermost, meters=Meters(site.registry))
+    app.add_middleware(RequestMiddleware, meters=Meters(site.registry))
     return app
 
 
@@ -90,14 +92,20 @@ def _tell_trouble(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, tell(lambda error: error))
     app.add_exception_handler(ServiceError, _refused_by_service)
     app.add_exception_handler(RequestValidationError, tell(from_validation))
-    for trouble in (StoreUnavailable, StoreNotReady):
-        app.add_exception_handler(trouble, tell(_unavailable))
+    for failure in (StoreUnavailable, StoreNotReady):
+        app.add_exception_handler(failure, tell(_unavailable))
+    app.add_exception_handler(AlreadyAnswered, _replayed)
     app.add_exception_handler(HTTPException, partial(_of_framework, _methods()))
 
 
 def _refused_by_service(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)  # noqa: S101 - told to the type checker
     return respond(request, from_service(error, request.method))
+
+
+def _replayed(_: Request, error: Exception) -> Response:
+    assert isinstance(error, AlreadyAnswered)  # noqa: S101 - told to the type checker
+    return replayed(error)
 
 
 def _unavailable(_: Exception) -> Refusal:

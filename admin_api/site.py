@@ -2,28 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
-from admin_api.buckets import TokenBuckets
-from admin_api.heavy_turns import HeavyTurns, bulk_turns, import_turns
-from admin_api.key_turns import KeyTurns
+from admin_api.http.rate_limit import RateLimit
 from routing.directory import Directory
 from routing.policy import Policy
-from store.cache.propagation import Propagation
 from store.dns.records import Expected
 from store.sql.database import Database
+from store.unit_of_work.concurrency_limit import ConcurrencyLimit, bulk_limit, import_limit
+from store.unit_of_work.idempotency_lock import IdempotencyLock
+from store.unit_of_work.unit import Wait
 
 Health = Callable[[], Mapping[str, str]]  # "ok" or a reason, by backend
-
-
-class Wait(Protocol):
-    """Waits until the cache holds a change: see :meth:`store.cache.propagation.Waiter.wait_until_live`."""
-
-    def __call__(self, version: int | None) -> Propagation:
-        """Return "live" or "pending"; "live" at once where there is no cache."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +43,7 @@ class ApiSite:
     database: Database
     system_names: frozenset[str]
     token_prefixes: tuple[str, ...]  # of account, message and operator tokens
-    buckets: TokenBuckets
+    rate_limit: RateLimit
     base_url: str | None
     wait: Wait
     explaining: Explaining
@@ -60,6 +51,6 @@ class ApiSite:
     health: Health
     waiting: Callable[[], int]  # changes that the relay has not brought to the cache
     registry: CollectorRegistry
-    turns: KeyTurns = field(default_factory=KeyTurns)
-    imports: HeavyTurns = field(default_factory=import_turns)
-    bulk_calls: HeavyTurns = field(default_factory=bulk_turns)
+    idempotency_lock: IdempotencyLock = field(default_factory=IdempotencyLock)
+    import_limit: ConcurrencyLimit = field(default_factory=import_limit)
+    bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)

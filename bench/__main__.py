@@ -20,10 +20,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from bench import api, memory, milter, mta, page, parser, propagation, rebuild, recipients
-from bench import scale as scale_
-from bench.figures import Figure, Scale, print_table, read_json, write_json
-from bench.machine import doubts, machine
+from bench.cases import api, memory, milter, mta, parser, propagation, rebuild, recipients
+from bench.cases import scale as scale_
+from bench.report import page
+from bench.report.figures import Figure, Scale, print_table, read_json, write_json
+from bench.report.machine import doubts, machine
 
 _MODULES: Mapping[str, ModuleType] = {
     "mta": mta,

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from byname import invocation
+from byname import cli_context
+from byname.cli_context import CliContext
 from byname.collector import seldom_collecting
 from byname.commands import (
     account,
@@ -27,7 +28,6 @@ from byname.commands import (
 )
 from byname.exits import ExitCode
 from byname.failures import describe, report
-from byname.invocation import Invocation
 from byname.output import say
 
 _SOCKETMAP = "socketmap:unix:/run/byname/maps.sock:domains"
@@ -86,7 +86,7 @@ def common(
     ] = False,
 ) -> None:
     """Many names for one mailbox: an alias engine beside Postfix and Sendmail."""
-    invocation.of(context).config = config_file
+    cli_context.of(context).config = config_file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a narrow locale must not stop a command
-    run = Invocation()
+    run = CliContext()
     try:
         with seldom_collecting():
             app(arguments, prog_name="byname", obj=run)

@@ -15,8 +15,8 @@ from types import MappingProxyType
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 
-from byname import wiring_directory
 from byname.collector import settle
+from byname.wiring.directory import decision_directory, health
 from conf.listen import InetSocket, parse_host_port
 from conf.settings import Settings
 from routing.directory import Directory
@@ -46,8 +46,8 @@ def observed_directory(
         StoreNotReady: ``cache.url`` is none.
     """
     registry = registry or new_registry()
-    directory = wiring_directory.directory(settings, database, registry)
-    with serving(settings, role, registry, wiring_directory.health(directory)):
+    directory = decision_directory(settings, database, registry)
+    with serving(settings, role, registry, health(directory)):
         yield directory
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 CODES: dict[str, int] = {
     "unauthenticated": 401,
     "insufficient-scope": 403,
+    "account-suspended": 403,
     "not-found": 404,
     "domain-not-yours": 404,
     "conflict": 409,
@@ -43,6 +44,7 @@ class ServiceError(Exception):
         field: the argument that broke it, where there is one.
         hint: what to do about it, where that is known.
         details: the figures behind it, such as ``used`` and ``limit``.
+        retry_after: in how many seconds the same may work, where that is known.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class ServiceError(Exception):
         field: str | None = None,
         hint: str | None = None,
         details: Mapping[str, object] | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -61,6 +64,7 @@ class ServiceError(Exception):
         self.field = field
         self.hint = hint
         self.details: dict[str, object] = dict(details or {})
+        self.retry_after = retry_after
 
 
 class StoreUnavailable(Exception):

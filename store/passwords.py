@@ -5,6 +5,7 @@ front. The parameters are OWASP's (Password Storage Cheat Sheet): 19 MiB, two pa
 """
 
 import secrets
+from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -15,8 +16,15 @@ _UNMISTAKABLE = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no
 _GENERATED_LENGTH = 20  # 116 bits
 
 
+@dataclass(frozen=True, slots=True)
+class PasswordHash:
+    """A password that was hashed already, as a PHC string."""
+
+    phc: str
+
+
 def hash_password(text: str) -> str:
-    """Return the PHC string of ``text``; about 30 ms of work."""
+    """Return the PHC string of ``text``; about 30 ms of work, which no transaction should wait for."""
     return _HASHER.hash(text)
 
 

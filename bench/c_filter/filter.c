@@ -1,6 +1,6 @@
 /* The yardstick of the benches "mta" and "milter": Byname's inbound job, written in C on libmilter and hiredis, as
  * small and as fast as such a filter can well be, and without Byname's care. It reads the same hashes in Redis
- * (store/cache/layout.py), in one round trip for each recipient over a connection kept open; refuses what is unknown;
+ * (store/wire_format/layout.py), in one round trip for each recipient over a connection kept open; refuses what is unknown;
  * replaces an alias by its mailbox; removes Delivered-To fields of the sender's, adds one, and writes a log line.
  *
  * What it leaves out: other reads of an address than "lower-case it", fallback, deadlines, catch-alls, sub-addresses,

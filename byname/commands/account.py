@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from byname import invocation
+from byname import cli_context
+from byname.cli_context import JsonOption
 from byname.commands.choices import something_to_change, utf8
-from byname.invocation import JsonOption
 from byname.listing import Columns, show, show_all
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def create(
     """Create an account."""
     from store.services import accounts
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     with run.changing() as transaction:
         account = accounts.create(transaction, name, plan.value, is_trial=trial)
     show(account, COLUMNS, as_json=as_json, more=run.outcome)
@@ -69,7 +69,7 @@ def update(
     from store.services import accounts
 
     something_to_change(plan, paid or None, active)
-    run = invocation.of(context)
+    run = cli_context.of(context)
     with run.changing() as transaction:
         account = accounts.update(transaction, name, plan=plan.value if plan else None, paid=paid, is_active=active)
     show(account, COLUMNS, as_json=as_json, more=run.outcome)
@@ -80,6 +80,6 @@ def list_all(context: typer.Context, as_json: JsonOption = False) -> None:
     """List all accounts."""
     from store.services import accounts
 
-    with invocation.of(context).database() as database, database.read() as transaction:
+    with cli_context.of(context).database() as database, database.read() as transaction:
         found = accounts.list_all(transaction)
     show_all(found, COLUMNS, as_json=as_json)

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from byname import invocation
+from byname import cli_context
+from byname.cli_context import JsonOption
 from byname.commands.choices import something_to_change
-from byname.invocation import JsonOption
 from byname.listing import Columns, show, show_all
 from byname.output import say, say_json
 
@@ -39,7 +39,7 @@ def add(
     """Give a mailbox another name. It works at once."""
     from store.services import aliases
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     with run.changing() as transaction:
         alias = aliases.add(
             transaction, address, mailbox, can_receive=not no_receive, can_send=send, system_names=run.system_names()
@@ -67,7 +67,7 @@ def update(
     from store.services import aliases
 
     something_to_change(active, send, receive)
-    run = invocation.of(context)
+    run = cli_context.of(context)
     with run.changing() as transaction:
         alias = aliases.update(transaction, address, can_receive=receive, can_send=send, is_active=active)
     show(alias, COLUMNS, as_json=as_json, more=run.outcome)
@@ -78,7 +78,7 @@ def remove(context: typer.Context, address: Address, as_json: JsonOption = False
     """Remove an alias. Its address is free for any mailbox of the account."""
     from store.services import aliases
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     with run.changing() as transaction:
         alias = aliases.remove(transaction, address)
     show(alias, COLUMNS, as_json=as_json, more=run.outcome)
@@ -93,7 +93,7 @@ def list_all(
     """List aliases; for one mailbox also how many of its plan's limit are used."""
     from store.services import aliases
 
-    with invocation.of(context).database() as database, database.read() as transaction:
+    with cli_context.of(context).database() as database, database.read() as transaction:
         found = aliases.list_all(transaction, mailbox=mailbox)
         usage = None if mailbox is None else aliases.usage(transaction, mailbox)
     if usage is None:

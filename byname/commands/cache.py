@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from byname import invocation
+from byname import cli_context
+from byname.cli_context import JsonOption
 from byname.exits import ExitCode
-from byname.invocation import JsonOption
 from byname.output import Bar, cell_text, members, say, say_json, stop, warn
 
 if TYPE_CHECKING:
-    from byname.invocation import Invocation
-    from store.cache.report import Difference
-    from store.cache.tools import CacheTools
+    from byname.cli_context import CliContext
+    from store.relay.report import Difference
+    from store.relay.tools import CacheTools
 
 app = typer.Typer(help="The cache in Redis: rebuild, check, look at it.", no_args_is_help=True)
 
@@ -24,10 +24,10 @@ _SHOWN = 50  # differences in the text form
 @app.command("rebuild", epilog="Example: byname cache rebuild")
 def rebuild(context: typer.Context, as_json: JsonOption = False) -> None:
     """Bring everything from the store to the cache. Names that are there stay in sight; a relay does it by itself."""
-    from store.cache.report import Report
+    from store.relay.report import Report
 
     report = Report()
-    with _tools(invocation.of(context)) as tools, Bar("rebuilding the cache", drawn=not as_json) as bar:
+    with _tools(cli_context.of(context)) as tools, Bar("rebuilding the cache", drawn=not as_json) as bar:
         for progress in tools.rebuild():
             report = progress.report
             bar.show(progress.done, progress.total)
@@ -45,7 +45,7 @@ def verify(
 ) -> None:
     """Compare all of the cache with all of the store. 0: in step; 1: they differ, and in what."""
     found: list[Difference] = []
-    with _tools(invocation.of(context)) as tools, Bar("comparing the cache with the store", drawn=not as_json) as bar:
+    with _tools(cli_context.of(context)) as tools, Bar("comparing the cache with the store", drawn=not as_json) as bar:
         for step in tools.differences():
             if isinstance(step, list):
                 found = step
@@ -61,7 +61,7 @@ def verify(
 @app.command("stat", epilog="Example: byname cache stat --json")
 def stat(context: typer.Context, as_json: JsonOption = False) -> None:
     """Show how the cache is: its lease, what it holds, what waits to be brought there."""
-    with _tools(invocation.of(context)) as tools:
+    with _tools(cli_context.of(context)) as tools:
         state = tools.state()
     if as_json:
         say_json(state)
@@ -83,9 +83,9 @@ def _print(found: "list[Difference]", *, everything: bool) -> None:
 
 
 @contextmanager
-def _tools(run: "Invocation") -> "Iterator[CacheTools]":
+def _tools(run: "CliContext") -> "Iterator[CacheTools]":
     from byname import wiring
-    from store.cache.tools import tools
+    from store.relay.tools import tools
 
     url = wiring.needed(run.settings(), "cache.url")
     with run.database() as database, tools(database, url) as opened:

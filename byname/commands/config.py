@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from byname import invocation
+from byname import cli_context
+from byname.cli_context import JsonOption
 from byname.commands.choices import at_most_one
-from byname.invocation import JsonOption
 from byname.output import say, say_json, warn
 
 app = typer.Typer(help="The settings: check, show, print a sample file.", no_args_is_help=True)
@@ -18,7 +18,7 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
     """Read the settings as a daemon would, and say what is wrong. 0: usable; 78: not."""
     from byname import wiring
 
-    settings = invocation.of(context).settings()
+    settings = cli_context.of(context).settings()
     wiring.policy(settings)
     if as_json:
         say_json({"ok": True, "warnings": list(settings.warnings)})
@@ -39,7 +39,7 @@ def show(
     at_most_one(n=changed, d=defaults)
     from conf.settings import Settings
 
-    settings = Settings() if defaults else invocation.of(context).settings()
+    settings = Settings() if defaults else cli_context.of(context).settings()
     values = settings.shown(changed_only=changed)
     if as_json:
         say_json(values)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from byname import invocation
+from byname import cli_context
 from byname.exits import ExitCode
 from byname.output import stop, warn
 
 if TYPE_CHECKING:
-    from byname.invocation import Invocation
+    from byname.cli_context import CliContext
     from conf.settings import Settings
 
 
@@ -32,7 +32,7 @@ def milter(
     from byname_milter.server import serve
     from byname_milter.site import Site
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     settings = _prepared(run, role.value)
     registry = telemetry.new_registry()
     with (
@@ -65,7 +65,7 @@ def maps(context: typer.Context) -> None:
     from edges.socketmap import answer
     from edges.socketmap_server import SocketmapServer
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     settings = _prepared(run, "maps")
     with (
         run.database(may_be_silent=True) as database,
@@ -89,22 +89,23 @@ def lmtp(context: typer.Context) -> None:
 
     It takes mail from the MTA on [lmtp] listen and hands each mailbox its copy, with Delivered-To, on [lmtp] backend.
     """
-    from byname import telemetry, wiring, wiring_lmtp
+    from byname import telemetry, wiring
+    from byname.wiring.lmtp import lmtp_site
     from edges.listen import open_listener
-    from edges.lmtp_server import LmtpServer
+    from edges.lmtp.server import LmtpServer
     from edges.running import serve_until_told
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     settings = _prepared(run, "lmtp")
     with (
         run.database(may_be_silent=True) as database,
         telemetry.observed_directory(settings, database, "lmtp") as directory,
     ):
-        site = wiring_lmtp.lmtp_site(settings, directory)
+        site = lmtp_site(settings, directory)
         server = LmtpServer(open_listener(wiring.needed(settings, "lmtp.listen")), site)
 
         def reload() -> None:
-            server.replace_site(wiring_lmtp.lmtp_site(run.settings(), directory))
+            server.replace_site(lmtp_site(run.settings(), directory))
 
         stop(_ended(asked=serve_until_told(server, "lmtp", reload)))
 
@@ -113,11 +114,12 @@ def api(context: typer.Context) -> None:
     """Run the REST API on [api] listen until SIGTERM. SIGHUP reads the settings again, but for listen."""
     from admin_api.server import ApiServer, serve_until_told
     from admin_api.site import ApiSite
-    from byname import telemetry, wiring_api
+    from byname import telemetry
+    from byname.wiring.api import api_site
     from conf.listen import parse_host_port
     from edges.listen import open_listener
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     settings = _prepared(run, "api")
     registry = telemetry.new_registry()
     with (
@@ -126,7 +128,7 @@ def api(context: typer.Context) -> None:
     ):
 
         def load(now: "Settings") -> ApiSite:
-            return wiring_api.api_site(now, database, directory, registry)
+            return api_site(now, database, directory, registry)
 
         site, at = load(settings), parse_host_port(settings.api.listen)
         server = ApiServer(site, open_listener(f"inet:{at.port}@{at.host}").socket)
@@ -137,7 +139,7 @@ def _ended(*, asked: bool) -> ExitCode:
     return ExitCode.DONE if asked else ExitCode.REFUSED
 
 
-def _prepared(run: "Invocation", role: str) -> "Settings":
+def _prepared(run: "CliContext", role: str) -> "Settings":
     from conf.logs import set_up
 
     settings = run.settings()

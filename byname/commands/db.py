@@ -2,9 +2,9 @@
 
 import typer
 
-from byname import invocation
+from byname import cli_context
+from byname.cli_context import JsonOption
 from byname.exits import ExitCode
-from byname.invocation import JsonOption
 from byname.output import say, say_json, stop
 
 app = typer.Typer(help="The database: create or upgrade its tables, check them.", no_args_is_help=True)
@@ -13,9 +13,9 @@ app = typer.Typer(help="The database: create or upgrade its tables, check them."
 @app.command("upgrade", epilog="Example: byname --config /etc/byname/byname.toml db upgrade")
 def upgrade(context: typer.Context, as_json: JsonOption = False) -> None:
     """Create the database's tables, or bring them to this version. Twice does no harm."""
-    from store.sql import migrate
+    from store.migrations import migrate
 
-    revision = migrate.upgrade(invocation.of(context).settings().store.url)
+    revision = migrate.upgrade(cli_context.of(context).settings().store.url)
     if as_json:
         say_json({"revision": revision})
     else:
@@ -25,9 +25,9 @@ def upgrade(context: typer.Context, as_json: JsonOption = False) -> None:
 @app.command("check", epilog="Example: byname db check && echo ready")
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
     """Check that the database answers and that its tables are those of this version. 0: they are; 1: they differ."""
-    from store.sql import migrate
+    from store.migrations import migrate
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     with run.database():  # raises when it is not ready
         pass
     url = run.settings().store.url

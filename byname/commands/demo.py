@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from byname.cli_context import JsonOption
 from byname.exits import ExitCode
-from byname.invocation import JsonOption
 from byname.output import stop
 
 

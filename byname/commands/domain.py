@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from byname import invocation
+from byname import cli_context
+from byname.cli_context import JsonOption
 from byname.commands import domain_dns
 from byname.commands.choices import agreed, at_most_one, something_to_change, utf8
-from byname.invocation import JsonOption
 from byname.listing import Columns, show, show_all
 from byname.output import warn
 
@@ -41,9 +41,9 @@ def add(
 ) -> None:
     """Add a domain. Until it is verified it holds no names and the mail server does not know it."""
     from store.services import domains
-    from store.services.lookalikes import lookalikes
+    from store.services.domain_checks.lookalikes import lookalikes
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     with run.changing() as transaction:
         domain = domains.add(transaction, name, account=account, verified=verified)
     for told in lookalikes(domain.name):
@@ -75,7 +75,7 @@ def update(
 
     at_most_one(catch_all=catch_all, no_catch_all=no_catch_all)
     something_to_change(catch_all, no_catch_all or None, active, system)
-    run = invocation.of(context)
+    run = cli_context.of(context)
     with run.changing() as transaction:
         domain = domains.update(
             transaction, name, is_active=active, catch_all=catch_all, no_catch_all=no_catch_all, system_mailbox=system
@@ -88,7 +88,7 @@ def list_all(context: typer.Context, as_json: JsonOption = False) -> None:
     """List all domains."""
     from store.services import domains
 
-    with invocation.of(context).database() as database, database.read() as transaction:
+    with cli_context.of(context).database() as database, database.read() as transaction:
         found = domains.list_all(transaction)
     show_all(found, COLUMNS, as_json=as_json)
 
@@ -104,7 +104,7 @@ def remove(
     from store.errors import ServiceError
     from store.services import domains
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     try:
         with run.changing() as transaction:
             domain = domains.remove(transaction, name, confirmed=yes)

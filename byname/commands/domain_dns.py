@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from byname import invocation
+from byname import cli_context
+from byname.cli_context import JsonOption
 from byname.commands.choices import agreed, utf8
 from byname.exits import ExitCode
-from byname.invocation import JsonOption
 from byname.listing import Columns, show, show_all
 from byname.output import cell_text, complain, members, say, say_json, stop, table
 
 if TYPE_CHECKING:
     from store.dns.checking import Report
     from store.dns.records import CheckedRecord
-    from store.services.dns_checks import DnsCheck
+    from store.services.domain_checks.checks import DnsCheck
     from store.services.views import Domain
 
 _TICKS = {"ok": "\u2713", "missing": "\u2717", "wrong": "\u2717", "unknown": "?"}
@@ -43,12 +43,12 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The domain, in Unicod
 
 def check(context: typer.Context, name: Name, account: Account = None, as_json: JsonOption = False) -> None:
     """Look at a domain's DNS records now, and change nothing. 0: all right; 1: not; 75: could not be told."""
-    from byname import wiring_dns
-    from store.services.dns_requirements import warnings
+    from byname.wiring.dns import domain_checker
+    from store.services.domain_checks.requirements import warnings
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     with run.database() as database:
-        domain, report = wiring_dns.domain_checker(run.settings(), database).look(name, account=account)
+        domain, report = domain_checker(run.settings(), database).look(name, account=account)
     told = warnings(domain, len(report.nameservers))
     if as_json:
         say_json({"domain": domain, **members(report), "warnings": told})
@@ -67,14 +67,14 @@ def verify(
     """Check a domain, or all that are due, and let what is found take effect. 1: not proved; 75: could not be told."""
     if due == (name is not None):
         raise typer.BadParameter("give a domain, or --due")
-    from byname import wiring_dns
+    from byname.wiring.dns import domain_checker
     from conf.logs import set_up
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     settings = run.settings()
     set_up("domains", settings.log.format)
     with run.database() as database:
-        checker = wiring_dns.domain_checker(settings, database)
+        checker = domain_checker(settings, database)
         if name is not None:
             found = [done for done in [checker.verify(name, account=account)] if done is not None]
         else:
@@ -97,17 +97,17 @@ def move(
     """Give a domain to an account that proved it while another one has it. The first one's names in it are deleted."""
     from byname.commands.domain import COLUMNS
     from store.errors import ServiceError
-    from store.services import domain_proof
+    from store.services.domain_checks import proof
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     try:
         with run.changing() as transaction:
-            domain = domain_proof.move(transaction, name, account=account, confirmed=yes)
+            domain = proof.move(transaction, name, account=account, confirmed=yes)
     except ServiceError as error:
         if error.code != "domain-not-empty" or not agreed(error.message):
             raise
         with run.changing() as transaction:
-            domain = domain_proof.move(transaction, name, account=account, confirmed=True)
+            domain = proof.move(transaction, name, account=account, confirmed=True)
     show(domain, COLUMNS, as_json=as_json, more=run.outcome)
 
 

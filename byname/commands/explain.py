@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from byname import invocation
+from byname import cli_context
+from byname.cli_context import JsonOption
 from byname.exits import OF_VERDICT
-from byname.invocation import JsonOption
 from byname.output import cell_text, say, say_json, stop
 
 if TYPE_CHECKING:
@@ -44,16 +44,17 @@ def explain(
     delivered or allowed, 1 refused, 3 not ours, 75 cannot tell.
     """
     _check_usage(address, login, sender, message)
-    from byname import wiring, wiring_directory
+    from byname import wiring
+    from byname.wiring.directory import cache_directory, decision_directory, sql_directory
     from routing.explain import compare
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     policy = wiring.policy(run.settings())
     with run.database(may_be_silent=True) as database:
         ask = _question(policy, address, login, sender, message)
-        deciding = wiring_directory.directory(run.settings(), database)
-        cache = wiring_directory.cache_directory(run.settings())
-        told = compare(ask, deciding, cache, wiring_directory.sql_directory(database))
+        deciding = decision_directory(run.settings(), database)
+        cache = cache_directory(run.settings())
+        told = compare(ask, deciding, cache, sql_directory(database))
     if as_json:
         say_json(told.as_object())
     else:

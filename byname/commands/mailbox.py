@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from byname import invocation
+from byname import cli_context
+from byname.cli_context import CliContext, JsonOption
 from byname.commands.choices import agreed, exactly_one, something_to_change
 from byname.commands.passwords import password_from_stdin
-from byname.invocation import Invocation, JsonOption
 from byname.listing import Columns, show, show_all
 from byname.output import members, say, say_json
 
@@ -44,9 +44,10 @@ def add(
 
     exactly_one(password_stdin=password_stdin, generate_password=generate_password)
     password = make_password() if generate_password else password_from_stdin()
-    run = invocation.of(context)
+    run = cli_context.of(context)
+    hashed = mailboxes.hash_checked(password)
     with run.changing() as transaction:
-        mailbox = mailboxes.add(transaction, address, password, system_names=run.system_names())
+        mailbox = mailboxes.add(transaction, address, hashed, system_names=run.system_names())
     if not generate_password:
         show(mailbox, COLUMNS, as_json=as_json, more=run.outcome)
     elif as_json:
@@ -69,7 +70,7 @@ def update(
     from store.services import mailboxes
 
     something_to_change(active)
-    run = invocation.of(context)
+    run = cli_context.of(context)
     with run.changing() as transaction:
         mailbox = mailboxes.update(transaction, address, is_active=active)
     show(mailbox, COLUMNS, as_json=as_json, more=run.outcome)
@@ -80,7 +81,7 @@ def list_all(context: typer.Context, as_json: JsonOption = False) -> None:
     """List all mailboxes."""
     from store.services import mailboxes
 
-    with invocation.of(context).database() as database, database.read() as transaction:
+    with cli_context.of(context).database() as database, database.read() as transaction:
         found = mailboxes.list_all(transaction)
     show_all(found, COLUMNS, as_json=as_json)
 
@@ -95,7 +96,7 @@ def remove(
     """Remove a mailbox and all its aliases. Their addresses are free again."""
     from store.services import mailboxes
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     if not yes:
         _confirm(run, address)
     with run.changing() as transaction:
@@ -110,7 +111,7 @@ def remove(
         )
 
 
-def _confirm(run: Invocation, address: str) -> None:
+def _confirm(run: CliContext, address: str) -> None:
     """Say what goes with the mailbox and ask.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import typer
 
-from byname import invocation
+from byname import cli_context
 from byname.exits import ExitCode
 from byname.output import stop, warn
 
@@ -13,20 +13,21 @@ def relay(context: typer.Context) -> None:
     It brings every change from the store to the cache, keeps the lease by which the milters trust the cache, rebuilds a
     cache that was emptied or replaced, and compares all of it with the store every ten minutes.
     """
-    from byname import telemetry, wiring_cache
+    from byname import telemetry
+    from byname.wiring.cache import relay_site
     from conf.logs import set_up
-    from store.cache.relay_watch import Watch
-    from store.cache.service import serve
+    from store.relay.service import serve
+    from store.relay.status import Watch
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     settings = run.settings()
     set_up("relay", settings.log.format)
     for line in settings.warnings:
         warn(line)
-    wiring_cache.relay_site(settings)  # a wrong setting is told before the store is asked
+    relay_site(settings)  # a wrong setting is told before the store is asked
     with run.database(may_be_silent=True):
         pass  # it is there, and of this version
     registry = telemetry.new_registry()
     watch = Watch(registry)
     with telemetry.serving(settings, "relay", registry, watch.health):
-        stop(ExitCode(serve(lambda: wiring_cache.relay_site(run.settings()), watch)))
+        stop(ExitCode(serve(lambda: relay_site(run.settings()), watch)))

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from byname import invocation
+from byname import cli_context
+from byname.cli_context import JsonOption
 from byname.commands.choices import exactly_one, utf8
-from byname.invocation import JsonOption
 from byname.output import members, say, say_json
 
 app = typer.Typer(help="Tokens for the API: of operators, accounts and mailboxes.", no_args_is_help=True)
@@ -63,7 +63,7 @@ def create(
     from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR
 
     exactly_one(operator=operator, account=account, mailbox=mailbox)
-    run = invocation.of(context)
+    run = cli_context.of(context)
     prefixes = run.settings().api.token_prefixes
     with run.changing() as transaction:
         made = tokens.create(

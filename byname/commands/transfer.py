@@ -12,13 +12,13 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from byname import invocation
+from byname import cli_context
+from byname.cli_context import JsonOption
 from byname.exits import ExitCode
-from byname.invocation import JsonOption
 from byname.output import Bar, complain, say, stop, table
 
 if TYPE_CHECKING:
-    from store.services.import_runs import Finished
+    from store.services.importing.run import Finished
     from store.transfer.lines import Line
     from store.transfer.report import Report
 
@@ -45,13 +45,13 @@ def bring_in(
     lines are committed together; a line that is refused is told with its code, and holds up no other. Exit code 65:
     lines were refused. From Postfix's virtual(5), "@domain mailbox" becomes the domain's catch-all.
     """
-    from store.services.import_runs import complete
-    from store.services.importing import Import
+    from store.services.importing.chunks import Import
+    from store.services.importing.run import complete
     from store.transfer.report import Report
 
-    run = invocation.of(context)
+    run = cli_context.of(context)
     with _opened(file) as source, run.database() as database, closing(Report()) as report:
-        how = Import(database, invocation.acting(), run.system_names(), dry_run=dry_run)
+        how = Import(database, cli_context.acting(), run.system_names(), dry_run=dry_run)
         with Bar("bringing in aliases", drawn=not as_json) as bar:
             finished = complete(how, _reader(kind)(source), report, _mover(bar, source))
         run.wait_for_cache(database, finished.version)
@@ -68,7 +68,7 @@ def export(context: typer.Context) -> None:
 
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
-    with invocation.of(context).database() as database:
+    with cli_context.of(context).database() as database:
         for piece in pieces(database):
             say(piece.rstrip("\r\n"))
 

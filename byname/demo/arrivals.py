@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
 
-from byname.rig.dovecot import PrivateDovecot
-from byname.rig.sink import Sink
+from byname.sandbox.dovecot import PrivateDovecot
+from byname.sandbox.sink import Sink
 
 
 @dataclass(frozen=True, slots=True)

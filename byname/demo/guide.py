@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from byname.demo.samples import CUSTOMER, STRANGER
 from byname.demo.world import ALIASES, BRAND_B, CAMPAIGN, INFO, JOHN, MARY, OLD_SHOP, SALES
-from byname.rig.ports import LOOPBACK
-from byname.rig.requirements import SWAKS, missing_packages
-from byname.rig.site import PrivateSite
+from byname.sandbox.ports import LOOPBACK
+from byname.sandbox.requirements import SWAKS, missing_packages
+from byname.sandbox.site import PrivateSite
 
 
 @dataclass(frozen=True, slots=True)

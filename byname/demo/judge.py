@@ -15,10 +15,10 @@ from secrets import token_hex
 
 from byname.demo.arrivals import Arrival, arrivals
 from byname.demo.samples import Copy, Expected, Mail, Sample
-from byname.rig.errors import RigTimeout
-from byname.rig.ports import LOOPBACK
-from byname.rig.site import PrivateSite
-from byname.rig.waiting import wait_until
+from byname.sandbox.errors import RigTimeout
+from byname.sandbox.ports import LOOPBACK
+from byname.sandbox.site import PrivateSite
+from byname.sandbox.waiting import wait_until
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3}) (.*)", re.DOTALL)
 _TIMEOUT = 20  # seconds, for a reply and for a delivery

@@ -18,9 +18,9 @@ from byname.demo.judge import play
 from byname.demo.samples import REFUSED_OUTSIDE, SAMPLES, Delivery
 from byname.demo.world import fill
 from byname.exits import ExitCode
-from byname.rig.errors import RigError
-from byname.rig.requirements import NEEDS_ROOT, obstacle
-from byname.rig.site import PrivateSite
+from byname.sandbox.errors import RigError
+from byname.sandbox.requirements import NEEDS_ROOT, obstacle
+from byname.sandbox.site import PrivateSite
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last when the terminal is closed
 

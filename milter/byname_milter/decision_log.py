@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from byname_milter.decision_metrics import Tally
 from byname_milter.message import Accepted
-from byname_milter.tally import Tally
 from routing.verdicts import Defer, Deliver, Reject
 
 

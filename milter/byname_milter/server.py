@@ -15,6 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from byname_milter.decision_log import DecisionLog
+from byname_milter.decision_metrics import Tally
 from byname_milter.inbound import InboundHeaderSession, InboundSession
 from byname_milter.libmilter import LibmilterThread, register
 from byname_milter.listening import claimed, close_to_newcomers, open_socket
@@ -23,7 +24,6 @@ from byname_milter.mta import Mta
 from byname_milter.session import Session
 from byname_milter.site import Site
 from byname_milter.submission import SubmissionSession
-from byname_milter.tally import Tally
 from conf.service import notify
 from conf.signals import SignalPipe
 from routing.sender import Role

@@ -1,1 +1,1 @@
-"""The Redis side: the layout, the relay that keeps it in step with SQL, and the directory that reads it."""
+"""What decisions read: the directory over Redis, with SQL and grace behind it, and whether a change has arrived."""

@@ -23,8 +23,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from store.cache.lease import run_id_of
 from store.errors import StoreNotReady
+from store.wire_format.lease import run_id_of
 
 _TLS_OPTIONS = frozenset(
     {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname"}
@@ -85,7 +85,7 @@ def _manners(patience: float) -> dict[str, Any]:
 def _greet(connection: Any) -> None:
     """Log in, and note for this very socket which run of which server is at its other end, as ``connection.run_id``.
 
-    What is read there counts only with a lease for that run (:mod:`store.cache.lease`).
+    What is read there counts only with a lease for that run (:mod:`store.wire_format.lease`).
     """
     connection.on_connect()
     connection.send_command("INFO", "server", check_health=False)

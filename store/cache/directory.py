@@ -17,10 +17,10 @@ import redis
 from routing.address import Address
 from routing.directory import AffirmedFacts, LookupFailed
 from routing.records import HostedDomain
-from store.cache import layout
 from store.cache.connection import open_pool
-from store.cache.lease import holds
-from store.cache.lines import MOST, Command, Lines, Reply
+from store.cache.redis_sockets import MOST, Command, Lines, Reply
+from store.wire_format import layout
+from store.wire_format.lease import holds
 
 PATIENCE = 0.25  # seconds; later is silence (DESIGN section 6)
 WORKERS = 8  # that open connections and ask over them; more make a Python process no faster

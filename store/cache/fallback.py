@@ -14,9 +14,9 @@ from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.records import HostedDomain
 from store.cache.deadline import Punctual, Unanswered
 from store.cache.directory import PATIENCE, WORKERS, Answer, NoEvidence, RedisDirectory
-from store.cache.lease import SECONDS
-from store.cache.meters import Meters
-from store.sql.purpose import LOOKUP
+from store.cache.metrics import Meters
+from store.sql.pool_profiles import LOOKUP
+from store.wire_format.lease import SECONDS
 
 SQL_PATIENCE = 1.0  # seconds (DESIGN section 6)
 

@@ -8,11 +8,11 @@ import redis
 from sqlalchemy import BigInteger, bindparam, func, select
 
 from store.cache.connection import open_pool
-from store.cache.layout import LIVE_CHANNEL, WAKE_CHANNEL
-from store.cache.wake import subscribe
+from store.cache.notify import subscribe
 from store.errors import StoreUnavailable
 from store.sql.database import Database
 from store.sql.tables import OutboxRow
+from store.wire_format.layout import LIVE_CHANNEL, WAKE_CHANNEL
 
 Propagation = Literal["live", "pending"]
 

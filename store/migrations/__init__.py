@@ -1,1 +1,1 @@
-"""The migrations, run by :mod:`store.sql.migrate`. A new one gets the next number and an entry in its REVISIONS."""
+"""The migrations, run by :mod:`store.migrations.migrate`. A new one gets the next number and a place in REVISIONS."""

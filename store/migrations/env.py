@@ -1,4 +1,4 @@
-"""Alembic runs this file for every command; the connection comes from :mod:`store.sql.migrate`."""
+"""Alembic runs this file for every command; the connection comes from :mod:`store.migrations.migrate`."""
 
 from alembic import context
 

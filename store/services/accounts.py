@@ -15,7 +15,7 @@ from store.services.paging import Page, holds, page_of
 from store.services.plans import alias_limit, check_plan
 from store.services.unset import UNSET, NotGiven
 from store.services.views import Account, AccountUsage, Limits
-from store.sql import touched
+from store.sql import changed_fields
 from store.sql.tables import ALIAS, MAILBOX, AccountRow, AddressRow, DomainRow
 from store.sql.tenant import Transaction
 
@@ -90,7 +90,7 @@ def update(
         row.first_payment_at = utc_now()
     if is_active is not None:
         row.is_active = is_active
-        touched.account(tx, row.id)
+        changed_fields.account(tx, row.id)
     _save(tx, row)
     after = _view(tx, row.id)
     audit.note(tx, "account.update", "account", row.id, after.name, before, after, account_id=row.id)

@@ -15,7 +15,7 @@ from store.services.plans import alias_limit, check_room
 from store.services.rules import claim, require_active
 from store.services.unset import UNSET, NotGiven
 from store.services.views import Alias, Usage
-from store.sql import touched
+from store.sql import changed_fields
 from store.sql.tables import ALIAS, AddressRow, AliasRow, DomainRow
 from store.sql.tenant import Transaction
 
@@ -78,7 +78,7 @@ def create(
     row = AliasRow(id=name.id, mailbox_id=owner.mailbox.id, can_receive=can_receive, can_send=can_send, note=note)
     tx.add(row)
     tx.flush()
-    touched.name(tx, home.name, local_part)
+    changed_fields.name(tx, home.name, local_part)
     made = of_rows(row, name, home.name, owner.address.local_part, owner.domain.name)
     audit.note(tx, "alias.create", "alias", made.id, made.address, None, made, account_id=home.account_id)
     return made
@@ -118,7 +118,7 @@ def update(
         if value is not None:
             setattr(found.alias, field, value)
     tx.flush()
-    touched.name(tx, found.domain.name, found.address.local_part)
+    changed_fields.name(tx, found.domain.name, found.address.local_part)
     after = view(tx, before.id)
     _note(tx, "alias.update", found, before, after)
     return after
@@ -132,7 +132,7 @@ def remove(tx: Transaction, ref: Ref, *, mailbox: Ref | None = None) -> Alias:
     """
     found = _found(tx, ref, mailbox)
     gone = view(tx, found.alias.id)
-    touched.name(tx, found.domain.name, found.address.local_part)
+    changed_fields.name(tx, found.domain.name, found.address.local_part)
     _note(tx, "alias.delete", found, gone, None)
     delete_names(tx, AddressRow.id == gone.id)
     return gone

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Select, delete, select
 from sqlalchemy.orm import aliased
 
 from store.errors import ServiceError
-from store.sql import touched
+from store.sql import changed_fields
 from store.sql.tables import AddressRow, AliasRow, CatchAllRow, DomainRow, MailboxRow, SystemMailboxRow
 from store.sql.tenant import Transaction
 
@@ -82,7 +82,7 @@ def refuse_pausing(tx: Transaction, mailbox_id: int, address: str) -> None:
 
 def delete_mailboxes(tx: Transaction, mailboxes: Select[int]) -> None:
     """Delete mailboxes with all their aliases, and the catch-alls that are off and still remember one of them."""
-    touched.mailboxes_go(tx, mailboxes)
+    changed_fields.mailboxes_go(tx, mailboxes)
     tx.execute(delete(CatchAllRow).where(CatchAllRow.mailbox_id.in_(mailboxes)))
     delete_names(tx, AddressRow.id.in_(select(AliasRow.id).where(AliasRow.mailbox_id.in_(mailboxes))))
     delete_names(tx, AddressRow.id.in_(mailboxes))

@@ -7,7 +7,7 @@ from store.services.lookup import Ref
 from store.services.rules import require_active, require_proved
 from store.services.unset import UNSET, NotGiven
 from store.services.views import Domain
-from store.sql import touched
+from store.sql import changed_fields
 from store.sql.tables import CatchAllRow, DomainRow, SystemMailboxRow
 from store.sql.tenant import Transaction
 
@@ -52,7 +52,7 @@ def switch_catch_all(tx: Transaction, row: DomainRow, mailbox: Ref | None) -> No
         _store(tx, row, mailbox, True)
     elif chosen := tx.get(CatchAllRow, row.id):
         chosen.enabled = False
-        touched.catch_all(tx, row.name)
+        changed_fields.catch_all(tx, row.name)
 
 
 def choose_system_mailbox(tx: Transaction, row: DomainRow, mailbox: Ref) -> None:
@@ -65,18 +65,18 @@ def choose_system_mailbox(tx: Transaction, row: DomainRow, mailbox: Ref) -> None
     field = "system_mailbox_id" if isinstance(mailbox, int) else "destination"
     found = lookup.destination(tx, mailbox, account_id=row.account_id, field=field)
     tx.merge(SystemMailboxRow(domain_id=row.id, mailbox_id=found.id))
-    touched.own_record(tx, row.name)
+    changed_fields.own_record(tx, row.name)
 
 
 def forget_system_mailbox(tx: Transaction, row: DomainRow) -> None:
     """Let the domain's oldest active mailbox have its system mail."""
     if chosen := tx.get(SystemMailboxRow, row.id):
         tx.delete(chosen)
-        touched.own_record(tx, row.name)
+        changed_fields.own_record(tx, row.name)
 
 
 def _store(tx: Transaction, row: DomainRow, destination: Ref | None, enabled: bool) -> None:
-    touched.catch_all(tx, row.name)
+    changed_fields.catch_all(tx, row.name)
     if destination is not None:
         mailbox = lookup.destination(tx, destination, account_id=row.account_id)
         if enabled and not mailbox.is_active:

@@ -17,7 +17,7 @@ from store.services.paging import Page, holds, page_of
 from store.services.public_suffixes import refuse_public_suffix
 from store.services.removed import note_names_of
 from store.services.views import Domain
-from store.sql import touched
+from store.sql import changed_fields
 from store.sql.tables import ALIAS, MAILBOX, AddressRow, AliasRow, DomainProofRow, DomainRow
 from store.sql.tenant import Transaction
 
@@ -99,7 +99,7 @@ def update(
     before = view(tx, row.id)
     if is_active is not None:
         row.is_active = is_active
-        touched.domain(tx, row.id)
+        changed_fields.domain(tx, row.id)
     if catch_all is not None or no_catch_all:
         switch_catch_all(tx, row, catch_all)
     if system_mailbox is not None:
@@ -161,7 +161,7 @@ def remove(tx: Transaction, ref: Ref, *, account: Ref | None = None, confirmed: 
     note_names_of(tx, row)
     _note(tx, "domain.delete", row, gone, None)
     if row.verified_at is not None:  # else a hosted domain of that name is another account's
-        touched.listing(tx, row.name)
+        changed_fields.listing(tx, row.name)
     delete_domain(tx, row.id)
     return gone
 
@@ -192,7 +192,7 @@ def _prove(tx: Transaction, row: DomainRow, at: datetime | None = None) -> None:
         raise ServiceError(
             "domain-taken", f"another account has proved {row.name} to be its own", field="name"
         ) from None
-    touched.listing(tx, row.name)
+    changed_fields.listing(tx, row.name)
 
 
 def _note(tx: Transaction, action: str, row: DomainRow, before: Domain | None, after: Domain | None) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from store.clock import utc_now
 from store.errors import ServiceError
-from store.sql.inserting import insert_if_free
+from store.sql.insert_if_free import insert_if_free
 from store.sql.tables import IdempotencyKeyRow
 from store.sql.tenant import Transaction
 

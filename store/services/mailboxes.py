@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from routing.policy import SYSTEM_ADDRESSES
-from store.passwords import hash_password
+from store.passwords import PasswordHash, hash_password
 from store.services import audit, lookup
 from store.services.deletion import delete_mailboxes, refuse_destinations, refuse_pausing
 from store.services.fields import check_text
@@ -14,7 +14,7 @@ from store.services.paging import Page, holds, page_by_ids
 from store.services.removed import note_aliases_of
 from store.services.rules import claim, require_active
 from store.services.views import Mailbox, RemovedMailbox
-from store.sql import touched
+from store.sql import changed_fields
 from store.sql.tables import MAILBOX, AddressRow, AliasRow, DomainRow, MailboxRow
 from store.sql.tenant import Transaction
 
@@ -22,7 +22,7 @@ from store.sql.tenant import Transaction
 def add(
     tx: Transaction,
     address: str,
-    password: str,
+    password: str | PasswordHash,
     *,
     display_name: str = "",
     system_names: frozenset[str] = SYSTEM_ADDRESSES,
@@ -40,12 +40,14 @@ def create(
     tx: Transaction,
     local_part: str,
     domain: Ref,
-    password: str,
+    password: str | PasswordHash,
     *,
     display_name: str = "",
     system_names: frozenset[str] = SYSTEM_ADDRESSES,
 ) -> Mailbox:
     """Create a mailbox. Whose domain it is decides whose mailbox it is.
+
+    Doors give the password as :func:`hash_checked` returns it, so that no other change waits for the hashing.
 
     Checked in this order: the domain exists, the local part, system names, the other fields, the domain's state,
     whether the name is free.
@@ -57,15 +59,23 @@ def create(
     home = lookup.domain_for_name(tx, domain)
     check_local_part(local_part, system_names)
     check_text("display_name", display_name)
-    check_text("password", password)
+    hashed = hash_checked(password)
     require_active(home)
     name = claim(tx, home, local_part, MAILBOX)
-    tx.add(MailboxRow(id=name.id, display_name=display_name, password_hash=hash_password(password)))
+    tx.add(MailboxRow(id=name.id, display_name=display_name, password_hash=hashed.phc))
     tx.flush()
-    touched.mailbox(tx, name.id)
+    changed_fields.mailbox(tx, name.id)
     made = view(tx, name.id)
     _note(tx, "mailbox.create", home, None, made)
     return made
+
+
+def hash_checked(password: str | PasswordHash) -> PasswordHash:
+    """Return the hash of a password; one that is hashed already as it is. Raises ServiceError ``invalid-request``."""
+    if isinstance(password, PasswordHash):
+        return password
+    check_text("password", password)
+    return PasswordHash(hash_password(password))
 
 
 def get(tx: Transaction, ref: Ref) -> Mailbox:
@@ -78,7 +88,7 @@ def update(
     ref: Ref,
     *,
     is_active: bool | None = None,
-    password: str | None = None,
+    password: str | PasswordHash | None = None,
     display_name: str | None = None,
 ) -> Mailbox:
     """Pause or resume a mailbox, change its password or display name. Allowed whatever the state of its domain.
@@ -89,8 +99,7 @@ def update(
     found = lookup.mailbox(tx, ref, lock=True)
     row, before = found.mailbox, view(tx, found.mailbox.id)
     if password is not None:
-        check_text("password", password)
-        row.password_hash = hash_password(password)
+        row.password_hash = hash_checked(password).phc
     if display_name is not None:
         check_text("display_name", display_name)
         row.display_name = display_name
@@ -98,7 +107,7 @@ def update(
         if row.is_active and not is_active:
             refuse_pausing(tx, row.id, found.text)
         row.is_active = is_active
-        touched.mailbox(tx, row.id)
+        changed_fields.mailbox(tx, row.id)
     tx.flush()
     after = view(tx, row.id)
     _note(tx, "mailbox.update" if password is None else "mailbox.set-password", found.domain, before, after)

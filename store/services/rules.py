@@ -5,7 +5,7 @@ from datetime import datetime
 
 from store.clock import utc_now
 from store.errors import ServiceError
-from store.sql.inserting import insert_if_free
+from store.sql.insert_if_free import insert_if_free
 from store.sql.tables import AddressRow, DomainRow
 from store.sql.tenant import Transaction
 

@@ -7,8 +7,8 @@ from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from store.errors import StoreNotReady
+from store.sql.pool_profiles import Purpose
 from store.sql.postgresql import Postgresql
-from store.sql.purpose import Purpose
 from store.sql.sqlite import Sqlite
 
 _KNOWN = "Byname knows sqlite:////absolute/path/to/file and postgresql://user:password@host/name"

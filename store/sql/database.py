@@ -9,11 +9,11 @@ from sqlalchemy import Connection, Engine
 from store.errors import StoreUnavailable
 from store.sql import outbox
 from store.sql.backend import Backend, backend
-from store.sql.purpose import LOOKUP, READ, WRITE, Purpose
+from store.sql.error_translation import translated
+from store.sql.fair_semaphore import Turns
+from store.sql.pool_profiles import LOOKUP, READ, WRITE, Purpose
 from store.sql.revisions import read_revision, require_current
 from store.sql.tenant import OPERATOR, Acting, Transaction
-from store.sql.trouble import translated
-from store.sql.turns import Turns
 
 __all__ = ["OPERATOR", "Acting", "Database", "Transaction"]
 
@@ -49,7 +49,7 @@ class Database:
 
         On SQLite one writer runs at a time (BEGIN IMMEDIATE), the next waits up to five seconds; those of this
         process in the order in which they came, which SQLite's own waiting does not keep. What the block has touched
-        (store.sql.touched) goes into the outbox, and ``outbox.version_of`` tells its version afterwards.
+        (store.sql.changed_fields) goes into the outbox, and ``outbox.version_of`` tells its version afterwards.
 
         Raises:
             StoreUnavailable, StoreNotReady: see :mod:`store.errors`.

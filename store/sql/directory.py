@@ -11,8 +11,8 @@ from routing.records import HostedDomain
 from store.sql.database import Database
 from store.sql.directory_query import STATEMENT, Found
 from store.sql.directory_rows import records
-from store.sql.purpose import LOOKUP
-from store.sql.turns import Turns
+from store.sql.fair_semaphore import Turns
+from store.sql.pool_profiles import LOOKUP
 
 _RETRY_WITHIN = 0.5  # seconds; a lost connection shows at once, a silent server has used up our time
 

@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 from routing.address import Address
 from routing.records import HostedDomain
 from store.batches import batches
-from store.cache.layout import CATCH_ALL, DOMAIN
-from store.cache.values import GONE, HOSTED, catch_all_body, domain_body, local_of, name_body, stamped
+from store.sql.changed_fields import LISTING, Field, fields, touched
 from store.sql.directory_query import STATEMENT, Found
 from store.sql.directory_rows import records
 from store.sql.tables import ClockRow, OutboxRow
-from store.sql.touched import LISTING, Field, fields, touched
+from store.wire_format.layout import CATCH_ALL, DOMAIN
+from store.wire_format.values import GONE, HOSTED, catch_all_body, domain_body, local_of, name_body, stamped
 
 CHANNEL = "byname_outbox"  # of PostgreSQL's NOTIFY
 _VERSION = "byname.version"

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import URL, Engine, QueuePool, create_engine, event
 
-from store.sql.purpose import Purpose
+from store.sql.pool_profiles import Purpose
 
 _CONNECT_SECONDS = 2  # the least that libpq and psycopg accept
 

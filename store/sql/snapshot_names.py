@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from routing.address import Address
 from routing.records import Alias, Mailbox
 from store.batches import batches
-from store.cache.values import fields_of, name_body
 from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
+from store.wire_format.values import fields_of, name_body
 
 _MAILBOXES = 500  # in one question
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 
 from store.errors import StoreNotReady
-from store.sql.purpose import MIGRATE, Purpose
+from store.sql.pool_profiles import MIGRATE, Purpose
 
 _PAUSE = 0.01  # seconds between two tries
 _FILE_MODE = 0o640  # password hashes; the group may read, so that Dovecot can

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from store.sql import migrate
+from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.running_api import RunningApi, site_over
 from tests.api.tenants import Tenant, secret_of, tenant

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
-from store.sql import migrate
+from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.contract import Report, fuzz
 from tests.api.running_api import RunningApi, site_over

@@ -8,15 +8,16 @@ from typing import Any
 import httpx
 from prometheus_client import CollectorRegistry
 
-from admin_api.buckets import TokenBuckets
+from admin_api.http.rate_limit import RateLimit
 from admin_api.server import ApiServer
-from admin_api.site import ApiSite, Dns, Explaining, Wait
-from byname.rig.waiting import wait_until
+from admin_api.site import ApiSite, Dns, Explaining
+from byname.sandbox.waiting import wait_until
 from routing.directory import Directory
 from routing.policy import SYSTEM_ADDRESSES, Policy
 from store.dns.records import Expected
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
+from store.unit_of_work.unit import Wait
 
 PREFIXES = ("bn_ops_", "bn_msg_", "bn_opr_")
 NO_LIMIT = 1_000_000
@@ -25,7 +26,7 @@ NO_LIMIT = 1_000_000
 def site_over(
     database: Database,
     *,
-    buckets: TokenBuckets | None = None,
+    buckets: RateLimit | None = None,
     wait: Wait = lambda version: "live",
     cache: Directory | None = None,
     base_url: str | None = None,
@@ -39,7 +40,7 @@ def site_over(
         database=database,
         system_names=SYSTEM_ADDRESSES,
         token_prefixes=PREFIXES,
-        buckets=buckets or TokenBuckets(NO_LIMIT, NO_LIMIT),
+        rate_limit=buckets or RateLimit(NO_LIMIT, NO_LIMIT),
         base_url=base_url,
         wait=wait,
         explaining=Explaining(policy or Policy(), cache or sql, cache, sql),

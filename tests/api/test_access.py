@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from admin_api.buckets import TokenBuckets
+from admin_api.http.rate_limit import RateLimit
 from store import token_format
 from store.clock import utc_now
 from store.services import accounts, tokens
@@ -128,7 +128,7 @@ def clock() -> Clock:
 @pytest.fixture
 def limited(sqlite_api: Database, clock: Clock) -> Iterator[RunningApi]:
     """A server that lets 2 requests a second through, and 3 at once."""
-    running = RunningApi(site_over(sqlite_api, buckets=TokenBuckets(2, 3, clock)))
+    running = RunningApi(site_over(sqlite_api, buckets=RateLimit(2, 3, clock)))
     yield running
     running.close()
 
@@ -152,7 +152,7 @@ def test_the_rate_is_limited_for_each_token(limited: RunningApi, clock: Clock) -
 
 
 def test_buckets_that_are_full_again_are_forgotten(clock: Clock) -> None:
-    buckets = TokenBuckets(1, 1, clock)
+    buckets = RateLimit(1, 1, clock)
     for key in range(10_000):
         assert buckets.take(key) == 0
     clock.now = 0.5

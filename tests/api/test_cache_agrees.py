@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from byname.rig.waiting import wait_until
+from byname.sandbox.waiting import wait_until
 from store.cache.propagation import waiting
 from store.services import domains
 from store.sql.database import Database
@@ -22,7 +22,7 @@ from tests.api.running_api import RunningApi, site_over
 from tests.api.tenants import Tenant, secret_of, tenant
 from tests.api.test_propagation import working
 from tests.store.redis_server import RedisServer
-from tests.store.relaying import Relaying
+from tests.store.relay.relaying import Relaying
 
 ROUNDS, STEPS = 12, 10  # steps
 NAMES = ("sales", "info", "press", "a.b", "x-1", "jo")

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from byname.rig.ports import free_port
-from tests.store.command_line import SAMPLE, CommandLine
+from byname.sandbox.ports import free_port
+from tests.store.cli.command_line import SAMPLE, CommandLine
 
 PATIENCE = 20.0
 KEY = {"Idempotency-Key": "one-and-only"}

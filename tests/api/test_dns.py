@@ -7,15 +7,15 @@ import httpx
 import pytest
 
 from admin_api.site import Dns
-from byname.rig.waiting import wait_until
+from byname.sandbox.waiting import wait_until
 from store.dns.nameserver import Patience
 from store.dns.resolvers import Resolvers
-from store.services.domain_checker import CheckQueue, DomainChecker
+from store.services.domain_checks.checker import CheckQueue, DomainChecker
 from store.sql.database import Database
 from tests.api.running_api import RunningApi, code_of, site_over
 from tests.api.tenants import Tenant, secret_of, tenant
-from tests.store.dns_server import DnsServer
-from tests.store.dns_site import EXPECTED
+from tests.store.dns.dns_server import DnsServer
+from tests.store.dns.dns_site import EXPECTED
 
 NEW = "new.example"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from byname.rig.waiting import wait_until
+from byname.sandbox.waiting import wait_until
 from tests.api.test_daemon import PATIENCE, Site
-from tests.store.command_line import SAMPLE, CommandLine
-from tests.store.dns_server import DnsServer
+from tests.store.cli.command_line import SAMPLE, CommandLine
+from tests.store.dns.dns_server import DnsServer
 
 NAME = "pending.test"
 

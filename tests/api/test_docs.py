@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from admin_api.codes import RETRYABLE, STATUS, TITLES
-from admin_api.guard import LARGEST_BODY
-from admin_api.routes.transfer import MOST_LINES
-from admin_api.uploads import LARGEST_UPLOAD
+from admin_api.http.error_codes import RETRYABLE, STATUS, TITLES
+from admin_api.http.guard import LARGEST_BODY
+from admin_api.http.uploads import LARGEST_UPLOAD
+from admin_api.rest.routes.transfer import MOST_LINES
 from conf.sections import ApiSettings
-from store.services.bulk import MOST_ITEMS
+from store.services.bulk.bulk_call import MOST_ITEMS
 from store.services.scopes import SCOPES
 from store.sql.database import Database
 from tests.api.running_api import RunningApi, site_over
-from tests.store.command_line import CommandLine
+from tests.store.cli.command_line import CommandLine
 
 ROOT = Path(__file__).parents[2]
 PAGE, README = ROOT / "docs" / "api.md", ROOT / "README.md"

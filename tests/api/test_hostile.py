@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from admin_api.heavy_turns import BULK_CALLS
-from byname.rig.waiting import wait_until
+from byname.sandbox.waiting import wait_until
 from store.sql.tables import AliasRow, IdempotencyKeyRow
+from store.unit_of_work.concurrency_limit import BULK_CALLS
 from tests.api.running_api import RunningApi, code_of
 from tests.api.tenants import Tenant, secret_of
 
@@ -133,7 +133,7 @@ def test_a_suspended_account_reads_and_changes_nothing(acme: Tenant, operator: h
         acme.client.post("/aliases:import", content="address,mailbox\n", headers={"Content-Type": CSV}),
         acme.client.post("/aliases:bulk", json={"items": []}),
     ):
-        assert code_of(refused) == (403, "insufficient-scope")
+        assert code_of(refused) == (403, "account-suspended")
         assert "suspended" in refused.json()["detail"]
     assert operator.patch(path, json={"can_send": True}).status_code == 200
     assert operator.patch(f"/accounts/{acme.id}", json={"is_active": True}).status_code == 200

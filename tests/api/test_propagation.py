@@ -12,7 +12,7 @@ from store.sql.database import Database
 from tests.api.running_api import RunningApi, site_over
 from tests.api.tenants import Tenant, tenant
 from tests.store.redis_server import RedisServer
-from tests.store.relaying import Relaying
+from tests.store.relay.relaying import Relaying
 
 
 @contextmanager

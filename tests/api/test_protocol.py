@@ -8,7 +8,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from admin_api.guard import LARGEST_BODY
+from admin_api.http.guard import LARGEST_BODY
 from store.sql.database import Database
 from tests.api.running_api import RunningApi, code_of, site_over
 from tests.api.tenants import Tenant, secret_of

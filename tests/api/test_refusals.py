@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from admin_api.codes import STATUS, TITLES
+from admin_api.http.error_codes import STATUS, TITLES
 from store.errors import CODES
 from store.services import domains, mailboxes
 from tests.api.running_api import RunningApi, code_of

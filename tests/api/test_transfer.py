@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from admin_api.uploads import LARGEST_UPLOAD
+from admin_api.http.uploads import LARGEST_UPLOAD
 from tests.api.running_api import RunningApi, code_of
 from tests.api.tenants import Tenant, secret_of
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from store.cache.propagation import Waiter
-from store.sql import migrate
+from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.running_api import RunningApi, code_of, site_over
 from tests.api.tenants import Tenant, tenant

@@ -7,7 +7,7 @@ from typing import cast
 
 import redis
 
-from store.cache import layout
+from store.wire_format import layout
 from tests.faults.fault import RIGHT, Fault, nothing
 from tests.faults.timeline import Timeline
 from tests.faults.unix_proxy import proxied

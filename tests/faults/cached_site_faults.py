@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from store.cache import layout
+from store.wire_format import layout
 from tests.faults.cache_faults import LEASE, OF_REDIS, SOON
 from tests.faults.fault import GRACE, LATER, RIGHT, Fault
 from tests.faults.faults import mailbox_deleted

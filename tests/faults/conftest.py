@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from byname.rig.folders import short_folder
-from byname.rig.site import PrivateSite
+from byname.sandbox.folders import short_folder
+from byname.sandbox.site import PrivateSite
 from tests.faults import page
 from tests.faults.names import fill
 from tests.faults.world import World

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from byname.rig.waiting import wait_until
+from byname.sandbox.waiting import wait_until
 from store.errors import StoreUnavailable
 from store.services import aliases
 from store.sql.database import Database

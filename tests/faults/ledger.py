@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
 
-from byname.rig.sink import Delivery, Sink
+from byname.sandbox.sink import Delivery, Sink
 from tests.faults.names import MOVING, OUTSIDE, REFUSED, Kind
 from tests.faults.timeline import Timeline
 

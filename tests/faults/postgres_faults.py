@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from store.cache import layout
+from store.wire_format import layout
 from tests.faults.cache_faults import LEASE
 from tests.faults.fault import GRACE, LATER, RIGHT, Fault, nothing
 from tests.faults.names import FIRST

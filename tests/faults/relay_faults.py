@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from byname.rig.waiting import wait_until
-from store.cache import layout
+from byname.sandbox.waiting import wait_until
+from store.wire_format import layout
 from tests.faults.cache_faults import LEASE
 from tests.faults.fault import RIGHT, Fault
 from tests.faults.timeline import Timeline

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import redis
 
-from byname.rig.ports import LOOPBACK
-from byname.rig.redis import PrivateRedis
-from byname.rig.waiting import wait_until
-from store.cache import layout
+from byname.sandbox.ports import LOOPBACK
+from byname.sandbox.redis import PrivateRedis
+from byname.sandbox.waiting import wait_until
+from store.wire_format import layout
 from tests.faults.cache_faults import LEASE
 from tests.faults.fault import RIGHT, Fault
 from tests.faults.timeline import Timeline

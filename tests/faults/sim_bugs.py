@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from store.cache.layout import PREFIX
-from store.cache.lease import lease_text
-from store.cache.relay import Relay, Step
-from store.cache.source import Change, Pending
-from store.cache.target import State, Vouched
 from store.errors import StoreUnavailable
+from store.relay.source import Change, Pending
+from store.relay.steps import Relay, Step
+from store.relay.target import State, Vouched
 from store.sql.outbox import Clock
+from store.wire_format.layout import PREFIX
+from store.wire_format.lease import lease_text
 from tests.faults.sim_clients import MemoryCache, MemoryTarget
 from tests.faults.sim_operations import Operations, domain_key, is_gone
 from tests.faults.sim_redis import STATE

@@ -9,9 +9,9 @@ from routing.directory import LookupFailed
 from routing.policy import Policy
 from routing.records import Alias, HostedDomain
 from routing.verdicts import Allow, Defer, Deliver, NotOurs, RecipientVerdict, SenderVerdict
-from store.cache.layout import CATCH_ALL, DOMAIN, HOSTED_KEY, domain_key
-from store.cache.source import Change
-from store.cache.values import GONE
+from store.relay.source import Change
+from store.wire_format.layout import CATCH_ALL, DOMAIN, HOSTED_KEY, domain_key
+from store.wire_format.values import GONE
 from tests.faults.sim_clients import Reader
 from tests.faults.sim_redis import MemoryRedis
 from tests.faults.sim_site import ALIASES, BOXES, DOMAINS, LASTING, LISTING, STAY, Fields, fields

@@ -14,9 +14,9 @@ from routing.memory_directory import MemoryDirectory
 from routing.records import HostedDomain
 from store.cache.directory import RedisDirectory
 from store.cache.fallback import FallbackDirectory
-from store.cache.meters import Meters
-from store.cache.redis_target import RedisTarget
-from store.cache.wire import Command, Wire
+from store.cache.metrics import Meters
+from store.relay.redis_target import RedisTarget
+from store.relay.wire import Command, Wire
 from tests.faults.sim_operations import Operations
 from tests.faults.sim_redis import MemoryRedis, Refused, Word, encoded
 from tests.faults.sim_sql import Sql

@@ -1,4 +1,4 @@
-"""``store/cache/operations.lua`` in Python, function for function, over the Redis in memory.
+"""``store/relay/operations.lua`` in Python, function for function, over the Redis in memory.
 
 A class, so that a planted bug can be one method that differs.
 """
@@ -6,7 +6,7 @@ A class, so that a planted bug can be one method that differs.
 import re
 from typing import Any
 
-from store.cache.layout import PREFIX
+from store.wire_format.layout import PREFIX
 from tests.faults.sim_redis import HOSTED, LEASE, STATE, Hash, MemoryRedis, Refused
 
 _BUILDING = f"{PREFIX}building".encode()

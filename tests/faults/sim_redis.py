@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from store.cache.layout import PREFIX
+from store.wire_format.layout import PREFIX
 
 Hash = dict[bytes, bytes]
 Value = Hash | bytes

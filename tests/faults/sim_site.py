@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from routing.address import Address
 from routing.records import Alias, HostedDomain, Mailbox, Name
-from store.cache.layout import CATCH_ALL, DOMAIN
-from store.cache.values import HOSTED, catch_all_body, domain_body, name_body
+from store.wire_format.layout import CATCH_ALL, DOMAIN
+from store.wire_format.values import HOSTED, catch_all_body, domain_body, name_body
 
 LASTING = "keep.test"  # never removed, with the mailbox stay that nobody touches
 DOMAINS = (LASTING, "a.test", "b.test")

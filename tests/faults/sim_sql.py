@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from routing.records import HostedDomain
-from store.cache.source import Change, Pending
-from store.cache.values import GONE, stamped
 from store.errors import StoreUnavailable
+from store.relay.source import Change, Pending
 from store.sql.outbox import Clock
 from store.sql.snapshot import Part, Snapshot
+from store.wire_format.values import GONE, stamped
 from tests.faults.sim_redis import Time
 from tests.faults.sim_site import LISTING, Fields, Site, changed, fields, first_site
 

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from store.cache.audit import load_missing
-from store.cache.rebuild import audit, rebuild
-from store.cache.relay import Relay
-from store.cache.service import POLL
-from store.cache.source import Change, Source
-from store.cache.target import Lives, Target
 from store.errors import CacheUnavailable, StoreUnavailable
+from store.relay.cache_audit import load_missing
+from store.relay.rebuild import audit, rebuild
+from store.relay.service import POLL
+from store.relay.source import Change, Source
+from store.relay.steps import Relay
+from store.relay.target import Lives, Target
 from tests.faults.sim_actors import Actor
 from tests.faults.sim_checks import GRACE_MS, LEASE_MS, SENDER_GRACE_MS, Broken, Checks, holds, in_sight
 from tests.faults.sim_clients import MemoryCache, MemorySql, MemoryTarget, Network, Reader

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
 
-from byname.rig.ports import LOOPBACK
-from byname.rig.site import PrivateSite
+from byname.sandbox.ports import LOOPBACK
+from byname.sandbox.site import PrivateSite
 from tests.faults.ledger import Attempt, Entry, Ledger
 from tests.faults.names import INBOUND, SUBMITTED, Kind
 from tests.mail.dialogue import data_as_it_is, logged_in

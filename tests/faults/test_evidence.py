@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from store.cache import layout
+from store.wire_format import layout
 from tests.faults.world import World
 from tests.mail.dialogue import Dialogue, logged_in, submit
 from tests.mail.world import JOHN

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from byname.rig.sink import Delivery, Sink
+from byname.sandbox.sink import Delivery, Sink
 from tests.faults.ledger import Attempt, Ledger
 from tests.faults.names import GIVEN, INBOUND, MOVING, REFUSED, Kind
 from tests.faults.timeline import Timeline

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import redis
 
-from store.cache.layout import HOSTED_KEY, PREFIX, STATE_KEY, domain_key
-from store.cache.values import version_text
+from store.wire_format.layout import HOSTED_KEY, PREFIX, STATE_KEY, domain_key
+from store.wire_format.values import version_text
 from tests.faults.sim_clients import execute
 from tests.faults.sim_redis import MemoryRedis, Time, Word
 from tests.store.redis_server import RedisServer
@@ -39,7 +39,7 @@ class Twins:
         self.run_id = server.run_id
         self.now_ms = self.moment()
         self.memory = MemoryRedis(Time(self.now_ms), self.run_id)
-        script = files("store.cache").joinpath("operations.lua").read_text()
+        script = files("store.relay").joinpath("operations.lua").read_text()
         self.sha = self.real.script_load(script)
 
     def moment(self) -> int:

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from store.cache.connection import open_pool
-from store.cache.layout import HOSTED_KEY, domain_key
-from store.cache.rebuild import audit, basis_of, rebuild
-from store.cache.redis_target import RedisTarget
-from store.cache.source import Change, Source, SqlSource
-from store.cache.target import Basis, Lives, Outdated, Repair, Target, Vouched
+from store.migrations import migrate
+from store.relay.rebuild import audit, basis_of, rebuild
+from store.relay.redis_target import RedisTarget
+from store.relay.source import Change, Source, SqlSource
+from store.relay.target import Basis, Lives, Outdated, Repair, Target, Vouched
 from store.services import accounts, aliases, domains, mailboxes
-from store.sql import migrate
 from store.sql.database import Database
 from store.sql.outbox import Clock
+from store.wire_format.layout import HOSTED_KEY, domain_key
 from tests.faults.sim_clients import MemoryTarget, Network
 from tests.faults.sim_redis import MemoryRedis, Time
 from tests.faults.sim_sql import MemorySource, Sql

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from byname.rig.site import PrivateSite
-from byname.rig.waiting import wait_until
+from byname.sandbox.site import PrivateSite
+from byname.sandbox.waiting import wait_until
 from tests.faults.changes import Changes
 from tests.faults.fault import GRACE, RIGHT, Fault
 from tests.faults.ledger import Ledger, Summary

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from byname.rig.redis import PrivateRedis
+from byname.sandbox.redis import PrivateRedis
 
 
 @contextmanager

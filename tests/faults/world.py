@@ -15,12 +15,12 @@ from pathlib import Path
 import redis
 from sqlalchemy import text
 
-from byname.rig.ports import LOOPBACK, free_port
-from byname.rig.redis import PrivateRedis
-from byname.rig.site import PrivateSite
-from byname.rig.waiting import wait_until
-from store.cache import layout
+from byname.sandbox.ports import LOOPBACK, free_port
+from byname.sandbox.redis import PrivateRedis
+from byname.sandbox.site import PrivateSite
+from byname.sandbox.waiting import wait_until
 from store.sql.database import Database
+from store.wire_format import layout
 from tests.store.postgres_server import PostgresServer
 
 # A process of its own: such locks belong to a process, and ours opens the store too.

@@ -7,10 +7,10 @@ from typing import NoReturn
 
 import pytest
 
-from byname.rig.certificate import Certificate, make_certificate
-from byname.rig.folders import short_folder
-from byname.rig.requirements import SWAKS, missing_packages, obstacle
-from byname.rig.site import PrivateSite
+from byname.sandbox.certificate import Certificate, make_certificate
+from byname.sandbox.folders import short_folder
+from byname.sandbox.requirements import SWAKS, missing_packages, obstacle
+from byname.sandbox.site import PrivateSite
 from tests.mail.world import fill
 
 

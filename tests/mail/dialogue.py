@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from byname.rig.certificate import Certificate
-from byname.rig.ports import LOOPBACK
-from byname.rig.postfix_instance import PostfixInstance
+from byname.sandbox.certificate import Certificate
+from byname.sandbox.ports import LOOPBACK
+from byname.sandbox.postfix_instance import PostfixInstance
 
 MESSAGE = b"From: ann@outside.example\r\nSubject: hello\r\n\r\nbye\r\n"
 

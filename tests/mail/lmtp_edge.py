@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Self
 
 from edges.listen import open_listener
-from edges.lmtp_backend import TIMEOUTS, Timeouts
-from edges.lmtp_delivery import LmtpSite
-from edges.lmtp_pool import IDLE_SECONDS, Pool
-from edges.lmtp_server import LmtpServer
+from edges.lmtp.backend import TIMEOUTS, Timeouts
+from edges.lmtp.delivery import LmtpSite
+from edges.lmtp.pool import IDLE_SECONDS, Pool
+from edges.lmtp.server import LmtpServer
 from routing.directory import Directory
 from routing.policy import Policy
 from tests.unit.sample_site import DIRECTORY

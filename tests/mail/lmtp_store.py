@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from byname.rig.ports import LOOPBACK, free_port
+from byname.sandbox.ports import LOOPBACK, free_port
 
 OFFERED = ("SIZE 104857600", "8BITMIME", "SMTPUTF8", "DSN", "PIPELINING", "ENHANCEDSTATUSCODES")
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from byname.rig.recipe_daemons import RecipeDovecot, RecipePostfix
-from byname.rig.recipes import Recipe, moved, moved_path
-from byname.rig.running_site import RunningSite
+from byname.sandbox.recipe_daemons import RecipeDovecot, RecipePostfix
+from byname.sandbox.recipes import Recipe, moved, moved_path
+from byname.sandbox.running_site import RunningSite
+from store.migrations.migrate import upgrade
 from store.sql.database import Database
-from store.sql.migrate import upgrade
 from tests.mail.world import fill
 
 

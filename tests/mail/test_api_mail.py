@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from byname.rig.site import PrivateSite
+from byname.sandbox.site import PrivateSite
 from tests.mail.dialogue import Dialogue, logged_in
 from tests.mail.headers import delivered_to
 from tests.mail.world import JOHN, MARY, fill

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from byname.rig.recipes import RECIPES, Recipe
-from byname.rig.requirements import RECIPES as RECIPE_PACKAGES
-from byname.rig.requirements import missing_packages
+from byname.sandbox.recipes import RECIPES, Recipe
+from byname.sandbox.requirements import RECIPES as RECIPE_PACKAGES
+from byname.sandbox.requirements import missing_packages
 from tests.mail.conftest import leave_out
 from tests.mail.dialogue import Dialogue, logged_in
 from tests.mail.headers import delivered_to

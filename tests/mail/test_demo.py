@@ -20,9 +20,9 @@ from byname.demo.run import run as run_demo
 from byname.demo.samples import CUSTOMER, REFUSED_OUTSIDE, SAMPLES, STRANGER, Copy, Expected, Mail, Sample
 from byname.demo.table import Row, as_json, show
 from byname.demo.world import JOHN, MARY, SALES, fill
-from byname.rig.site import PrivateSite
-from byname.rig.waiting import wait_until
-from tests.store.command_line import run_here
+from byname.sandbox.site import PrivateSite
+from byname.sandbox.waiting import wait_until
+from tests.store.cli.command_line import run_here
 
 DEMO = [sys.executable, "-m", "byname", "demo"]
 RIGHT = (Copy(JOHN, (SALES,)),)

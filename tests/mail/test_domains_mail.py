@@ -6,15 +6,15 @@ from itertools import count
 
 import pytest
 
-from byname.rig.site import PrivateSite
-from byname.rig.waiting import wait_until
+from byname.sandbox.site import PrivateSite
+from byname.sandbox.waiting import wait_until
 from store.errors import ServiceError
 from store.services import accounts, aliases, domains
 from store.sql.database import Database
 from tests.mail.dialogue import Dialogue
 from tests.mail.headers import delivered_to
 from tests.mail.world import JOHN, fill
-from tests.store.dns_site import DnsSite, dns_site
+from tests.store.dns.dns_site import DnsSite, dns_site
 
 WITHIN = 1.0  # seconds from the commit
 

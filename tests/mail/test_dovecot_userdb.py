@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from byname.rig.certificate import Certificate
-from byname.rig.folders import short_folder
-from byname.rig.recipe_daemons import RecipeDovecot
-from byname.rig.recipes import RECIPES, VMAIL, moved_path
-from byname.rig.requirements import RECIPES as RECIPE_PACKAGES
-from byname.rig.requirements import missing_packages
-from byname.rig.waiting import wait_until
+from byname.sandbox.certificate import Certificate
+from byname.sandbox.folders import short_folder
+from byname.sandbox.recipe_daemons import RecipeDovecot
+from byname.sandbox.recipes import RECIPES, VMAIL, moved_path
+from byname.sandbox.requirements import RECIPES as RECIPE_PACKAGES
+from byname.sandbox.requirements import missing_packages
+from byname.sandbox.waiting import wait_until
+from store.migrations.migrate import upgrade
 from store.services import accounts, domains
 from store.sql.database import Database
-from store.sql.migrate import upgrade
 from tests.mail.conftest import leave_out
 from tests.mail.dialogue import MESSAGE
 from tests.mail.world import JOHN, MARY, fill

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from byname.rig.requirements import missing_packages
-from byname.rig.site import PrivateSite
-from byname.rig.waiting import wait_until
+from byname.sandbox.requirements import missing_packages
+from byname.sandbox.site import PrivateSite
+from byname.sandbox.waiting import wait_until
 from tests.mail.conftest import leave_out
 from tests.mail.dialogue import Dialogue, logged_in, submit
 from tests.mail.world import JOHN, fill

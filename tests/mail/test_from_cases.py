@@ -2,7 +2,7 @@
 
 import pytest
 
-from byname.rig.site import PrivateSite
+from byname.sandbox.site import PrivateSite
 from tests.mail.dialogue import logged_in, submit
 from tests.unit.from_cases import CASES, HEADERS, JOHN, reply_to
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from byname.rig.sink import Sink
+from byname.sandbox.sink import Sink
 from routing.address import Address
 from routing.memory_directory import MemoryDirectory
 from routing.records import Alias, HostedDomain, Mailbox

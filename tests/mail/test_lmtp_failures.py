@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from edges.lmtp_backend import Timeouts
+from edges.lmtp.backend import Timeouts
 from routing.address import Address
 from routing.directory import Directory
 from routing.memory_directory import MemoryDirectory, SilentDirectory

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from byname.rig.certificate import Certificate
-from byname.rig.dovecot import PrivateDovecot
-from byname.rig.folders import short_folder
-from byname.rig.postfix import PrivatePostfix
-from byname.rig.processes import Daemon
-from byname.rig.waiting import greets, wait_until
+from byname.sandbox.certificate import Certificate
+from byname.sandbox.dovecot import PrivateDovecot
+from byname.sandbox.folders import short_folder
+from byname.sandbox.postfix import PrivatePostfix
+from byname.sandbox.processes import Daemon
+from byname.sandbox.waiting import greets, wait_until
+from store.migrations.migrate import upgrade
 from store.sql.database import Database
-from store.sql.migrate import upgrade
 from tests.mail.lmtp_edge import Client
 from tests.mail.lmtp_store import ScriptedStore
 from tests.mail.world import JOHN, MARY, OWNER, fill

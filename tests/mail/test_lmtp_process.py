@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from byname.rig.ports import LOOPBACK, free_port
-from byname.rig.processes import Daemon
-from byname.rig.waiting import greets, wait_until
+from byname.sandbox.ports import LOOPBACK, free_port
+from byname.sandbox.processes import Daemon
+from byname.sandbox.waiting import greets, wait_until
 from tests.mail.lmtp_edge import HEADER, MESSAGE, Client
 from tests.mail.lmtp_store import ScriptedStore, store
-from tests.store.command_line import SAMPLE, CommandLine
+from tests.store.cli.command_line import SAMPLE, CommandLine
 
 JOHN, MARY, EVE = "john@brand-a.test", "mary@brand-a.test", "eve@rival.test"
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from byname.rig.site import PrivateSite
-from byname.rig.waiting import wait_until
+from byname.sandbox.site import PrivateSite
+from byname.sandbox.waiting import wait_until
 from tests.mail.dialogue import Dialogue, logged_in, submit
 from tests.mail.world import JOHN
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from byname.rig.processes import Daemon
-from byname.rig.site import PrivateSite
-from byname.rig.waiting import wait_until
+from byname.sandbox.processes import Daemon
+from byname.sandbox.site import PrivateSite
+from byname.sandbox.waiting import wait_until
 from tests.mail.dialogue import Dialogue, data_as_it_is, logged_in, submit
 from tests.mail.world import JOHN, fill
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from byname.rig.site import PrivateSite
+from byname.sandbox.site import PrivateSite
 from tests.mail.dialogue import Dialogue, data_as_it_is, logged_in
 from tests.mail.world import JOHN, PASSWORD
 

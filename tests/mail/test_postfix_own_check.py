@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-from byname.rig.folders import short_folder
-from byname.rig.postfix import PrivatePostfix
-from byname.rig.site import PrivateSite
+from byname.sandbox.folders import short_folder
+from byname.sandbox.postfix import PrivatePostfix
+from byname.sandbox.site import PrivateSite
 from store.sql.database import Database
 from tests.mail.dialogue import logged_in, submit
 from tests.mail.test_sender_matrix import IDENTITIES, switching

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from byname.rig.certificate import Certificate
-from byname.rig.postfix import PrivatePostfix
-from byname.rig.processes import Daemon
-from byname.rig.sink import Sink
-from byname.rig.site import PrivateSite
-from byname.rig.waiting import wait_until
+from byname.sandbox.certificate import Certificate
+from byname.sandbox.postfix import PrivatePostfix
+from byname.sandbox.processes import Daemon
+from byname.sandbox.sink import Sink
+from byname.sandbox.site import PrivateSite
+from byname.sandbox.waiting import wait_until
 from tests.mail.dialogue import Dialogue
 from tests.mail.headers import delivered_to
 

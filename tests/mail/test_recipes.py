@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import conf
-from byname.rig.processes import session_members
-from byname.rig.recipes import RECIPES, Recipe, moved, moved_path, names_set
-from byname.rig.requirements import RECIPES as RECIPE_PACKAGES
-from byname.rig.requirements import missing_packages
+from byname.sandbox.processes import session_members
+from byname.sandbox.recipes import RECIPES, Recipe, moved, moved_path, names_set
+from byname.sandbox.requirements import RECIPES as RECIPE_PACKAGES
+from byname.sandbox.requirements import missing_packages
 from conf.settings import load
 from tests.mail.conftest import leave_out
 from tests.mail.dialogue import MESSAGE, Dialogue, logged_in, submit

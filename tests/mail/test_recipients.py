@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from byname.rig.sink import Delivery
-from byname.rig.site import PrivateSite
+from byname.sandbox.sink import Delivery
+from byname.sandbox.site import PrivateSite
 from tests.mail.dialogue import Dialogue
 from tests.mail.headers import delivered_to
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from byname.rig.requirements import missing_packages
-from byname.rig.site import PrivateSite
+from byname.sandbox.requirements import missing_packages
+from byname.sandbox.site import PrivateSite
 from tests.mail.conftest import leave_out
 from tests.mail.dialogue import logged_in
 from tests.mail.world import JOHN, PASSWORD

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from byname.rig.site import PrivateSite
+from byname.sandbox.site import PrivateSite
 from store.services import aliases
 from store.sql.database import Database
 from tests.mail.dialogue import logged_in, submit

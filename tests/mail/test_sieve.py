@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from byname.rig.recipes import RECIPES, VMAIL, moved_path
-from byname.rig.requirements import RECIPES as RECIPE_PACKAGES
-from byname.rig.requirements import missing_packages
+from byname.sandbox.recipes import RECIPES, VMAIL, moved_path
+from byname.sandbox.requirements import RECIPES as RECIPE_PACKAGES
+from byname.sandbox.requirements import missing_packages
 from tests.mail.conftest import leave_out
 from tests.mail.dialogue import Dialogue
 from tests.mail.headers import delivered_to

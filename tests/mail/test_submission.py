@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from byname.rig.site import PrivateSite
+from byname.sandbox.site import PrivateSite
 from tests.mail.dialogue import logged_in, submit
 from tests.mail.world import JOHN, MARY
 

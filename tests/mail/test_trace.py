@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from byname.rig.site import PrivateSite
+from byname.sandbox.site import PrivateSite
 from tests.mail.dialogue import Dialogue
 from tests.mail.headers import delivered_to, field_values
 from tests.mail.test_recipients import one_delivery

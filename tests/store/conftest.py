@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, insert, select, text
 
+from store.migrations import migrate
 from store.services import accounts, domains, mailboxes
-from store.sql import migrate
 from store.sql.database import Database
 from store.sql.tables import Base
 from tests.store.postgres_server import PostgresServer, programs
 from tests.store.redis_server import RedisServer
-from tests.store.relaying import Relaying
+from tests.store.relay.relaying import Relaying
 
 _numbers = count(1)
 

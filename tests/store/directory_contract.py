@@ -10,7 +10,7 @@ from routing.address import Address
 from routing.directory import Directory
 from routing.records import Alias, HostedDomain, Mailbox
 from store.services import accounts, aliases, domains, lookup, mailboxes
-from store.sql import touched
+from store.sql import changed_fields
 from store.sql.tenant import Transaction
 
 Fill = Callable[[Callable[[Transaction], object]], None]
@@ -130,7 +130,7 @@ def pause_mary_all_the_same(tx: Transaction) -> None:
     """What the service refuses while a catch-all leads there, and what an older Byname may have left behind."""
     mary = lookup.mailbox(tx, str(MARY)).mailbox
     mary.is_active = False
-    touched.mailbox(tx, mary.id)
+    changed_fields.mailbox(tx, mary.id)
 
 
 def the_system_mailbox(directory: Directory, fill: Fill) -> None:

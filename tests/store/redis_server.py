@@ -7,8 +7,8 @@ from typing import Any
 
 import redis
 
-from byname.rig.ports import LOOPBACK, free_port
-from byname.rig.redis import PrivateRedis
+from byname.sandbox.ports import LOOPBACK, free_port
+from byname.sandbox.redis import PrivateRedis
 
 __all__ = ["RedisServer", "free_port"]
 

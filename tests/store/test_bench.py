@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import BENCHES, main
-from bench.figures import Figure, Goal, read_json, write_json
-from bench.page import write as write_page
+from bench.report.figures import Figure, Goal, read_json, write_json
+from bench.report.page import write as write_page
 
 # Of each bench: figures that have a goal, or that others are compared by.
 FIGURES = {

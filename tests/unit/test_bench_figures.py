@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures import Figure, Goal, Scale, milliseconds, number, print_table, spread, write_json
-from bench.percentiles import percentile
-from bench.reading import read
+from bench.report.figures import Figure, Goal, Scale, milliseconds, number, print_table, spread, write_json
+from bench.report.percentiles import percentile
+from bench.report.reading import read
 
 FIGURES = [
     Figure("propagation.idle_p99_ms", 12.3456, "ms", Goal(100)),

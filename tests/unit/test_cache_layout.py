@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from routing.address import Address
 from routing.records import Alias, HostedDomain, Mailbox
-from store.cache import layout
-from store.cache.values import Unreadable, field_of, local_of, read_version, split, stamped, version_text
+from store.wire_format import layout
+from store.wire_format.values import Unreadable, field_of, local_of, read_version, split, stamped, version_text
 
 HOME = "brand-a.com"
 USUAL_LOCALS = st.text(string.ascii_lowercase + string.digits + "._-", min_size=1, max_size=20)

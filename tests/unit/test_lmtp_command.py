@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edges.lmtp_command import CommandRefused, Path, mail_argument, rcpt_argument, split
+from edges.lmtp.command import CommandRefused, Path, mail_argument, rcpt_argument, split
 
 GOOD = [
     (mail_argument, "FROM:<>", "<>", {}),

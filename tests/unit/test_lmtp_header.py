@@ -2,9 +2,9 @@
 
 import pytest
 
-from edges.lmtp_copy import Message
-from edges.lmtp_header import HeaderTooLarge, read_header
-from edges.lmtp_spool import Spool
+from edges.lmtp.copy import Message
+from edges.lmtp.header import HeaderTooLarge, read_header
+from edges.lmtp.spool import Spool
 from routing.address import Address
 from routing.trace import trace_value
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edges.lmtp_replies import StoreReply, on_wire, passed_on
+from edges.lmtp.replies import StoreReply, on_wire, passed_on
 from routing.address import Address
 from routing.replies import Reply
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edges.lmtp_spool import IN_MEMORY, EndOfData, Spool
+from edges.lmtp.spool import IN_MEMORY, EndOfData, Spool
 
 ENDS = [  # on the wire, content, what follows
     (b".\r\n", b"", b""),

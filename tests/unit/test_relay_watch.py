@@ -7,12 +7,12 @@ from time import monotonic
 import pytest
 from prometheus_client import CollectorRegistry
 
-from store.cache.lease import SECONDS
-from store.cache.relay import Step
-from store.cache.relay_watch import Watch
-from store.cache.report import Report
-from store.cache.source import Change
-from store.cache.target import State
+from store.relay.report import Report
+from store.relay.source import Change
+from store.relay.status import Watch
+from store.relay.steps import Step
+from store.relay.target import State
+from store.wire_format.lease import SECONDS
 
 GOOD = State(0, "run", "noeviction")
 WAITING = Step(GOOD, is_all=False)

@@ -10,13 +10,13 @@ from structlog.testing import CapturingLogger
 
 from byname_milter.callbacks import answered, on_close, on_header, told
 from byname_milter.decision_log import DecisionLog
+from byname_milter.decision_metrics import Tally
 from byname_milter.inbound import InboundHeaderSession, InboundSession
 from byname_milter.libmilter import negotiate
 from byname_milter.local import LocalSession
 from byname_milter.session import Session
 from byname_milter.site import Site
 from byname_milter.submission import SubmissionSession
-from byname_milter.tally import Tally
 from routing.memory_directory import MemoryDirectory
 from routing.policy import Policy
 

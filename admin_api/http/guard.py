@@ -1,0 +1,149 @@
+"""What stands before every route: a token, its rate, its scopes, and a body of the right type and size.
+
+The order is fixed: 401, 429, 403, then what is wrong with the request itself. A route without a rule cannot be made.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from admin_api.http import path_types  # noqa: F401 - routes use {..:id}
+from admin_api.http.authentication import ACCOUNT_HEADER, authenticate
+from admin_api.http.problems import Flaw, Refusal
+from admin_api.site import ApiSite
+from store.errors import ServiceError
+from store.services.scopes import ACCOUNT, OPERATOR
+from store.unit_of_work.caller import Caller
+
+JSON = "application/json"
+LARGEST_BODY = 1_000_000  # bytes; a body that is streamed sees to its own limit
+
+_RULE = "x-byname-rule"
+_ONCE = ("Content-Type", "Idempotency-Key", ACCOUNT_HEADER, "X-Confirm-Delete")  # headers; Authorization: see auth
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may use a route, what it takes, and what it may refuse beside what every route may."""
+
+    scopes: tuple[str, ...]  # all of them are needed; none: any token of the kinds will do
+    kinds: frozenset[str]
+    codes: tuple[str, ...]
+    takes: str
+    streams: bool  # the endpoint reads the body itself
+    is_change: bool
+
+
+def needs(
+    *scopes: str,
+    codes: tuple[str, ...] = (),
+    kinds: tuple[str, ...] = (ACCOUNT, OPERATOR),
+    takes: str = JSON,
+    streams: bool = False,
+    changes: bool = False,
+    **options: Any,
+) -> dict[str, Any]:
+    """Return what a route's decorator takes: ``@router.get(path, **needs("aliases:read"))``.
+
+    Args:
+        scopes: all that the token must have.
+        codes: of errors, beside those that every route may answer with; for the OpenAPI.
+        kinds: of tokens that may come at all.
+        takes: the media type of the body.
+        streams: the endpoint reads the body itself, and limits it.
+        changes: it changes something: the token's account may be narrowed, an idempotency key given.
+        options: of the decorator, handed on.
+    """
+    rule = Rule(scopes, frozenset(kinds), codes, takes, streams, changes)
+    return {"openapi_extra": {_RULE: rule}, **options}
+
+
+class GuardedRoute(APIRoute):
+    """A route behind its rule. Raises TypeError at start when it has none."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        rule = (options.get("openapi_extra") or {}).pop(_RULE, None)
+        if not isinstance(rule, Rule):
+            raise TypeError(f"the route {path} has no rule")
+        self.rule = rule
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler that asks the rule first."""
+        handle = super().get_route_handler()
+        params = get_flat_params(self.dependant)
+        known = frozenset(param.alias for param in params if isinstance(param.field_info, Query))
+
+        async def guarded(request: Request) -> Response:
+            site: ApiSite = request.app.state.site
+            caller = await run_in_threadpool(authenticate, site, request)
+            request.state.caller = caller
+            _admit(site, caller, self.rule)
+            if self.rule.kinds == {OPERATOR}:
+                request.state.caller = caller.unbound()
+            _check_headers(request)
+            _check_query(request, known)
+            if not self.rule.streams:
+                await _read_body(request)
+            if self.body_field is not None or self.rule.streams:
+                _check_type(request, self.rule.takes)
+            return await handle(request)
+
+        return guarded
+
+
+def _admit(site: ApiSite, caller: Caller, rule: Rule) -> None:
+    wait = site.rate_limit.take(caller.token.id)
+    if wait:
+        limit = f"{site.rate_limit.rate} requests a second, {site.rate_limit.burst} at once"
+        raise Refusal("rate-limited", f"the limit of this token is {limit}", retry_after=wait)
+    if caller.token.kind not in rule.kinds:
+        kinds = " or ".join(sorted(rule.kinds))
+        raise Refusal("insufficient-scope", f"this needs a token of the kind {kinds}")
+    missing = [scope for scope in rule.scopes if scope not in caller.scopes]
+    if missing:
+        challenge = f'Bearer realm="byname", error="insufficient_scope", scope="{" ".join(rule.scopes)}"'
+        detail = f"the token lacks the scope {' and '.join(missing)}"
+        raise Refusal("insufficient-scope", detail, headers={"WWW-Authenticate": challenge})
+    if rule.is_change and caller.is_suspended:
+        raise ServiceError("account-suspended", "the account is suspended: its tokens may read, and change nothing")
+
+
+def _check_headers(request: Request) -> None:
+    """Refuse a header that stands twice: which one counts would be anybody's guess."""
+    for name in _ONCE:
+        if len(request.headers.getlist(name)) > 1:
+            flaws = [Flaw(f"/header/{name}", "must stand once only")]
+            raise Refusal("invalid-request", f"the header {name} stands more than once", flaws=flaws)
+
+
+def _check_query(request: Request, known: frozenset[str]) -> None:
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        flaws = [Flaw("/query", "there is no such parameter")]
+        hint = f"there are: {', '.join(sorted(known))}" if known else "this path takes no parameters"
+        raise Refusal("invalid-request", "there is a query parameter that this path does not know", hint, flaws)
+
+
+def _check_type(request: Request, wanted: str) -> None:
+    given = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if given != wanted:
+        raise Refusal("unsupported-media-type", f"the body must be {wanted}", headers={"Accept": wanted})
+
+
+async def _read_body(request: Request) -> None:
+    """Read the body for those who come after, and stop at the limit."""
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > LARGEST_BODY:
+            raise Refusal("payload-too-large", f"the body must have at most {LARGEST_BODY} bytes")
+        pieces.append(piece)
+    request._body = b"".join(pieces)  # where Starlette keeps it, so that it is read once

@@ -1,0 +1,158 @@
+"""Refusals as RFC 9457 problem documents, with the extension members of API section 1."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from admin_api.http.error_codes import RETRYABLE, STATUS, TITLES
+from store.errors import ServiceError
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE = "urn:byname:problem:"
+_MOST_FLAWS = 100  # told of one request; a body can hold a hundred thousand
+_RETRY_AFTER = {"request-in-progress": 1.0, "unavailable": 5.0}  # seconds
+_MEMBERS = frozenset(  # that details may not overwrite
+    {"type", "title", "status", "detail", "instance", "code", "message", "hint", "request_id", "retryable", "errors"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One thing that is wrong, and where: a JSON pointer into the body, or ``/query/page``, ``/header/...``."""
+
+    pointer: str
+    detail: str
+
+
+@dataclass(eq=False)
+class Refusal(Exception):
+    """What HTTP refuses, before or beside services. ``code`` is one of :data:`admin_api.http.error_codes.STATUS`."""
+
+    code: str
+    detail: str
+    hint: str | None = None
+    flaws: Sequence[Flaw] = ()
+    retry_after: float | None = None  # seconds
+    headers: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+def from_service(error: ServiceError, method: str) -> Refusal:
+    """Return what a service refused, in HTTP's words. What a GET gives stands in its query."""
+    place = "/query/" if method == "GET" else "/"
+    flaws = []
+    if error.field is not None and error.code != "not-found":  # what is not there was named by the path
+        flaws = [Flaw(place + error.field, error.message)]
+    return Refusal(error.code, error.message, error.hint, flaws, error.retry_after, details=error.details)
+
+
+def from_validation(error: RequestValidationError) -> Refusal:
+    """Return why a request does not fit its schema: its first flaws. No value that was sent is repeated."""
+    found = error.errors()[:_MOST_FLAWS]
+    flaws = [Flaw(_pointer(one["loc"], error.body), _words(one)) for one in found]
+    detail = "the request does not fit its description: " + "; ".join(
+        f"{one.pointer}: {one.detail}" for one in flaws[:3]
+    )
+    return Refusal("invalid-request", detail, flaws=flaws)
+
+
+def respond(request: Request, refusal: Refusal) -> Response:
+    """Return the answer that tells ``refusal``."""
+    status = STATUS[refusal.code]
+    headers = dict(refusal.headers)
+    after = refusal.retry_after or _RETRY_AFTER.get(refusal.code)
+    if after is not None:
+        headers["Retry-After"] = str(max(1, ceil(after)))
+    body = json.dumps(_document(request, refusal, status), default=str)
+    return Response(body, status, headers, MEDIA_TYPE)
+
+
+def example(code: str) -> dict[str, object]:
+    """Return a problem document as the OpenAPI shows it."""
+    status = STATUS[code]
+    return {
+        "type": _TYPE + code,
+        "title": TITLES[code],
+        "status": status,
+        "detail": TITLES[code],
+        "instance": "/api/v1/mailboxes/7/aliases",
+        "code": code,
+        "message": TITLES[code],
+        "hint": None,
+        "request_id": "0f8fad5bd9cb469fa16570867728950e",
+        "retryable": code in RETRYABLE,
+        "errors": [],
+        **_EXAMPLE_DETAILS.get(code, {}),
+    }
+
+
+def of_status(status: int) -> Refusal:
+    """Return the refusal for what the framework refused with a bare status."""
+    if status == HTTPStatus.NOT_FOUND:
+        return Refusal("not-found", "there is nothing at this path", hint="see /api/v1/docs for what there is")
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return Refusal("method-not-allowed", "this path does not know the method")
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return Refusal("payload-too-large", "the body is too large")
+    return Refusal("invalid-request", "the body cannot be read as JSON in UTF-8")
+
+
+def _document(request: Request, refusal: Refusal, status: int) -> dict[str, object]:
+    return {
+        "type": _TYPE + refusal.code,
+        "title": TITLES[refusal.code],
+        "status": status,
+        "detail": refusal.detail,
+        "instance": request.scope["path"],
+        "code": refusal.code,
+        "message": refusal.detail,
+        "hint": refusal.hint,
+        "request_id": request.state.request_id,
+        "retryable": refusal.code in RETRYABLE,
+        "errors": [{"pointer": one.pointer, "detail": one.detail} for one in refusal.flaws],
+        **{name: value for name, value in refusal.details.items() if name not in _MEMBERS},
+    }
+
+
+def _pointer(path: Sequence[int | str], body: Any) -> str:
+    """Return the JSON pointer (RFC 6901) of what pydantic points at; a body's pointer starts at its root."""
+    found = _in_body(path[1:], body) if path[:1] == ("body",) else path
+    return "".join("/" + str(word).replace("~", "~0").replace("/", "~1") for word in found)
+
+
+def _in_body(path: Sequence[int | str], body: Any) -> Iterator[int | str]:
+    """Leave out the words by which pydantic tells kinds of items apart: there is nothing of that name in the body."""
+    for word in path[:-1]:
+        try:
+            body = body[word]
+        except (KeyError, IndexError, TypeError):
+            continue
+        yield word
+    yield from path[-1:]
+
+
+def _words(found: Mapping[str, object]) -> str:
+    """Return what is wrong, in pydantic's words, which hold the rule but not the value."""
+    if found["type"] == "json_invalid":
+        return "this is not JSON"
+    if found["type"] == "extra_forbidden":
+        return "there is no such field"
+    return str(found["msg"]).removeprefix("Value error, ")
+
+
+_EXAMPLE_DETAILS: dict[str, dict[str, object]] = {
+    "invalid-local-part": {
+        "errors": [{"pointer": "/local_part", "detail": "invalid name before the @: spaces are not allowed"}]
+    },
+    "alias-limit-reached": {"used": 30, "limit": 30, "plan": "starter", "upgrade_to": "pro"},
+    "trial-limit-reached": {"used": 5, "limit": 5, "plan": "starter", "upgrade_to": None},
+    "feature-not-available": {"used": 0, "limit": 0, "plan": "nano", "upgrade_to": "starter"},
+    "domain-not-empty": {"mailboxes": 2, "aliases": 5, "aliases_elsewhere": 1},
+}

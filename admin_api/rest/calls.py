@@ -1,0 +1,130 @@
+"""One call of the REST API: who makes it, and its way to the store. A route cannot open a transaction otherwise."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hmac import digest
+from typing import Annotated
+
+from fastapi import Depends, Header
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from admin_api.http.authentication import bearer
+from admin_api.http.models import WithSecrets
+from admin_api.site import ApiSite
+from store.sql.database import Transaction
+from store.unit_of_work.caller import Caller
+from store.unit_of_work.unit import AlreadyAnswered, Answer, Repeatable, UnitOfWork
+
+PROPAGATION = "Byname-Propagation"
+REPLAYED = "Idempotency-Replayed"
+JSON_TYPE = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCall:
+    """A call that reads."""
+
+    site: ApiSite
+    caller: Caller
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """Open a read-only transaction that sees what the caller may see."""
+        with self.site.database.read(self.caller.acting) as tx:
+            yield tx
+
+
+@dataclass(slots=True)
+class ChangeCall:
+    """A call that changes something, once for each idempotency key. It answers 204 unless the route says otherwise.
+
+    Use::
+
+        with call.begin() as tx:
+            made = aliases.create(tx, ...)
+            call.answer(Answer[Alias](data=Alias.of(made)), 201)
+        return call.response()
+    """
+
+    site: ApiSite
+    caller: Caller
+    unit: UnitOfWork
+    _model: BaseModel | None = None
+    _status: int = 204
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """Open the one transaction of the call; see :meth:`store.unit_of_work.unit.UnitOfWork.begin`."""
+        with self.unit.begin() as tx:
+            yield tx
+
+    def answer(self, model: BaseModel, status: int = 200) -> None:
+        """Answer with ``model``. To be called within :meth:`begin`: the answer is kept with the idempotency key."""
+        self._model, self._status = model, status
+        kept = model.without_secrets() if isinstance(model, WithSecrets) else model
+        self.unit.answer = Answer(status, kept.model_dump_json())
+
+    def response(self) -> Response:
+        """Return the answer, once the cache holds the change or a second has passed."""
+        response = respond(self._model, self._status)
+        response.headers[PROPAGATION] = self.unit.propagation()
+        return response
+
+
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[!-~]+$",
+        description="Makes the request safe to repeat for 24 hours: a repeat with the same key gets the first answer."
+        " A UUID for each request does well.",
+    ),
+]
+
+
+async def _read_call(request: Request) -> ReadCall:  # async, as what follows: else it takes a thread for nothing
+    return ReadCall(request.app.state.site, request.state.caller)
+
+
+async def _change_call(request: Request, idempotency_key: IdempotencyKey = "") -> ChangeCall:
+    site: ApiSite = request.app.state.site
+    caller: Caller = request.state.caller
+    repeatable = None
+    if idempotency_key:
+        body = b"" if not hasattr(request, "_body") else await request.body()
+        repeatable = Repeatable(caller.token.id, idempotency_key, fingerprint(request, caller, body))
+    unit = UnitOfWork(site.database, caller.acting, site.wait, site.idempotency_lock, repeatable)
+    return ChangeCall(site, caller, unit)
+
+
+Read = Annotated[ReadCall, Depends(_read_call)]
+Change = Annotated[ChangeCall, Depends(_change_call)]
+
+
+def fingerprint(request: Request, caller: Caller, body: bytes) -> str:
+    """Return what tells one request from another: method, path, query, account and body.
+
+    Keyed with the token's secret, which is kept nowhere: a body may hold a password, and a bare digest of it would let
+    whoever reads the database try passwords.
+    """
+    asked = f"{request.method} {request.url.path}?{request.url.query} {caller.acting.account_id}\n"
+    return digest(bearer(request).encode(), asked.encode() + body, "sha256").hex()
+
+
+def respond(model: BaseModel | None, status: int = 200) -> Response:
+    """Return the answer that holds ``model``; without one an empty answer."""
+    if model is None:
+        return Response(status_code=status)
+    return Response(model.model_dump_json(), status, media_type=JSON_TYPE)
+
+
+def replayed(error: AlreadyAnswered) -> Response:
+    """Return the answer that the first request with this idempotency key got."""
+    answer = error.answer
+    kind = None if answer.body is None else JSON_TYPE
+    return Response(answer.body, answer.status, {REPLAYED: "true"}, kind)

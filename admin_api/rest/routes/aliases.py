@@ -1,0 +1,89 @@
+"""``/mailboxes/{id}/aliases``: further names of a mailbox."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from admin_api.http.guard import GuardedRoute, needs
+from admin_api.http.models import Answer, PathId
+from admin_api.rest.calls import Change, Read, respond
+from admin_api.rest.schemas.aliases import Alias, AliasChange, AliasesOfMailbox, NewAlias, Usage
+from store.services import aliases, mailboxes
+
+router = APIRouter(route_class=GuardedRoute, tags=["aliases"])
+
+_ALL = "/mailboxes/{mailbox_id:id}/aliases"
+_ONE = f"{_ALL}/{{alias_id:id}}"
+_READ, _WRITE = "aliases:read", "aliases:write"
+
+NEW_NAME = ("domain-not-yours", "invalid-local-part", "address-reserved", "domain-not-active", "address-taken")
+LIMITS = ("alias-limit-reached", "trial-limit-reached", "feature-not-available")
+
+
+@router.post(
+    _ALL,
+    **needs(
+        _WRITE,
+        changes=True,
+        codes=("not-found", *NEW_NAME, *LIMITS),
+        status_code=201,
+        response_model=Answer[Alias],
+    ),
+)
+def create_alias(call: Change, mailbox_id: PathId, body: NewAlias) -> Response:
+    """Give a mailbox another name, on any active domain of its account.
+
+    Checked in this order: the mailbox, the domain, the name, system names, the domain's state, whether the name is
+    free, the plan's limit.
+    """
+    with call.begin() as tx:
+        made = aliases.create(
+            tx,
+            body.local_part,
+            body.domain_id,
+            mailbox_id,
+            can_receive=body.can_receive,
+            can_send=body.can_send,
+            note=body.note,
+            system_names=call.site.system_names,
+        )
+        call.answer(Answer[Alias](data=Alias.of(made)), 201)
+    return call.response()
+
+
+@router.get(_ALL, **needs(_READ, codes=("not-found",), response_model=AliasesOfMailbox))
+def list_aliases(call: Read, mailbox_id: PathId) -> Response:
+    """Return all aliases of a mailbox, its own address, and how many it may have."""
+    with call.begin() as tx:
+        found = AliasesOfMailbox(
+            primary_address=mailboxes.get(tx, mailbox_id).address,
+            data=[Alias.of(alias) for alias in aliases.list_all(tx, mailbox=mailbox_id)],
+            usage=Usage.of(aliases.usage(tx, mailbox_id)),
+        )
+    return respond(found)
+
+
+@router.get(_ONE, **needs(_READ, codes=("not-found",), response_model=Answer[Alias]))
+def get_alias(call: Read, mailbox_id: PathId, alias_id: PathId) -> Response:
+    """Return one alias of a mailbox."""
+    with call.begin() as tx:
+        found = aliases.get(tx, alias_id, mailbox=mailbox_id)
+    return respond(Answer[Alias](data=Alias.of(found)))
+
+
+@router.patch(
+    _ONE, **needs(_WRITE, changes=True, codes=("not-found", "alias-not-renamable"), response_model=Answer[Alias])
+)
+def change_alias(call: Change, mailbox_id: PathId, alias_id: PathId, body: AliasChange) -> Response:
+    """Say what an alias may do, disable or enable it, change its note. Its address cannot be changed."""
+    with call.begin() as tx:
+        changed = aliases.update(tx, alias_id, mailbox=mailbox_id, **body.given())
+        call.answer(Answer[Alias](data=Alias.of(changed)))
+    return call.response()
+
+
+@router.delete(_ONE, **needs(_WRITE, changes=True, codes=("not-found",), status_code=204))
+def delete_alias(call: Change, mailbox_id: PathId, alias_id: PathId) -> Response:
+    """Delete an alias. Its name is free at once."""
+    with call.begin() as tx:
+        aliases.remove(tx, alias_id, mailbox=mailbox_id)
+    return call.response()

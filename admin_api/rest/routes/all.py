@@ -1,0 +1,33 @@
+"""All routers, in the order of the description."""
+
+from fastapi import APIRouter
+
+from admin_api.rest.routes import (
+    accounts,
+    aliases,
+    audit,
+    bulk,
+    deletions,
+    dns,
+    domains,
+    explain,
+    mailboxes,
+    self,
+    tokens,
+    transfer,
+)
+
+ROUTERS: tuple[APIRouter, ...] = (
+    self.router,
+    accounts.router,
+    domains.router,
+    dns.router,
+    mailboxes.router,
+    deletions.router,
+    aliases.router,
+    bulk.router,
+    transfer.router,
+    explain.router,
+    audit.router,
+    tokens.router,
+)

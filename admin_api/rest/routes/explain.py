@@ -1,0 +1,67 @@
+"""``/explain``: what would happen to a mail, and why, by the code that decides about mail."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from admin_api.http.guard import GuardedRoute, needs
+from admin_api.http.models import Answer
+from admin_api.rest import explaining
+from admin_api.rest.calls import Read, ReadCall, respond
+from admin_api.rest.schemas.reports import Explanation
+from routing.explain import Comparison
+from store.errors import ServiceError
+from store.services import domains
+from store.sql.database import Transaction
+
+router = APIRouter(route_class=GuardedRoute, tags=["explain"])
+
+_CODES = ("domain-not-yours", "domain-not-active")
+_Text = Annotated[str, Query(min_length=1, max_length=1000)]
+Recipient = Annotated[_Text, Query(description="As an SMTP client may write it.", examples=["sales@brand-b.com"])]
+Login = Annotated[_Text, Query(description="Who is logged in.", examples=["john@brand-a.com"])]
+Sender = Annotated[
+    _Text, Query(alias="from", description="The envelope sender to judge.", examples=["sales@brand-b.com"])
+]
+
+
+@router.get("/explain/recipient", **needs("aliases:read", codes=_CODES, response_model=Answer[Explanation]))
+def explain_recipient(call: Read, address: Recipient) -> Response:
+    """Explain what happens to a mail for an address, for a domain of the account."""
+    own = _own(call, explaining.domains_of_recipient(address))
+    return _told(call, explaining.explained_recipient(call.site.explaining, address), own)
+
+
+@router.get("/explain/sender", **needs("aliases:read", codes=_CODES, response_model=Answer[Explanation]))
+def explain_sender(call: Read, login: Login, sender: Sender) -> Response:
+    """Explain whether a login may send as an address; both of domains of the account."""
+    site = call.site.explaining
+    own = _own(call, explaining.domains_of_sender(site.policy, login, sender))
+    return _told(call, explaining.explained_sender(site, login, sender), own)
+
+
+def _own(call: ReadCall, wanted: set[str]) -> set[str] | None:
+    """Return the domains asked about, once it is known that they are the caller's; None: all are, for an operator."""
+    if call.caller.acting.account_id is None:
+        return None
+    with call.begin() as tx:
+        for name in sorted(wanted):
+            _require_own(tx, name)
+    return wanted
+
+
+def _require_own(tx: Transaction, name: str) -> None:
+    """Refuse what another account may have proved: its names would show."""
+    try:
+        found = domains.get(tx, name)
+    except ServiceError:
+        raise ServiceError("domain-not-yours", f"{name} is not a domain of this account") from None
+    if found.verified_at is None:
+        raise ServiceError("domain-not-active", f"the domain {name} is not verified yet")
+
+
+def _told(call: ReadCall, told: Comparison, own: set[str] | None) -> Response:
+    if own is not None:
+        told = explaining.without_foreign(told, call.site.explaining.policy, own)
+    return respond(Answer[Explanation](data=Explanation.model_validate(told.as_object())))

@@ -1,0 +1,62 @@
+"""Accounts and tokens' owners on the wire."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from admin_api.http.models import TRIMMED, Body, GivenMoment, Id, Moment, Out, unsent
+
+Plan = Literal["nano", "starter", "pro", "agency"]
+AccountName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    Field(description="Printable characters, no blank first or last.", examples=["acme"]),
+    TRIMMED,
+]
+
+
+class Limits(Out):
+    """What the plan allows now."""
+
+    aliases_per_mailbox: int = Field(examples=[30])
+
+
+class AccountUsage(Out):
+    """What the account has."""
+
+    domains: int = Field(examples=[2])
+    mailboxes: int = Field(examples=[4])
+    aliases: int = Field(examples=[17])
+
+
+class Account(Out):
+    """A customer: who owns domains, on which plan."""
+
+    id: Id
+    name: str = Field(examples=["acme"])
+    plan: Plan
+    is_trial: bool = Field(examples=[False])
+    is_active: bool = Field(description="False: suspended; mail to it is deferred or refused.", examples=[True])
+    first_payment_at: Moment | None
+    limits: Limits
+    usage: AccountUsage
+
+
+class NewAccount(Body):
+    """An account to be opened."""
+
+    name: AccountName
+    plan: Plan
+    is_trial: bool = False
+    is_active: bool = True
+    first_payment_at: GivenMoment | None = None
+
+
+class AccountChange(Body):
+    """What to change of an account; what is left out stays."""
+
+    name: AccountName = unsent()
+    plan: Plan = unsent()
+    is_trial: bool = unsent()
+    is_active: bool = unsent()
+    first_payment_at: GivenMoment | None = unsent()

@@ -1,0 +1,78 @@
+"""Aliases on the wire."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, model_validator
+
+from admin_api.http.models import PRINTED, Body, Id, LocalPart, Moment, Out, unsent
+from store.errors import ServiceError
+
+Note = Annotated[
+    str,
+    StringConstraints(max_length=500),
+    Field(description="Printable.", examples=["for the shop"]),
+    PRINTED,
+]
+_FIXED = ("address", "local_part", "domain_id", "domain")
+
+
+class Alias(Out):
+    """A further name of a mailbox."""
+
+    id: Id
+    address: str = Field(examples=["sales@brand-b.com"])
+    local_part: str = Field(examples=["sales"])
+    domain_id: Id
+    domain: str = Field(examples=["brand-b.com"])
+    mailbox_id: Id
+    can_receive: bool = Field(examples=[True])
+    can_send: bool = Field(examples=[False])
+    is_active: bool = Field(description="False: disabled; it stays reserved.", examples=[True])
+    note: str | None = Field(examples=["for the shop"])
+    created_at: Moment
+    updated_at: Moment
+
+
+class Usage(Out):
+    """How many aliases a mailbox has, and may have."""
+
+    used: int = Field(examples=[2])
+    limit: int = Field(examples=[30])
+
+
+class AliasesOfMailbox(Out):
+    """All aliases of one mailbox; this list has no pages."""
+
+    data: list[Alias]
+    primary_address: str = Field(examples=["john@brand-a.com"])
+    usage: Usage
+
+
+class NewAlias(Body):
+    """An alias to be made, on any active domain of the account."""
+
+    local_part: LocalPart
+    domain_id: Id
+    can_receive: bool = True
+    can_send: bool = False
+    note: Note | None = None
+
+
+class AliasChange(Body):
+    """What to change of an alias; what is left out stays. Its address cannot be changed."""
+
+    can_receive: bool = unsent()
+    can_send: bool = unsent()
+    is_active: bool = unsent()
+    note: Note | None = unsent()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_renaming(cls, given: Any) -> Any:
+        wanted = next((name for name in _FIXED if isinstance(given, dict) and name in given), None)
+        if wanted is not None:
+            hint = "delete the alias and make another; the old name is free at once"
+            raise ServiceError(
+                "alias-not-renamable", "the address of an alias cannot be changed", field=wanted, hint=hint
+            )
+        return given

@@ -1,0 +1,102 @@
+"""Many changes of aliases in one call, on the wire."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from admin_api.http.models import Body, Id, LocalPart, Out, unsent
+from admin_api.rest.schemas.aliases import Alias, Note
+from store.services.bulk.bulk_call import MOST_ITEMS, Item, ItemResult
+
+_SWITCHES = frozenset({"can_receive", "can_send", "is_active", "note"})
+_NEVER: Any = Field(default=None, description="Only to be refused: an alias cannot be renamed.")
+
+
+class _ItemBody(Body):
+    """What all items have."""
+
+    mailbox_id: Id
+
+    def switches(self) -> dict[str, Any]:
+        """Return what was sent of what an alias may do."""
+        return {name: value for name, value in self.given().items() if name in _SWITCHES}
+
+
+class CreateItem(_ItemBody):
+    """An alias to be made."""
+
+    op: Literal["create"]
+    domain_id: Id
+    local_part: LocalPart
+    can_receive: bool = True
+    can_send: bool = False
+    is_active: bool = True
+    note: Note | None = None
+
+    def item(self) -> Item:
+        """Return it as the service takes it."""
+        return Item(self.op, self.mailbox_id, self.switches(), domain_id=self.domain_id, local_part=self.local_part)
+
+
+class UpdateItem(_ItemBody):
+    """An alias of the mailbox to be changed; what is left out stays."""
+
+    op: Literal["update"]
+    alias_id: Id
+    can_receive: bool = unsent()
+    can_send: bool = unsent()
+    is_active: bool = unsent()
+    note: Note | None = unsent()
+    domain_id: Any = _NEVER
+    local_part: Any = _NEVER
+
+    def item(self) -> Item:
+        """Return it as the service takes it."""
+        renames = bool({"domain_id", "local_part"} & self.model_fields_set)
+        return Item(self.op, self.mailbox_id, self.switches(), alias_id=self.alias_id, renames=renames)
+
+
+class DeleteItem(_ItemBody):
+    """An alias of the mailbox to be deleted."""
+
+    op: Literal["delete"]
+    alias_id: Id
+
+    def item(self) -> Item:
+        """Return it as the service takes it."""
+        return Item(self.op, self.mailbox_id, {}, alias_id=self.alias_id)
+
+
+AnyItem = Annotated[CreateItem | UpdateItem | DeleteItem, Field(discriminator="op")]
+
+
+class Bulk(Body):
+    """Changes, made in the order given."""
+
+    items: list[AnyItem] = Field(max_length=MOST_ITEMS)
+    dry_run: bool = Field(default=False, description="Check everything, keep nothing.")
+    atomic: bool = Field(
+        default=True,
+        description="All or none: the first item that is refused refuses the whole call. false: each for itself.",
+    )
+
+
+class Result(Out):
+    """What became of an item."""
+
+    index: int = Field(ge=0, description="Of the item, from 0.", examples=[0])
+    status: Literal["created", "updated", "deleted", "failed"]
+    code: str | None = Field(description="Why it failed.", examples=["address-taken"])
+    detail: str | None = Field(examples=["sales@brand-b.com is taken already"])
+    alias: Alias | None = Field(description="As it is now; null when it is gone, failed or was only checked.")
+
+
+class BulkResults(Out):
+    """What became of all items, in the order given."""
+
+    results: list[Result]
+
+    @classmethod
+    def of_items(cls, results: list[ItemResult]) -> "BulkResults":
+        """Return the service's results as they go over the wire."""
+        return cls(results=[Result.of(result) for result in results])

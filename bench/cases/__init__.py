@@ -1,0 +1,1 @@
+"""The benches, one module each, and what only one of them needs."""

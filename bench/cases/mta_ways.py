@@ -1,0 +1,142 @@
+"""The ways for a Postfix to know its names that the mta bench compares, all over the same names."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import redis
+from sqlalchemy import text
+
+from bench.cases import native_maps
+from bench.cases.bench_postfix import BenchPostfix
+from bench.cases.native_maps import Names
+from bench.cases.yardstick import c_filter
+from bench.load.filling import fill
+from bench.load.site import BenchSite, process_of
+from byname.sandbox.errors import RigError
+from store.sql.database import Database
+from tests.store.postgres_server import PostgresServer, programs
+
+RECIPIENT = "sales@brand-0.test"  # smtp-source puts a number before it
+
+# All aliases into one domain, with names as smtp-source counts them.
+_RENAME = """\
+UPDATE addresses SET domain_id = 2, local_part = (id - (SELECT min(id) FROM addresses WHERE kind = 'alias')) || 'sales'
+WHERE kind = 'alias'"""
+_ALIASES = """\
+SELECT a.local_part || '@' || d.name, m.local_part || '@' || md.name FROM aliases
+JOIN addresses a ON a.id = aliases.id JOIN domains d ON d.id = a.domain_id
+JOIN addresses m ON m.id = aliases.mailbox_id JOIN domains md ON md.id = m.domain_id"""
+_MAILBOXES = """\
+SELECT a.local_part || '@' || d.name, 'yes' FROM addresses a JOIN domains d ON d.id = a.domain_id
+WHERE a.kind = 'mailbox'"""
+_DOMAINS = "SELECT name, 'yes' FROM domains"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A Postfix and the processes that work for it, by part."""
+
+    name: str
+    postfix: BenchPostfix
+    parts: Mapping[str, int]  # process ids
+
+
+@dataclass
+class _Makers:
+    """Starts the ways, each in a method of its name; the stack ends them."""
+
+    site: BenchSite
+    names: Names
+    stack: ExitStack
+
+    def none(self) -> Way:
+        """Every recipient in a hosted domain is taken."""
+        return self._postfix("none", self._hosted_from_lmdb())
+
+    def lmdb(self) -> Way:
+        """Postfix's own files."""
+        return self._postfix("lmdb", native_maps.settings(self._lmdb))
+
+    def sqlite(self) -> Way:
+        """Postfix's own SQLite client, by proxymap."""
+        return self._postfix("sqlite", native_maps.settings(native_maps.sqlite(self.site.folder, self.names)))
+
+    def pgsql(self) -> Way:
+        """Postfix's own PostgreSQL client, by proxymap."""
+        binaries = programs()
+        if binaries is None:
+            raise RigError("no PostgreSQL server is installed")
+        server = PostgresServer(binaries, settings=())
+        self.stack.callback(server.remove)
+        server.start()
+        maps = native_maps.pgsql(self.site.folder, self.names, server)
+        server.folder.chmod(0o755)
+        return self._postfix("pgsql", native_maps.settings(maps), postgres=server.pid)
+
+    def c(self) -> Way:
+        """The filter in C."""
+        at = f"unix:{self.site.sockets}/c.sock"
+        filter_ = process_of(self.stack.enter_context(c_filter(self.site.folder, at, self.site.redis.socket)))
+        return self._postfix("c", self._hosted_from_lmdb(), at, filter=filter_, redis=_redis(self.site))
+
+    def redis(self) -> Way:
+        """Byname over Redis."""
+        return self._byname("redis", self.site, redis=_redis(self.site))
+
+    def redis_lmdb(self) -> Way:
+        """Byname over Redis, for recipients only."""
+        site = self.site.another("lmdb", cached=True)
+        parts = {"filter": process_of(site.start_milter()), "redis": _redis(site)}
+        return self._postfix("redis_lmdb", self._hosted_from_lmdb(), site.milter, **parts)
+
+    def sql(self) -> Way:
+        """Byname over SQLite."""
+        return self._byname("sql", self.site.without_cache())
+
+    def _byname(self, name: str, site: BenchSite, **others: int) -> Way:
+        parts = {"filter": process_of(site.start_milter()), "maps": process_of(site.start_maps()), **others}
+        hosted = {"virtual_mailbox_domains": f"socketmap:{site.maps}:domains"}
+        return self._postfix(name, hosted, site.milter, **parts)
+
+    def _hosted_from_lmdb(self) -> dict[str, str]:
+        return {"virtual_mailbox_domains": self._lmdb["domains"]}
+
+    @cached_property
+    def _lmdb(self) -> dict[str, str]:
+        return native_maps.lmdb(self.site.folder, self.names)
+
+    def _postfix(self, name: str, settings: Mapping[str, str], milter: str = "", **parts: int) -> Way:
+        instance = BenchPostfix(self.site.folder / f"postfix-{name}", settings=settings, milter=milter)
+        self.stack.enter_context(instance)
+        master = instance.master()
+        if master is None:
+            raise RigError("Postfix has no master")
+        return Way(name, instance, {"postfix": master, **parts})
+
+
+@contextmanager
+def ways(names: Sequence[str], aliases: int) -> Iterator[list[Way]]:
+    """Run the ways of these names for the length of a block, over that many aliases."""
+    with BenchSite("sqlite", for_postfix=True) as site, ExitStack() as stack:
+        fill(site.database, aliases)
+        with site.database.write() as tx:
+            tx.execute(text(_RENAME))
+        site.start_relay()
+        makers = _Makers(site, _names(site.database), stack)
+        yield [getattr(makers, name)() for name in names]
+
+
+def _names(database: Database) -> Names:
+    with database.read() as tx:
+        domains, aliases, mailboxes = (
+            [(str(name), str(value)) for name, value in tx.execute(text(query))]
+            for query in (_DOMAINS, _ALIASES, _MAILBOXES)
+        )
+    return Names(domains, aliases, mailboxes)
+
+
+def _redis(site: BenchSite) -> int:
+    with redis.Redis(unix_socket_path=str(site.redis.socket)) as client:
+        return int(client.info("server")["process_id"])

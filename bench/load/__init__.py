@@ -1,0 +1,1 @@
+"""What benches put under load and how: a private site, clients, names, processor time."""

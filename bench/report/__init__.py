@@ -1,0 +1,1 @@
+"""What a run found, as figures, sentences, a page and a picture."""

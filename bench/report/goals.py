@@ -1,0 +1,65 @@
+"""The figures with a goal, in words for an operator: what docs/performance.md says of them first."""
+
+from collections.abc import Mapping
+
+from bench.report.figures import Figure, number
+
+_CPU = "CPU time of a message, Byname over Redis as a multiple of"
+_ALONE = "CPU time of the filter alone, as a multiple of one in C,"
+_RCPT = "time in which 99 of 100 RCPT commands are answered,"
+_STALL = "longest wait of a look-up while Redis is filled anew,"
+
+_REFUSED = "names that were there and refused all the same,"
+
+WORDS: Mapping[str, str] = {
+    "mta.redis_over_lmdb": f"{_CPU} Postfix with lmdb maps",
+    "mta.redis_over_sqlite": f"{_CPU} Postfix with sqlite maps",
+    "mta.redis_over_pgsql": f"{_CPU} Postfix with pgsql maps",
+    "milter.paced_over_c": f"{_ALONE} at 1,200 messages a second",
+    "milter.burst_1_over_c": f"{_ALONE} 1 connection without pause",
+    "milter.burst_10_over_c": f"{_ALONE} 10 connections without pause",
+    "milter.burst_50_over_c": f"{_ALONE} 50 connections without pause",
+    "milter.paced_byname_rcpt_p99_ms": f"{_RCPT} at 1,200 messages a second on up to 50 connections",
+    "milter.burst_50_byname_rcpt_p99_ms": f"{_RCPT} 50 connections without pause",
+    "recipients.extra_of_1000_cpu_us": "CPU time of the filter for each further recipient of a message",
+    "memory.growth_mib": "growth of a milter process over 90,000 messages, after its first 10,000",
+    "scale.bytes_per_alias": "memory of Redis for an alias with its target, largest store",
+    "scale.largest_over_smallest_cpu": "CPU time of a message, largest store as a multiple of the smallest",
+    "scale.largest_over_smallest_p99": "p99 of RCPT, largest store as a multiple of the smallest",
+    "scale.10000_stall_ms": f"{_STALL} 10,000 aliases",
+    "scale.100000_stall_ms": f"{_STALL} 100,000 aliases",
+    "scale.1000000_stall_ms": f"{_STALL} a million aliases",
+    "scale.10000000_stall_ms": f"{_STALL} ten million aliases",
+    "scale.1000000_rebuild_s": "filling Redis anew with a million aliases from SQLite",
+    "scale.10000_refused": f"{_REFUSED} 10,000 aliases",
+    "scale.100000_refused": f"{_REFUSED} 100,000 aliases",
+    "scale.1000000_refused": f"{_REFUSED} a million aliases",
+    "scale.10000000_refused": f"{_REFUSED} ten million aliases",
+    "propagation.p99_ms": "from the commit of a change in PostgreSQL to the milter's next answer, 99 of 100 changes",
+    "rebuild.sqlite_aliases_per_s": "aliases a second into an empty Redis, from SQLite",
+    "rebuild.postgresql_aliases_per_s": "aliases a second into an empty Redis, from PostgreSQL",
+    "rebuild.sqlite_bytes_per_alias": "memory of Redis for an alias with its target",
+    "rebuild.postgresql_bytes_per_alias": "memory of Redis for an alias with its target, from PostgreSQL",
+    "rebuild.sqlite_lookup_longest_ms": f"{_STALL} from SQLite",
+    "rebuild.postgresql_lookup_longest_ms": f"{_STALL} from PostgreSQL",
+    "rebuild.sqlite_lookups_refused": f"{_REFUSED} while Redis was filled from SQLite",
+    "rebuild.postgresql_lookups_refused": f"{_REFUSED} while Redis was filled from PostgreSQL",
+}
+_UNITS = {"x": "times", "us": "µs", "1/s": "a second", "B": "bytes"}
+
+
+def said(figure: Figure) -> str:
+    """Return what a figure is about; its name where there are no words for it."""
+    return WORDS.get(figure.name, f"`{figure.name}`")
+
+
+def valued(figure: Figure) -> str:
+    """Return a figure with its unit."""
+    return f"{number(figure.value)} {_UNITS.get(figure.unit, figure.unit)}".strip()
+
+
+def asked(figure: Figure) -> str:
+    """Return the goal of a figure; empty without one."""
+    if figure.goal is None:
+        return ""
+    return f"at {'least' if figure.goal.at_least else 'most'} {number(figure.goal.limit)}"

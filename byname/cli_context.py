@@ -1,0 +1,124 @@
+"""The context of one run of ``byname``: the options before the command, and what commands open with them."""
+
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from byname.output import complain, warn
+
+if TYPE_CHECKING:  # heavy, and --help needs none of it
+    from conf.settings import Settings
+    from store.cache.propagation import Propagation
+    from store.sql.database import Database, Transaction
+    from store.sql.tenant import Acting
+
+
+@dataclass(slots=True)
+class CliContext:
+    """The context of one run: the options that stand for all commands, kept as Typer's context object."""
+
+    config: Path | None = None
+    as_json: bool = False
+    outcome: dict[str, object] = field(default_factory=dict)  # what a change has to say beside its record
+
+    def settings(self) -> "Settings":
+        """Read the settings.
+
+        Raises:
+            ConfigError: they are wrong; the message names file, key and rule.
+        """
+        from conf.settings import load
+
+        return load(self.config)
+
+    @contextmanager
+    def database(self, *, may_be_silent: bool = False) -> Iterator["Database"]:
+        """Open the store for the length of a block, once it is known to be one of this version.
+
+        ``may_be_silent``: a database that does not answer is told and let pass, because decisions over it are 451.
+
+        Raises:
+            StoreNotReady: it is missing, or of another version; the message says what to run.
+            StoreUnavailable: it does not answer.
+        """
+        from byname import wiring
+        from store.errors import StoreUnavailable
+
+        database = wiring.open_database(self.settings())
+        try:
+            try:
+                database.check()
+            except StoreUnavailable as error:
+                if not may_be_silent:
+                    raise
+                warn(f"{error}; going on all the same")
+            yield database
+        finally:
+            database.close()
+
+    @contextmanager
+    def changing(self) -> Iterator["Transaction"]:
+        """Run a block in a transaction on the store. With a cache, wait then until it holds the change: at most 1 s.
+
+        Raises:
+            StoreNotReady, StoreUnavailable: as :meth:`database`.
+        """
+        from store.unit_of_work.idempotency_lock import IdempotencyLock
+        from store.unit_of_work.unit import UnitOfWork
+
+        with self.database() as database:
+            unit = UnitOfWork(database, acting(), partial(self.wait_for_cache, database), IdempotencyLock())
+            with unit.begin() as transaction:
+                yield transaction
+            unit.propagation()
+
+    def wait_for_cache(self, database: "Database", version: int | None) -> "Propagation":
+        """With a cache, wait at most 1 s until it holds the change of that version, and report whether it does."""
+        url = self.settings().cache.url
+        if url is None:
+            return "live"
+        from byname.wiring.cache import propagation
+
+        found = propagation(url, database, version)
+        self.outcome["propagation"] = found
+        if not self.as_json:
+            complain(f"byname: propagation: {found}")
+        return found
+
+    def system_names(self) -> frozenset[str]:
+        """Return the local parts that this site keeps for itself."""
+        return frozenset(self.settings().routing.system_addresses)
+
+
+def acting() -> "Acting":
+    """Return who runs this, as the audit log calls them; the command line acts on every account."""
+    from store.sql.tenant import Acting
+
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return Acting(actor=f"command line ({name})")
+
+
+def of(context: typer.Context) -> CliContext:
+    """Return the run that ``context`` belongs to."""
+    return cast("CliContext", context.obj)
+
+
+def _remember_json(context: typer.Context, value: bool) -> bool:
+    if value:
+        of(context).as_json = True
+    return value
+
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON for scripts.", callback=_remember_json, is_eager=True)
+]

@@ -1,0 +1,49 @@
+"""The private Dovecot of the demo and of most tests: SASL for Postfix, LMTP into Maildirs, IMAP for people to look."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from pwd import getpwnam
+
+from byname.sandbox.dovecot_config import dovecot_conf, sql_conf
+from byname.sandbox.dovecot_instance import DovecotInstance
+
+_MAIL_USER = "mail"  # of every Debian; owns the Maildirs
+
+
+@dataclass(slots=True)
+class PrivateDovecot(DovecotInstance):
+    """A Dovecot over the store in the SQLite file ``database``."""
+
+    database: Path = field(kw_only=True)
+
+    @property
+    def sasl_socket(self) -> Path:
+        """Where Postfix asks about logins (``smtpd_sasl_path``)."""
+        return self.folder / "sasl"
+
+    @property
+    def lmtp_socket(self) -> Path:
+        """Where mail is handed over."""
+        return self.folder / "lmtp"
+
+    @property
+    def lmtp(self) -> str:
+        """The same as nexthop for Postfix's LMTP client."""
+        return f"unix:{self.lmtp_socket}"
+
+    @property
+    def mail(self) -> Path:
+        """Where the Maildirs lie."""
+        return self.folder / "mail"
+
+    def configure(self) -> None:
+        """Write its configuration."""
+        user = getpwnam(_MAIL_USER)
+        for name in ("mail", "home"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+            os.chown(self.folder / name, user.pw_uid, user.pw_gid)
+        sql = self.folder / "sql.conf"
+        sql.write_text(sql_conf(self.database))
+        conf = dovecot_conf(self.folder, sql, self.imap_port, self.sasl_socket, self.lmtp_socket)
+        (self.folder / "dovecot.conf").write_text(conf)

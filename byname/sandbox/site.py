@@ -1,0 +1,179 @@
+"""A whole private mail site: Postfix, Dovecot, the outside world, and Byname's daemons as processes of its command.
+
+The demo and the tests of the mail path start the same site; they differ in the names that they put into its store.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from byname.sandbox.dovecot import PrivateDovecot
+from byname.sandbox.ports import LOOPBACK, free_port
+from byname.sandbox.postfix import PrivatePostfix
+from byname.sandbox.redis import PrivateRedis
+from byname.sandbox.running_site import ARGUMENTS, RunningSite
+from byname.sandbox.sink import Sink
+from store.migrations.migrate import upgrade
+from store.sql.database import Database
+from store.wire_format.layout import LEASE_KEY
+
+_SETTINGS = """\
+[store]
+url = "{url}"
+
+[milter]
+inbound = "inet:{inbound}@{host}"
+submission = "inet:{submission}@{host}"
+local = "inet:{local}@{host}"
+
+[maps]
+listen = "inet:{maps}@{host}"
+
+[routing]
+delivery = "{delivery}"
+
+[lmtp]
+listen = "inet:{lmtp}@{host}"
+backend = "{backend}"
+
+[api]
+listen = "{host}:{api}"
+
+[cache]
+{cache}
+"""
+
+_DAEMONS = {
+    "agent": ("inbound", "submission", "maps", "lmtp"),
+    "milter": ("inbound", "submission", "maps", "local"),
+}
+
+
+@dataclass(slots=True)
+class PrivateSite(RunningSite):
+    """A site of the rig's own settings.
+
+    ``fill`` puts names into the empty store and returns the password of each mailbox.
+    """
+
+    fill: Callable[[Database], dict[str, str]]
+    delivery: Literal["milter", "agent"] = "milter"  # who writes Delivered-To
+    into_sink: bool = False  # deliver into ``mailboxes``, a sink, instead of Dovecot's LMTP
+    smtputf8: bool = False
+    cache: bool = False  # a Redis and ``byname relay`` between the store and the decisions
+    api: bool = False  # the REST API
+    cache_settings: str = ""  # more TOML for the section [cache]
+    settings: str = ""  # more TOML for byname.toml
+    store_url: str = ""  # an empty database of Byname's instead of the SQLite file, from which Dovecot reads the logins
+    disk: Path | None = None  # where the SQLite file and what Redis writes to disk lie; the site's folder otherwise
+    postfix_extra: Mapping[str, str] = field(default_factory=dict)
+
+    dovecot: PrivateDovecot = field(init=False)
+    redis: PrivateRedis = field(init=False)  # runs with ``cache`` only
+    mailboxes: Sink = field(init=False)
+    postfix: PrivatePostfix = field(init=False)
+    _ports: dict[str, int] = field(init=False, default_factory=lambda: {name: free_port() for name in ARGUMENTS})
+
+    @property
+    def config(self) -> Path:
+        """Byname's settings file."""
+        return self.folder / "byname.toml"
+
+    @property
+    def database(self) -> Path:
+        """The store's SQLite file."""
+        return (self.disk or self.folder) / "byname.db"
+
+    @property
+    def url(self) -> str:
+        """The store."""
+        return self.store_url or f"sqlite:///{self.database}"
+
+    @property
+    def api_url(self) -> str:
+        """Where the REST API answers."""
+        return f"http://{LOOPBACK}:{self._ports['api']}/api/v1"
+
+    def place(self, name: str) -> tuple[str, int]:
+        """Return the loopback port of one of Byname's daemons, and its host."""
+        return LOOPBACK, self._ports[name]
+
+    def logs(self) -> str:
+        """Return the end of every log, for the case that something went wrong."""
+        paths = [*sorted(self.folder.glob("byname-*.log")), self.postfix.folders.log]
+        texts = [f"== {path.name} ==\n{path.read_text(errors='backslashreplace')[-4000:]}" for path in paths]
+        return "\n".join([*texts, f"== dovecot.log ==\n{self.dovecot.log()[-4000:]}"])
+
+    def start_all(self) -> None:
+        """Start everything, Postfix last."""
+        self.mailboxes = self._stack.enter_context(Sink(self.folder / "mailboxes"))
+        (self.folder / "dovecot").mkdir()
+        self.passwords = self._make_store()
+        self.dovecot = self._stack.enter_context(PrivateDovecot(self.folder / "dovecot", database=self.database))
+        self._start_daemons()
+        self.postfix = self._stack.enter_context(self._postfix())
+
+    def _start_daemons(self) -> None:
+        self.redis = PrivateRedis(self.folder / "redis", *(("--dir", str(self.disk)) if self.disk else ()))
+        if self.cache:
+            self._stack.enter_context(self.redis)
+        self.config.write_text(self._toml() + self.settings)
+        names = [*_DAEMONS[self.delivery], *(["relay"] if self.cache else []), *(["api"] if self.api else [])]
+        for name in names:
+            self.start_daemon(name)
+        for name in names:
+            self.wait_for_daemon(name)
+
+    def _toml(self) -> str:
+        sink = f"inet:{self.mailboxes.port}@{LOOPBACK}"
+        backend = sink if self.into_sink else f"unix:{self.dovecot.lmtp_socket}"
+        cache = f'url = "{self.redis.url}"\n{self.cache_settings}' if self.cache else ""
+        values = {"url": self.url, "delivery": self.delivery, "backend": backend, "cache": cache}
+        return _SETTINGS.format(host=LOOPBACK, **values, **self._ports)
+
+    def _make_store(self) -> dict[str, str]:
+        if self.store_url:
+            self._fill(self.store_url)
+        return self._fill(f"sqlite:///{self.database}")
+
+    def _fill(self, url: str) -> dict[str, str]:
+        upgrade(url)
+        database = Database.open(url)
+        try:
+            return self.fill(database)
+        finally:
+            database.close()
+
+    def _postfix(self) -> PrivatePostfix:
+        return PrivatePostfix(
+            self.folder / "postfix",
+            domains_map=f"socketmap:inet:{LOOPBACK}:{self._ports['maps']}:domains",
+            inbound_milter=f"inet:{LOOPBACK}:{self._ports['inbound']}",
+            submission_milter=f"inet:{LOOPBACK}:{self._ports['submission']}",
+            lmtp=self._nexthop(),
+            sasl_socket=self.dovecot.sasl_socket,
+            outside=self.outside.transport,
+            certificate=self.certificate,
+            smtputf8=self.smtputf8,
+            extra=self._local_mail() | dict(self.postfix_extra),
+        )
+
+    def _nexthop(self) -> str:
+        """Where Postfix's LMTP client hands mail to."""
+        if self.delivery == "agent":
+            return f"inet:{LOOPBACK}:{self._ports['lmtp']}"
+        return self.mailboxes.transport if self.into_sink else self.dovecot.lmtp
+
+    def _local_mail(self) -> dict[str, str]:
+        """Mail that no smtpd takes, bounces above all, passes the milter of the role local where there is no edge."""
+        if self.delivery == "agent":
+            return {}
+        local = f"inet:{LOOPBACK}:{self._ports['local']}"
+        return {"non_smtpd_milters": local, "internal_mail_filter_classes": "bounce"}
+
+    def _serves(self, name: str) -> bool:
+        if name != "relay":
+            return RunningSite._serves(self, name)  # super() does not find its class in a dataclass with slots
+        self.daemons[name].check_running()
+        return self.redis.say("EXISTS", LEASE_KEY) == ":1"

@@ -1,0 +1,50 @@
+"""What the API works with."""
+
+from prometheus_client import CollectorRegistry
+
+from admin_api.http.rate_limit import RateLimit
+from admin_api.site import ApiSite, Dns, Explaining
+from byname.wiring import policy
+from byname.wiring.directory import cache_directory, health, sql_directory
+from byname.wiring.dns import domain_checker
+from conf.settings import Settings
+from routing.directory import Directory
+from store.cache.propagation import Waiter, waiting
+from store.services.domain_checks.checker import CheckQueue
+from store.sql.database import Database
+from store.unit_of_work.unit import Wait, live_at_once
+
+
+def api_site(settings: Settings, database: Database, known: Directory, registry: CollectorRegistry) -> ApiSite:
+    """Return what the API works with. ``known`` decides about mail, and tells whether the backends answer.
+
+    Raises:
+        ConfigError: a key that shapes decisions is wrong.
+        StoreNotReady: ``cache.url`` is none.
+    """
+    api = settings.api
+    return ApiSite(
+        database=database,
+        system_names=frozenset(settings.routing.system_addresses),
+        token_prefixes=api.token_prefixes,
+        rate_limit=RateLimit(api.rate, api.burst),
+        base_url=api.base_url,
+        wait=_wait(settings, database),
+        explaining=Explaining(policy(settings), known, cache_directory(settings), sql_directory(database)),
+        dns=_dns(settings, database),
+        health=health(known),
+        waiting=lambda: waiting(database),
+        registry=registry,
+    )
+
+
+def _wait(settings: Settings, database: Database) -> Wait:
+    """Return what waits for the cache. Without one the milters read the store itself: a change is live at once."""
+    if settings.cache.url is None:
+        return live_at_once
+    return Waiter(database, settings.cache.url).wait_until_live
+
+
+def _dns(settings: Settings, database: Database) -> Dns:
+    checker = domain_checker(settings, database)
+    return Dns(checker.expected, len(checker.resolvers.servers), CheckQueue(checker).put)

@@ -1,0 +1,56 @@
+"""What the decisions ask: SQL, and the cache before it where there is one."""
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry
+
+from conf.settings import Settings
+from routing.directory import Directory, LookupFailed
+from store.cache.directory import RedisDirectory
+from store.cache.fallback import PROBE, FallbackDirectory
+from store.cache.metrics import Meters
+from store.sql.database import Database
+from store.sql.directory import SqlDirectory
+
+
+def decision_directory(settings: Settings, database: Database, registry: CollectorRegistry | None = None) -> Directory:
+    """Return what the decisions ask, one for the life of a process. Without a cache that is SQL itself.
+
+    ``registry`` takes the directory's metrics.
+
+    Raises:
+        StoreNotReady: ``cache.url`` is none.
+    """
+    cache = cache_directory(settings)
+    if cache is None:
+        return sql_directory(database)
+    return FallbackDirectory(cache, sql_directory(database), Meters(registry or CollectorRegistry()))
+
+
+def health(known: Directory) -> Callable[[], Mapping[str, str]]:
+    """Return what tells whether the backends of a directory answer: "ok" or a reason, by backend."""
+    if isinstance(known, FallbackDirectory):
+        return known.health
+    return lambda: {"sql": _sql_health(known)}
+
+
+def _sql_health(known: Directory) -> str:
+    try:
+        known.lookup([PROBE])
+    except LookupFailed as error:
+        return str(error)
+    return "ok"
+
+
+def cache_directory(settings: Settings) -> RedisDirectory | None:
+    """Return the directory in the cache alone; None without a cache.
+
+    Raises:
+        StoreNotReady: ``cache.url`` is none.
+    """
+    return None if settings.cache.url is None else RedisDirectory.open(settings.cache.url)
+
+
+def sql_directory(database: Database) -> SqlDirectory:
+    """Return the directory in the store alone."""
+    return SqlDirectory(database)

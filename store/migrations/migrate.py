@@ -1,0 +1,101 @@
+"""Bringing a database to the tables of this version, and looking whether it has them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+import store.migrations
+from store.errors import StoreNotReady
+from store.sql.backend import Backend, backend
+from store.sql.error_translation import translated
+from store.sql.pool_profiles import LOOKUP, MIGRATE, Purpose
+from store.sql.revisions import REVISIONS, read_revision, require_current
+from store.sql.tables import VIEWS, Base
+
+_LOCK = 0x62796E616D65  # "byname": one migration at a time on PostgreSQL; SQLite's BEGIN IMMEDIATE does the same
+
+
+def upgrade(url: str) -> str:
+    """Bring the database to this version's revision, all or nothing, and return that revision.
+
+    Creates the SQLite file (mode 0640), not its folder. Runs any number of times, several at once too.
+
+    Raises:
+        StoreNotReady: the folder is missing, or the database is newer than this Byname.
+        StoreUnavailable: it does not answer.
+    """
+    place = backend(url)
+    place.create()
+    with _connected(place, MIGRATE) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        found = read_revision(connection)
+        if found is not None and found not in REVISIONS:
+            require_current(found)
+        command.upgrade(alembic_config(connection), "head")
+        _check_references(connection)
+    return REVISIONS[-1]
+
+
+def revision(url: str) -> str | None:
+    """Return the revision of the database, None when it was never migrated.
+
+    Raises:
+        StoreNotReady: there is no SQLite file.
+        StoreUnavailable: it does not answer.
+    """
+    place = backend(url)
+    place.require_present()
+    with _connected(place, LOOKUP) as connection:
+        return read_revision(connection)
+
+
+def schema_drift(url: str) -> list[str]:
+    """Return the differences between the database and this version's tables, one line each; none is as it should be.
+
+    Raises:
+        StoreNotReady: there is no SQLite file.
+        StoreUnavailable: it does not answer.
+    """
+    place = backend(url)
+    place.require_present()
+    with _connected(place, LOOKUP) as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+        missing = sorted(set(VIEWS) - set(inspect(connection).get_view_names()))
+    return [*map(str, differences), *(f"the view {name} is missing" for name in missing)]
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Return the configuration for Alembic's commands on ``connection``; there is no alembic.ini."""
+    config = Config()
+    folder = Path(store.migrations.__file__).parent
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _connected(place: Backend, purpose: Purpose) -> Iterator[Connection]:
+    engine = place.engine(purpose)
+    try:
+        with translated(place), engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _check_references(connection: Connection) -> None:
+    """Look for rows that a migration left pointing at nothing: foreign keys are off meanwhile on SQLite."""
+    if connection.dialect.name != "sqlite":
+        return
+    broken: list[Any] = list(connection.exec_driver_sql("PRAGMA foreign_key_check"))
+    if broken:
+        tables = ", ".join(sorted({str(row[0]) for row in broken}))
+        raise StoreNotReady(f"rows that point at nothing in {tables}: the database is left as it was")

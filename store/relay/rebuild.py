@@ -1,0 +1,176 @@
+"""Rebuilding a Redis of which nothing is known, checking one, and loading single domains."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from store.errors import CacheUnavailable
+from store.relay.mending import Mending
+from store.relay.reconcile import version_of
+from store.relay.report import Report
+from store.relay.source import Change, Source
+from store.relay.sync import Sync
+from store.relay.target import Basis, Outdated, State, Target
+from store.sql.outbox import new_nonce
+from store.sql.snapshot import Part, Snapshot
+from store.wire_format.layout import tombstone
+
+_LOST = "the cache was emptied or replaced during the rebuild"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work is: names done, of how many about."""
+
+    done: int
+    total: int  # 0: nobody counted them
+    report: Report
+
+
+class BuiltElsewhere(CacheUnavailable):
+    """Another relay rebuilds the cache just now; or Redis was emptied or replaced while we did."""
+
+
+def rebuild(source: Source, target: Target, build: str | None = None, *, counts: bool = False) -> Iterator[Progress]:
+    """Bring everything from SQL to Redis, piece by piece. Until the end there is no lease.
+
+    Names that are there and right stay in sight all the while. With a ``build``, the one that is no good, nothing is
+    done when there was another since. ``counts``: first count the names, which many millions take seconds for.
+
+    Raises:
+        BuiltElsewhere: begin again later, if that is needed then.
+        StoreUnavailable, StoreNotReady, CacheUnavailable: it could not be finished.
+    """
+    token = new_nonce()
+    try:
+        run_id = target.begin(token, target.state().build if build is None else build)
+        if run_id is None:
+            raise BuiltElsewhere("another relay is rebuilding the cache")
+        yield from _rebuild(source, target, token, run_id, counts)
+    except Outdated as error:
+        raise BuiltElsewhere(str(error)) from error
+
+
+def _rebuild(source: Source, target: Target, token: str, run_id: str, counts: bool) -> Iterator[Progress]:
+    before, seen = target.writes, target.state()
+    known = source.pending(1, seen.version)
+    if seen.version and (known.nonce != seen.nonce or known.clock.version < seen.version):
+        source.advance(known.clock, seen.version)
+    progress, basis = None, Basis(token)
+    with source.snapshot() as snapshot:
+        clock = snapshot.clock
+        total = snapshot.count() if counts else 0
+        for progress in _everything(snapshot, Mending(target, basis, clock, mends=True), total):
+            _go_on(target, token)
+            yield progress
+    if progress is not None and progress.report.newer:
+        _outrun(source, progress.report)
+        with source.snapshot() as snapshot:
+            clock = snapshot.clock
+            mending = Mending(target, basis, clock, mends=True, suspects=progress.report.newer)
+            for again in _second_look(snapshot, mending, progress):
+                _go_on(target, token)
+                yield again
+    if not target.finish(token, run_id, clock, known.stored, seen.applied + target.writes - before):
+        raise BuiltElsewhere(_LOST)
+
+
+def _go_on(target: Target, token: str) -> None:
+    if not target.go_on(token):
+        raise BuiltElsewhere(_LOST)
+
+
+def _outrun(source: Source, report: Report) -> None:
+    """See that the versions to come are greater than any in the cache, which may come from a lost state of SQL."""
+    highest = max(version_of(raw) for fields in report.newer.values() for raw in fields.values())
+    known = source.pending(1, highest)
+    if known.clock.version < highest:
+        source.advance(known.clock, highest)
+
+
+def audit(source: Source, target: Target, *, mends: bool, gently: bool = False) -> Iterator[Progress]:
+    """Compare all of SQL with all of Redis, piece by piece, and put right what differs, if it ``mends``.
+
+    What seemed newer than SQL is looked at a second time: it is, or it is damaged. ``gently``: in pieces of some
+    milliseconds, without a total.
+
+    Raises:
+        StoreUnavailable, StoreNotReady, CacheUnavailable.
+    """
+    progress, basis = None, basis_of(target.state())
+    with source.snapshot() as snapshot:
+        mending = Mending(target, basis, snapshot.clock, mends=mends)
+        for progress in _everything(snapshot, mending, 0 if gently else snapshot.count(), gently=gently):
+            yield progress
+    if progress is None or not progress.report.newer:
+        return
+    basis = basis_of(target.state())
+    with source.snapshot() as snapshot:
+        mending = Mending(target, basis, snapshot.clock, mends=mends, suspects=progress.report.newer)
+        yield from _second_look(snapshot, mending, progress)
+
+
+def basis_of(state: State) -> Basis:
+    """Return what may be written now, by someone who has seen ``state`` and reads SQL after that."""
+    return Basis(state.build, state.applied, state.now_ms)
+
+
+def load(source: Source, target: Target, basis: Basis, domains: set[str]) -> Report:
+    """Put the hashes of some domains in, whole; one that is not hosted is noted as gone.
+
+    Without that note its changes, from the time when it was hosted, would ask for it for ever.
+
+    Raises:
+        StoreUnavailable, StoreNotReady, CacheUnavailable.
+    """
+    with source.snapshot() as snapshot:
+        sync = Sync(Mending(target, basis, snapshot.clock, mends=True))
+        hosted: list[str] = []
+        for report in sync.domains(_noted(_of(snapshot, domains), hosted)):
+            del report
+        clock, value = snapshot.clock, tombstone(snapshot.clock.version)
+        gone = [Change(0, clock.nonce, name, "", value) for name in sorted(domains.difference(hosted))]
+        if gone:
+            target.apply(basis, gone)
+    return sync.report
+
+
+def _of(snapshot: Snapshot, domains: set[str]) -> Iterator[Part]:
+    for name in sorted(domains):
+        yield from snapshot.domain(name)
+
+
+def _everything(snapshot: Snapshot, mending: Mending, total: int, *, gently: bool = False) -> Iterator[Progress]:
+    sync = Sync(mending, gently=gently)
+    hosted: list[str] = []
+    for report in sync.domains(_noted(snapshot.parts(gently=gently), hosted)):
+        yield Progress(report.names, total, report)
+    for report in sync.listing(hosted):
+        yield Progress(report.names, total, report)
+
+
+def _noted(parts: Iterator[Part], hosted: list[str]) -> Iterator[Part]:
+    for part in parts:
+        if part.is_first:
+            hosted.append(part.domain.name)
+        yield part
+
+
+def _second_look(snapshot: Snapshot, mending: Mending, first: Progress) -> Iterator[Progress]:
+    """Compare again what seemed newer than SQL. What still does, unchanged, is damaged."""
+    for report in _again(Sync(mending), snapshot, first.report):
+        yield _progress(first, report)
+
+
+def _again(sync: Sync, snapshot: Snapshot, first: Report) -> Iterator[Report]:
+    yield from sync.domains(_of(snapshot, first.newer.keys() - {""}))
+    if "" in first.newer:
+        yield from sync.listing([part.domain.name for part in snapshot.parts() if part.is_first])
+
+
+def _progress(first: Progress, second: Report) -> Progress:
+    """Return the first pass with what the second adds."""
+    report = first.report
+    report.repaired += second.repaired
+    report.differences += second.differences
+    second.repaired, second.differences = 0, []
+    return Progress(first.done, first.total, report)

@@ -1,0 +1,209 @@
+"""``byname relay`` as a process: wake-ups, the loop, what is logged, signals.
+
+The work is done in a thread that may hang in SQL or Redis for seconds; the main thread waits for signals and tells the
+service manager that the work goes on. Ending it at any place loses nothing.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from math import inf
+from signal import SIGHUP, SIGINT, SIGTERM
+from time import monotonic
+
+import structlog
+
+from conf.service import notify
+from conf.signals import SignalPipe
+from store.cache.connection import open_pool
+from store.cache.notify import Calls, subscribe
+from store.errors import CacheUnavailable, StoreNotReady, StoreUnavailable
+from store.relay.cache_audit import Upkeep
+from store.relay.rebuild import Progress, rebuild
+from store.relay.redis_target import RedisTarget
+from store.relay.report import Report
+from store.relay.source import SqlSource
+from store.relay.status import Watch
+from store.relay.steps import Relay, Step, is_safe
+from store.relay.target import Lives
+from store.sql.database import Database
+from store.sql.notify import listen
+from store.sql.pool_profiles import RELAY_READ, RELAY_WRITE
+from store.wire_format.layout import WAKE_CHANNEL
+
+POLL = 0.25  # seconds, when nobody wakes us
+_PATIENCE = 5.0  # seconds for an answer of Redis
+_PIECE = 0.02  # seconds of an audit between two steps
+_REMIND_EVERY = 60.0
+_SIGN_OF_LIFE = 5.0
+_STUCK = 60.0  # seconds without any progress after which the service manager may think us dead
+_END_WITHIN = 5.0
+
+_TROUBLE = (StoreUnavailable, StoreNotReady, CacheUnavailable)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """From where to where, and how long what the cache says is good."""
+
+    store_url: str
+    cache_url: str
+    lives: Lives
+
+
+def serve(load: Callable[[], Site], watch: Watch) -> int:
+    """Relay until SIGTERM or SIGINT, then return 0; 1 when the work ended by itself, which is a bug.
+
+    ``load`` reads the settings, at start and on SIGHUP; when it raises on SIGHUP the old ones stay. ``watch`` is told
+    of everything.
+    """
+    site = load()
+    with SignalPipe(SIGTERM, SIGINT, SIGHUP) as signals:
+        worker = Worker(site, signals.wake, watch)
+        worker.start()
+        notify("READY=1")
+        log.info("started", role="relay")
+        while worker.is_alive():
+            received = signals.wait(_SIGN_OF_LIFE)
+            if monotonic() - worker.alive_at < _STUCK:
+                notify("WATCHDOG=1")
+            if received & {SIGTERM, SIGINT}:
+                notify("STOPPING=1")
+                worker.stop()
+                log.info("stopping", role="relay")
+                return 0
+            if SIGHUP in received:
+                _reload(worker, load)
+    return 1
+
+
+def _reload(worker: "Worker", load: Callable[[], Site]) -> None:
+    try:
+        worker.site = load()
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the new settings, the old ones still serve
+        log.error("reload-failed", role="relay", reason=str(error))  # noqa: TRY400
+    else:
+        log.info("reloaded", role="relay")
+
+
+class Worker:
+    """The relay's loop in a thread."""
+
+    def __init__(self, site: Site, at_end: Callable[[], None], watch: Watch, poll: float = POLL) -> None:
+        self.site = site  # replaced on SIGHUP
+        self.alive_at = monotonic()
+        self._watch = watch
+        self._poll = poll
+        self._at_end = at_end
+        self._calls = Calls()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        self._told: dict[str, str] = {}
+        self._reminded_at = -inf
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and wait for it for some seconds."""
+        self._stopped.set()
+        self._calls.call()
+        self._thread.join(_END_WITHIN)
+
+    def is_alive(self) -> bool:
+        """False when the loop has ended."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.is_set():
+                self._serve(self.site)
+        except Exception:
+            log.exception("relay-failed")
+        finally:
+            self._at_end()
+
+    def _serve(self, site: Site) -> None:
+        """Relay for one site, until there is another or the end."""
+        ended = threading.Event()
+        database = Database.open(site.store_url, reading=RELAY_READ, writing=RELAY_WRITE)
+        target = RedisTarget(open_pool(site.cache_url, patience=_PATIENCE, connections=4))
+        with closing(database), closing(target), self._watch.over(database):
+            heard = self._calls.call
+            for wait, place in ((listen, (site.store_url,)), (subscribe, (site.cache_url, WAKE_CHANNEL))):
+                threading.Thread(target=wait, args=(*place, heard, ended), daemon=True).start()
+            try:
+                self._loop(site, database, target)
+            finally:
+                ended.set()
+
+    def _loop(self, site: Site, database: Database, target: RedisTarget) -> None:
+        source, file = SqlSource(database), database.identity()
+        relay, upkeep = Relay(source, target, site.lives), Upkeep(source, target)
+        while not self._stopped.is_set() and self.site is site and database.identity() == file:
+            self.alive_at = monotonic()
+            self._calls.begin()
+            try:
+                go_on = self._once(relay, upkeep, source, target)
+            except _TROUBLE as error:
+                upkeep.give_up()
+                self._watch.failed(str(error))
+                self._tell("trouble", str(error), log.warning)
+                go_on = False
+            if not go_on and not self._stopped.is_set():
+                self._calls.wait(self._poll)
+
+    def _once(self, relay: Relay, upkeep: Upkeep, source: SqlSource, target: RedisTarget) -> bool:
+        """Do a step, and what is due besides; return whether there is more to do at once."""
+        begun = monotonic()
+        step = relay.step()
+        self._calls.looked(step.version)
+        self._watch.stepped(step, begun)
+        self._tell("trouble", "", log.info)
+        self._judge(step)
+        if step.distrust is not None:
+            upkeep.give_up()
+            self._rebuild(step, source, target)
+            return True
+        called = self._calls.are_waiting
+        audited = upkeep.work(_PIECE, step.state.version, called) if step.is_all else None
+        if audited is not None:
+            self._watch.audited(audited.report)
+            _tell_audit(audited)
+        return not step.is_all or upkeep.is_busy
+
+    def _rebuild(self, step: Step, source: SqlSource, target: RedisTarget) -> None:
+        log.warning("cache-rebuild-started", reason=step.distrust)
+        started, report = monotonic(), Report()
+        for progress in rebuild(source, target, step.state.build):
+            report = progress.report
+            self.alive_at = monotonic()
+            if self._stopped.is_set():
+                return
+        self._watch.rebuilt(report)
+        log.info("cache-rebuilt", domains=report.domains, names=report.names, seconds=round(monotonic() - started, 3))
+
+    def _judge(self, step: Step) -> None:
+        policy = step.state.policy
+        if policy != "noeviction" and monotonic() - self._reminded_at > _REMIND_EVERY:
+            self._reminded_at = monotonic()
+            must = "set maxmemory-policy noeviction"
+            log.error("cache-policy-wrong", policy=policy, lease="given" if is_safe(policy) else "refused", hint=must)
+        if step.is_all:
+            self._tell("lease", "given" if step.is_leased else "not given", log.info)
+
+    def _tell(self, what: str, words: str, how: Callable[..., object]) -> None:
+        """Log a state when it changes, not each time."""
+        if self._told.get(what, "") != words:
+            self._told[what] = words
+            how(f"relay-{what}", state=words or "over")
+
+
+def _tell_audit(progress: Progress) -> None:
+    report = progress.report
+    how = log.warning if report.repaired or report.differences else log.info
+    how("cache-audited", names=report.names, differences=len(report.differences), repaired=report.repaired)

@@ -1,0 +1,194 @@
+"""Where the relay writes to: what it wants of a Redis. Every change is one atomic step that leaves alone what is newer.
+
+Nothing is retried here: whoever called may not know whether a step was done, and can do it again. Redis being away,
+refusing or late is :class:`store.errors.CacheUnavailable`. Whoever writes says what that rests on; see :class:`Basis`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from store.errors import CacheUnavailable
+from store.relay.source import Change
+from store.sql.outbox import Clock
+
+CHUNK = 1000  # fields in one command: Redis serves nobody else meanwhile
+
+Raw = dict[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a Redis is and knows of itself, at the moment ``now_ms`` of its own clock."""
+
+    now_ms: int
+    run_id: str
+    policy: str  # maxmemory-policy
+    is_built: bool = False
+    built_run: str = ""  # the run id that it was built in
+    epoch: str = ""
+    applied: int = 0
+    version: int = 0  # the highest that it has seen
+    nonce: str = ""
+    build: str = ""  # which rebuild it comes from
+
+
+class Outdated(CacheUnavailable):
+    """Redis is no longer what it was when the writer looked, and nothing was written: look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a write rests on: its writer has looked at this Redis, and then at SQL.
+
+    A writer that was stopped meanwhile may hold what SQL no longer knows, for the database was restored. So it is
+    Outdated once the cache was built anew. And when Redis has counted less than ``counted``: it lost changes.
+    """
+
+    build: str
+    counted: int = 0  # changes that this Redis must know of
+    moment_ms: int = 0  # by Redis's clock, before SQL was read: much later the lease is in the way. 0: there is none
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What a person wants to see. Seconds that keys have left to live, None without them; bytes; domains."""
+
+    lease: float | None
+    grace: float | None
+    sender_grace: float | None
+    memory: int
+    hosted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of changes: ``applied``, ``older``, ``load`` or ``rebuild`` each, and the counter after it."""
+
+    counter: int
+    outcomes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A field as it was seen (None: it was not there), and the value that it should have."""
+
+    field: bytes
+    seen: bytes | None
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What the lease rests on: a build, a Redis run, an epoch and counter of SQL, the moment before SQL was read."""
+
+    build: str
+    run_id: str
+    epoch: str
+    stored: int
+    moment_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """For how many seconds lease, grace and sender grace are good."""
+
+    lease: float
+    grace: float
+    sender_grace: float
+
+
+class Target(Protocol):
+    """Redis, as the relay sees it. ``key`` is that of a hash of the layout.
+
+    Every method may raise CacheUnavailable; Outdated each that takes a basis or a build, but for :meth:`stop`. What was
+    only begun raises it when it is waited for: in :meth:`outcomes`, or in whatever is asked before.
+    """
+
+    writes: int  # how many of those that take a basis were done: Redis counts them too
+
+    def state(self) -> State:
+        """Return what it knows of itself; its clock is read before anything else."""
+        ...
+
+    def apply(self, basis: Basis, changes: Sequence[Change]) -> Applied:
+        """Apply changes, all in one step."""
+        ...
+
+    def tell(self, version: int) -> None:
+        """Tell whoever waits that the cache has everything up to a version, and that the outbox says so."""
+        ...
+
+    def install(self, basis: Basis, domains: Mapping[str, Raw], clock: Clock) -> None:
+        """Begin to put whole small hashes in, as of ``clock``; see :meth:`outcomes`."""
+        ...
+
+    def gather(self, token: str, fields: Raw) -> None:
+        """Begin to gather fields of a large hash under a name of their own, where nobody reads."""
+        ...
+
+    def outcomes(self) -> list[str]:
+        """Wait for what was begun; return what came of each hash, in order: ``applied``, ``present`` or ``older``."""
+        ...
+
+    def install_gathered(self, basis: Basis, domain: str, token: str, count: int, clock: Clock) -> str:
+        """Put in what was gathered, in one step: ``applied`` and so on, or ``lost`` when some of it went away."""
+        ...
+
+    def sizes(self, domains: Sequence[str]) -> list[int]:
+        """Return how many fields each domain's hash has."""
+        ...
+
+    def whole(self, domains: Sequence[str]) -> list[Raw]:
+        """Return all fields of small hashes."""
+        ...
+
+    def some(self, key: str, fields: Sequence[bytes]) -> Raw:
+        """Return those of the fields that are there."""
+        ...
+
+    def scan(self, key: str) -> Iterator[Raw]:
+        """Return all fields of a large hash, some at a time; one that changes meanwhile may be missed."""
+        ...
+
+    def present(self) -> Iterator[list[str]]:
+        """Return the domains that have a hash, some at a time."""
+        ...
+
+    def repair(self, basis: Basis, key: str, repairs: Sequence[Repair], clock: Clock) -> int:
+        """Put fields right that are still as they were seen, and return how many."""
+        ...
+
+    def seal(self, basis: Basis, key: str, clock: Clock, tombstones: Raw, least: int = 0) -> None:
+        """Declare a hash of at ``least`` so many fields whole as of ``clock``, and forget tombstones that are older."""
+        ...
+
+    def drop(self, basis: Basis, domain: str) -> None:
+        """Take away the hash of a domain that is not hosted."""
+        ...
+
+    def begin(self, token: str, build: str) -> str | None:
+        """Begin a rebuild after ``build``: there is no lease until its end, and ``token`` is what writes rest on.
+
+        Return the run id; None while another is under way.
+        """
+        ...
+
+    def go_on(self, token: str) -> bool:
+        """Show that the rebuild is alive; False when it is no longer ours."""
+        ...
+
+    def finish(self, token: str, run_id: str, clock: Clock, stored: int, counted: int) -> bool:
+        """End a rebuild; False when Redis was emptied or replaced under it, or has ``counted`` fewer writes."""
+        ...
+
+    def renew(self, vouched: Vouched, lives: Lives) -> bool:
+        """Renew lease and graces; False for a Redis that is not the one that was built, or has lost something.
+
+        Outdated also when something came in late meanwhile.
+        """
+        ...
+
+    def stop(self, build: str) -> None:
+        """Take the lease away, until a rebuild; not if it comes from another one than ``build`` by now."""
+        ...

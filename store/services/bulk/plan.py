@@ -1,0 +1,182 @@
+"""Deciding many changes of aliases in order, each knowing what those before it did, to be written together afterwards.
+
+The rules are those of :mod:`store.services.aliases`, by the same functions in the same order; a test holds the two
+together. A change that is refused leaves no trace in the plan, as if each had a savepoint of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from store.clock import utc_now
+from store.services import lookup
+from store.services.accounts import is_unpaid_trial
+from store.services.bulk.facts import Facts, Name
+from store.services.fields import check_text
+from store.services.lookup import FoundMailbox
+from store.services.names import check_local_part, known_address, split_new_address
+from store.services.plans import check_room
+from store.services.rules import require_active, taken
+from store.services.views import Alias
+from store.sql.tables import DomainRow
+
+Given = Mapping[str, bool | str | None]  # of can_receive, can_send, is_active and note: those that are to be set
+
+_NOT_WRITTEN = 0  # the id of an alias that is only planned
+
+
+@dataclass(slots=True)
+class Entry:
+    """A change that was decided: None before for a new alias, None after for a deleted one."""
+
+    account_id: int
+    before: Alias | None
+    after: Alias | None
+
+    @property
+    def is_change(self) -> bool:
+        """False for an alias that is already as it should be."""
+        return self.before != self.after
+
+
+@dataclass(slots=True)
+class Plan:
+    """Changes over the facts of one batch. ``entries`` are those that go into the store, in the order given."""
+
+    facts: Facts
+    system_names: frozenset[str]
+    entries: list[Entry] = field(default_factory=list)
+    planned: dict[Name, Entry] = field(default_factory=dict)  # new aliases
+
+    def mailbox(self, ref: int | str) -> FoundMailbox:
+        """Return a mailbox by id or address. Raises ServiceError ``invalid-request`` or ``not-found``."""
+        found = self.facts.mailboxes.get(ref) if isinstance(ref, int) else self._mailbox_at(ref)
+        if found is None:
+            raise lookup.nothing("mailbox", ref, "mailbox")
+        return found
+
+    def _mailbox_at(self, text: str) -> FoundMailbox | None:
+        return self.facts.mailbox_at.get(known_address(text, "mailbox"))
+
+    def domain(self, owner: FoundMailbox, ref: int | str) -> DomainRow:
+        """Return the domain of a name to be made, by id or canonical name. Raises ServiceError ``domain-not-yours``."""
+        if isinstance(ref, int):
+            found = self.facts.domains.get(ref)
+        else:
+            found = self.facts.domain_of.get((owner.account.id, ref))
+        if found is None or found.account_id != owner.account.id:
+            raise lookup.not_yours(ref)
+        return found
+
+    def create(self, owner: FoundMailbox, domain: DomainRow, local_part: str, given: Given) -> Entry:
+        """Give a mailbox another name; checked in the order of :func:`store.services.aliases.add`.
+
+        Raises:
+            ServiceError: as there.
+        """
+        check_local_part(local_part, self.system_names)
+        check_text("note", str(given.get("note") or ""))
+        require_active(domain)
+        require_active(owner.domain)
+        if (domain.id, local_part) in self.facts.names:
+            raise taken(domain, local_part)
+        used = self.facts.used.get(owner.mailbox.id, 0)
+        check_room(used, owner.account.plan, unpaid_trial=is_unpaid_trial(owner.account))
+        self.facts.used[owner.mailbox.id] = used + 1
+        self.facts.names[domain.id, local_part] = _NOT_WRITTEN
+        entry = Entry(owner.account.id, None, _new(owner, domain, local_part, given))
+        self.entries.append(entry)
+        self.planned[domain.id, local_part] = entry
+        return entry
+
+    def pretend(self, name: Name, mailbox_id: int, switches: Given) -> None:
+        """Take an alias for new that an earlier plan would have made, had it not been a dry run."""
+        now = utc_now()
+        told: dict[str, Any] = {"address": "", "domain": "", "mailbox": "", "created_at": now, "updated_at": now}
+        alias = Alias(
+            id=_NOT_WRITTEN, domain_id=name[0], local_part=name[1], mailbox_id=mailbox_id, **{**told, **switches}
+        )
+        self.facts.names[name] = _NOT_WRITTEN
+        self.planned[name] = Entry(0, None, alias)
+
+    def alias(self, ref: int, owner: FoundMailbox) -> Alias:
+        """Return an alias by id, if it is one of ``owner``. Raises ServiceError ``not-found``."""
+        found = self.facts.aliases.get(ref)
+        if found is None or found.mailbox_id != owner.mailbox.id:
+            raise lookup.nothing("alias", ref, "alias_id")
+        return found
+
+    def update(self, owner: FoundMailbox, alias: Alias, given: Given) -> Entry:
+        """Change what an alias may do. Nothing is written when that is so already.
+
+        Raises:
+            ServiceError: ``invalid-request`` for the note.
+        """
+        check_text("note", str(given.get("note") or ""))
+        entry = Entry(owner.account.id, alias, _changed(alias, given))
+        if entry.is_change and entry.after is not None:
+            self.entries.append(entry)
+            self.facts.aliases[alias.id] = entry.after
+        return entry
+
+    def delete(self, owner: FoundMailbox, alias: Alias) -> Entry:
+        """Delete an alias and free its name."""
+        entry = Entry(owner.account.id, alias, None)
+        self.entries.append(entry)
+        self.facts.aliases.pop(alias.id)
+        self.facts.names.pop((alias.domain_id, alias.local_part), None)
+        if alias.mailbox_id in self.facts.used:
+            self.facts.used[alias.mailbox_id] -= 1
+        return entry
+
+    def put(self, mailbox: str, address: str, given: Given) -> Entry:
+        """Create an alias, or make the one that the mailbox has by that name what ``given`` says.
+
+        Raises:
+            ServiceError: as :func:`store.services.aliases.add`; ``address-taken`` also for another mailbox's alias.
+        """
+        owner = self.mailbox(mailbox)
+        local_part, domain_name = split_new_address(address)
+        domain = self.domain(owner, domain_name)
+        there = self._there((domain.id, local_part))
+        if there is None or there.mailbox_id != owner.mailbox.id:
+            return self.create(owner, domain, local_part, given)
+        if there.id == _NOT_WRITTEN:
+            return self._replan(self.planned[domain.id, local_part], given)
+        return self.update(owner, there, given)
+
+    def _there(self, name: Name) -> Alias | None:
+        planned = self.planned.get(name)
+        return planned.after if planned else self.facts.aliases.get(self.facts.names.get(name, _NOT_WRITTEN))
+
+    def _replan(self, planned: Entry, given: Given) -> Entry:
+        """Change an alias that is to be made anyway; it is made as it is in the end."""
+        check_text("note", str(given.get("note") or ""))
+        before = planned.after
+        planned.after = before and _changed(before, given)
+        return Entry(planned.account_id, before, planned.after)
+
+
+def _new(owner: FoundMailbox, domain: DomainRow, local_part: str, given: Given) -> Alias:
+    now = utc_now()
+    chosen: dict[str, Any] = {"can_receive": True, "can_send": False, "is_active": True, "note": None, **given}
+    return Alias(
+        id=_NOT_WRITTEN,
+        address=f"{local_part}@{domain.name}",
+        local_part=local_part,
+        domain_id=domain.id,
+        domain=domain.name,
+        mailbox_id=owner.mailbox.id,
+        created_at=now,
+        updated_at=now,
+        mailbox=owner.text,
+        **chosen,
+    )
+
+
+def _changed(alias: Alias, given: Given) -> Alias:
+    """Return what an alias becomes, the same one if nothing changes; an empty note is as good as none."""
+    wished: dict[str, Any] = dict(given)
+    if all((getattr(alias, name) or None) == (value or None) for name, value in wished.items()):
+        return alias
+    return replace(alias, updated_at=utc_now(), **wished)

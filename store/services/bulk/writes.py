@@ -1,0 +1,90 @@
+"""Writing the changes of a plan with a few statements: what goes, what changes, what is new, in this order.
+
+That leaves the store as the order given would, because a plan changes or deletes only what was there before it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from store.batches import batches
+from store.services import audit
+from store.services.bulk.facts import Name
+from store.services.bulk.plan import Entry
+from store.services.deletion import delete_names
+from store.services.views import Alias
+from store.sql import changed_fields
+from store.sql.tables import ALIAS, AddressRow, AliasRow
+from store.sql.tenant import Transaction
+
+_AT_ONCE = 500  # rows in one statement
+# was there before, is there after: what the audit log calls it
+_ACTIONS = {(False, True): "alias.create", (True, True): "alias.update", (True, False): "alias.delete"}
+_SWITCHES = ("can_receive", "can_send", "is_active", "note")
+
+
+def write(tx: Transaction, entries: list[Entry]) -> None:
+    """Write what was decided, and give new aliases their ids.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: somebody took one of the names since the facts were read.
+    """
+    last = {entry.before.id: entry.after for entry in entries if entry.before is not None}
+    for ids in batches((id_ for id_, after in last.items() if after is None), _AT_ONCE):
+        delete_names(tx, AddressRow.id.in_(ids))
+    for rows in batches(_updates(last.values()), _AT_ONCE):
+        tx.execute(update(AliasRow), rows)
+    _insert(tx, [entry for entry in entries if entry.before is None])
+    audit.note_all(tx, _changes(tx, entries))
+
+
+def _updates(aliases: Iterable[Alias | None]) -> Iterator[dict[str, Any]]:
+    for alias in aliases:
+        if alias is not None:
+            yield {"id": alias.id, "updated_at": alias.updated_at, **_switches(alias)}
+
+
+def _switches(alias: Alias) -> dict[str, Any]:
+    return {name: getattr(alias, name) for name in _SWITCHES}
+
+
+def _insert(tx: Transaction, entries: list[Entry]) -> None:
+    """Insert new aliases; in the order of their names, so that two batches do not wait for one another in a circle."""
+    new = sorted(((entry, entry.after) for entry in entries if entry.after), key=lambda pair: _name(pair[1]))
+    made = insert(AddressRow).returning(AddressRow.id, AddressRow.domain_id, AddressRow.local_part)
+    for some in batches(new, _AT_ONCE):
+        found = tx.execute(made, [_address_row(alias) for _, alias in some])
+        ids: dict[Name, int] = {(row[1], row[2]): row[0] for row in found}
+        for entry, alias in some:
+            entry.after = replace(alias, id=ids[_name(alias)])
+        tx.execute(insert(AliasRow), [_alias_row(ids[_name(alias)], alias) for _, alias in some])
+
+
+def _name(alias: Alias) -> Name:
+    return alias.domain_id, alias.local_part
+
+
+def _address_row(alias: Alias) -> dict[str, Any]:
+    return {
+        "domain_id": alias.domain_id,
+        "local_part": alias.local_part,
+        "kind": ALIAS,
+        "created_at": alias.created_at,
+    }
+
+
+def _alias_row(alias_id: int, alias: Alias) -> dict[str, Any]:
+    return {"id": alias_id, "mailbox_id": alias.mailbox_id, "updated_at": alias.updated_at, **_switches(alias)}
+
+
+def _changes(tx: Transaction, entries: Iterable[Entry]) -> Iterator[audit.Change]:
+    """Tell the outbox of each change, and return it for the audit log."""
+    for entry in entries:
+        alias = entry.after or entry.before
+        if alias is None:
+            continue
+        changed_fields.name(tx, alias.domain, alias.local_part)
+        done = _ACTIONS[entry.before is not None, entry.after is not None]
+        yield audit.Change(done, "alias", alias.id, alias.address, entry.before, entry.after, entry.account_id)

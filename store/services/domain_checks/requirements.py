@@ -1,0 +1,64 @@
+"""What a domain should publish in DNS, what the last check found of it, and what its owner should know."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from store.dns.proof import WITNESSES
+from store.dns.records import CheckedRecord, Expected, not_checked, requirements
+from store.services import lookup
+from store.services.domain_checks import proof
+from store.services.domain_checks.checks import as_view
+from store.services.domain_checks.lookalikes import lookalikes
+from store.services.domain_views import view
+from store.services.lookup import Ref
+from store.services.views import Domain
+from store.sql.tables import DONE, DnsCheckRow
+from store.sql.tenant import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class DnsRequirements:
+    """The records that a domain should have, with what the last check found, and what its owner should know."""
+
+    domain: Domain
+    records: tuple[CheckedRecord, ...]
+    checked_at: datetime | None
+    warnings: tuple[str, ...]
+
+
+def required(tx: Transaction, ref: Ref, expected: Expected, nameservers: int) -> DnsRequirements:
+    """Return what a domain should publish, and what the last check found.
+
+    Args:
+        ref: id or name of the domain.
+        expected: what this service expects of its domains.
+        nameservers: how many of them are asked.
+
+    Raises:
+        ServiceError: ``not-found``.
+    """
+    domain = view(tx, lookup.domain_ids(tx, ref)[0])
+    last = select(DnsCheckRow).where(DnsCheckRow.domain_id == domain.id, DnsCheckRow.status == DONE)
+    check = tx.scalars(last.order_by(DnsCheckRow.id.desc()).limit(1)).first()
+    found = () if check is None else as_view(check, domain.name).records
+    known = {(record.purpose, record.name, record.required): record for record in found}
+    wanted = requirements(domain.name, proof.token_of(tx, domain.id), expected)
+    records = tuple(known.get((one.purpose, one.name, one.required), not_checked(one)) for one in wanted)
+    return DnsRequirements(domain, records, None if check is None else check.finished_at, warnings(domain, nameservers))
+
+
+def warnings(domain: Domain, nameservers: int) -> tuple[str, ...]:
+    """Return what the owner of a domain should know, a sentence each."""
+    proof, told = domain.proof, list(lookalikes(domain.name))
+    if domain.verified_at is None and proof.parked_at is not None:
+        told.append("the proof was seen, but another account has proved this domain: a person must decide")
+    if domain.proof_lapsed:
+        told.append("the proof has lapsed: no new names until its record is back; mail still arrives")
+    elif proof.warned_at is not None and proof.lapses_at is not None:
+        by = proof.lapses_at.isoformat(" ", "minutes")
+        told.append(f"the proof has been missing since {proof.missing_since:%Y-%m-%d %H:%M}; it lapses after {by}")
+    if nameservers < WITNESSES:
+        told.append(f"{nameservers or 'no'} nameserver is asked: with fewer than {WITNESSES} a proof never lapses")
+    return tuple(told)

@@ -1,0 +1,135 @@
+"""What a transaction has touched, and to which fields of the cache that spreads.
+
+A service says what it changed, before or after it does; only what a removal takes away must be told before. At the end
+of the transaction that is spread to all the fields whose value depends on it, see :func:`fields`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from store.batches import batches
+from store.sql.tables import MAILBOX, AddressRow, AliasRow, CatchAllRow, DomainRow, SystemMailboxRow
+from store.wire_format.layout import CATCH_ALL, DOMAIN, field_of
+
+LISTING = ""  # the field that stands for a domain's place in the list of hosted domains
+_INFO = "byname.touched"
+_AT_ONCE = 500  # ids in one statement
+
+Field = tuple[str, str]  # domain and field; for a name its local part
+Pointer = type[CatchAllRow] | type[SystemMailboxRow]
+
+
+@dataclass(slots=True)
+class Touched:
+    """Fields known by now, and the ids of what is still to be spread."""
+
+    fields: set[Field] = field(default_factory=set)
+    mailboxes: set[int] = field(default_factory=set)
+    domains: set[int] = field(default_factory=set)
+    accounts: set[int] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        """False when nothing that a decision needs was changed."""
+        return bool(self.fields or self.mailboxes or self.domains or self.accounts)
+
+
+def touched(tx: Session) -> Touched:
+    """Return what ``tx`` has touched so far."""
+    return cast("Touched", tx.info.setdefault(_INFO, Touched()))
+
+
+def name(tx: Session, domain: str, local: str) -> None:
+    """Tell of one name: added, changed or removed."""
+    touched(tx).fields.add((domain, field_of(local)))
+
+
+def listing(tx: Session, domain: str) -> None:
+    """Tell of a domain that came to be hosted, or no longer is."""
+    touched(tx).fields.add((domain, LISTING))
+
+
+def own_record(tx: Session, domain: str) -> None:
+    """Tell of a domain's system mailbox, or of what may be its oldest mailbox now."""
+    touched(tx).fields.add((domain, DOMAIN))
+
+
+def catch_all(tx: Session, domain: str) -> None:
+    """Tell of a domain's catch-all."""
+    touched(tx).fields.add((domain, CATCH_ALL))
+
+
+def mailbox(tx: Session, mailbox_id: int) -> None:
+    """Tell of a mailbox's state, which stands with each of its aliases and wherever a domain points at it."""
+    touched(tx).mailboxes.add(mailbox_id)
+
+
+def domain(tx: Session, domain_id: int) -> None:
+    """Tell of a domain's state, which stands with every alias elsewhere that leads to one of its mailboxes."""
+    touched(tx).domains.add(domain_id)
+
+
+def account(tx: Session, account_id: int) -> None:
+    """Tell of an account's state, which goes where its domains' state goes."""
+    touched(tx).accounts.add(account_id)
+
+
+def mailboxes_go(tx: Session, mailboxes: Select[int]) -> None:
+    """Tell of mailboxes that are about to be removed, with their aliases."""
+    for ids in batches(tx.scalars(mailboxes).all(), _AT_ONCE):
+        touched(tx).fields.update(_of_mailboxes(tx, ids))
+
+
+def fields(tx: Session) -> list[Field]:
+    """Return every field of the cache that ``tx`` may have changed, in order, spread over what depends on them now."""
+    told = touched(tx)
+    domains = told.domains | set(_ids(tx, DomainRow.id, DomainRow.account_id, told.accounts))
+    found = set(told.fields)
+    for ids in batches(told.mailboxes, _AT_ONCE):
+        found.update(_of_mailboxes(tx, ids))
+    for ids in batches(domains, _AT_ONCE):
+        found.update(_of_domains(tx, ids))
+    return sorted(found)
+
+
+def _of_mailboxes(tx: Session, ids: list[int]) -> Iterator[Field]:
+    own = select(DomainRow.name, AddressRow.local_part).join_from(AddressRow, DomainRow).where(AddressRow.id.in_(ids))
+    for found, local in tx.execute(own):
+        yield found, field_of(local)
+        yield found, DOMAIN  # its oldest mailbox may be another now
+    aliases = select(DomainRow.name, AddressRow.local_part).join_from(AddressRow, DomainRow)
+    aliases = aliases.join(AliasRow, AliasRow.id == AddressRow.id).where(AliasRow.mailbox_id.in_(ids))
+    for found, local in tx.execute(aliases):
+        yield found, field_of(local)
+    yield from _pointing(tx, lambda table: table.mailbox_id.in_(ids))
+
+
+def _of_domains(tx: Session, ids: list[int]) -> Iterator[Field]:
+    for found in tx.scalars(select(DomainRow.name).where(DomainRow.id.in_(ids))):
+        yield found, DOMAIN
+    owner = aliased(AddressRow)
+    aliases = select(DomainRow.name, AddressRow.local_part).join_from(AddressRow, DomainRow)
+    aliases = aliases.join(AliasRow, AliasRow.id == AddressRow.id).join(owner, owner.id == AliasRow.mailbox_id)
+    elsewhere = aliases.where(owner.domain_id.in_(ids), owner.kind == MAILBOX, owner.domain_id != AddressRow.domain_id)
+    for found, local in tx.execute(elsewhere):
+        yield found, field_of(local)
+    boxes = select(AddressRow.id).where(AddressRow.domain_id.in_(ids), AddressRow.kind == MAILBOX)
+    yield from _pointing(tx, lambda table: table.mailbox_id.in_(boxes))
+
+
+def _pointing(tx: Session, which: Any) -> Iterator[Field]:
+    tables: tuple[tuple[Pointer, str], ...] = ((CatchAllRow, CATCH_ALL), (SystemMailboxRow, DOMAIN))
+    for table, where in tables:
+        condition: ColumnElement[bool] = which(table)
+        for found in tx.scalars(select(DomainRow.name).join(table, table.domain_id == DomainRow.id).where(condition)):
+            yield found, where
+
+
+def _ids(
+    tx: Session, wanted: InstrumentedAttribute[int], by: InstrumentedAttribute[int], values: Iterable[int]
+) -> Iterator[int]:
+    for batch in batches(values, _AT_ONCE):
+        yield from tx.scalars(select(wanted).where(by.in_(batch)))

@@ -1,0 +1,31 @@
+"""What connections are for, and how long each kind of user is willing to wait."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """One kind of use, with a pool of its own. Times are in seconds."""
+
+    read_only: bool
+    transactions: bool  # False: each statement stands alone, no BEGIN around it
+    statement: float  # the longest a statement may run
+    lock: float  # the longest wait for another writer, and for a free connection of the pool
+    pool_size: int = 5
+    pool_overflow: int = 15
+
+    @property
+    def silence(self) -> float:
+        """How long a server may stay silent before we hang up: it should have ended the statement itself by then."""
+        return self.statement + 0.25
+
+
+# A decision in the SMTP dialogue (DESIGN section 6: SQL is given one second). Milters run many threads, which take
+# turns (store.sql.fair_semaphore); more than a few connections make a Python process no faster.
+LOOKUP = Purpose(read_only=True, transactions=False, statement=1, lock=1, pool_size=8, pool_overflow=2)
+READ = Purpose(read_only=True, transactions=True, statement=30, lock=5)
+WRITE = Purpose(read_only=False, transactions=True, statement=30, lock=5)
+# The relay: a server that is stopped dead must be given up soon, or its return would be noticed late.
+RELAY_READ = Purpose(read_only=True, transactions=True, statement=5, lock=2)
+RELAY_WRITE = Purpose(read_only=False, transactions=True, statement=5, lock=2)
+MIGRATE = Purpose(read_only=False, transactions=True, statement=3600, lock=30)

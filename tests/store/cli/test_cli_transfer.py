@@ -1,0 +1,159 @@
+"""``byname import`` and ``byname export``."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.store.cli.command_line import SAMPLE, CommandLine
+
+HEADER = "address,mailbox,can_receive,can_send,is_active,note\n"
+JOHN = "john@brand-a.test"
+FILE = f"""{HEADER}one@brand-a.test,{JOHN},,,,
+Two@brand-a.test,{JOHN},,,,
+info@brand-a.test,{JOHN},true,false,true,
+sales@brand-b.test,{JOHN},,false,,new
+"""
+VIRTUAL = f"""# from Postfix
+brand-b.test  x
+new@brand-b.test  {JOHN}
+@brand-b.test  mary@brand-a.test
+both@brand-b.test  {JOHN} mary@brand-a.test
+"""
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    command_line = CommandLine(tmp_path_factory.mktemp("sample"))
+    command_line.succeed(*SAMPLE)
+    return command_line
+
+
+@pytest.fixture
+def byname(sample: CommandLine, tmp_path: Path) -> CommandLine:
+    return sample.copied_to(tmp_path)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "aliases.csv"
+    path.write_text(FILE)
+    return str(path)
+
+
+def test_import_tells_what_was_refused(byname: CommandLine, file: str) -> None:
+    done = byname("import", file)
+    assert done.code == 65
+    heading, refused, counts = done.out.splitlines()
+    assert heading.split() == ["LINE", "ADDRESS", "CODE", "WHY"]
+    assert refused.split()[:3] == ["3", "Two@brand-a.test", "invalid-local-part"]
+    assert counts == "1 created, 1 updated, 1 unchanged, 1 failed"
+    assert done.err == "byname: invalid-request: 1 lines were refused\n"
+    assert byname("alias", "list", "--json").data["data"][1]["address"] == "one@brand-a.test"
+
+
+def test_import_as_json(byname: CommandLine, file: str) -> None:
+    done = byname("import", file, "--json")
+    assert done.code == 65
+    report = done.data["data"]
+    assert [line["status"] for line in report["lines"]] == ["created", "failed", "unchanged", "updated"]
+    assert (report["failed"], report["dry_run"], report["finished"]) == (1, False, True)
+
+
+def test_a_dry_run(byname: CommandLine, file: str) -> None:
+    before = byname.state()
+    done = byname("import", file, "--dry-run")
+    assert done.code == 65
+    assert done.out.endswith("1 created, 1 updated, 1 unchanged, 1 failed (a dry run: nothing was kept)\n")
+    assert byname.state() == before
+
+
+def test_from_standard_input(byname: CommandLine) -> None:
+    done = byname("import", "-", stdin=f"{HEADER}one@brand-a.test,{JOHN},,,,\n".encode())
+    assert (done.code, done.out, done.err) == (0, "1 created, 0 updated, 0 unchanged, 0 failed\n", "")
+
+
+def test_from_postfix(byname: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "virtual"
+    path.write_text(VIRTUAL)
+    done = byname("import", str(path), "--from", "postfix-virtual")
+    assert done.code == 65
+    assert "several-targets" in done.out
+    assert done.out.endswith("1 created, 1 updated, 1 unchanged, 1 failed\n")
+    found = {domain["name"]: domain["catch_all"] for domain in byname("domain", "list", "--json").data["data"]}
+    assert found["brand-b.test"] == {"enabled": True, "destination": "mary@brand-a.test"}
+
+
+def test_many_refused_lines_are_counted(byname: CommandLine) -> None:
+    rows = "".join(f"n{number}@nowhere.test,{JOHN},,,,\n" for number in range(60))
+    done = byname("import", "-", stdin=(HEADER + rows).encode())
+    assert len(done.out.splitlines()) == 1 + 50 + 2
+    assert done.out.splitlines()[-2] == "and 10 more; --json tells all"
+
+
+def test_control_characters_do_not_reach_the_terminal(byname: CommandLine) -> None:
+    done = byname("import", "-", stdin=f"{HEADER}\x1b[31mx@brand-a.test,{JOHN},,,,\n".encode())
+    assert done.code == 65
+    assert "\x1b" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("import",), 2), (("import", "/nowhere/file"), 2), (("import", "-", "--from", "xml"), 2), (("import", "."), 2)],
+)
+def test_commands_that_cannot_be(byname: CommandLine, arguments: tuple[str, ...], code: int) -> None:
+    done = byname(*arguments)
+    assert (done.code, done.out) == (code, "")
+    assert "Traceback" not in done.err
+
+
+def test_export_comes_back_unchanged(byname: CommandLine) -> None:
+    byname("import", "-", stdin=f"{HEADER}one@brand-a.test,{JOHN},,,,=für\n".encode())
+    command = [sys.executable, "-m", "byname", "--config", str(byname.config), "export"]
+    narrow = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "latin-1"}
+    out = subprocess.run(command, env=narrow, check=True, capture_output=True).stdout
+    assert out.decode().splitlines() == [
+        HEADER.strip(),
+        f"sales@brand-b.test,{JOHN},true,true,true,",
+        f"info@brand-a.test,{JOHN},true,false,true,",
+        f"one@brand-a.test,{JOHN},true,false,true,'=für",
+    ]
+    back = byname("import", "-", stdin=out)
+    assert (back.code, back.out) == (0, "0 created, 0 updated, 3 unchanged, 0 failed\n")
+
+
+def test_the_audit_log_knows_who(byname: CommandLine, file: str) -> None:
+    byname("import", file)
+    told = subprocess.run(
+        [sys.executable, "-c", "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute("
+         "\"SELECT actor FROM audit_log WHERE name = 'one@brand-a.test'\").fetchall())", str(byname.database)],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    assert "command line (" in told
+
+
+def test_a_bar_on_a_terminal_only(byname: CommandLine, tmp_path: Path) -> None:
+    rows = "".join(f"n{number}@nowhere.test,{JOHN},,,,\n" for number in range(3000))
+    path = tmp_path / "long.csv"
+    path.write_text(HEADER + rows)
+    ours, theirs = pty.openpty()
+    with byname.start("import", str(path), stderr=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        while piece := _read(ours):
+            seen += piece
+        process.communicate(timeout=20)
+    os.close(ours)
+    assert process.returncode == 65
+    assert "bringing in aliases" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 10_000)
+    except OSError:  # the other end is closed
+        return b""

@@ -1,0 +1,76 @@
+"""What the simulation (tests/faults/simulation.py) found in the relay, once more over a real Redis and database."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from store.relay.rebuild import load
+from store.relay.source import Change
+from store.services import aliases
+from store.sql.database import Database
+from store.wire_format.layout import HOSTED_KEY, LEASE_KEY, STATE_KEY, domain_key
+from store.wire_format.values import stamped
+from tests.store.directory_contract import JOHN, base
+from tests.store.redis_server import RedisServer
+from tests.store.relay.relaying import Relaying
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    server = RedisServer()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def relay(server: RedisServer, database: Database) -> Iterator[Relaying]:
+    server.admin.flushall()
+    with closing(Relaying(database, server)) as opened:
+        opened.change(base)
+        opened.settle()
+        yield opened
+
+
+def test_a_domain_that_is_gone_by_now_is_not_asked_for_again(relay: Relaying) -> None:
+    """Else its changes, from when it was hosted, answer "load" for ever, and with enough of them nothing goes on."""
+    changes = [Change(0, "n", "gone.test", "", stamped(2, "h")), Change(0, "n", "gone.test", "john", stamped(2, "m1"))]
+    for can_send in (True, False):  # so that SQL is further than those
+        relay.change(lambda tx, can_send=can_send: aliases.update(tx, "sales@brand-b.com", can_send=can_send))  # type: ignore[misc]
+    assert relay.apply(changes).outcomes == ["load", "load"]
+    load(relay.source, relay.target, relay.basis(), {"gone.test"})
+    assert relay.apply(changes).outcomes == ["older", "older"]
+    assert not relay.server.admin.exists(domain_key("gone.test"))
+
+
+def test_a_list_that_is_not_what_was_looked_at_is_not_called_whole(relay: Relaying) -> None:
+    with relay.source.snapshot() as snapshot:
+        relay.server.admin.delete(HOSTED_KEY)
+        relay.target.seal(relay.basis(), HOSTED_KEY, snapshot.clock, {}, least=3)
+    assert not relay.server.admin.exists(HOSTED_KEY)
+
+
+def test_an_old_snapshot_does_not_bring_a_domain_back_once_it_was_changed(relay: Relaying) -> None:
+    with relay.source.snapshot() as snapshot:
+        old = snapshot.clock
+    relay.change(lambda tx: aliases.remove(tx, "sales@brand-b.com"))
+    relay.settle()
+    relay.server.admin.delete(domain_key("brand-b.com"))
+    raw = {b"@": b"1 d3 - -", b"@c": b"1 c -", b"sales": b"1 a7 7john@brand-a.com"}
+    relay.target.install(relay.basis(), {"brand-b.com": raw}, old)
+    assert relay.target.outcomes() == ["older"]
+
+
+def test_values_of_a_lost_future_do_not_outlive_a_rebuild(relay: Relaying) -> None:
+    """The database was restored, and what Redis knew of it is gone: nothing there may be newer than what comes."""
+    admin = relay.server.admin
+    key = domain_key("brand-b.com")
+    admin.hset(key, mapping={"sales": stamped(9999, "x"), "@c": stamped(9999, "c -"), "@l": stamped(9999, "h")})
+    admin.delete(STATE_KEY, LEASE_KEY)
+    relay.settle()
+    assert relay.differences() == []
+    relay.change(lambda tx: aliases.update(tx, "sales@brand-b.com", can_send=True))
+    relay.change(lambda tx: aliases.add(tx, "new@brand-b.com", str(JOHN)))
+    relay.settle()
+    assert relay.differences() == []

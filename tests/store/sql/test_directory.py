@@ -1,0 +1,111 @@
+"""The SQL directory: the contract of all directories, and its own promises: one statement, read-only, over indexes."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert
+from sqlalchemy.exc import DBAPIError
+
+from routing.address import Address
+from routing.directory import Directory, LookupFailed
+from store.migrations import migrate
+from store.services import accounts, domains
+from store.sql.database import Database
+from store.sql.directory import SqlDirectory
+from store.sql.directory_query import STATEMENT
+from store.sql.tables import ALIAS, MAILBOX, AddressRow, AliasRow, MailboxRow
+from store.sql.tenant import Transaction
+from tests.store.directory_contract import CONTRACT, JOHN, SALES, Fill, base
+
+
+def filler(database: Database) -> Fill:
+    def fill(change: Callable[[Transaction], object]) -> None:
+        with database.write() as tx:
+            change(tx)
+
+    return fill
+
+
+@pytest.mark.parametrize("case", CONTRACT, ids=lambda case: case.__name__)
+def test_contract(case: Callable[[Directory, Fill], None], database: Database) -> None:
+    case(SqlDirectory(database), filler(database))
+
+
+def test_a_lookup_is_one_statement(database: Database) -> None:
+    filler(database)(base)
+    directory = SqlDirectory(database)
+    directory.lookup([JOHN])  # the pool's first connection asks the server for its version
+    statements: list[str] = []
+
+    @event.listens_for(database.lookups, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    directory.lookup([JOHN, SALES, Address("x", "elsewhere.org")])
+    assert len(statements) == 1
+    assert statements[0].startswith("SELECT")
+    directory.lookup([])
+    assert len(statements) == 1
+
+
+def test_lookups_cannot_write(database: Database) -> None:
+    with database.lookups.connect() as connection, pytest.raises(DBAPIError, match=r"readonly|read-only"):
+        connection.exec_driver_sql("DELETE FROM accounts")
+
+
+def test_a_database_without_a_table_is_no_evidence(spare_url: str) -> None:
+    migrate.upgrade(spare_url)
+    database = Database.open(spare_url)
+    with database.write() as tx:
+        tx.connection().exec_driver_sql("ALTER TABLE system_mailboxes RENAME TO elsewhere")
+    with pytest.raises(LookupFailed):
+        SqlDirectory(database).lookup([JOHN])
+    database.close()
+
+
+def test_no_free_connection_is_no_evidence(database: Database) -> None:
+    held = [database.lookups.connect() for _ in range(10)]
+    with pytest.raises(LookupFailed, match="no connection"):
+        SqlDirectory(database).lookup([JOHN])
+    for connection in held:
+        connection.close()
+    assert SqlDirectory(database).lookup([JOHN]) == {}
+
+
+@pytest.mark.parametrize("analyzed", [True, False])
+def test_no_table_of_names_is_read_from_end_to_end(database: Database, url: str, analyzed: bool) -> None:
+    with database.write() as tx:
+        many_names(tx)
+        if analyzed or not url.startswith("sqlite"):  # PostgreSQL does so by itself, SQLite never
+            tx.connection().exec_driver_sql("ANALYZE")
+    plan = _plan(database, ["d1.example", "d2.example"], ["name77", "name77+x", "postmaster"])
+    # SQLite scans nothing at all. PostgreSQL rightly reads tables of a page or two whole, but never the names.
+    scans = [line for line in plan if line.startswith("SCAN") or re.search("Seq Scan on (addresses|aliases)", line)]
+    assert scans == [], "\n".join(plan)
+    for index in (r"addresses_domain_id_local_part|domain_id=. AND local_part=.", "ix_addresses_domain_id_kind_id"):
+        assert any(re.search(index, line) for line in plan), "\n".join(plan)
+
+
+def many_names(tx: Transaction) -> None:
+    """Fill 50 domains of 50 accounts with 200 names each, every tenth a mailbox."""
+    for number in range(50):
+        account = accounts.create(tx, f"account {number}", "agency")
+        domain = domains.add(tx, f"d{number}.example", account=account.name, verified=True)
+        start = number * 200
+        ids = range(start + 1, start + 201)
+        kinds = {i: MAILBOX if i % 10 == 1 else ALIAS for i in ids}
+        names = [{"id": i, "domain_id": domain.id, "local_part": f"name{i - start}", "kind": kinds[i]} for i in ids]
+        tx.execute(insert(AddressRow), names)
+        tx.execute(insert(MailboxRow), [{"id": i, "password_hash": "x"} for i in ids if kinds[i] == MAILBOX])
+        owners = {i: i - (i - 1) % 10 for i in ids}
+        tx.execute(insert(AliasRow), [{"id": i, "mailbox_id": owners[i]} for i in ids if kinds[i] == ALIAS])
+
+
+def _plan(database: Database, names: list[str], locals_: list[str]) -> list[str]:
+    with database.lookups.connect() as connection:
+        statement = STATEMENT.params(domains=names, locals=locals_)
+        compiled = str(statement.compile(connection, compile_kwargs={"literal_binds": True}))
+        explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+        return [str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {compiled}")]
