@@ -10,7 +10,7 @@ from threading import Condition
 
 from store.services.idempotency import in_progress
 
-PATIENCE = 5.0  # seconds (API section 1)
+PATIENCE = 5.0  # seconds (docs/api.md, "Requests and answers")
 
 
 class KeyTurns:
