@@ -1,1 +1,1 @@
-"""The REST API (API.md section 1): FastAPI over the store's services. Dashboard, MCP and Message API come later."""
+"""The REST API (docs/api.md): FastAPI over the store's services. Dashboard, MCP and Message API come later."""

@@ -1,4 +1,4 @@
-"""The command line, ``byname``: all commands put together, and what foreseeable trouble looks like (API section 5)."""
+"""The command line, ``byname``: all commands together, and how foreseeable trouble looks (docs/command-line.md)."""
 
 import sys
 from collections.abc import Sequence

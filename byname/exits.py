@@ -1,4 +1,4 @@
-"""The exit codes of ``byname``: one table, for scripts and service managers (API section 5, sysexits.h)."""
+"""The exit codes of ``byname``: for scripts and services (docs/command-line.md, "Exit codes", sysexits.h)."""
 
 from enum import IntEnum
 

@@ -12,7 +12,7 @@ class Failure:
     """Why a command could not do what it was asked."""
 
     exit_code: ExitCode
-    code: str  # a slug of API section 1, or one of this module's
+    code: str  # a slug of docs/api.md, "Errors", or one of this module's
     message: str
     hint: str | None = None
     field: str | None = None

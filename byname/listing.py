@@ -15,7 +15,7 @@ Columns = Mapping[str, Callable[[Record], object]]  # heading: what stands below
 def show(
     record: "DataclassInstance", columns: Columns[Any], *, as_json: bool, more: Mapping[str, object] | None = None
 ) -> None:
-    """Show the record that a command made, changed or removed. JSON: the object of API section 1, and ``more``."""
+    """Show a record that a command made, changed or removed. JSON: as in docs/api.md, "Objects", and ``more``."""
     if as_json:
         say_json({**members(record), **(more or {})})
     else:

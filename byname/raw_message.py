@@ -14,7 +14,8 @@ def header_fields(raw: bytes) -> list[HeaderField]:
     """Return the fields in order, values raw and folded with their leading space.
 
     The header ends at the first empty line or at the first line that is no field: for Postfix the rest is body
-    (FACTS, "Milter and Postfix"). A NUL ends its field, a bare CR is a space, blanks before the colon are dropped.
+    (docs/facts.md, "Milter and Postfix"). A NUL ends its field, a bare CR is a space, blanks before the colon are
+    dropped.
     """
     fields: list[HeaderField] = []
     for number, line in enumerate(_LINE.split(_STRAY_CR.sub(b" ", raw))):

@@ -1,4 +1,4 @@
-"""The sections of the settings: each key with its type, its default and its rule (API, section 6)."""
+"""The sections of the settings: each key with its type, its default and its rule (docs/settings.md)."""
 
 import re
 from collections.abc import Callable

@@ -23,7 +23,7 @@ class SocketBusy(ListenError):
 def notify(state: str) -> None:
     """Tell the service manager, as sd_notify(3): ``READY=1``, ``STOPPING=1``, ``STATUS=...``.
 
-    Silent without ``NOTIFY_SOCKET``, and never raises: a failure to report must not fail mail (DESIGN section 8).
+    Silent without ``NOTIFY_SOCKET``, and never raises: that must not fail mail (docs/design.md, section 8).
     """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
@@ -40,7 +40,7 @@ def notify(state: str) -> None:
 class SocketLock:
     """The right to listen on a unix socket, held as flock(2) on ``<socket>.lock`` beside it.
 
-    A second process that binds the same path would silently take the mail of the first (FACTS, "Milter and
+    A second process that binds the same path would silently take the mail of the first (docs/facts.md, "Milter and
     Postfix"). The kernel drops the lock with its process, so a killed daemon leaves none behind; the lock *file*
     stays, because removing it would let two processes lock two files of one name.
     """

@@ -1,4 +1,4 @@
-"""The settings: one frozen object, read and checked once at start and passed down (API, section 6)."""
+"""The settings: one frozen object, read and checked once at start and passed down (docs/settings.md)."""
 
 import os
 import re
@@ -57,7 +57,7 @@ class Settings(Section):
 
     @property
     def delivery(self) -> Literal["milter", "agent"]:
-        """Who writes Delivered-To (DESIGN section 5): as set, else the agent when there is an LMTP edge."""
+        """Who writes Delivered-To (docs/design.md, section 5): as set, else the agent when there is an LMTP edge."""
         return self.routing.delivery or ("agent" if self.lmtp.listen else "milter")
 
     @property

@@ -10,7 +10,9 @@ from conf.listen import InetSocket, parse_socket
 from conf.service import ListenError, SocketBusy, SocketLock
 
 BACKLOG = 128
-_GROUP_ONLY = 0o117  # as umask: the daemon and its group (Postfix's, in a setgid folder; FACTS) and nobody else
+# As umask: the daemon and its group (Postfix's, in a setgid folder) and nobody else (docs/facts.md, "Milter and
+# Postfix").
+_GROUP_ONLY = 0o117
 
 
 @dataclass(slots=True)

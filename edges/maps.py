@@ -63,7 +63,7 @@ def logins_for(directory: Directory, policy: Policy, key: str) -> Answer:
         return NotFound()
     facts = directory.lookup(wanted(policy, address, [address]))
     owner = _owner(policy, address, facts)
-    if owner is None:  # a name's absence is no evidence under grace, its domain's is (DESIGN section 6)
+    if owner is None:  # a name's absence is no evidence under grace, its domain's is (docs/design.md, section 6)
         unsure = isinstance(facts, AffirmedFacts) and address.domain in facts
         return Temporary("lookup failed, please try again") if unsure else NotFound()
     verdict = authorise(directory, policy, str(owner), [address])

@@ -1,8 +1,8 @@
 """The socketmap protocol of Postfix, socketmap_table(5): one request in, one reply out. No I/O here.
 
 What a failure shows to the MTA: ``TEMP`` makes Postfix answer 451 and try again; ``NOTFOUND`` is final ("relay access
-denied" on port 25), so a lookup gives it on evidence only (DESIGN section 6); ``PERM`` is for a request that can never
-work, a wrong map name in ``main.cf``.
+denied" on port 25), so a lookup gives it on evidence only (docs/design.md, section 6); ``PERM`` is for a request that
+can never work, a wrong map name in ``main.cf``.
 """
 
 from collections.abc import Callable, Mapping

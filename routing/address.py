@@ -55,8 +55,8 @@ class Address:
 def parse_path(raw: str) -> Address | None:
     """Read the address from an SMTP path as typed: brackets, source route, quotes, trailing dot, any case.
 
-    The argument of a milter callback is just that (FACTS, "Milter and Postfix"); RFC 5321 section 4.1.2 gives the
-    grammar, of which Postfix accepts more. Returns None where there is no domain name in it: the null path ``<>``,
+    The argument of a milter callback is just that (docs/facts.md, "Milter and Postfix"); RFC 5321 section 4.1.2 gives
+    the grammar, of which Postfix accepts more. Returns None where there is no domain name in it: the null path ``<>``,
     ``<postmaster>``, an address literal, a domain that IDNA refuses. Such an address cannot be hosted.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What is changed in a message so that each copy reaches its mailbox (DESIGN section 5).
+"""What is changed in a message so that each copy reaches its mailbox (docs/design.md, section 5).
 
 The LMTP edge writes each mailbox a copy of its own, ``copy_for``. A milter cannot: a header that it adds stands in
 every copy. So by ``plan`` Delivered-To is written only when the whole message, outside recipients counted, ends in one
@@ -133,5 +133,5 @@ def _merged_notify(values: Sequence[str | None]) -> str | None:
 
 
 def xtext(text: str) -> str:
-    """Encode as RFC 3461 section 4 says; a raw ``+`` would make Postfix drop the parameter (FACTS)."""
+    """Encode by RFC 3461 section 4: Postfix drops one with a raw ``+`` (docs/facts.md, "Milter and Postfix")."""
     return _NOT_XTEXT.sub(lambda char: f"+{ord(char[0]):02X}", text)

@@ -8,11 +8,11 @@ from routing.records import HostedDomain
 
 
 class LookupFailed(Exception):
-    """Nothing could be learned: no evidence, so the decision is 451 (DESIGN section 6). Never means "unknown"."""
+    """Nothing could be learned: no evidence, so the answer is 451 (docs/design.md, section 6). Never "unknown"."""
 
 
 class AffirmedFacts(dict[str, HostedDomain]):
-    """Facts that may be out of date, under grace (DESIGN section 6): what they affirm holds, what they deny does not.
+    """Facts that may be out of date (grace: docs/design.md, section 6): what they affirm holds, not what they deny.
 
     A delivery to a known name holds, and that a domain is not hosted; a permission only while ``may_send``. Every
     refusal over them, and a catch-all, which rests on a name's absence, is 451.

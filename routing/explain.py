@@ -34,7 +34,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A verdict with its reasons (API section 1, "explanation")."""
+    """A verdict with its reasons (docs/api.md, "Objects")."""
 
     verdict: str  # deliver, allow, not-ours, reject, defer
     rule: str
@@ -60,7 +60,7 @@ class Comparison:
         return replace(self.by_cache, steps=()) == replace(self.by_sql, steps=())
 
     def as_object(self) -> dict[str, object]:
-        """Return the explanation object of API section 1."""
+        """Return the explanation object of docs/api.md, "Objects"."""
         found = self.found
         return {
             "verdict": found.verdict,

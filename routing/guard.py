@@ -126,7 +126,7 @@ def _judge_mentions(
 
 
 def _not_owned(mention: Address, facts: Mapping[str, HostedDomain]) -> Reject | Defer:
-    """Refuse; facts under grace cannot (DESIGN section 6)."""
+    """Refuse; facts under grace cannot (docs/design.md, section 6)."""
     if isinstance(facts, AffirmedFacts):
         return Defer(reply("sender-no-evidence", address=mention), "no-evidence")
     return refused("display-name-address")

@@ -1,7 +1,7 @@
 """The header From, read so strictly that every mail program sees the same author in it.
 
-No library parser is safe here (FACTS, "From"), so this one accepts a small part of RFC 5322 section 3.4 and refuses
-the rest, each refusal with a reason:
+No library parser is safe here (docs/facts.md, "From"), so this one accepts a small part of RFC 5322 section 3.4 and
+refuses the rest, each refusal with a reason:
 
     value     = mailbox [comment]
     mailbox   = [phrase] "<" addr-spec ">" / addr-spec

@@ -1,4 +1,4 @@
-"""The settings that shape decisions, as one frozen value (API section 6, ``[routing]`` and ``[senders]``)."""
+"""The settings that shape decisions, as one frozen value (docs/settings.md, ``[routing]`` and ``[senders]``)."""
 
 from dataclasses import dataclass
 from typing import Literal

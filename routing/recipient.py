@@ -1,4 +1,4 @@
-"""What happens to a recipient: the ordered table of DESIGN section 3.
+"""What happens to a recipient: the ordered table of docs/design.md, section 3.
 
 ``resolve`` asks the directory once and runs the table; ``decide`` is the table alone, for facts already at hand. The
 first row with an answer wins. Lookup order within the name rows: the exact local part, then the part before the
@@ -93,7 +93,7 @@ def _by_table(policy: Policy, address: Address, facts: Facts) -> RecipientVerdic
     return case.reject("user-unknown", "unknown")
 
 
-# The rows, in the order of DESIGN section 3. Rows 1 and 2 are above; row 12 is the end of the table.
+# The rows, in the order of docs/design.md, section 3. Rows 1 and 2 are above; row 12 is the end of the table.
 
 
 def _postmaster(case: Case) -> RecipientVerdict | None:

@@ -1,4 +1,4 @@
-"""Who may send as whom: the ordered table of DESIGN section 4."""
+"""Who may send as whom: the ordered table of docs/design.md, section 4."""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
@@ -94,7 +94,7 @@ def _by_table(
 def ownership(policy: Policy, user: Address, sender: Address, facts: Mapping[str, HostedDomain]) -> str:
     """Rows 5 and 6 for one address: ``owned``, or the slug of the refusal.
 
-    The refusals are tested in the order of API section 1: foreign, own but inactive, own but not for sending.
+    The refusals come in the order of docs/design.md, section 4: foreign, own but inactive, own but not for sending.
     """
     name = _find(facts, sender) or _find(facts, _without_detail(policy, sender))
     if name is None or (name.mailbox if isinstance(name, Alias) else name).address != user:

@@ -38,7 +38,7 @@ def judge_claims(directory: Directory, claimed: Collection[Address]) -> Reject |
 
 
 def _spoofed(address: Address, *, is_evidence: bool) -> Reject | Defer:
-    if not is_evidence:  # facts under grace refuse nothing (DESIGN section 6)
+    if not is_evidence:  # facts under grace refuse nothing (docs/design.md, section 6)
         return Defer(reply("sender-no-evidence", address=address), "no-evidence")
     return Reject(reply("spoofed-sender", address=address), "spoofed-sender")
 

@@ -6,7 +6,7 @@ for. Where Byname writes Delivered-To fields it puts above them
     X-Byname-Trace: <unix time>, <HMAC-SHA256(key; time, Message-ID, names)>
 
 which shows no name. The fields that follow it without a gap are the names it vouches for, so that a second pass of
-the same message, behind a content filter or on its way to another alias, changes nothing (DESIGN section 5).
+the same message, behind a content filter or on its way to another alias, changes nothing (docs/design.md, section 5).
 """
 
 import hashlib

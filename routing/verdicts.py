@@ -24,7 +24,7 @@ class Deliver:
 
     @property
     def delivered_to(self) -> Address | None:
-        """The value for Delivered-To; None when the mailbox itself was written to (DESIGN section 3)."""
+        """The value for Delivered-To; None when the mailbox itself was written to (docs/design.md, section 3)."""
         return None if self.written == self.mailbox else self.written
 
 

@@ -1,11 +1,11 @@
-"""What the store raises: refusals with a code of API section 1, and the two ways in which a database fails us.
+"""What the store raises: refusals with a code of docs/api.md, "Errors", and the two ways in which a database fails us.
 
 No message holds a password, a database URL or another account's data.
 """
 
 from collections.abc import Mapping
 
-# code: HTTP status (API section 1). A ServiceError has one of these codes and no other.
+# code: HTTP status (docs/api.md, "Errors"). A ServiceError has one of these codes and no other.
 CODES: dict[str, int] = {
     "unauthenticated": 401,
     "insufficient-scope": 403,

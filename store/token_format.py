@@ -1,4 +1,4 @@
-"""The text of a token: a prefix that names its kind, 30 random characters, 6 of checksum (API section 1).
+"""The text of a token: a prefix for its kind, 30 random characters, 6 of checksum (docs/api.md, "Tokens and scopes").
 
 The checksum, CRC-32 over all that stands before it, lets a mistyped or made-up token be refused without a query, and
 lets scanners for leaked secrets be sure. It guards against nobody.

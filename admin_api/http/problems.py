@@ -1,4 +1,4 @@
-"""Refusals as RFC 9457 problem documents, with the extension members of API section 1."""
+"""Refusals as RFC 9457 problem documents, with the extension members of docs/api.md, "Errors"."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -29,7 +29,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The account's name, u
 
 
 class Plan(StrEnum):
-    """What an account may be on (DESIGN section 9)."""
+    """What an account may be on (docs/design.md, section 9)."""
 
     NANO = "nano"
     STARTER = "starter"

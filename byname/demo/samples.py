@@ -18,7 +18,7 @@ from byname.demo.world import (
     SUPPORT,
 )
 
-Delivery = Literal["agent", "milter"]  # who writes Delivered-To: the LMTP edge, or the milter (DESIGN section 5)
+Delivery = Literal["agent", "milter"]  # who writes Delivered-To: LMTP edge or milter (docs/design.md, section 5)
 
 STRANGER = "ann@outside.test"
 CUSTOMER = "customer@outside.test"

@@ -59,8 +59,9 @@ def dovecot_conf(folder: Path, sql: Path, imap_port: int, sasl: Path, lmtp: Path
     """Return dovecot.conf for an instance below ``folder``.
 
     No Delivered-To of Dovecot's own (``lmtp_hdr_delivery_address = none``): Byname writes it. Mail lies beside the
-    home folders, not inside (FACTS: a Maildir in ``~`` collides with Sieve's link). libsodium takes 64 MiB and more
-    for one argon2id, above Dovecot's usual memory limit for a process that checks passwords.
+    home folders, not inside (docs/facts.md, "LMTP and Dovecot": a Maildir in ``~`` collides with Sieve's link).
+    libsodium takes 64 MiB and more for one argon2id, above Dovecot's usual memory limit for a process that checks
+    passwords.
     """
     return f"""\
 {apart(folder, folder / "run")}protocols = imap lmtp

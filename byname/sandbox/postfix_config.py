@@ -1,6 +1,6 @@
 """The two configuration files of the private Postfix, as tables.
 
-postconf(5) and master(5) describe each parameter; what was measured stands in FACTS, "Milter and Postfix".
+postconf(5) and master(5) describe each parameter; what was measured stands in docs/facts.md, "Milter and Postfix".
 """
 
 from collections.abc import Mapping
@@ -89,7 +89,8 @@ def byname_settings(domains_map: str, lmtp: str, outside: str, *, smtputf8: bool
         domains_map: lookup table of hosted domains, e.g. ``socketmap:inet:127.0.0.1:2600:domains``.
         lmtp: where mail for mailboxes goes: ``inet:HOST:PORT`` or ``unix:PATH``.
         outside: transport for everyone else's mail.
-        smtputf8: announce SMTPUTF8; only for a store that takes it (FACTS: Dovecot 2.3 bounces 5.6.7).
+        smtputf8: announce SMTPUTF8; only for a store that takes it (docs/facts.md, "Milter and Postfix": Dovecot 2.3
+        bounces 5.6.7).
     """
     return {
         "virtual_mailbox_domains": domains_map,

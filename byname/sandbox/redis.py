@@ -1,6 +1,6 @@
 """A private Redis of the demo and the tests: in a folder of its own, on a unix socket and, if asked for, on loopback.
 
-It keeps nothing on disk and evicts nothing (DESIGN section 6), so a restart is an empty Redis.
+It keeps nothing on disk and evicts nothing (docs/design.md, section 6), so a restart is an empty Redis.
 """
 
 import contextlib

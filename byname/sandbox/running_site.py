@@ -18,7 +18,7 @@ from byname.sandbox.sink import Sink
 from byname.sandbox.waiting import greets, wait_until
 
 # Byname's daemons and the arguments that start them. Who writes Delivered-To decides which of lmtp and local serves
-# mail that no smtpd took: the LMTP edge, or the milter of the role local (DESIGN section 5).
+# mail that no smtpd took: the LMTP edge, or the milter of the role local (docs/design.md, section 5).
 ARGUMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "inbound": ("milter", "--role", "inbound"),

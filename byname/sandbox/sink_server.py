@@ -1,7 +1,8 @@
 """The protocol side of the sink: aiosmtpd taught DSN parameters and LMTP's reply for each recipient.
 
-aiosmtpd's own classes refuse every RCPT parameter with 555 and give one status line for all LMTP recipients (FACTS).
-RFC 2033 section 4.2 wants a line for each, RFC 3461 the parameters NOTIFY, ORCPT, RET and ENVID.
+aiosmtpd's own classes refuse every RCPT parameter with 555 and give one status line for all LMTP recipients
+(docs/facts.md, "LMTP and Dovecot"). RFC 2033 section 4.2 wants a line for each, RFC 3461 the parameters NOTIFY, ORCPT,
+RET and ENVID.
 """
 
 import re

@@ -111,7 +111,7 @@ class CopyTransaction:
 
 
 def _top(message: Message, copy: Copy, key: bytes | None) -> bytes:
-    """Return the fields on top: with a key the trace, then a Delivered-To for each name (DESIGN section 5)."""
+    """Return the fields on top: with a key the trace, then a Delivered-To for each name (docs/design.md, section 5)."""
     fields = delivered_to_fields(key, message.header.trail.message_id, copy.delivered_to, time.time())
     return "".join(f"{name}: {value}\r\n" for name, value in fields).encode("utf-8", "surrogateescape")
 

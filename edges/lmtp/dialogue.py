@@ -107,7 +107,7 @@ class Dialogue:
         return say.SENDER_OK
 
     def rcpt(self, argument: str) -> Reply:
-        """Decide about a recipient (DESIGN section 3)."""
+        """Decide about a recipient (docs/design.md, section 3)."""
         if self._sender is None:
             return say.MAIL_FIRST
         path = rcpt_argument(argument)
@@ -157,7 +157,7 @@ class Dialogue:
             self._recipients.append(Accepted(wishes, verdict, asked_at))
             return say.RECIPIENT_OK
         shown = str(address or path.raw.strip("<>"))
-        # Without a domain of ours: the MTA sends hosted domains only, and absence is evidence (DESIGN section 6).
+        # Without a domain of ours: the MTA sends hosted ones only, and absence is evidence (docs/design.md, section 6).
         answer = reply("not-hosted", address=shown) if isinstance(verdict, NotOurs) else verdict.reply
         log_refusal(shown, verdict.rule, answer)
         return answer

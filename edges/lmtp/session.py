@@ -2,7 +2,8 @@
 
 What a failure shows to the MTA: 421 at LHLO when the mail store is away, and 4xx for a recipient when his copy could
 not be handed over; it keeps the mail in its queue and comes again. The edge itself keeps nothing. A recipient is
-refused with 5xx on evidence only (DESIGN section 6), at RCPT or, with the store's own words, after the message.
+refused with 5xx on evidence only (docs/design.md, section 6), at RCPT or, with the store's own words, after the
+message.
 """
 
 import socket

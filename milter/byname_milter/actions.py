@@ -34,7 +34,8 @@ def insert_on_top(mta: Mta, fields: Sequence[tuple[str, str]]) -> None:
     """Insert fields above all others, in the given order.
 
     The leading space is ours to give, for header_leading_space takes values as they are. Values are canonical
-    addresses and traces, which hold no control characters: addheader itself would let CR and LF through (FACTS).
+    addresses and traces, which hold no control characters: addheader itself would let CR and LF through (docs/facts.md,
+    "Milter and Postfix").
     """
     for name, value in reversed(fields):
         mta.addheader(name, f" {value}", 0)

@@ -1,7 +1,7 @@
 """libmilter's events become calls of a session's methods, and no exception in one of these decides about mail.
 
 A session that fails answers 451 to the message, with one logged traceback: a bug, whenever it happens. pymilter's own
-policy says the same (TEMPFAIL, FACTS); this also covers events that take no answer.
+policy says the same (TEMPFAIL, docs/facts.md, "Milter and Postfix"); this also covers events that take no answer.
 """
 
 from collections.abc import Callable

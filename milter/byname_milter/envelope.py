@@ -1,7 +1,7 @@
 """The envelope as the MTA hands it over: raw arguments beside macros.
 
 A callback gets what the client typed; the macro ``{rcpt_addr}`` or ``{mail_addr}`` holds what the MTA made of it
-(FACTS, "Milter and Postfix"). We read the raw form ourselves and hold it against the macro: where the two name
+(docs/facts.md, "Milter and Postfix"). We read the raw form ourselves and hold it against the macro: where the two name
 different addresses, the MTA would deliver to something that we did not decide about, so the argument is refused.
 """
 

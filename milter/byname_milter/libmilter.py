@@ -39,7 +39,8 @@ OpenSession = Callable[[Mta], Session]
 def register(name: str, open_session: OpenSession) -> None:
     """Tell libmilter what this filter does. ``open_session`` is called once per SMTP connection.
 
-    The exception policy is TEMPFAIL and no setting changes it: with CONTINUE a bug would queue mail unchecked (FACTS).
+    The exception policy is TEMPFAIL and no setting changes it: with CONTINUE a bug would queue mail unchecked
+    (docs/facts.md, "Milter and Postfix").
     """
     Milter.set_exception_policy(Milter.TEMPFAIL)
     Milter.set_flags(_ACTIONS)
@@ -72,7 +73,10 @@ def negotiate(mta: Mta, offer: list[int], open_session: OpenSession) -> int:
 
 
 class LibmilterThread(threading.Thread):
-    """libmilter's main loop, in a thread that is not the main one, so that Python's signal handlers work (FACTS)."""
+    """libmilter's main loop, in a thread that is not the main one, so that Python's signal handlers work.
+
+    Measured: docs/facts.md, "Milter and Postfix".
+    """
 
     def __init__(self, role: str, at_end: Callable[[], None]) -> None:
         super().__init__(name="libmilter", daemon=True)

@@ -14,7 +14,7 @@ from conf.listen import InetSocket, UnixSocket, parse_socket
 from conf.service import ListenError, SocketBusy, SocketLock
 
 _GROUP_ONLY = 0o007  # umask: the MTA reaches the socket through the group of its (setgid) folder, nobody else does
-_PATIENCE = 2.0  # seconds; a port may stay busy for one after a kill (FACTS)
+_PATIENCE = 2.0  # seconds; a port may stay busy for one after a kill (docs/facts.md, "Milter and Postfix")
 _BETWEEN_TRIES = 0.1
 
 

@@ -1,8 +1,9 @@
 """The local role: mail that no SMTP client sent, through Postfix's ``non_smtpd_milters``.
 
 Bounces to an alias, Sieve redirects, the command sendmail. There a refused recipient would be reported as a mistake in
-Postfix's settings and the mail would stick (FACTS), so none is refused: a name that is refused elsewhere stays as it
-was written, and the delivery agent bounces it; what cannot be decided makes the whole message wait.
+Postfix's settings and the mail would stick (docs/facts.md, "Milter and Postfix"), so none is refused: a name that is
+refused elsewhere stays as it was written, and the delivery agent bounces it; what cannot be decided makes the whole
+message wait.
 """
 
 import Milter

@@ -51,7 +51,8 @@ def macro(mta: Mta, name: str) -> str | None:
     """Return a macro of the MTA.
 
     Raises:
-        AddressSyntaxError: it is not UTF-8; pymilter decodes macros strictly, in C (FACTS).
+        AddressSyntaxError: it is not UTF-8; pymilter decodes macros strictly, in C (docs/facts.md, "Milter and
+        Postfix").
     """
     try:
         return mta.getsymval(name)

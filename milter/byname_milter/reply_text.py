@@ -9,7 +9,7 @@ def reply_arguments(reply: Reply) -> tuple[str, str, str]:
     """Return the arguments for ``setreply``: one line of printable ASCII, every ``%`` doubled.
 
     A single ``%``, a line break or a very long text makes pymilter raise, which a stranger could provoke into an
-    endless 451 (FACTS). Both MTAs undo the doubling.
+    endless 451 (docs/facts.md, "Milter and Postfix"). Both MTAs undo the doubling.
     """
     plain = reply.text.encode("ascii", "backslashreplace").decode("ascii")
     line = "".join(char if " " <= char <= "~" else "?" for char in plain)[:_LONGEST]

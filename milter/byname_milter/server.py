@@ -1,8 +1,8 @@
 """The milter process: signals, open sessions, shutdown.
 
-libmilter runs in a thread that is not the main one, so that Python's own signal handlers work (FACTS): SIGTERM ends,
-SIGHUP reads the settings again. On SIGTERM the socket goes first, then open sessions may finish, then libmilter
-stops, because ``milter.stop()`` answers 451 to whatever is still open.
+libmilter runs in a thread that is not the main one, so that Python's own signal handlers work (docs/facts.md, "Milter
+and Postfix"): SIGTERM ends, SIGHUP reads the settings again. On SIGTERM the socket goes first, then open sessions may
+finish, then libmilter stops, because ``milter.stop()`` answers 451 to whatever is still open.
 """
 
 import threading

@@ -165,7 +165,7 @@ class Session:
         return None if self._holds() else _CHANGED
 
     def _holds(self) -> bool:
-        """Decide again what is older than a second (a long body); a difference is 451 (DESIGN section 5)."""
+        """Decide again what is older than a second (a long body); a difference is 451 (docs/design.md, section 5)."""
         if time.monotonic() - self.message.decided_at <= self.site.max_age:
             return True
         try:

@@ -13,7 +13,7 @@ class Site:
 
     directory: Directory
     policy: Policy
-    delivery: Literal["milter", "agent"]  # who writes Delivered-To (DESIGN section 5)
+    delivery: Literal["milter", "agent"]  # who writes Delivered-To (docs/design.md, section 5)
     monitor: bool = False  # sender refusals are logged and counted, not made (``[milter] mode``)
     trace_key: bytes | None = None  # vouches for our own Delivered-To fields (routing.trace); None: nothing does
     max_age: float = 1.0  # seconds after which a decision is made again at end of message

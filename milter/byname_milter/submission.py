@@ -1,4 +1,4 @@
-"""The submission role: besides recipients, who the login says it is (DESIGN section 4)."""
+"""The submission role: besides recipients, who the login says it is (docs/design.md, section 4)."""
 
 from typing import ClassVar
 

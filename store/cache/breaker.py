@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from time import monotonic
 
-PAUSE = 1.0  # seconds between two probes of a backend that hangs (DESIGN section 6)
+PAUSE = 1.0  # seconds between two probes of a backend that hangs (docs/design.md, section 6)
 
 
 class Breaker:

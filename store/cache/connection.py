@@ -8,7 +8,8 @@ Options after the ``?``: db, ssl_ca_certs, ssl_ca_path, ssl_certfile, ssl_keyfil
 ssl_check_hostname. TLS checks the server's certificate and name unless told otherwise.
 
 redis-py's conveniences are off: its retries, which would exceed any deadline; its client-side cache, which refuses
-Redis below 7.4 (FACTS); RESP3 and CLIENT SETINFO, round trips that a reader with few rights may not even make.
+Redis below 7.4 (docs/facts.md, "Redis"); RESP3 and CLIENT SETINFO, round trips that a reader with few rights may not
+even make.
 
 Known gap: the name of the host is resolved by the system, which takes as long as it likes; whoever needs a deadline
 asks through :mod:`store.cache.deadline`.

@@ -22,7 +22,7 @@ from store.cache.redis_sockets import MOST, Command, Lines, Reply
 from store.wire_format import layout
 from store.wire_format.lease import holds
 
-PATIENCE = 0.25  # seconds; later is silence (DESIGN section 6)
+PATIENCE = 0.25  # seconds; later is silence (docs/design.md, section 6)
 WORKERS = 8  # that open connections and ask over them; more make a Python process no faster
 _BETWEEN_DOUBTS = 1.0  # seconds
 

@@ -1,4 +1,4 @@
-"""The directory of a site with a cache: Redis, else SQL, else what Redis affirms under grace (DESIGN section 6).
+"""The directory of a site with a cache: Redis, else SQL, else Redis under grace (docs/design.md, section 6).
 
 No failure of theirs holds a decision longer than their patience: 0.25 s for Redis, 1 s for SQL. SQL is asked through
 workers; Redis over open connections, which keep the deadline by themselves, and through workers when there is none. A
@@ -18,7 +18,7 @@ from store.cache.metrics import Meters
 from store.sql.pool_profiles import LOOKUP
 from store.wire_format.lease import SECONDS
 
-SQL_PATIENCE = 1.0  # seconds (DESIGN section 6)
+SQL_PATIENCE = 1.0  # seconds (docs/design.md, section 6)
 
 PROBE = Address("postmaster", "probe.invalid")  # to see whether a backend answers at all
 

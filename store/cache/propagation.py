@@ -1,4 +1,4 @@
-"""Whether a change has reached the cache: what an admin is told about when it works (DESIGN section 7)."""
+"""Whether a change has reached the cache: what an admin is told about when it works (docs/design.md, section 7)."""
 
 import threading
 import time

@@ -3,7 +3,7 @@
 Proved at once when every nameserver that could tell shows the token, so that one lying server among several proves
 nothing. Lapsed slowly, since a mistake would cost more than patience: only by proven absence at two nameservers, seen
 LAPSE_TIMES times with SPACING between, LAPSE_AFTER after the first, WARNED_FOR after a warning. Whatever could not be
-told counts for nothing, and one sight of the token clears it all (DESIGN section 3).
+told counts for nothing, and one sight of the token clears it all (docs/design.md, section 3).
 """
 
 from dataclasses import dataclass, replace

@@ -42,7 +42,7 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class CheckedRecord:
-    """A requirement and how it is met (API section 1)."""
+    """A requirement and how it is met (docs/api.md, "Objects")."""
 
     purpose: Purpose
     name: str

@@ -1,4 +1,4 @@
-"""The relay's steps: what stands in the outbox goes to the cache, and the lease says so (DESIGN sections 6 and 7).
+"""The relay's steps: the outbox goes to the cache, and the lease says so (docs/design.md, sections 6 and 7).
 
 A step is: ask Redis what it is; read what is not applied; apply it; mark it; renew the lease from the moment before
 that read. Any of it may fail or be cut short at any place: nothing is lost, for a row stays until it is marked, and

@@ -65,7 +65,7 @@ def refuse_destinations(tx: Transaction, mailboxes: Select[int], what: str, *, b
 def refuse_pausing(tx: Transaction, mailbox_id: int, address: str) -> None:
     """Refuse to pause a mailbox that an enabled catch-all leads to: that mail would be refused from then on.
 
-    A domain whose system mailbox it is has its oldest active mailbox for that (DESIGN section 3, row 3).
+    A domain whose system mailbox it is has its oldest active mailbox for that (docs/design.md, section 3, row 3).
 
     Raises:
         ServiceError: ``conflict``, naming the domains.

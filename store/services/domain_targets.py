@@ -61,7 +61,7 @@ def choose_system_mailbox(tx: Transaction, row: DomainRow, mailbox: Ref) -> None
     Raises:
         ServiceError: ``domain-not-active`` for a pending one, ``destination-not-a-mailbox``.
     """
-    require_proved(row)  # a switched-off domain still has a postmaster (DESIGN section 3, row 3)
+    require_proved(row)  # a switched-off domain still has a postmaster (docs/design.md, section 3, row 3)
     field = "system_mailbox_id" if isinstance(mailbox, int) else "destination"
     found = lookup.destination(tx, mailbox, account_id=row.account_id, field=field)
     tx.merge(SystemMailboxRow(domain_id=row.id, mailbox_id=found.id))

@@ -1,4 +1,4 @@
-"""The rules for names: local parts (DESIGN section 9), domains, and addresses as people type them."""
+"""The rules for names: local parts (docs/design.md, section 9), domains, and addresses as people type them."""
 
 import re
 from collections.abc import Callable

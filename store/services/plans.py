@@ -2,7 +2,7 @@
 
 from store.errors import ServiceError
 
-# plan: aliases per mailbox, smallest first (DESIGN section 9)
+# plan: aliases per mailbox, smallest first (docs/design.md, section 9)
 PLANS: dict[str, int] = {"nano": 0, "starter": 30, "pro": 50, "agency": 100}
 TRIAL_LIMIT = 5  # until the first payment
 

@@ -1,4 +1,4 @@
-"""What tokens may do (API section 1)."""
+"""What tokens may do (docs/api.md, "Tokens and scopes")."""
 
 from collections.abc import Collection
 

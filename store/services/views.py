@@ -1,4 +1,4 @@
-"""What the services return: frozen values with the fields of API section 1."""
+"""What the services return: frozen values with the fields of docs/api.md, "Objects"."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,7 +56,7 @@ class DomainProof:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A domain. ``account``, ``system_mailbox`` and ``proof`` are for people, beside API section 1."""
+    """A domain. ``account``, ``system_mailbox`` and ``proof`` are for people, beside docs/api.md, "Objects"."""
 
     id: int
     name: str  # A-labels
@@ -97,7 +97,7 @@ class RemovedMailbox:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """An alias. ``mailbox`` is the mailbox's address, for people, beside the id of API section 1."""
+    """An alias. ``mailbox`` is the mailbox's address, for people, beside the id of docs/api.md, "Objects"."""
 
     id: int
     address: str

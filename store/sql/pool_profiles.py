@@ -20,8 +20,8 @@ class Purpose:
         return self.statement + 0.25
 
 
-# A decision in the SMTP dialogue (DESIGN section 6: SQL is given one second). Milters run many threads, which take
-# turns (store.sql.fair_semaphore); more than a few connections make a Python process no faster.
+# A decision in the SMTP dialogue (docs/design.md, section 6: SQL is given one second). Milters run many threads, which
+# take turns (store.sql.turns); more than a few connections make a Python process no faster.
 LOOKUP = Purpose(read_only=True, transactions=False, statement=1, lock=1, pool_size=8, pool_overflow=2)
 READ = Purpose(read_only=True, transactions=True, statement=30, lock=5)
 WRITE = Purpose(read_only=False, transactions=True, statement=30, lock=5)

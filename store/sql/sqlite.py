@@ -1,7 +1,7 @@
 """SQLite, the embedded default: one file, many readers beside one writer (WAL).
 
-The settings are those measured in FACTS, "SQL": with deferred BEGINs parallel writers die with "database is locked",
-with BEGIN IMMEDIATE they queue.
+The settings are those measured in docs/facts.md, "SQL": with deferred BEGINs parallel writers die with "database is
+locked", with BEGIN IMMEDIATE they queue.
 """
 
 import os

@@ -10,7 +10,7 @@ from threading import Condition
 
 from store.services.idempotency import in_progress
 
-PATIENCE = 5.0  # seconds that a repeat waits (docs/api.md, "Repeating requests")
+PATIENCE = 5.0  # seconds that a repeat waits (docs/api.md, "Requests and answers")
 
 Key = tuple[int, str]  # a token's id and its client's key
 

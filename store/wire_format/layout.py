@@ -1,4 +1,4 @@
-"""The cache's layout in Redis: its keys, and how a domain with its names is put in and read back (DESIGN section 6).
+"""The cache's layout in Redis: its keys, and how a domain is put in and read back (docs/design.md, section 6).
 
 One format, number 1, in every key: another version of Byname with another format neither reads nor disturbs it.
 

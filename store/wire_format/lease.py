@@ -6,7 +6,7 @@ accepted more than it did. Its run id is another one, so the lease does not coun
 
 from store.wire_format.layout import FORMAT
 
-SECONDS = 5.0  # the lease's time to live (DESIGN section 6)
+SECONDS = 5.0  # the lease's time to live (docs/design.md, section 6)
 
 
 def lease_text(run_id: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from admin_api.http.error_codes import RETRYABLE, STATUS, TITLES
@@ -113,3 +114,15 @@ def test_the_scopes_and_limits() -> None:
     api = ApiSettings()
     assert f"{api.rate} a second, {api.burst} at once" in text
     assert f"`{api.listen}`" in text
+
+
+def test_the_paths(served: RunningApi) -> None:
+    rows = re.findall(r"^\| (`/[^|]+) \| ([A-Z, ]+) \|", PAGE.read_text(), re.MULTILINE)
+    listed = {
+        (path if path in {"/healthz", "/readyz", "/metrics"} else f"/api/v1{path}", method.lower())
+        for paths, methods in rows
+        for path in re.findall(r"`([^`]+)`", paths)
+        for method in methods.split(", ")
+    }
+    described = httpx.get(f"{served.url}/api/v1/openapi.json").json()["paths"]
+    assert listed == {(path, method) for path, operations in described.items() for method in operations}

@@ -1,4 +1,4 @@
-"""Every code of API section 1 with its status, what its document holds, and in which order the rules are asked."""
+"""Every code of docs/api.md, "Errors": its status, what its document holds, in which order the rules are asked."""
 
 from typing import Any
 

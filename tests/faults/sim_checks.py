@@ -1,4 +1,4 @@
-"""What must hold at every step of the simulation, whatever failed: the evidence law (DESIGN section 6)."""
+"""What must hold at every step of the simulation, whatever failed: the evidence law (docs/design.md, section 6)."""
 
 import random
 from collections.abc import Mapping

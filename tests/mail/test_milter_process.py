@@ -157,7 +157,7 @@ class broken_store:  # noqa: N801 - reads like a function
 
 
 def test_mail_from_a_login_on_the_inbound_port_is_refused(site: PrivateSite) -> None:
-    """AUTH offered on port 25 would pass the sender guard by (DESIGN section 4, row 2)."""
+    """AUTH offered on port 25 would pass the sender guard by (docs/design.md, section 4, row 2)."""
     extra = {
         "smtpd_sasl_auth_enable": "yes",
         "smtpd_sasl_type": "dovecot",

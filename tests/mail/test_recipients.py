@@ -11,7 +11,7 @@ from tests.mail.headers import delivered_to
 
 JOHN, MARY = "john@brand-a.test", "mary@brand-a.test"
 
-# What an SMTP client may type for one and the same name (FACTS: each must leave exactly one recipient).
+# What an SMTP client may type for one name; each leaves one recipient (docs/facts.md, "Milter and Postfix").
 FORMS = [
     "<{local}@{domain}>",
     "<{LOCAL}@{DOMAIN}>",
@@ -219,5 +219,5 @@ def test_a_slow_message_whose_names_stayed_arrives(site: PrivateSite) -> None:
 
 
 def wait_past_a_second() -> None:
-    """Let a decision grow older than the second for which it holds (DESIGN section 5)."""
+    """Let a decision grow older than the second for which it holds (docs/design.md, section 5)."""
     time.sleep(1.1)

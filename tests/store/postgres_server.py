@@ -28,7 +28,7 @@ def programs() -> Path | None:
 
 
 class PostgresServer:
-    """Start, stop, kill and freeze one server. It refuses to run as root (FACTS, "SQL"): then it is another user's."""
+    """Start, stop, kill and freeze one server; for root as another user, as it must (docs/facts.md, "SQL")."""
 
     def __init__(self, binaries: Path, settings: Sequence[str] = _FAST) -> None:
         self._binaries = binaries

@@ -1,4 +1,4 @@
-"""Every row of the recipient table (DESIGN section 3): what is written, the verdict, the rule, the full reply."""
+"""Every row of the recipient table (docs/design.md, section 3): what is written, verdict, rule, full reply."""
 
 from typing import get_args
 

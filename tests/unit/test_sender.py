@@ -1,4 +1,4 @@
-"""Every row of the sender table (DESIGN section 4): who logs in, what they claim, the verdict and the full reply."""
+"""Every row of the sender table (docs/design.md, section 4): who logs in, what they claim, verdict, full reply."""
 
 import pytest
 

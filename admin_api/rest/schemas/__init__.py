@@ -1,1 +1,1 @@
-"""What goes over the wire: bodies that are taken, and answers that are given. Exactly the fields of API section 1."""
+"""What goes over the wire: bodies that are taken, and answers that are given. Fields: docs/api.md, "Objects"."""

@@ -1,4 +1,4 @@
-"""The problem document on the wire (RFC 9457, API section 1), as JSON Schema."""
+"""The problem document on the wire (RFC 9457, docs/api.md, "Errors"), as JSON Schema."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -33,9 +33,9 @@ JOIN byname_mailboxes t ON t.id = COALESCE(
     (SELECT min(n.id) FROM addresses n JOIN mailboxes m ON m.id = n.id
         WHERE n.domain_id = d.id AND n.kind = 'mailbox' AND m.is_active))"""
 
-# The rows of DESIGN section 3 that may apply to a name, in order of priority; the first one found decides. Besides
-# local parts, name holds three marks that no local part can be: @domain applies to every name of the domain, @system
-# to its system addresses, @rest to what no name claims.
+# The rows of docs/design.md, section 3 that may apply to a name, in order of priority; the first one found decides.
+# Besides local parts, name holds three marks that no local part can be: @domain applies to every name of the domain,
+# @system to its system addresses, @rest to what no name claims.
 _USERDB = f"""\
 CREATE VIEW byname_userdb AS
 SELECT d.name AS domain, 'postmaster' AS name, 2 AS priority, 'deliver' AS outcome, t.mailbox

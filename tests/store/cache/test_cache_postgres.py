@@ -27,7 +27,7 @@ from tests.store.timing import within
 
 UNKNOWN = Address("nobody", "brand-a.com")
 OUTSIDE = Address("x", "elsewhere.org")
-LONGEST = 2.0  # seconds for a decision, whatever happens (DESIGN section 6)
+LONGEST = 2.0  # seconds for a decision, whatever happens (docs/design.md, section 6)
 
 
 @pytest.fixture(scope="module")
