@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from admin_api.http import health
 from admin_api.http.guard import GuardedRoute, Rule
 from admin_api.http.methods import allowed
-from admin_api.http.metrics import Meters
+from admin_api.http.metrics import RequestMetrics
 from admin_api.http.middleware import RequestMiddleware
 from admin_api.http.problems import Refusal, from_service, from_validation, of_status, respond
 from admin_api.rest.calls import replayed
@@ -47,8 +47,8 @@ def create_app(site: ApiSite) -> FastAPI:
     app.include_router(health.router)
     app.add_route(f"{PREFIX}/openapi.json", _description, include_in_schema=False)
     add_docs(app, f"{PREFIX}/docs")
-    _tell_trouble(app)
-    app.add_middleware(RequestMiddleware, meters=Meters(site.registry))
+    _handle_errors(app)
+    app.add_middleware(RequestMiddleware, metrics=RequestMetrics(site.registry))
     return app
 
 
@@ -83,7 +83,7 @@ def _description(request: Request) -> Response:
     return Response(known[1], media_type="application/json")
 
 
-def _tell_trouble(app: FastAPI) -> None:
+def _handle_errors(app: FastAPI) -> None:
     """Make a problem document of everything that a route may raise."""
 
     def tell(make: Any) -> Any:

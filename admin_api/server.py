@@ -55,7 +55,7 @@ class ApiServer:
         self._server.should_exit = True
 
 
-def serve_until_told(server: ApiServer, reload: Callable[[], None]) -> bool:
+def serve_until_signalled(server: ApiServer, reload: Callable[[], None]) -> bool:
     """Serve until SIGTERM or SIGINT; return False when the server ended by itself. For the main thread.
 
     On SIGHUP ``reload`` is called; when it raises, whatever is wrong with the new settings, the old ones still serve.

@@ -15,7 +15,7 @@ _LOOK = 5.0  # seconds between looks at a server that says nothing
 log = structlog.get_logger()
 
 
-def serve_until_told(server: ThreadedServer, role: str, reload: Callable[[], None]) -> bool:
+def serve_until_signalled(server: ThreadedServer, role: str, reload: Callable[[], None]) -> bool:
     """Serve until SIGTERM or SIGINT; return False when the server ended by itself. For the main thread.
 
     On SIGHUP ``reload`` is called; when it raises, whatever is wrong with the new settings, the old ones still serve.

@@ -43,7 +43,7 @@ _NOTHING = Findings((), (), Counter())
 
 
 @dataclass(slots=True)
-class Trail:
+class TraceFields:
     """The header of a message as far as it matters here. Feed it every field, from the top down."""
 
     _fields: list[tuple[str, str]] = field(default_factory=list)  # other fields are kept as one gap

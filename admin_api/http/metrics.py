@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class Meters:
+class RequestMetrics:
     """The API's own metrics in one registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:

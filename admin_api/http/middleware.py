@@ -11,7 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from admin_api.http.metrics import Meters
+from admin_api.http.metrics import RequestMetrics
 from admin_api.http.problems import Refusal, of_status, respond
 from admin_api.http.request_ids import HEADER, request_id
 from admin_api.site import ApiSite
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class _Told:
+class _Sent:
     """What was sent of an answer."""
 
     status: int = 0
@@ -37,9 +37,9 @@ class _Told:
 class RequestMiddleware:
     """ASGI middleware around every request: its id, its log line, its metrics, and the answer when a bug was hit."""
 
-    def __init__(self, app: ASGIApp, meters: Meters) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
         self._app = app
-        self._meters = meters
+        self._meters = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, and tell of it afterwards."""
@@ -48,7 +48,7 @@ class RequestMiddleware:
             return
         request = Request(scope, receive)
         request.state.request_id = request_id(request.headers.get(HEADER))
-        told = _Told()
+        told = _Sent()
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -71,7 +71,7 @@ class RequestMiddleware:
             self._tell(request, told)
         await _note_use(request)
 
-    def _tell(self, request: Request, told: _Told) -> None:
+    def _tell(self, request: Request, told: _Sent) -> None:
         seconds = monotonic() - told.started
         method = request.method if request.method in _METHODS else "other"
         self._meters.answered(method, _route(request.scope), told.status, seconds)

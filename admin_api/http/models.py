@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DocumentedPattern:
     """A pattern that the description shows; the services check it, and more, with words of their own."""
 
     pattern: str
@@ -34,8 +34,8 @@ class Told:
         return {**handler(schema), "pattern": self.pattern}
 
 
-PRINTED = Told(_UNPRINTED)
-TRIMMED = Told(r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$")
+PRINTED = DocumentedPattern(_UNPRINTED)
+TRIMMED = DocumentedPattern(r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$")
 
 
 class Body(BaseModel):

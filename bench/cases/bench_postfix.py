@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from byname.sandbox.errors import RigError
+from byname.sandbox.errors import SandboxError
 from byname.sandbox.ports import LOOPBACK
 from byname.sandbox.postfix_config import SERVICES, byname_settings, listener, place_settings, settings_text
 from byname.sandbox.postfix_instance import PostfixInstance
@@ -39,13 +39,13 @@ class BenchPostfix(PostfixInstance):
         Returns when the last one is out of the queue.
 
         Raises:
-            RigError: a message was refused.
+            SandboxError: a message was refused.
         """
         to, count = f"{LOOPBACK}:{self.inbound_port}", ("-s", str(_SESSIONS), "-m", str(messages), "-l", str(_SIZE))
         command = ["/usr/sbin/smtp-source", *count, "-N", "-f", "ann@outside.example", "-t", recipient, to]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or done.stderr:
-            raise RigError(f"smtp-source: {done.stderr}")
+            raise SandboxError(f"smtp-source: {done.stderr}")
         wait_until(self._is_empty, _PATIENCE, "an empty mail queue")
 
     def _is_empty(self) -> bool:

@@ -17,7 +17,7 @@ from bench.load.filling import fill
 from bench.load.player import Played, play
 from bench.load.site import BenchSite, process_of
 from bench.report.figures import Figure, Goal, Scale, median_of
-from byname.sandbox.errors import RigError
+from byname.sandbox.errors import SandboxError
 
 _ALIASES = 100_000
 _RATE = 1200.0  # sessions a second
@@ -80,7 +80,7 @@ def _run(one: _Filter, mode: str, aliases: int, messages: int) -> _Run:
     rate = _RATE if mode == _PACED else 0
     played = play(one.address, aliases, messages, connections=connections, per_second=rate)
     if played.refused:
-        raise RigError(f"{one.name} refused {played.refused} of what it was asked")
+        raise SandboxError(f"{one.name} refused {played.refused} of what it was asked")
     return _Run(played, 1e6 * watch.seconds()["filter"] / messages)
 
 

@@ -24,7 +24,7 @@ from bench.cases.bench_postfix import BenchPostfix
 from bench.cases.mta_ways import RECIPIENT, Way, ways
 from bench.load.cpu import Stopwatch
 from bench.report.figures import Figure, Goal, Scale, median_of
-from byname.sandbox.errors import RigError
+from byname.sandbox.errors import SandboxError
 
 _ALIASES = 100_000
 _WAYS = ("none", "lmdb", "sqlite", "pgsql", "c", "redis_lmdb", "redis", "sql")
@@ -81,7 +81,7 @@ def _round(way: Way, messages: int) -> _Round:
 def _must_be_there(postfix: BenchPostfix) -> None:
     """A master that died would seem to take no time at all."""
     if postfix.master() is None:
-        raise RigError("a Postfix ended by itself")
+        raise SandboxError("a Postfix ended by itself")
 
 
 def _of_way(name: str, rounds: Sequence[_Round]) -> list[Figure]:

@@ -14,7 +14,7 @@ from bench.cases.native_maps import Names
 from bench.cases.yardstick import c_filter
 from bench.load.filling import fill
 from bench.load.site import BenchSite, process_of
-from byname.sandbox.errors import RigError
+from byname.sandbox.errors import SandboxError
 from store.sql.database import Database
 from tests.store.postgres_server import PostgresServer, programs
 
@@ -67,7 +67,7 @@ class _Makers:
         """Postfix's own PostgreSQL client, by proxymap."""
         binaries = programs()
         if binaries is None:
-            raise RigError("no PostgreSQL server is installed")
+            raise SandboxError("no PostgreSQL server is installed")
         server = PostgresServer(binaries, settings=())
         self.stack.callback(server.remove)
         server.start()
@@ -112,7 +112,7 @@ class _Makers:
         self.stack.enter_context(instance)
         master = instance.master()
         if master is None:
-            raise RigError("Postfix has no master")
+            raise SandboxError("Postfix has no master")
         return Way(name, instance, {"postfix": master, **parts})
 
 

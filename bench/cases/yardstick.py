@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.load.milter_client import opened
-from byname.sandbox.errors import RigError
+from byname.sandbox.errors import SandboxError
 from byname.sandbox.processes import Daemon
 from byname.sandbox.waiting import wait_until
 
@@ -21,14 +21,14 @@ def c_filter(folder: Path, address: str, redis_socket: Path) -> Iterator[Daemon]
     """Compile the filter into ``folder`` and run it for the length of a block.
 
     Raises:
-        RigError: it does not compile (libmilter-dev, libhiredis-dev) or does not start.
+        SandboxError: it does not compile (libmilter-dev, libhiredis-dev) or does not start.
     """
     program = folder / "c-filter"
     done = subprocess.run(
         [*_COMPILER, "-o", program, _SOURCE, *_LIBRARIES], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise RigError(f"the C filter does not compile:\n{done.stderr}")
+        raise SandboxError(f"the C filter does not compile:\n{done.stderr}")
     with Daemon([str(program), address, str(redis_socket)], folder / "c-filter.log") as daemon:
         wait_until(lambda: _serves(daemon, address), _PATIENCE, "the C filter")
         yield daemon

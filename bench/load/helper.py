@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from byname.sandbox.errors import RigError
+from byname.sandbox.errors import SandboxError
 
 _ROOT = Path(__file__).parents[2]  # where ``python -m bench...`` is understood
 
@@ -29,7 +29,7 @@ def helper(module: str, *words: str) -> Iterator[Result]:
     """Have a helper work for the length of a block, which begins when the helper is at work.
 
     Raises:
-        RigError: it failed; standard error says why.
+        SandboxError: it failed; standard error says why.
     """
     command = [sys.executable, "-m", module, *words]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT)
@@ -41,7 +41,7 @@ def helper(module: str, *words: str) -> Iterator[Result]:
     finally:
         result.text, _ = process.communicate()
     if process.returncode:
-        raise RigError(f"{module} ended with {process.returncode}")
+        raise SandboxError(f"{module} ended with {process.returncode}")
 
 
 def at_work() -> threading.Event:

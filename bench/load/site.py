@@ -17,7 +17,7 @@ from typing import Literal, Self
 import redis
 
 from bench.load.milter_client import opened
-from byname.sandbox.errors import RigError
+from byname.sandbox.errors import SandboxError
 from byname.sandbox.folders import short_folder
 from byname.sandbox.ports import LOOPBACK, free_port
 from byname.sandbox.processes import Daemon
@@ -171,7 +171,7 @@ def _postgres() -> Iterator[str]:
     """Run a private PostgreSQL; yield the URL of an empty database."""
     binaries = programs()
     if binaries is None:
-        raise RigError("no PostgreSQL server is installed")
+        raise SandboxError("no PostgreSQL server is installed")
     server = PostgresServer(binaries, settings=())
     try:
         server.start()
@@ -182,7 +182,7 @@ def _postgres() -> Iterator[str]:
 
 
 def process_of(daemon: Daemon) -> int:
-    """Return the id of a running process. Raises RigError when it has ended."""
+    """Return the id of a running process. Raises SandboxError when it has ended."""
     daemon.check_running()
     assert daemon.pid is not None
     return daemon.pid

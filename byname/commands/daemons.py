@@ -61,7 +61,7 @@ def maps(context: typer.Context) -> None:
     from byname import telemetry, wiring
     from edges.listen import open_listener
     from edges.maps import standard_maps
-    from edges.running import serve_until_told
+    from edges.running import serve_until_signalled
     from edges.socketmap import answer
     from edges.socketmap_server import SocketmapServer
 
@@ -81,7 +81,7 @@ def maps(context: typer.Context) -> None:
 
         first = load()  # before the socket: wrong settings must leave nothing behind
         server = SocketmapServer(open_listener(settings.maps.listen), first)
-        stop(_ended(asked=serve_until_told(server, "maps", reload)))
+        stop(_ended(asked=serve_until_signalled(server, "maps", reload)))
 
 
 def lmtp(context: typer.Context) -> None:
@@ -93,7 +93,7 @@ def lmtp(context: typer.Context) -> None:
     from byname.wiring.lmtp import lmtp_site
     from edges.listen import open_listener
     from edges.lmtp.server import LmtpServer
-    from edges.running import serve_until_told
+    from edges.running import serve_until_signalled
 
     run = cli_context.of(context)
     settings = _prepared(run, "lmtp")
@@ -107,12 +107,12 @@ def lmtp(context: typer.Context) -> None:
         def reload() -> None:
             server.replace_site(lmtp_site(run.settings(), directory))
 
-        stop(_ended(asked=serve_until_told(server, "lmtp", reload)))
+        stop(_ended(asked=serve_until_signalled(server, "lmtp", reload)))
 
 
 def api(context: typer.Context) -> None:
     """Run the REST API on [api] listen until SIGTERM. SIGHUP reads the settings again, but for listen."""
-    from admin_api.server import ApiServer, serve_until_told
+    from admin_api.server import ApiServer, serve_until_signalled
     from admin_api.site import ApiSite
     from byname import telemetry
     from byname.wiring.api import api_site
@@ -132,7 +132,7 @@ def api(context: typer.Context) -> None:
 
         site, at = load(settings), parse_host_port(settings.api.listen)
         server = ApiServer(site, open_listener(f"inet:{at.port}@{at.host}").socket)
-        stop(_ended(asked=serve_until_told(server, lambda: server.replace_site(load(run.settings())))))
+        stop(_ended(asked=serve_until_signalled(server, lambda: server.replace_site(load(run.settings())))))
 
 
 def _ended(*, asked: bool) -> ExitCode:

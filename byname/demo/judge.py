@@ -15,7 +15,7 @@ from secrets import token_hex
 
 from byname.demo.arrivals import Arrival, arrivals
 from byname.demo.samples import Copy, Expected, Mail, Sample
-from byname.sandbox.errors import RigTimeout
+from byname.sandbox.errors import SandboxTimeout
 from byname.sandbox.ports import LOOPBACK
 from byname.sandbox.site import PrivateSite
 from byname.sandbox.waiting import wait_until
@@ -141,7 +141,7 @@ def _login(client: smtplib.SMTP, login: str | None, password: str | None) -> tup
 
 def _wait(message_id: str, site: PrivateSite) -> list[Arrival]:
     """Wait for the first copy, then until no other can follow. None is an answer too."""
-    with suppress(RigTimeout):
+    with suppress(SandboxTimeout):
         wait_until(lambda: arrivals(message_id, site.dovecot, site.outside), _TIMEOUT, "the mail")
     return _settled(message_id, site)
 

@@ -18,7 +18,7 @@ from byname.demo.judge import play
 from byname.demo.samples import REFUSED_OUTSIDE, SAMPLES, Delivery
 from byname.demo.world import fill
 from byname.exits import ExitCode
-from byname.sandbox.errors import RigError
+from byname.sandbox.errors import SandboxError
 from byname.sandbox.requirements import NEEDS_ROOT, obstacle
 from byname.sandbox.site import PrivateSite
 
@@ -49,7 +49,7 @@ def run(*, once: bool, as_json: bool, delivery: Delivery = "agent", cache: bool 
         return _run(once=once, as_json=as_json, delivery=delivery, cache=cache)
     except Stopped:
         return ExitCode.INTERRUPTED
-    except (RigError, smtplib.SMTPException, subprocess.CalledProcessError, OSError) as error:
+    except (SandboxError, smtplib.SMTPException, subprocess.CalledProcessError, OSError) as error:
         output.complain(f"byname: the demo failed: {error}")
         return ExitCode.REFUSED
 

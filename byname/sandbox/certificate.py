@@ -4,7 +4,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from byname.sandbox.errors import RigError
+from byname.sandbox.errors import SandboxError
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ def make_certificate(folder: Path) -> Certificate:
     """Write ``certificate.pem`` and ``key.pem`` below ``folder`` with the ``openssl`` program.
 
     Raises:
-        RigError: openssl failed; its own words are in the message.
+        SandboxError: openssl failed; its own words are in the message.
     """
     made = Certificate(folder / "certificate.pem", folder / "key.pem")
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -27,6 +27,6 @@ def make_certificate(folder: Path) -> Certificate:
     command += ["-keyout", str(made.key), "-out", str(made.certificate)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise RigError(f"openssl made no certificate: {done.stderr.strip()}")
+        raise SandboxError(f"openssl made no certificate: {done.stderr.strip()}")
     made.key.chmod(0o600)
     return made

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from byname.sandbox.errors import RigError
+from byname.sandbox.errors import SandboxError
 from byname.sandbox.ports import LOOPBACK, free_port
 from byname.sandbox.processes import Daemon
 from byname.sandbox.waiting import greets, wait_until
@@ -43,7 +43,7 @@ class DovecotInstance(ABC):
         """Write the configuration, start, and wait until IMAP, LMTP and SASL answer.
 
         Raises:
-            RigError: it did not start; the end of its log is in the message.
+            SandboxError: it did not start; the end of its log is in the message.
         """
         self.configure()
         command = ["/usr/sbin/dovecot", "-F", "-c", str(self.folder / "dovecot.conf")]
@@ -55,7 +55,7 @@ class DovecotInstance(ABC):
             words = f"Dovecot did not start: {error}\n{self._daemon.log()}{self.log()[-2000:]}"
             self.stop()
             if isinstance(error, Exception):
-                raise RigError(words) from error
+                raise SandboxError(words) from error
             raise
 
     def stop(self) -> None:

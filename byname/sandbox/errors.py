@@ -1,9 +1,9 @@
 """What the rig raises."""
 
 
-class RigError(RuntimeError):
+class SandboxError(RuntimeError):
     """A part of the rig did not start, stop or answer; the message holds the end of its log."""
 
 
-class RigTimeout(RigError):
+class SandboxTimeout(SandboxError):
     """What was waited for did not happen in time."""

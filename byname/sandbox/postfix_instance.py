@@ -17,7 +17,7 @@ from pwd import getpwnam
 from types import TracebackType
 from typing import Any, Self
 
-from byname.sandbox.errors import RigError
+from byname.sandbox.errors import SandboxError
 from byname.sandbox.ports import LOOPBACK, free_port
 from byname.sandbox.postfix_config import PostfixFolders
 from byname.sandbox.processes import end_session
@@ -62,7 +62,7 @@ class PostfixInstance(ABC):
         """Write the configuration, start, and wait until all three ports answer.
 
         Raises:
-            RigError: it did not start (not root, a busy port, a bad setting); the end of its log is in the message.
+            SandboxError: it did not start (not root, a busy port, a bad setting); the end of its log is in the message.
         """
         try:
             self.configure()
@@ -71,7 +71,7 @@ class PostfixInstance(ABC):
         except BaseException as error:
             self.stop()
             if isinstance(error, Exception):
-                raise RigError(f"Postfix did not start: {error}\n{self.log()[-2000:]}") from error
+                raise SandboxError(f"Postfix did not start: {error}\n{self.log()[-2000:]}") from error
             raise
 
     def stop(self) -> None:
@@ -110,7 +110,7 @@ class PostfixInstance(ABC):
         """Wait until the regular expression is found in the log, and return the match.
 
         Raises:
-            RigTimeout: it did not turn up.
+            SandboxTimeout: it did not turn up.
         """
         wanted = re.compile(pattern, re.MULTILINE)
         return wait_until(lambda: wanted.search(self.log()), timeout, f"{pattern!r} in the mail log")
@@ -119,7 +119,7 @@ class PostfixInstance(ABC):
         """Wait until no message is on its way; deferred and held ones may remain, and those still being received.
 
         Raises:
-            RigTimeout: something is still moving.
+            SandboxTimeout: something is still moving.
         """
         wait_until(self._is_idle, timeout, "an idle mail queue")
 
@@ -142,7 +142,7 @@ class PostfixInstance(ABC):
         environ["PATH"] = f"{environ.get('PATH', '')}:/usr/sbin:/sbin"
         done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, umask=0o022)
         if done.returncode != 0:
-            raise RigError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()}")
+            raise SandboxError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
     def __enter__(self) -> Self:

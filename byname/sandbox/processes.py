@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from byname.sandbox.errors import RigError, RigTimeout
+from byname.sandbox.errors import SandboxError, SandboxTimeout
 from byname.sandbox.waiting import wait_until
 
 
@@ -30,7 +30,7 @@ def session_members(session: int) -> list[int]:
 def end_session(leader: int, grace: float) -> None:
     """Ask the leader of a session to stop; after ``grace`` seconds kill whatever of the session still runs."""
     _send(leader, signal.SIGTERM)
-    with contextlib.suppress(RigTimeout):
+    with contextlib.suppress(SandboxTimeout):
         wait_until(lambda: not session_members(leader), grace, "an orderly end")
     for member in session_members(leader):
         _send(member, signal.SIGKILL)
@@ -80,9 +80,9 @@ class Daemon:
         return process.wait()
 
     def check_running(self) -> None:
-        """Raise RigError with the end of the log when the program has ended by itself."""
+        """Raise SandboxError with the end of the log when the program has ended by itself."""
         if self._process is None or self._process.poll() is not None:
-            raise RigError(f"{shlex.join(self.command)} ended by itself:\n{self.log()[-2000:]}")
+            raise SandboxError(f"{shlex.join(self.command)} ended by itself:\n{self.log()[-2000:]}")
 
     @property
     def pid(self) -> int | None:

@@ -10,7 +10,7 @@ from pwd import getpwnam
 
 from byname.sandbox.dovecot_config import apart
 from byname.sandbox.dovecot_instance import DovecotInstance
-from byname.sandbox.errors import RigError
+from byname.sandbox.errors import SandboxError
 from byname.sandbox.ports import free_port
 from byname.sandbox.postfix_config import place_settings, settings_text
 from byname.sandbox.postfix_instance import PostfixInstance
@@ -92,7 +92,7 @@ class RecipeDovecot(DovecotInstance):
         """Write its files, make the folders of mail, and compile the Sieve script.
 
         Raises:
-            RigError: the script does not compile.
+            SandboxError: the script does not compile.
         """
         for path in (self.mail, moved_path("/var/vmail", self.site)):
             path.mkdir(parents=True, exist_ok=True)
@@ -118,4 +118,4 @@ class RecipeDovecot(DovecotInstance):
         command = ["sievec", "-c", str(self.folder / "dovecot.conf"), str(moved_path(SIEVE, self.site))]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise RigError(f"{' '.join(command)}: {done.stderr}")
+            raise SandboxError(f"{' '.join(command)}: {done.stderr}")

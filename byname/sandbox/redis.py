@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from byname.sandbox.errors import RigError
+from byname.sandbox.errors import SandboxError
 from byname.sandbox.ports import LOOPBACK
 from byname.sandbox.processes import Daemon
 from byname.sandbox.waiting import wait_until
@@ -45,7 +45,7 @@ class PrivateRedis:
         """Start it, with ``more`` options or another environment this time, and wait until it answers.
 
         Raises:
-            RigError: it did not; the end of its log is in the message.
+            SandboxError: it did not; the end of its log is in the message.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self.socket.unlink(missing_ok=True)  # a killed one leaves it behind
@@ -63,7 +63,7 @@ class PrivateRedis:
     def stop(self) -> None:
         """Stop it, frozen or not; nothing stays behind. Harmless when it does not run."""
         if self._daemon.pid is not None:
-            with contextlib.suppress(RigError):
+            with contextlib.suppress(SandboxError):
                 self.thaw()
         self._daemon.stop()
 

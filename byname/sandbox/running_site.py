@@ -37,7 +37,7 @@ class RunningSite(ABC):
     """A site below one folder; a context manager. Leaving it stops every process and removes the folder.
 
     Raises:
-        RigError: on entering, something did not start; the message holds the end of its log.
+        SandboxError: on entering, something did not start; the message holds the end of its log.
     """
 
     folder: Path = field(init=False)

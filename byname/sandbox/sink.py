@@ -45,7 +45,7 @@ class Sink:
         """Wait for at least ``count`` deliveries and return them all.
 
         Raises:
-            RigTimeout: fewer came.
+            SandboxTimeout: fewer came.
         """
         wait_until(lambda: len(self.deliveries) >= count, timeout, f"{count} deliveries in the sink")
         return self.deliveries

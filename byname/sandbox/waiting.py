@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from byname.sandbox.errors import RigTimeout
+from byname.sandbox.errors import SandboxTimeout
 
 Found = TypeVar("Found")
 _STEP = 0.02  # seconds
@@ -21,12 +21,12 @@ def wait_until(look: Callable[[], Found | None], timeout: float, what: str) -> F
         what: completes "waited ... s for" in the error.
 
     Raises:
-        RigTimeout: the answer stayed false.
+        SandboxTimeout: the answer stayed false.
     """
     deadline = time.monotonic() + timeout
     while not (found := look()):
         if time.monotonic() > deadline:
-            raise RigTimeout(f"waited {timeout:g} s for {what}")
+            raise SandboxTimeout(f"waited {timeout:g} s for {what}")
         time.sleep(_STEP)
     return found
 

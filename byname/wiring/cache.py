@@ -7,7 +7,7 @@ from conf.settings import Settings
 from store.cache.connection import open_pool
 from store.cache.propagation import Propagation, Waiter
 from store.relay.service import Site
-from store.relay.target import Lives
+from store.relay.target import Lifetimes
 from store.sql.database import Database
 from store.wire_format.lease import SECONDS as LEASE_SECONDS
 
@@ -21,7 +21,7 @@ def relay_site(settings: Settings) -> Site:
     """
     url = needed(settings, "cache.url")
     open_pool(url, patience=1, connections=1).close()
-    lives = Lives(lease=LEASE_SECONDS, grace=settings.cache.grace, sender_grace=settings.cache.sender_grace)
+    lives = Lifetimes(lease=LEASE_SECONDS, grace=settings.cache.grace, sender_grace=settings.cache.sender_grace)
     return Site(settings.store.url, url, lives)
 
 

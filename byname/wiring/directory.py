@@ -8,7 +8,7 @@ from conf.settings import Settings
 from routing.directory import Directory, LookupFailed
 from store.cache.directory import RedisDirectory
 from store.cache.fallback import PROBE, FallbackDirectory
-from store.cache.metrics import Meters
+from store.cache.metrics import DirectoryMetrics
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 
@@ -24,7 +24,7 @@ def decision_directory(settings: Settings, database: Database, registry: Collect
     cache = cache_directory(settings)
     if cache is None:
         return sql_directory(database)
-    return FallbackDirectory(cache, sql_directory(database), Meters(registry or CollectorRegistry()))
+    return FallbackDirectory(cache, sql_directory(database), DirectoryMetrics(registry or CollectorRegistry()))
 
 
 def health(known: Directory) -> Callable[[], Mapping[str, str]]:

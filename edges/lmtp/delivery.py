@@ -96,13 +96,13 @@ def hand_over_all(
     if isinstance(message, str):
         answers.settle(_same(dict(enumerate(envelope.recipients)), message))
         return
-    handover = Handover(site, envelope, message)
+    handover = MessageDelivery(site, envelope, message)
     for mailbox, group in envelope.by_mailbox().items():
         check_client()
         answers.settle(handover.hand_over(mailbox, group))
 
 
-class Handover:
+class MessageDelivery:
     """One complete message on its way to its mailboxes."""
 
     def __init__(self, site: LmtpSite, envelope: Envelope, message: Message) -> None:

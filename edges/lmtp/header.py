@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from edges.lmtp.spool import Spool
-from routing.trace import DELIVERED_TO, TRACE, Findings, Trail
+from routing.trace import DELIVERED_TO, TRACE, Findings, TraceFields
 
 LONGEST_HEADER = 1024 * 1024  # octets
 
@@ -36,7 +36,7 @@ class Field:
 class Header:
     """What was found in a header."""
 
-    trail: Trail
+    trail: TraceFields
     fields: tuple[Field, ...]  # Delivered-To and X-Byname-Trace only
     end: int  # where the body, or its empty line, begins
     lacks_empty_line: bool  # it ended at a line that is no field
@@ -74,7 +74,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.end = 0
-        self._trail = Trail()
+        self._trail = TraceFields()
         self._fields: list[Field] = []
         self._lacks_empty_line = False
         self._name: str | None = None  # of the field that is being read

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from byname_milter.decision_metrics import Tally
+from byname_milter.decision_metrics import DecisionMetrics
 from byname_milter.message import Accepted
 from routing.verdicts import Defer, Deliver, Reject
 
@@ -10,7 +10,7 @@ from routing.verdicts import Defer, Deliver, Reject
 class DecisionLog:
     """Writes and counts the decisions of one SMTP connection."""
 
-    def __init__(self, tally: Tally, log: Any) -> None:
+    def __init__(self, tally: DecisionMetrics, log: Any) -> None:
         """``log`` is a bound logger of structlog's."""
         self.client = "local"  # IP address, or a socket's name
         self._tally = tally

@@ -33,7 +33,7 @@ class Count:
             return number
 
 
-class Tally:
+class DecisionMetrics:
     """The decisions of one milter process, and the bugs that it came upon."""
 
     def __init__(self, role: Role, registry: CollectorRegistry) -> None:

@@ -9,7 +9,7 @@ from routing.address import Address
 from routing.delivery import Recipient
 from routing.guard import HeaderField
 from routing.recipient import decide, wanted
-from routing.trace import Trail
+from routing.trace import TraceFields
 from routing.verdicts import Deliver, NotOurs, RecipientVerdict
 
 _BATCH = 200  # names in one look-up when many recipients are decided again
@@ -35,7 +35,7 @@ class Message:
     untouched: list[Recipient] = field(default_factory=list)  # refused elsewhere, kept as they are by the local role
     author_fields: list[HeaderField] = field(default_factory=list)
     claimed: list[Address] = field(default_factory=list)  # what the From of outside mail shows, if that is judged
-    trail: Trail = field(default_factory=Trail)
+    trail: TraceFields = field(default_factory=TraceFields)
     broken: bool = False  # a callback failed, or a recipient that cannot be refused is undecided: 451 at the end
 
     @property

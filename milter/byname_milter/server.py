@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from byname_milter.decision_log import DecisionLog
-from byname_milter.decision_metrics import Tally
+from byname_milter.decision_metrics import DecisionMetrics
 from byname_milter.inbound import InboundHeaderSession, InboundSession
 from byname_milter.libmilter import LibmilterThread, register
 from byname_milter.listening import claimed, close_to_newcomers, open_socket
@@ -63,7 +63,7 @@ class Server:
         self._site = load()
         self._sessions = 0
         self._counting = threading.Lock()
-        self._tally = Tally(role, registry)
+        self._tally = DecisionMetrics(role, registry)
         self._log = structlog.get_logger().bind()  # once: a bare one is made anew for every line
 
     def run(self) -> int:

@@ -18,7 +18,7 @@ from routing.address import Address
 from routing.directory import AffirmedFacts, LookupFailed
 from routing.records import HostedDomain
 from store.cache.connection import open_pool
-from store.cache.redis_sockets import MOST, Command, Lines, Reply
+from store.cache.redis_sockets import MOST, Command, KeptConnections, Reply
 from store.wire_format import layout
 from store.wire_format.lease import holds
 
@@ -81,7 +81,7 @@ class RedisDirectory:
     """Implements :class:`routing.directory.Directory`; safe to share between threads."""
 
     def __init__(self, pool: redis.ConnectionPool) -> None:
-        self._lines = Lines(pool)
+        self._lines = KeptConnections(pool)
         self._look_again = 0.0  # when, on the monotonic clock
 
     @classmethod

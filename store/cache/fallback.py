@@ -14,7 +14,7 @@ from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.records import HostedDomain
 from store.cache.deadline import Punctual, Unanswered
 from store.cache.directory import PATIENCE, WORKERS, Answer, NoEvidence, RedisDirectory
-from store.cache.metrics import Meters
+from store.cache.metrics import DirectoryMetrics
 from store.sql.pool_profiles import LOOKUP
 from store.wire_format.lease import SECONDS
 
@@ -28,13 +28,13 @@ Facts = Mapping[str, HostedDomain]
 class FallbackDirectory:
     """Implements :class:`routing.directory.Directory`; safe to share between threads. Not to be carried over a fork."""
 
-    def __init__(self, cache: RedisDirectory, sql: Directory, meters: Meters) -> None:
+    def __init__(self, cache: RedisDirectory, sql: Directory, metrics: DirectoryMetrics) -> None:
         self._cache = cache
         self._sql = sql
-        self._meters = meters
+        self._meters = metrics
         self._ask_cache = Punctual("cache-lookup", PATIENCE, WORKERS)
         self._ask_sql = Punctual("sql-lookup", SQL_PATIENCE, LOOKUP.pool_size)
-        meters.lease_age.set_function(self._lease_age)
+        metrics.lease_age.set_function(self._lease_age)
 
     def lookup(self, wanted: Collection[Address]) -> Facts:
         """Answer from the cache if it is fresh, else from SQL, else with the cache's affirmed facts.

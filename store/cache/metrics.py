@@ -6,7 +6,7 @@ _SECONDS = (0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 _SOURCES = ("cache", "sql", "grace", "none")
 
 
-class Meters:
+class DirectoryMetrics:
     """The directory's metrics, in a registry of the caller's."""
 
     def __init__(self, registry: CollectorRegistry) -> None:

@@ -26,7 +26,7 @@ _CHUNK = 65536
 _ROUGHLY = 0.01  # seconds
 
 
-class _Line:
+class _KeptConnection:
     """One connection that is open, with nothing on its way."""
 
     __slots__ = ("_allowed", "_is_plain", "_reader", "_socket", "connection")
@@ -89,12 +89,12 @@ class _Line:
             self._allowed = left
 
 
-class Lines:
+class KeptConnections:
     """Asks over the connections of a pool; safe to share between threads."""
 
     def __init__(self, pool: redis.ConnectionPool) -> None:
         self._pool = pool
-        self._idle: deque[_Line] = deque()
+        self._idle: deque[_KeptConnection] = deque()
 
     def at_once(self, command: Command, seconds: float) -> Reply | None:
         """Ask over an open connection; None when there is none that still works.
@@ -126,7 +126,7 @@ class Lines:
         self.hang_up()
         self._pool.close()
 
-    def _attempt(self, line: _Line, command: Command, until: float) -> Reply | None:
+    def _attempt(self, line: _KeptConnection, command: Command, until: float) -> Reply | None:
         """Ask; None when the connection turns out to be lost.
 
         A restarted server shows at once, which leaves time for a second attempt; a silent one has used up ours, and
@@ -143,7 +143,7 @@ class Lines:
                 raise
         return None
 
-    def _over(self, line: _Line, command: Command, until: float) -> Reply:
+    def _over(self, line: _KeptConnection, command: Command, until: float) -> Reply:
         try:
             packed = hiredis.pack_command(cast("Any", command))  # the stub knows tuples of one word only
             reply = line.exchange(packed, until)
@@ -153,16 +153,16 @@ class Lines:
         self._idle.append(line)
         return reply, line.connection.run_id
 
-    def _taken(self) -> _Line | None:
+    def _taken(self) -> _KeptConnection | None:
         try:
             return self._idle.pop()
         except IndexError:
             return None
 
-    def _opened(self) -> _Line:
-        return _Line(self._pool.get_connection())
+    def _opened(self) -> _KeptConnection:
+        return _KeptConnection(self._pool.get_connection())
 
-    def _drop(self, line: _Line) -> None:
+    def _drop(self, line: _KeptConnection) -> None:
         with contextlib.suppress(Exception):  # it is gone either way
             line.connection.disconnect()
         self._pool.release(line.connection)

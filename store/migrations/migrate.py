@@ -15,7 +15,7 @@ import store.migrations
 from store.errors import StoreNotReady
 from store.sql.backend import Backend, backend
 from store.sql.error_translation import translated
-from store.sql.pool_profiles import LOOKUP, MIGRATE, Purpose
+from store.sql.pool_profiles import LOOKUP, MIGRATE, PoolProfile
 from store.sql.revisions import REVISIONS, read_revision, require_current
 from store.sql.tables import VIEWS, Base
 
@@ -82,7 +82,7 @@ def alembic_config(connection: Connection) -> Config:
 
 
 @contextmanager
-def _connected(place: Backend, purpose: Purpose) -> Iterator[Connection]:
+def _connected(place: Backend, purpose: PoolProfile) -> Iterator[Connection]:
     engine = place.engine(purpose)
     try:
         with translated(place), engine.begin() as connection:

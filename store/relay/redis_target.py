@@ -8,7 +8,7 @@ import redis
 from store.batches import batches
 from store.relay.redis_reading import RedisReading
 from store.relay.source import Change
-from store.relay.target import CHUNK, Applied, Basis, Lives, Raw, Repair, Vouched
+from store.relay.target import CHUNK, Applied, Basis, Lifetimes, Raw, Repair, Vouched
 from store.relay.wire import Command, Wire
 from store.sql.outbox import Clock
 from store.wire_format import layout
@@ -100,7 +100,7 @@ class RedisTarget(RedisReading):
         """See :class:`Target`."""
         return bool(self._do("finish", token, run_id, clock.epoch, clock.version, clock.nonce, stored, counted))
 
-    def renew(self, vouched: Vouched, lives: Lives) -> bool:
+    def renew(self, vouched: Vouched, lives: Lifetimes) -> bool:
         """See :class:`Target`."""
         what = (vouched.build, vouched.run_id, vouched.epoch, vouched.stored, lease_text(vouched.run_id))
         times = [int(seconds * 1000) for seconds in (lives.lease, lives.grace, lives.sender_grace)]

@@ -26,7 +26,7 @@ from store.relay.report import Report
 from store.relay.source import SqlSource
 from store.relay.status import Watch
 from store.relay.steps import Relay, Step, is_safe
-from store.relay.target import Lives
+from store.relay.target import Lifetimes
 from store.sql.database import Database
 from store.sql.notify import listen
 from store.sql.pool_profiles import RELAY_READ, RELAY_WRITE
@@ -51,7 +51,7 @@ class Site:
 
     store_url: str
     cache_url: str
-    lives: Lives
+    lives: Lifetimes
 
 
 def serve(load: Callable[[], Site], watch: Watch) -> int:

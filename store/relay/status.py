@@ -33,7 +33,7 @@ class Watch:
     """Metrics and health of one relay. The relay's thread notes, any other reads."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._meters = _Meters(registry)
+        self._meters = _RelayMetrics(registry)
         self._outbox = _Outbox()
         self._begun = monotonic()
         self._leased_at: float | None = None
@@ -83,7 +83,7 @@ class Watch:
         return {"lease": f"not given for {silent:.0f} s: {self._reason}"}
 
 
-class _Meters:
+class _RelayMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         def counter(name: str, what: str) -> Counter:
             return Counter(name, what, registry=registry)

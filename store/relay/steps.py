@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from store.errors import CacheUnavailable
 from store.relay.rebuild import basis_of, load
 from store.relay.source import Change, Pending, Source
-from store.relay.target import Basis, Lives, Outdated, State, Target, Vouched
+from store.relay.target import Basis, Lifetimes, Outdated, State, Target, Vouched
 
 BATCH = 500  # outbox rows in one step
 _ROUNDS = 3  # attempts to apply a change to a domain that had to be loaded first
@@ -46,7 +46,7 @@ class Step:
 class Relay:
     """Brings changes from one source to one target."""
 
-    def __init__(self, source: Source, target: Target, lives: Lives) -> None:
+    def __init__(self, source: Source, target: Target, lives: Lifetimes) -> None:
         self._source = source
         self._target = target
         self.lives = lives

@@ -90,7 +90,7 @@ class Vouched:
 
 
 @dataclass(frozen=True, slots=True)
-class Lives:
+class Lifetimes:
     """For how many seconds lease, grace and sender grace are good."""
 
     lease: float
@@ -182,7 +182,7 @@ class Target(Protocol):
         """End a rebuild; False when Redis was emptied or replaced under it, or has ``counted`` fewer writes."""
         ...
 
-    def renew(self, vouched: Vouched, lives: Lives) -> bool:
+    def renew(self, vouched: Vouched, lives: Lifetimes) -> bool:
         """Renew lease and graces; False for a Redis that is not the one that was built, or has lost something.
 
         Outdated also when something came in late meanwhile.

@@ -7,7 +7,7 @@ from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from store.errors import StoreNotReady
-from store.sql.pool_profiles import Purpose
+from store.sql.pool_profiles import PoolProfile
 from store.sql.postgresql import Postgresql
 from store.sql.sqlite import Sqlite
 
@@ -22,7 +22,7 @@ class Backend(Protocol):
 
     writers: ClassVar[int | None]  # how many can be in a transaction at once; None: as many as there are connections
 
-    def engine(self, purpose: Purpose) -> Engine:
+    def engine(self, purpose: PoolProfile) -> Engine:
         """Return a pool of connections; nothing is connected yet."""
         ...
 

@@ -24,7 +24,7 @@ Pointer = type[CatchAllRow] | type[SystemMailboxRow]
 
 
 @dataclass(slots=True)
-class Touched:
+class ChangedFields:
     """Fields known by now, and the ids of what is still to be spread."""
 
     fields: set[Field] = field(default_factory=set)
@@ -37,9 +37,9 @@ class Touched:
         return bool(self.fields or self.mailboxes or self.domains or self.accounts)
 
 
-def touched(tx: Session) -> Touched:
+def touched(tx: Session) -> ChangedFields:
     """Return what ``tx`` has touched so far."""
-    return cast("Touched", tx.info.setdefault(_INFO, Touched()))
+    return cast("ChangedFields", tx.info.setdefault(_INFO, ChangedFields()))
 
 
 def name(tx: Session, domain: str, local: str) -> None:

@@ -10,8 +10,8 @@ from store.errors import StoreUnavailable
 from store.sql import outbox
 from store.sql.backend import Backend, backend
 from store.sql.error_translation import translated
-from store.sql.fair_semaphore import Turns
-from store.sql.pool_profiles import LOOKUP, READ, WRITE, Purpose
+from store.sql.fair_semaphore import FairSemaphore
+from store.sql.pool_profiles import LOOKUP, READ, WRITE, PoolProfile
 from store.sql.revisions import read_revision, require_current
 from store.sql.tenant import OPERATOR, Acting, Transaction
 
@@ -24,18 +24,18 @@ class Database:
     Not to be carried across a fork. A database file that is replaced (restored) needs its users restarted.
     """
 
-    def __init__(self, place: Backend, reading: Purpose = READ, writing: Purpose = WRITE) -> None:
+    def __init__(self, place: Backend, reading: PoolProfile = READ, writing: PoolProfile = WRITE) -> None:
         self._place = place
         self._lookups = place.engine(LOOKUP)
         self._reader = place.engine(reading)
         self._writer = place.engine(writing)
-        self._writers = Turns(place.writers or writing.pool_size + writing.pool_overflow)
+        self._writers = FairSemaphore(place.writers or writing.pool_size + writing.pool_overflow)
         self._patience = writing.lock
         self._single_reads = place.engine(replace(reading, transactions=False))
         self._single_writes = place.engine(replace(writing, transactions=False))
 
     @classmethod
-    def open(cls, url: str, *, reading: Purpose = READ, writing: Purpose = WRITE) -> "Database":
+    def open(cls, url: str, *, reading: PoolProfile = READ, writing: PoolProfile = WRITE) -> "Database":
         """Return the database at ``url``. Connects to nothing and creates nothing; see :meth:`check`.
 
         Raises:
@@ -55,7 +55,7 @@ class Database:
             StoreUnavailable, StoreNotReady: see :mod:`store.errors`.
         """
         with (
-            self._turn_to_write(),
+            self._admitted_to_write(),
             translated(self._place),
             Transaction(self._writer, acting) as session,
             session.begin(),
@@ -109,10 +109,10 @@ class Database:
         return self._place.identity()
 
     @contextmanager
-    def _turn_to_write(self) -> Iterator[None]:
+    def _admitted_to_write(self) -> Iterator[None]:
         with ExitStack() as turn:
             try:
-                turn.enter_context(self._writers.turn(self._patience))
+                turn.enter_context(self._writers.acquired(self._patience))
             except TimeoutError as error:
                 raise StoreUnavailable("the database is busy with other changes") from error
             yield

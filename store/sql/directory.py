@@ -11,7 +11,7 @@ from routing.records import HostedDomain
 from store.sql.database import Database
 from store.sql.directory_query import STATEMENT, Found
 from store.sql.directory_rows import records
-from store.sql.fair_semaphore import Turns
+from store.sql.fair_semaphore import FairSemaphore
 from store.sql.pool_profiles import LOOKUP
 
 _RETRY_WITHIN = 0.5  # seconds; a lost connection shows at once, a silent server has used up our time
@@ -22,7 +22,7 @@ class SqlDirectory:
 
     def __init__(self, database: Database) -> None:
         self._lookups = database.lookups
-        self._turns = Turns(LOOKUP.pool_size)
+        self._lookups_at_once = FairSemaphore(LOOKUP.pool_size)
 
     def lookup(self, wanted: Collection[Address]) -> Mapping[str, HostedDomain]:
         """Answer from the database.
@@ -53,7 +53,7 @@ class SqlDirectory:
             raise LookupFailed("the database cannot be reached") from error
 
     def _ask_once(self, parameters: Mapping[str, list[str]]) -> list[Found]:
-        with self._turns.turn(LOOKUP.lock), self._lookups.connect() as connection:
+        with self._lookups_at_once.acquired(LOOKUP.lock), self._lookups.connect() as connection:
             return [Found(*row) for row in connection.execute(STATEMENT, parameters)]
 
 

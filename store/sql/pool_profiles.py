@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Purpose:
+class PoolProfile:
     """One kind of use, with a pool of its own. Times are in seconds."""
 
     read_only: bool
@@ -21,11 +21,11 @@ class Purpose:
 
 
 # A decision in the SMTP dialogue (docs/design.md, section 6: SQL is given one second). Milters run many threads, which
-# take turns (store.sql.turns); more than a few connections make a Python process no faster.
-LOOKUP = Purpose(read_only=True, transactions=False, statement=1, lock=1, pool_size=8, pool_overflow=2)
-READ = Purpose(read_only=True, transactions=True, statement=30, lock=5)
-WRITE = Purpose(read_only=False, transactions=True, statement=30, lock=5)
+# take turns (store.sql.fair_semaphore); more than a few connections make a Python process no faster.
+LOOKUP = PoolProfile(read_only=True, transactions=False, statement=1, lock=1, pool_size=8, pool_overflow=2)
+READ = PoolProfile(read_only=True, transactions=True, statement=30, lock=5)
+WRITE = PoolProfile(read_only=False, transactions=True, statement=30, lock=5)
 # The relay: a server that is stopped dead must be given up soon, or its return would be noticed late.
-RELAY_READ = Purpose(read_only=True, transactions=True, statement=5, lock=2)
-RELAY_WRITE = Purpose(read_only=False, transactions=True, statement=5, lock=2)
-MIGRATE = Purpose(read_only=False, transactions=True, statement=3600, lock=30)
+RELAY_READ = PoolProfile(read_only=True, transactions=True, statement=5, lock=2)
+RELAY_WRITE = PoolProfile(read_only=False, transactions=True, statement=5, lock=2)
+MIGRATE = PoolProfile(read_only=False, transactions=True, statement=3600, lock=30)

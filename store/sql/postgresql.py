@@ -15,7 +15,7 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import URL, Engine, QueuePool, create_engine, event
 
-from store.sql.pool_profiles import Purpose
+from store.sql.pool_profiles import PoolProfile
 
 _CONNECT_SECONDS = 2  # the least that libpq and psycopg accept
 
@@ -58,7 +58,7 @@ class Postgresql:
 
     url: URL
 
-    def engine(self, purpose: Purpose) -> Engine:
+    def engine(self, purpose: PoolProfile) -> Engine:
         """Return a pool of connections for ``purpose``. Nothing is connected yet."""
         engine = create_engine(
             self.url,
@@ -90,7 +90,7 @@ class Postgresql:
     def create(self) -> None:
         """Do nothing: databases on a server are its administrator's to create."""
 
-    def _options(self, purpose: Purpose) -> str:
+    def _options(self, purpose: PoolProfile) -> str:
         given = self.url.query.get("options", ())
         ours = {
             "statement_timeout": int(purpose.statement * 1000),
@@ -101,7 +101,7 @@ class Postgresql:
         return " ".join(words + [f"-c {name}={value}" for name, value in ours.items()])
 
 
-def _isolation(purpose: Purpose) -> Any:
+def _isolation(purpose: PoolProfile) -> Any:
     """READ COMMITTED for writers, who lock what they count; a reader of several statements wants one snapshot."""
     if not purpose.transactions:
         return "AUTOCOMMIT"

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
 
 from store.errors import StoreNotReady
-from store.sql.pool_profiles import MIGRATE, Purpose
+from store.sql.pool_profiles import MIGRATE, PoolProfile
 
 _PAUSE = 0.01  # seconds between two tries
 _FILE_MODE = 0o640  # password hashes; the group may read, so that Dovecot can
@@ -29,7 +29,7 @@ class Sqlite:
 
     path: Path
 
-    def engine(self, purpose: Purpose) -> Engine:
+    def engine(self, purpose: PoolProfile) -> Engine:
         """Return a pool of connections for ``purpose``. Nothing is opened yet, and no file is ever created."""
         engine = create_engine(
             URL.create("sqlite+pysqlite", database=str(self.path)),
@@ -75,7 +75,7 @@ class Sqlite:
         os.close(descriptor)
 
 
-def _connect(path: Path, purpose: Purpose) -> sqlite3.Connection:
+def _connect(path: Path, purpose: PoolProfile) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode=rw",  # never creates a file
         uri=True,
@@ -94,7 +94,7 @@ def _connect(path: Path, purpose: Purpose) -> sqlite3.Connection:
     return connection
 
 
-def _pragmas(purpose: Purpose) -> tuple[str, ...]:
+def _pragmas(purpose: PoolProfile) -> tuple[str, ...]:
     if purpose.read_only:
         return ("query_only=ON",)
     # A migration that rebuilds a table drops the old one: with foreign keys on that would cascade.

@@ -14,7 +14,7 @@ from routing.memory_directory import MemoryDirectory
 from routing.records import HostedDomain
 from store.cache.directory import RedisDirectory
 from store.cache.fallback import FallbackDirectory
-from store.cache.metrics import Meters
+from store.cache.metrics import DirectoryMetrics
 from store.relay.redis_target import RedisTarget
 from store.relay.wire import Command, Wire
 from tests.faults.sim_operations import Operations
@@ -153,7 +153,7 @@ class Reader(FallbackDirectory):
 
     def __init__(self, cache: RedisDirectory, sql: MemorySql) -> None:
         self._cache, self._sql = cache, sql
-        self._meters = Meters(CollectorRegistry())
+        self._meters = DirectoryMetrics(CollectorRegistry())
         self._ask_cache = self._ask_sql = _AtOnce()  # type: ignore[assignment]
         self.source = "none"
 

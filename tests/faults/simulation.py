@@ -16,14 +16,14 @@ from store.relay.rebuild import audit, rebuild
 from store.relay.service import POLL
 from store.relay.source import Change, Source
 from store.relay.steps import Relay
-from store.relay.target import Lives, Target
+from store.relay.target import Lifetimes, Target
 from tests.faults.sim_actors import Actor
 from tests.faults.sim_checks import GRACE_MS, LEASE_MS, SENDER_GRACE_MS, Broken, Checks, holds, in_sight
 from tests.faults.sim_clients import MemoryCache, MemorySql, MemoryTarget, Network, Reader
 from tests.faults.sim_redis import MemoryRedis, Time
 from tests.faults.sim_sql import MemorySource, Sql
 
-LIVES = Lives(LEASE_MS / 1000, GRACE_MS / 1000, SENDER_GRACE_MS / 1000)
+LIVES = Lifetimes(LEASE_MS / 1000, GRACE_MS / 1000, SENDER_GRACE_MS / 1000)
 POLL_MS = round(POLL * 1000)
 SETTLES_WITHIN = 1500  # steps, once nothing fails any more
 

@@ -15,7 +15,7 @@ from store.migrations import migrate
 from store.relay.rebuild import audit, basis_of, rebuild
 from store.relay.redis_target import RedisTarget
 from store.relay.source import Change, Source, SqlSource
-from store.relay.target import Basis, Lives, Outdated, Repair, Target, Vouched
+from store.relay.target import Basis, Lifetimes, Outdated, Repair, Target, Vouched
 from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 from store.sql.outbox import Clock
@@ -25,7 +25,7 @@ from tests.faults.sim_redis import MemoryRedis, Time
 from tests.faults.sim_sql import MemorySource, Sql
 from tests.store.redis_server import RedisServer
 
-LIVES = Lives(5, 60, 30)
+LIVES = Lifetimes(5, 60, 30)
 CLOCK = Clock(9, "n9", "e1")
 HASH = {b"@": b"9 d3 - -", b"@c": b"9 c -", b"@l": b"9 h", b"b0": b"9 m1"}
 

@@ -13,7 +13,7 @@ import pytest
 
 from byname.sandbox.certificate import Certificate
 from byname.sandbox.dovecot import PrivateDovecot
-from byname.sandbox.errors import RigError, RigTimeout
+from byname.sandbox.errors import SandboxError, SandboxTimeout
 from byname.sandbox.folders import short_folder
 from byname.sandbox.ports import LOOPBACK, free_port, free_ports
 from byname.sandbox.postfix import PrivatePostfix
@@ -150,7 +150,7 @@ def test_a_busy_port_is_told_and_leaves_nothing_running(
     with socket.create_server((LOOPBACK, 0)) as busy:
         port = busy.getsockname()[1]
         postfix = private_postfix(folder, sink, certificate, inbound_port=port)
-        with pytest.raises(RigError, match="Address already in use"):
+        with pytest.raises(SandboxError, match="Address already in use"):
             postfix.start()
     assert postfix.master() is None
 
@@ -235,7 +235,7 @@ def test_lmtp_knows_every_mailbox_and_writes_no_delivered_to(
 
 def test_a_dovecot_that_cannot_start_says_why(needs_root: None, folder: Path, dovecot: PrivateDovecot) -> None:
     second = PrivateDovecot(folder / "dovecot", database=folder / "none.db", imap_port=dovecot.imap_port)
-    with pytest.raises(RigError, match="Address already in use"):
+    with pytest.raises(SandboxError, match="Address already in use"):
         second.start()
 
 
@@ -256,7 +256,7 @@ def test_the_sink_answers_each_lmtp_recipient(sink: Sink) -> None:
 
 
 def test_waiting_for_mail_that_does_not_come_says_so(sink: Sink) -> None:
-    with pytest.raises(RigTimeout, match="1 deliveries"):
+    with pytest.raises(SandboxTimeout, match="1 deliveries"):
         sink.wait_for(1, timeout=0.1)
 
 
@@ -264,7 +264,7 @@ def test_a_program_that_ended_by_itself_is_told_with_its_last_words(folder: Path
     with Daemon(["sh", "-c", "echo last words; exit 3"], folder / "log") as daemon:
         assert daemon.pid is not None
         os.waitid(os.P_PID, daemon.pid, os.WEXITED | os.WNOWAIT)
-        with pytest.raises(RigError, match="last words"):
+        with pytest.raises(SandboxError, match="last words"):
             daemon.check_running()
         assert daemon.stop() == 3
 

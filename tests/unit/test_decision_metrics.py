@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from byname_milter.decision_metrics import Tally
+from byname_milter.decision_metrics import DecisionMetrics
 from routing.sender import Role
 
 
@@ -13,7 +13,7 @@ def lines(registry: CollectorRegistry) -> list[str]:
 
 def test_decisions_by_role_flow_verdict_and_rule() -> None:
     registry = CollectorRegistry()
-    tally = Tally(Role.SUBMISSION, registry)
+    tally = DecisionMetrics(Role.SUBMISSION, registry)
     tally.decided("sender", "allow", "allowed")
     tally.decided("header", "allow", "allowed")
     tally.decided("header", "reject", "sender-not-owned")
@@ -32,12 +32,12 @@ def test_decisions_by_role_flow_verdict_and_rule() -> None:
 
 def test_what_cannot_be_counted_is_not() -> None:
     registry = CollectorRegistry()
-    Tally(Role.INBOUND, registry).decided("a stage that nobody knows", "reject", "unknown")
+    DecisionMetrics(Role.INBOUND, registry).decided("a stage that nobody knows", "reject", "unknown")
     assert lines(registry) == ['byname_callback_failures_total{role="inbound"} 0.0']
 
 
 def test_monitor_mode_takes_its_own_count() -> None:
-    tally = Tally(Role.INBOUND, CollectorRegistry())
+    tally = DecisionMetrics(Role.INBOUND, CollectorRegistry())
     tally.would_reject.add()
     tally.would_reject.add()
     assert [tally.would_reject.take(), tally.would_reject.take()] == [2, 0]

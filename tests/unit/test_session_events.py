@@ -10,7 +10,7 @@ from structlog.testing import CapturingLogger
 
 from byname_milter.callbacks import answered, on_close, on_header, told
 from byname_milter.decision_log import DecisionLog
-from byname_milter.decision_metrics import Tally
+from byname_milter.decision_metrics import DecisionMetrics
 from byname_milter.inbound import InboundHeaderSession, InboundSession
 from byname_milter.libmilter import negotiate
 from byname_milter.local import LocalSession
@@ -45,7 +45,7 @@ class Mta:
 
 
 def opener(kind: type[Session]) -> Callable[[Mta], Session]:
-    decisions = DecisionLog(Tally(kind.role, CollectorRegistry()), CapturingLogger())
+    decisions = DecisionLog(DecisionMetrics(kind.role, CollectorRegistry()), CapturingLogger())
     return lambda mta: kind(mta, lambda: SITE, lambda: None, decisions)  # type: ignore[arg-type]
 
 

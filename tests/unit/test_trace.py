@@ -3,7 +3,7 @@
 import pytest
 
 from routing.address import Address
-from routing.trace import Trail, delivered_to_fields, trace_value
+from routing.trace import TraceFields, delivered_to_fields, trace_value
 
 KEY, NOW = b"k" * 32, 1_000_000.0
 SALES, INFO = Address.parse("sales@brand-a.test"), Address.parse("info@brand-a.test")
@@ -45,8 +45,8 @@ CASES = [  # fields from the top, Delivered-To removed, traces removed, names th
 ]  # fmt: skip
 
 
-def trail(fields: list[tuple[str, str]]) -> Trail:
-    made = Trail()
+def trail(fields: list[tuple[str, str]]) -> TraceFields:
+    made = TraceFields()
     for name, value in fields:
         made.add(name, b" " + value.encode())
     return made

@@ -14,7 +14,7 @@ from store.services.bulk.batch import settle
 from store.services.bulk.facts import Wanted
 from store.services.bulk.plan import Entry, Plan
 from store.services.importing import catch_alls, progress
-from store.services.importing.dry_run import Carry
+from store.services.importing.dry_run import DryRunState
 from store.services.names import domain_name, known_address, split_new_address
 from store.sql.database import Database
 from store.sql.outbox import version_of
@@ -64,7 +64,7 @@ def run(how: Import, lines: Iterable[Line]) -> Iterator[Chunk]:
         ServiceError: ``request-in-progress`` when another process goes on under the same key.
         StoreUnavailable: nothing of this chunk was written.
     """
-    carry = Carry()
+    carry = DryRunState()
     for some in batches(lines, CHUNK):
         yield _dry_chunk(how, some, carry) if how.dry_run else _chunk(how, some)
 
@@ -81,7 +81,7 @@ def _chunk(how: Import, lines: Sequence[Line]) -> Chunk:
     return Chunk(results, version_of(tx))
 
 
-def _dry_chunk(how: Import, lines: Sequence[Line], carry: Carry) -> Chunk:
+def _dry_chunk(how: Import, lines: Sequence[Line], carry: DryRunState) -> Chunk:
     results: list[LineResult] = []
     try:
         with how.database.write(how.acting) as tx:
@@ -91,7 +91,7 @@ def _dry_chunk(how: Import, lines: Sequence[Line], carry: Carry) -> Chunk:
         return Chunk(results, None)
 
 
-def _apply(tx: Transaction, how: Import, lines: Sequence[Line], carry: Carry | None) -> list[LineResult]:
+def _apply(tx: Transaction, how: Import, lines: Sequence[Line], carry: DryRunState | None) -> list[LineResult]:
     caught = catch_alls.apply(tx, [line for line in lines if isinstance(line, CatchAllLine)])
 
     def decide(plan: Plan) -> list[LineResult]:

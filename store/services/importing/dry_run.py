@@ -13,7 +13,7 @@ _Switches = tuple[Any, ...]
 
 
 @dataclass(slots=True)
-class Carry:
+class DryRunState:
     """The changes that earlier plans would have made; some 400 octets for each new alias. Not for plans that delete."""
 
     changed: dict[int, _Switches] = field(default_factory=dict)  # by alias id

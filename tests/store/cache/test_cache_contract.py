@@ -10,7 +10,7 @@ from routing.directory import Directory
 from routing.memory_directory import SilentDirectory
 from store.cache.directory import RedisDirectory
 from store.cache.fallback import FallbackDirectory
-from store.cache.metrics import Meters
+from store.cache.metrics import DirectoryMetrics
 from store.sql.database import Database
 from store.sql.tenant import Transaction
 from tests.store.directory_contract import CONTRACT, Fill
@@ -30,7 +30,7 @@ def server() -> Iterator[RedisServer]:
 def test_contract(case: Callable[[Directory, Fill], None], server: RedisServer, database: Database) -> None:
     """SQL is silent for the directory, so every answer is the cache's."""
     server.admin.flushall()
-    both = FallbackDirectory(RedisDirectory.open(server.url), SilentDirectory(), Meters(CollectorRegistry()))
+    both = FallbackDirectory(RedisDirectory.open(server.url), SilentDirectory(), DirectoryMetrics(CollectorRegistry()))
     with closing(Relaying(database, server)) as relay:
         relay.settle()
 

@@ -10,7 +10,7 @@ from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.memory_directory import MemoryDirectory, SilentDirectory
 from store.cache.directory import RedisDirectory
 from store.cache.fallback import FallbackDirectory
-from store.cache.metrics import Meters
+from store.cache.metrics import DirectoryMetrics
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.sql.tenant import Transaction
@@ -42,7 +42,7 @@ def cache(server: RedisServer) -> Iterator[RedisDirectory]:
 
 
 def fallback(cache: RedisDirectory, sql: Directory) -> FallbackDirectory:
-    return FallbackDirectory(cache, sql, Meters(CollectorRegistry()))
+    return FallbackDirectory(cache, sql, DirectoryMetrics(CollectorRegistry()))
 
 
 def filler(database: Database, server: RedisServer) -> Fill:
@@ -152,8 +152,8 @@ def test_grace(cache: RedisDirectory, server: RedisServer) -> None:
 def test_which_source_answers(cache: RedisDirectory, server: RedisServer) -> None:
     """Cache and SQL tell different things here, so that it shows who was asked."""
     registry = CollectorRegistry()
-    both = FallbackDirectory(cache, MemoryDirectory([BRAND_A]), Meters(registry))
-    silent = FallbackDirectory(cache, SilentDirectory(), Meters(registry2 := CollectorRegistry()))
+    both = FallbackDirectory(cache, MemoryDirectory([BRAND_A]), DirectoryMetrics(registry))
+    silent = FallbackDirectory(cache, SilentDirectory(), DirectoryMetrics(registry2 := CollectorRegistry()))
     assert set(both.lookup([SALES])) == {"brand-b.test"}
     server.admin.delete(layout.LEASE_KEY)
     assert both.lookup([SALES]) == {}

@@ -17,7 +17,7 @@ from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.memory_directory import SilentDirectory
 from store.cache.directory import RedisDirectory
 from store.cache.fallback import FallbackDirectory
-from store.cache.metrics import Meters
+from store.cache.metrics import DirectoryMetrics
 from store.wire_format import layout
 from tests.store.cache.filled_cache import fill, vouch
 from tests.store.cache.tcp_proxy import TcpProxy
@@ -47,7 +47,7 @@ def proxy(server: RedisServer) -> Iterator[TcpProxy]:
 
 
 def both(cache: RedisDirectory, sql: Directory = DIRECTORY) -> FallbackDirectory:
-    return FallbackDirectory(cache, sql, Meters(CollectorRegistry()))
+    return FallbackDirectory(cache, sql, DirectoryMetrics(CollectorRegistry()))
 
 
 def lawful(cache: Directory, asked: Sequence[Address] = ASKED) -> int:

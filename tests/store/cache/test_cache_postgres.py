@@ -15,7 +15,7 @@ from routing.sender import authorise
 from routing.verdicts import Allow, Defer, Deliver, NotOurs, Reject
 from store.cache.directory import RedisDirectory
 from store.cache.fallback import FallbackDirectory
-from store.cache.metrics import Meters
+from store.cache.metrics import DirectoryMetrics
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.wire_format import layout
@@ -45,7 +45,9 @@ def directory(postgres: PostgresServer, postgres_url: str, redis_server: RedisSe
     with database.write() as tx:
         base(tx)
     mirror(redis_server, database)
-    both = FallbackDirectory(RedisDirectory.open(redis_server.url), SqlDirectory(database), Meters(CollectorRegistry()))
+    both = FallbackDirectory(
+        RedisDirectory.open(redis_server.url), SqlDirectory(database), DirectoryMetrics(CollectorRegistry())
+    )
     yield both
     both.close()
     database.close()

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from store.cache.connection import open_pool
-from store.cache.redis_sockets import Command, Lines
+from store.cache.redis_sockets import Command, KeptConnections
 from tests.store.cache.tcp_proxy import TcpProxy
 from tests.store.redis_server import RedisServer
 from tests.store.timing import within
@@ -31,8 +31,8 @@ def proxy(server: RedisServer) -> Iterator[TcpProxy]:
     proxy.close()
 
 
-def lines_to(url: str, most: int = 8) -> Lines:
-    return Lines(open_pool(url, patience=1, connections=most))
+def lines_to(url: str, most: int = 8) -> KeptConnections:
+    return KeptConnections(open_pool(url, patience=1, connections=most))
 
 
 def test_nothing_is_opened_at_once(server: RedisServer) -> None:
@@ -84,8 +84,10 @@ def test_a_restarted_server_shows_at_once(server: RedisServer) -> None:
     assert lines.ask(ECHO, 1) == (b"hello", server.run_id)
 
 
-@pytest.mark.parametrize("ask", [Lines.ask, Lines.at_once])
-def test_a_byte_at_a_time_is_late_as_a_whole(proxy: TcpProxy, ask: Callable[[Lines, Command, float], object]) -> None:
+@pytest.mark.parametrize("ask", [KeptConnections.ask, KeptConnections.at_once])
+def test_a_byte_at_a_time_is_late_as_a_whole(
+    proxy: TcpProxy, ask: Callable[[KeptConnections, Command, float], object]
+) -> None:
     lines = lines_to(proxy.url)
     lines.ask(ECHO, 1)
     proxy.piece, proxy.delay = 1, 0.05

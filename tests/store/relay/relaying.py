@@ -15,7 +15,7 @@ from store.relay.redis_target import RedisTarget
 from store.relay.report import Difference
 from store.relay.source import Change, SqlSource
 from store.relay.steps import Relay, Step
-from store.relay.target import Applied, Basis, Lives
+from store.relay.target import Applied, Basis, Lifetimes
 from store.services import aliases
 from store.sql.database import Database
 from store.sql.tables import OutboxRow
@@ -24,13 +24,13 @@ from store.wire_format import layout
 from tests.store.redis_server import RedisServer
 
 JOHN, SALES = Address("john", "brand-a.com"), Address("sales", "brand-b.com")
-LIVES = Lives(lease=5, grace=60, sender_grace=30)
+LIVES = Lifetimes(lease=5, grace=60, sender_grace=30)
 
 
 class Relaying:
     """One relay with its own connections."""
 
-    def __init__(self, database: Database, server: RedisServer, lives: Lives = LIVES, url: str = "") -> None:
+    def __init__(self, database: Database, server: RedisServer, lives: Lifetimes = LIVES, url: str = "") -> None:
         self.database = database
         self.server = server
         self.source = SqlSource(database)

@@ -8,7 +8,7 @@ import pytest
 
 from store.errors import CacheUnavailable, StoreUnavailable
 from store.relay.steps import Relay
-from store.relay.target import Lives
+from store.relay.target import Lifetimes
 from store.sql.database import Database
 from store.sql.pool_profiles import RELAY_READ, RELAY_WRITE
 from store.wire_format import layout
@@ -27,7 +27,7 @@ def test_the_lease_counts_from_before_sql_was_read(world: Database, relaying: Re
         time.sleep(0.4)
         return found
 
-    relaying.relay = Relay(relaying.source, relaying.target, Lives(1, 60, 30))
+    relaying.relay = Relay(relaying.source, relaying.target, Lifetimes(1, 60, 30))
     relaying.server.admin.delete(layout.LEASE_KEY)
     relaying.source.pending = slow  # type: ignore[method-assign, assignment]
     assert relaying.relay.step().is_leased
@@ -48,7 +48,7 @@ def test_a_frozen_database_ends_the_lease(
 ) -> None:
     with (
         closing(Database.open(postgres_url, reading=RELAY_READ, writing=RELAY_WRITE)) as database,
-        closing(Relaying(database, redis_server, Lives(2, 60, 30))) as own,
+        closing(Relaying(database, redis_server, Lifetimes(2, 60, 30))) as own,
     ):
         own.settle()
         postgres.freeze()

@@ -15,7 +15,7 @@ from routing.address import Address
 from store.cache.directory import RedisDirectory
 from store.errors import CacheUnavailable, ServiceError
 from store.relay.source import Change
-from store.relay.target import Lives
+from store.relay.target import Lifetimes
 from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
@@ -28,7 +28,7 @@ NAMES = ["a", "b", "c"]
 DOMAINS = ["one.org", "two.org"]
 ADDRESSES = [f"{name}@{domain}" for domain in DOMAINS for name in NAMES]
 
-PATIENT = Lives(lease=3600, grace=3600, sender_grace=3600)  # a busy machine must not end the lease
+PATIENT = Lifetimes(lease=3600, grace=3600, sender_grace=3600)  # a busy machine must not end the lease
 
 address, domain, flag = st.sampled_from(ADDRESSES), st.sampled_from(DOMAINS), st.booleans()
 Op = Callable[[Transaction], object]

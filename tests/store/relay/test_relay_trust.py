@@ -13,7 +13,7 @@ from routing.directory import LookupFailed
 from routing.records import Alias, HostedDomain, Mailbox
 from store.errors import CacheUnavailable
 from store.relay.rebuild import BuiltElsewhere, rebuild
-from store.relay.target import Lives
+from store.relay.target import Lifetimes
 from store.services import aliases, domains
 from store.sql.database import Database
 from store.sql.tables import OutboxRow
@@ -92,7 +92,7 @@ def test_a_restart_from_an_older_snapshot(world: Database) -> None:
     server = RedisServer()
     server.start()
     try:
-        with closing(Relaying(world, server, Lives(3600, 3600, 3600))) as own:
+        with closing(Relaying(world, server, Lifetimes(3600, 3600, 3600))) as own:
             own.change(add_sales)
             own.settle()
             server.admin.save()

@@ -16,7 +16,7 @@ from store.errors import ServiceError
 from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
-from store.sql.fair_semaphore import Turns
+from store.sql.fair_semaphore import FairSemaphore
 from store.sql.tables import AddressRow, AliasRow, DomainRow
 from store.sql.tenant import Transaction
 from tests.store.filling import fill_up
@@ -179,14 +179,14 @@ def test_lookups_from_many_threads(world: Database) -> None:
 
 
 def test_turns_come_in_the_order_of_asking() -> None:
-    turns, order = Turns(1), list[int]()
+    semaphore, order = FairSemaphore(1), list[int]()
 
     def ask(number: int) -> None:
-        with turns.turn(10):
+        with semaphore.acquired(10):
             order.append(number)
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(10)]
-    with turns.turn(0):
+    with semaphore.acquired(0):
         for thread in threads:
             thread.start()
             time.sleep(0.01)
@@ -196,13 +196,13 @@ def test_turns_come_in_the_order_of_asking() -> None:
 
 
 def test_a_turn_that_does_not_come() -> None:
-    turns = Turns(1)
-    with turns.turn(0):
+    semaphore = FairSemaphore(1)
+    with semaphore.acquired(0):
         for _ in range(3):
-            with pytest.raises(TimeoutError), turns.turn(0.01):
+            with pytest.raises(TimeoutError), semaphore.acquired(0.01):
                 pass
     for _ in range(3):  # whoever gave up holds no place
-        with turns.turn(0):
+        with semaphore.acquired(0):
             pass
 
 
