@@ -1,1 +1,1 @@
-"""The REST API (docs/api.md): FastAPI over the store's services. Dashboard, MCP and Message API come later."""
+"""The doors over HTTP, in one process: the REST API (docs/api.md) over the services of the store."""

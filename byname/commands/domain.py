@@ -71,13 +71,13 @@ def update(
     as_json: JsonOption = False,
 ) -> None:
     """Change a domain's catch-all, state or system mailbox."""
-    from store.services import domains
+    from store.services import domain_settings
 
     at_most_one(catch_all=catch_all, no_catch_all=no_catch_all)
     something_to_change(catch_all, no_catch_all or None, active, system)
     run = cli_context.of(context)
     with run.changing() as transaction:
-        domain = domains.update(
+        domain = domain_settings.update(
             transaction, name, is_active=active, catch_all=catch_all, no_catch_all=no_catch_all, system_mailbox=system
         )
     show(domain, COLUMNS, as_json=as_json, more=run.outcome)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from store.passwords import generate_password
-from store.services import accounts, aliases, domains, mailboxes
+from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
 
 BRAND_A, BRAND_B, OTHER = "brand-a.test", "brand-b.test", "other.test"
@@ -57,5 +57,5 @@ def fill(database: Database) -> dict[str, str]:
             if not alias.is_active:
                 aliases.update(tx, alias.address, is_active=False)
         aliases.add(tx, SUPPORT, MARY)
-        domains.update(tx, BRAND_B, catch_all=MARY)
+        domain_settings.update(tx, BRAND_B, catch_all=MARY)
     return passwords

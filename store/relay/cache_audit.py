@@ -85,7 +85,7 @@ class Upkeep:
             self._look = _loading_missing(self._source, self._target)
         if self._audit is None and now >= self._next_audit:
             self._next_audit = now + self._audit_every
-            self._audit = audit(self._source, self._target, mends=True, gently=True)
+            self._audit = audit(self._source, self._target, repairs=True, gently=True)
         return self._go_on(now + seconds, is_called)
 
     @property

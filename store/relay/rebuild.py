@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from store.errors import CacheUnavailable
-from store.relay.mending import Mending
-from store.relay.reconcile import version_of
+from store.relay.reconcile import Reconciler, version_of
 from store.relay.report import Report
 from store.relay.source import Change, Source
 from store.relay.sync import Sync
@@ -59,15 +58,15 @@ def _rebuild(source: Source, target: Target, token: str, run_id: str, counts: bo
     with source.snapshot() as snapshot:
         clock = snapshot.clock
         total = snapshot.count() if counts else 0
-        for progress in _everything(snapshot, Mending(target, basis, clock, mends=True), total):
+        for progress in _everything(snapshot, Reconciler(target, basis, clock, repairs=True), total):
             _go_on(target, token)
             yield progress
     if progress is not None and progress.report.newer:
         _outrun(source, progress.report)
         with source.snapshot() as snapshot:
             clock = snapshot.clock
-            mending = Mending(target, basis, clock, mends=True, suspects=progress.report.newer)
-            for again in _second_look(snapshot, mending, progress):
+            reconciler = Reconciler(target, basis, clock, repairs=True, suspects=progress.report.newer)
+            for again in _second_look(snapshot, reconciler, progress):
                 _go_on(target, token)
                 yield again
     if not target.finish(token, run_id, clock, known.stored, seen.applied + target.writes - before):
@@ -87,8 +86,8 @@ def _outrun(source: Source, report: Report) -> None:
         source.advance(known.clock, highest)
 
 
-def audit(source: Source, target: Target, *, mends: bool, gently: bool = False) -> Iterator[Progress]:
-    """Compare all of SQL with all of Redis, piece by piece, and put right what differs, if it ``mends``.
+def audit(source: Source, target: Target, *, repairs: bool, gently: bool = False) -> Iterator[Progress]:
+    """Compare all of SQL with all of Redis, piece by piece, and put right what differs, if it ``repairs``.
 
     What seemed newer than SQL is looked at a second time: it is, or it is damaged. ``gently``: in pieces of some
     milliseconds, without a total.
@@ -98,15 +97,15 @@ def audit(source: Source, target: Target, *, mends: bool, gently: bool = False) 
     """
     progress, basis = None, basis_of(target.state())
     with source.snapshot() as snapshot:
-        mending = Mending(target, basis, snapshot.clock, mends=mends)
-        for progress in _everything(snapshot, mending, 0 if gently else snapshot.count(), gently=gently):
+        reconciler = Reconciler(target, basis, snapshot.clock, repairs=repairs)
+        for progress in _everything(snapshot, reconciler, 0 if gently else snapshot.count(), gently=gently):
             yield progress
     if progress is None or not progress.report.newer:
         return
     basis = basis_of(target.state())
     with source.snapshot() as snapshot:
-        mending = Mending(target, basis, snapshot.clock, mends=mends, suspects=progress.report.newer)
-        yield from _second_look(snapshot, mending, progress)
+        reconciler = Reconciler(target, basis, snapshot.clock, repairs=repairs, suspects=progress.report.newer)
+        yield from _second_look(snapshot, reconciler, progress)
 
 
 def basis_of(state: State) -> Basis:
@@ -123,7 +122,7 @@ def load(source: Source, target: Target, basis: Basis, domains: set[str]) -> Rep
         StoreUnavailable, StoreNotReady, CacheUnavailable.
     """
     with source.snapshot() as snapshot:
-        sync = Sync(Mending(target, basis, snapshot.clock, mends=True))
+        sync = Sync(Reconciler(target, basis, snapshot.clock, repairs=True))
         hosted: list[str] = []
         for report in sync.domains(_noted(_of(snapshot, domains), hosted)):
             del report
@@ -139,8 +138,8 @@ def _of(snapshot: Snapshot, domains: set[str]) -> Iterator[Part]:
         yield from snapshot.domain(name)
 
 
-def _everything(snapshot: Snapshot, mending: Mending, total: int, *, gently: bool = False) -> Iterator[Progress]:
-    sync = Sync(mending, gently=gently)
+def _everything(snapshot: Snapshot, reconciler: Reconciler, total: int, *, gently: bool = False) -> Iterator[Progress]:
+    sync = Sync(reconciler, gently=gently)
     hosted: list[str] = []
     for report in sync.domains(_noted(snapshot.parts(gently=gently), hosted)):
         yield Progress(report.names, total, report)
@@ -155,9 +154,9 @@ def _noted(parts: Iterator[Part], hosted: list[str]) -> Iterator[Part]:
         yield part
 
 
-def _second_look(snapshot: Snapshot, mending: Mending, first: Progress) -> Iterator[Progress]:
+def _second_look(snapshot: Snapshot, reconciler: Reconciler, first: Progress) -> Iterator[Progress]:
     """Compare again what seemed newer than SQL. What still does, unchanged, is damaged."""
-    for report in _again(Sync(mending), snapshot, first.report):
+    for report in _again(Sync(reconciler), snapshot, first.report):
         yield _progress(first, report)
 
 

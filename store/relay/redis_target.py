@@ -1,15 +1,16 @@
-"""The relay's target in a real Redis: each method that writes is an operation of ``operations.lua``."""
+"""The relay's target in a real Redis: what writes is an operation of ``operations.lua``, what reads a plain command."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import redis
 
 from store.batches import batches
-from store.relay.redis_reading import RedisReading
+from store.relay import redis_replies as replies
+from store.relay.redis_link import Command, PipelinedConnection, RedisLink
+from store.relay.redis_replies import info, pairs
 from store.relay.source import Change
-from store.relay.target import CHUNK, Applied, Basis, Lifetimes, Raw, Repair, Vouched
-from store.relay.wire import Command, Wire
+from store.relay.target import CHUNK, Applied, Basis, Lifetimes, Raw, Repair, State, Vitals, Vouched
 from store.sql.outbox import Clock
 from store.wire_format import layout
 from store.wire_format.lease import lease_text
@@ -18,17 +19,21 @@ from store.wire_format.values import HOSTED, stamped
 _GATHERED_SECONDS = 60
 
 
-class RedisTarget(RedisReading):
-    """The target in a real Redis; not for several threads at once."""
+class RedisTarget:
+    """The target in a real Redis; not for several threads at once. All of it may raise CacheUnavailable."""
 
     writes = 0
 
     def __init__(self, pool: redis.ConnectionPool) -> None:
-        super().__init__(Wire(pool))
+        self._link = RedisLink(PipelinedConnection(pool))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._link.close()
 
     def _write(self, basis: Basis, calls: Sequence[Command]) -> list[Any]:
         """Run operations that are guarded, in one round trip."""
-        answers = self._do_all(_resting_on(basis, calls))
+        answers = self._link.do_all(_resting_on(basis, calls))
         self.writes += len(calls)
         return answers
 
@@ -40,25 +45,24 @@ class RedisTarget(RedisReading):
 
     def tell(self, version: int) -> None:
         """See :class:`Target`."""
-        self._ask([("PUBLISH", layout.LIVE_CHANNEL, version)])
+        self._link.ask([("PUBLISH", layout.LIVE_CHANNEL, version)])
 
     def install(self, basis: Basis, domains: Mapping[str, Raw], clock: Clock) -> None:
         """See :class:`Target`."""
         listed = stamped(clock.version, HOSTED)
         calls = [("install", domain, listed, clock.nonce, *_flat(raw)) for domain, raw in domains.items()]
-        self._begin(self._operations(_resting_on(basis, calls)))
+        self._link.begin(self._link.operations(_resting_on(basis, calls)))
         self.writes += len(calls)
 
     def gather(self, token: str, fields: Raw) -> None:
         """See :class:`Target`."""
         key = _gathered(token)
         pieces = [("HSET", key, *_flat(dict(batch))) for batch in batches(fields.items(), CHUNK)]
-        self._begin([*pieces, ("EXPIRE", key, _GATHERED_SECONDS)])
+        self._link.begin([*pieces, ("EXPIRE", key, _GATHERED_SECONDS)])
 
     def outcomes(self) -> list[str]:
         """See :class:`Target`."""
-        self._collect()
-        answers, self._answers = self._answers, []
+        answers = self._link.taken()
         return [answer.decode() for answer in answers if isinstance(answer, bytes)]  # numbers are of what was gathered
 
     def install_gathered(self, basis: Basis, domain: str, token: str, count: int, clock: Clock) -> str:
@@ -89,26 +93,81 @@ class RedisTarget(RedisReading):
 
     def begin(self, token: str, build: str) -> str | None:
         """See :class:`Target`."""
-        run_id: bytes | None = self._do("begin", token, build)
+        run_id: bytes | None = self._link.do("begin", token, build)
         return None if run_id is None else run_id.decode()
 
     def go_on(self, token: str) -> bool:
         """See :class:`Target`."""
-        return bool(self._do("go_on", token))
+        return bool(self._link.do("go_on", token))
 
     def finish(self, token: str, run_id: str, clock: Clock, stored: int, counted: int) -> bool:
         """See :class:`Target`."""
-        return bool(self._do("finish", token, run_id, clock.epoch, clock.version, clock.nonce, stored, counted))
+        return bool(self._link.do("finish", token, run_id, clock.epoch, clock.version, clock.nonce, stored, counted))
 
     def renew(self, vouched: Vouched, lives: Lifetimes) -> bool:
         """See :class:`Target`."""
         what = (vouched.build, vouched.run_id, vouched.epoch, vouched.stored, lease_text(vouched.run_id))
         times = [int(seconds * 1000) for seconds in (lives.lease, lives.grace, lives.sender_grace)]
-        return bool(self._do("renew", *what, vouched.moment_ms, *times))
+        return bool(self._link.do("renew", *what, vouched.moment_ms, *times))
 
     def stop(self, build: str) -> None:
         """See :class:`Target`."""
-        self._do("stop", build)
+        self._link.do("stop", build)
+
+    def state(self) -> State:
+        """See :class:`Target`."""
+        wanted = [("TIME",), ("HGETALL", layout.STATE_KEY), ("INFO", "server"), ("INFO", "memory")]
+        time, known, server, memory = self._link.ask(wanted)
+        return replies.state(int(time[0]) * 1000 + int(time[1]) // 1000, known, server, memory)
+
+    def sizes(self, domains: Sequence[str]) -> list[int]:
+        """See :class:`Target`."""
+        found = self._link.ask([("HLEN", layout.domain_key(domain)) for domain in domains])
+        return [size if isinstance(size, int) else 0 for size in found]
+
+    def whole(self, domains: Sequence[str]) -> list[Raw]:
+        """See :class:`Target`."""
+        found = self._link.ask([("HGETALL", layout.domain_key(domain)) for domain in domains])
+        return [pairs(raw) for raw in found]
+
+    def some(self, key: str, fields: Sequence[bytes]) -> Raw:
+        """See :class:`Target`."""
+        if not fields:
+            return {}
+        (found,) = self._link.ask([("HMGET", key, *fields)])
+        values = [None] * len(fields) if isinstance(found, Exception) else found
+        return {field: value for field, value in zip(fields, values, strict=True) if value is not None}
+
+    def scan(self, key: str) -> Iterator[Raw]:
+        """See :class:`Target`."""
+        cursor = b"0"
+        while True:
+            (found,) = self._link.ask([("HSCAN", key, cursor, "COUNT", CHUNK)])
+            if isinstance(found, Exception):  # no hash
+                return
+            cursor, raw = found
+            yield pairs(raw)
+            if int(cursor) == 0:
+                return
+
+    def present(self) -> Iterator[list[str]]:
+        """See :class:`Target`."""
+        start = layout.domain_key("")
+        cursor = b"0"
+        while True:
+            ((cursor, keys),) = self._link.ask([("SCAN", cursor, "MATCH", f"{start}*", "COUNT", CHUNK)])
+            yield [key.decode("ascii", "replace").removeprefix(start) for key in keys]
+            if int(cursor) == 0:
+                return
+
+    def vitals(self) -> Vitals:
+        """Return what ``byname cache stat`` shows besides the state."""
+        keys = (layout.LEASE_KEY, layout.GRACE_KEY, layout.SENDER_GRACE_KEY)
+        wanted = [*(("PTTL", key) for key in keys), ("INFO", "memory"), ("HLEN", layout.HOSTED_KEY)]
+        *lives, memory, hosted = self._link.ask(wanted)
+        lease, grace, sender_grace = (life / 1000 if life >= 0 else None for life in lives)
+        whole = max(0, hosted - 1) if isinstance(hosted, int) else 0  # without @l
+        return Vitals(lease, grace, sender_grace, int(info(memory).get("used_memory", 0)), whole)
 
 
 def _resting_on(basis: Basis, calls: Sequence[Command]) -> list[Command]:

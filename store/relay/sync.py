@@ -6,12 +6,12 @@ only as long as it is as it was seen; so a name that lives is never out of sight
 
 from collections.abc import Iterable, Iterator
 
-from store.relay.large import LargeDomain
-from store.relay.mending import Mending, own_fields
+from store.relay.reconcile import WHOLE_FIELD, Reconciler, own_fields
 from store.relay.report import Report
 from store.relay.target import CHUNK, Raw
+from store.sql.outbox import new_nonce
 from store.sql.snapshot import Part
-from store.wire_format.layout import HOSTED_KEY, domain_key
+from store.wire_format.layout import DOMAIN, HOSTED_KEY, domain_key
 from store.wire_format.values import HOSTED
 
 _DOMAINS = 200  # small hashes in one round trip
@@ -22,12 +22,12 @@ _SMALL = 4 * CHUNK  # fields; more are read some at a time
 class Sync:
     """One pass over a snapshot."""
 
-    def __init__(self, mending: Mending, *, gently: bool = False) -> None:
+    def __init__(self, reconciler: Reconciler, *, gently: bool = False) -> None:
         """Begin; ``gently``: in small pieces, which cost more round trips."""
-        self._mending = mending
+        self._reconciler = reconciler
         self._enough = CHUNK if gently else _ENOUGH  # fields, for one piece
-        self._target = mending.target
-        self.report = mending.report
+        self._target = reconciler.target
+        self.report = reconciler.report
         self._large: LargeDomain | None = None
 
     def domains(self, parts: Iterable[Part]) -> Iterator[Report]:
@@ -47,12 +47,12 @@ class Sync:
         expected = dict.fromkeys((name.encode() for name in hosted), HOSTED.encode())
         actual = _all(self._target.scan(HOSTED_KEY))
         yield self.report
-        self._mending.listing(expected, actual)
+        self._reconciler.listing(expected, actual)
         yield self.report
         for some in self._target.present():
             for name in some:
                 if name.encode() not in expected and name.encode() not in actual:
-                    self._mending.stray(name)
+                    self._reconciler.stray(name)
             yield self.report
 
     def _begin(self, piece: list[Part]) -> None:
@@ -71,16 +71,72 @@ class Sync:
         sizes = dict(zip(domains, self._target.sizes(list(domains)), strict=True))
         small = [name for name in domains if 0 < sizes[name] <= _SMALL]
         for name, actual in zip(small, self._target.whole(small) if small else [], strict=True):
-            self._mending.whole(name, domains[name], actual)
+            self._reconciler.whole(name, domains[name], actual)
         for name, bodies in domains.items():
             if sizes[name] > _SMALL:
-                self._mending.whole(name, bodies, _all(self._target.scan(domain_key(name))))
-        self._mending.install({name: bodies for name, bodies in domains.items() if not sizes[name]})
+                self._reconciler.whole(name, bodies, _all(self._target.scan(domain_key(name))))
+        self._reconciler.install({name: bodies for name, bodies in domains.items() if not sizes[name]})
 
     def _take(self, part: Part) -> None:
         if part.is_first or self._large is None:
-            self._large = LargeDomain(self._mending, part)
+            self._large = LargeDomain(self._reconciler, part)
         self._large.take(part)
+
+
+class LargeDomain:
+    """A domain whose names come in parts, beginning with its ``first``.
+
+    They are gathered where nobody reads and installed at once, or compared part by part.
+    """
+
+    def __init__(self, reconciler: Reconciler, first: Part) -> None:
+        self._reconciler = reconciler
+        self._name = first.domain.name
+        self._key = domain_key(self._name)
+        self._token = new_nonce()
+        self._gathered = 0
+        self._seen: set[bytes] = set()  # fields
+        self._is_present = bool(reconciler.target.some(self._key, [DOMAIN.encode()]))
+
+    def take(self, part: Part) -> None:
+        """Take the next part, or the first."""
+        bodies = {**own_fields(part), **part.names} if part.is_first else part.names
+        if self._is_present:
+            self._compare(bodies, is_last=part.is_last)
+        elif self._reconciler.repairs:
+            self._gather(bodies, is_last=part.is_last)
+        elif part.is_last:
+            self._reconciler.install({self._name: {}})
+
+    def _compare(self, bodies: dict[bytes, bytes], *, is_last: bool) -> None:
+        self._seen |= bodies.keys()
+        for fields in _chunks(list(bodies)):
+            wanted = {name: bodies[name] for name in fields}
+            self._reconciler.some(self._name, wanted, self._reconciler.target.some(self._key, fields))
+        if is_last:
+            self._beyond()
+
+    def _beyond(self) -> None:
+        """Look for fields that SQL knows nothing of."""
+        for some in self._reconciler.target.scan(self._key):
+            extra = {one: raw for one, raw in some.items() if one not in self._seen}
+            self._reconciler.some(self._name, {}, extra)
+
+    def _gather(self, bodies: dict[bytes, bytes], *, is_last: bool) -> None:
+        target, reconciler = self._reconciler.target, self._reconciler
+        whole = WHOLE_FIELD if is_last else {}
+        target.gather(self._token, reconciler.raw({**bodies, **whole}))
+        self._gathered += len(bodies) + len(whole)
+        if is_last:
+            outcome = target.install_gathered(
+                reconciler.basis, self._name, self._token, self._gathered, reconciler.clock
+            )
+            reconciler.report.installed += outcome == "applied"
+
+
+def _chunks(fields: list[bytes]) -> Iterator[list[bytes]]:
+    for start in range(0, len(fields), CHUNK):
+        yield fields[start : start + CHUNK]
 
 
 def _pieces(parts: Iterable[Part], enough: int) -> Iterator[list[Part]]:

@@ -65,7 +65,7 @@ class CacheTools:
         left: dict[tuple[str, str], Difference] | None = None
         for number in range(_PASSES):
             report = None
-            for progress in audit(self._source, self._target, mends=False):
+            for progress in audit(self._source, self._target, repairs=False):
                 report = progress.report
                 yield progress
             found = {(one.domain, one.field): one for one in (report.differences if report else [])}

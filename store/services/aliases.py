@@ -1,18 +1,20 @@
 """Aliases: more names for a mailbox."""
 
-from sqlalchemy import bindparam, func, select
+from functools import cache
+
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
+from sqlalchemy.orm import aliased
 
 from routing.policy import SYSTEM_ADDRESSES
 from store.services import audit, lookup
 from store.services.accounts import is_unpaid_trial
-from store.services.alias_views import as_view, of_rows, query, view
 from store.services.deletion import delete_names
 from store.services.fields import check_text
 from store.services.lookup import FoundAlias, Ref
-from store.services.names import check_local_part, split_new_address
+from store.services.names import split_new_address
 from store.services.paging import Page, holds, page_of
-from store.services.plans import alias_limit, check_room
-from store.services.rules import claim, require_active
+from store.services.plans import alias_limit
+from store.services.rules import Claimed, check_alias_room, check_new_alias, claim
 from store.services.unset import UNSET, NotGiven
 from store.services.views import Alias, Usage
 from store.sql import changed_fields
@@ -68,13 +70,10 @@ def create(
     """
     owner = lookup.mailbox(tx, mailbox)
     home = lookup.domain_for_name(tx, domain, account_id=owner.account.id)
-    check_local_part(local_part, system_names)
-    check_text("note", note or "")
-    require_active(home)
-    require_active(owner.domain)
+    check_new_alias(owner, home, local_part, note, system_names)
     lookup.lock_mailbox(tx, owner)
     name = claim(tx, home, local_part, ALIAS)
-    check_room(_count(tx, owner.mailbox.id), owner.account.plan, unpaid_trial=is_unpaid_trial(owner.account))
+    check_alias_room(owner, _count(tx, owner.mailbox.id))
     row = AliasRow(id=name.id, mailbox_id=owner.mailbox.id, can_receive=can_receive, can_send=can_send, note=note)
     tx.add(row)
     tx.flush()
@@ -173,6 +172,56 @@ def usage(tx: Transaction, mailbox: Ref) -> Usage:
     found = lookup.mailbox(tx, mailbox)
     limit = alias_limit(found.account.plan, unpaid_trial=is_unpaid_trial(found.account))
     return Usage(_count(tx, found.mailbox.id), limit)
+
+
+def note_removed_with(tx: Transaction, which: ColumnElement[bool], account_id: int) -> None:
+    """Write into the audit log that aliases go with a mailbox or a domain that is about to be removed."""
+    for row in tx.execute(query().where(which)).all():
+        gone = as_view(row)
+        audit.note(tx, "alias.delete", "alias", gone.id, gone.address, gone, None, account_id=account_id)
+
+
+@cache
+def query() -> Select[AliasRow, AddressRow, str, str, str]:
+    """Return the query for all aliases by domain and name, whose rows :func:`as_view` takes."""
+    owner, owner_domain = aliased(AddressRow), aliased(DomainRow)
+    return (
+        select(AliasRow, AddressRow, DomainRow.name, owner.local_part, owner_domain.name)
+        .join_from(AliasRow, AddressRow, AddressRow.id == AliasRow.id)
+        .join(DomainRow, DomainRow.id == AddressRow.domain_id)
+        .join(owner, owner.id == AliasRow.mailbox_id)
+        .join(owner_domain, owner_domain.id == owner.domain_id)
+        .order_by(DomainRow.name, AddressRow.local_part)
+    )
+
+
+def view(tx: Transaction, alias_id: int) -> Alias:
+    """Return one alias that exists."""
+    return as_view(tx.execute(query().where(AliasRow.id == alias_id)).one())
+
+
+def as_view(found: Row[AliasRow, AddressRow, str, str, str]) -> Alias:
+    """Return a row of :func:`query` as a view."""
+    return of_rows(*found)
+
+
+def of_rows(alias: AliasRow, address: AddressRow | Claimed, domain: str, owner_local: str, owner_domain: str) -> Alias:
+    """Return an alias as a view: its rows, its domain's name, and its mailbox's address in two parts."""
+    return Alias(
+        id=alias.id,
+        address=f"{address.local_part}@{domain}",
+        local_part=address.local_part,
+        domain_id=address.domain_id,
+        domain=domain,
+        mailbox_id=alias.mailbox_id,
+        can_receive=alias.can_receive,
+        can_send=alias.can_send,
+        is_active=alias.is_active,
+        note=alias.note,
+        created_at=address.created_at,
+        updated_at=alias.updated_at,
+        mailbox=f"{owner_local}@{owner_domain}",
+    )
 
 
 def _found(tx: Transaction, ref: Ref, mailbox: Ref | None, *, lock: bool = True) -> FoundAlias:

@@ -1,27 +1,37 @@
-"""Domains: adding, proving, switching off, finding, removing. Where their mail goes: domain_targets."""
+"""Domains: adding, proving, finding, removing. Switching them off and where their mail goes: domain_settings."""
 
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
+from routing.domain import unicode_domain
 from store.clock import utc_now
+from store.dns.proof import Proof, lapses_at
 from store.errors import ServiceError
-from store.services import audit, lookup
+from store.services import aliases, audit, lookup, mailboxes
 from store.services.deletion import delete_domain, mailboxes_of, refuse_destinations
-from store.services.domain_targets import choose_system_mailbox, forget_system_mailbox, set_catch_all, switch_catch_all
-from store.services.domain_views import STATUSES, as_view, query, view, views
 from store.services.lookup import Ref
 from store.services.names import domain_name
 from store.services.paging import Page, holds, page_of
 from store.services.public_suffixes import refuse_public_suffix
-from store.services.removed import note_names_of
-from store.services.views import Domain
+from store.services.views import CatchAll, Domain, DomainProof
 from store.sql import changed_fields
-from store.sql.tables import ALIAS, MAILBOX, AddressRow, AliasRow, DomainProofRow, DomainRow
+from store.sql.tables import (
+    ALIAS,
+    MAILBOX,
+    AccountRow,
+    AddressRow,
+    AliasRow,
+    CatchAllRow,
+    DomainProofRow,
+    DomainRow,
+    SystemMailboxRow,
+)
 from store.sql.tenant import Transaction
-
-__all__ = ["add", "get", "list_all", "page", "remove", "set_catch_all", "update", "verify"]
 
 
 def add(tx: Transaction, name: str, *, account: Ref, verified: bool = False) -> Domain:
@@ -66,50 +76,6 @@ def verify(tx: Transaction, ref: Ref, *, account: Ref | None = None, at: datetim
 def get(tx: Transaction, ref: Ref) -> Domain:
     """Return a domain: by name the proved one, or the first that is pending. Raises ServiceError ``not-found``."""
     return view(tx, lookup.domain_ids(tx, ref)[0])
-
-
-def update(
-    tx: Transaction,
-    ref: Ref,
-    *,
-    account: Ref | None = None,
-    is_active: bool | None = None,
-    catch_all: Ref | None = None,
-    no_catch_all: bool = False,
-    system_mailbox: Ref | None = None,
-    no_system_mailbox: bool = False,
-) -> Domain:
-    """Switch a domain on or off, and choose the mailboxes for unknown names and for system addresses.
-
-    Args:
-        ref: id or name.
-        account: which one is meant, when several have the name pending.
-        catch_all: a mailbox of the same account; switches the catch-all on.
-        no_catch_all: switch it off; the destination stays noted.
-        system_mailbox: a mailbox of the same account.
-        no_system_mailbox: forget the choice; the oldest active mailbox serves then.
-
-    Raises:
-        ServiceError: ``not-found``, ``conflict``, ``domain-not-active``, ``destination-not-a-mailbox``;
-            ``invalid-request`` for two opposite wishes.
-    """
-    if (catch_all is not None and no_catch_all) or (system_mailbox is not None and no_system_mailbox):
-        raise ServiceError("invalid-request", "one mailbox and no mailbox cannot be had together", field="catch_all")
-    row = lookup.domain(tx, ref, account=account)
-    before = view(tx, row.id)
-    if is_active is not None:
-        row.is_active = is_active
-        changed_fields.domain(tx, row.id)
-    if catch_all is not None or no_catch_all:
-        switch_catch_all(tx, row, catch_all)
-    if system_mailbox is not None:
-        choose_system_mailbox(tx, row, system_mailbox)
-    if no_system_mailbox:
-        forget_system_mailbox(tx, row)
-    tx.flush()
-    after = view(tx, row.id)
-    _note(tx, "domain.update", row, before, after)
-    return after
 
 
 def list_all(tx: Transaction, *, account: Ref | None = None) -> list[Domain]:
@@ -158,12 +124,106 @@ def remove(tx: Transaction, ref: Ref, *, account: Ref | None = None, confirmed: 
         _refuse_if_holding(tx, row)
     refuse_destinations(tx, here, f"a mailbox of {row.name}", beside=row.id)
     gone = view(tx, row.id)
-    note_names_of(tx, row)
+    _note_names_of(tx, row)
     _note(tx, "domain.delete", row, gone, None)
     if row.verified_at is not None:  # else a hosted domain of that name is another account's
         changed_fields.listing(tx, row.name)
     delete_domain(tx, row.id)
     return gone
+
+
+@cache
+def query() -> Select[*tuple[Any, ...]]:
+    """Return the query for all domains by name, whose rows :func:`as_view` takes."""
+    caught, system = aliased(AddressRow), aliased(AddressRow)
+    caught_domain, system_domain = aliased(DomainRow), aliased(DomainRow)
+    return (
+        select(
+            DomainRow,
+            AccountRow.name,
+            CatchAllRow.enabled,
+            caught,
+            caught_domain.name,
+            system,
+            system_domain.name,
+            DomainProofRow,
+        )
+        .join_from(DomainRow, AccountRow)
+        .outerjoin(DomainProofRow, DomainProofRow.domain_id == DomainRow.id)
+        .outerjoin(CatchAllRow, CatchAllRow.domain_id == DomainRow.id)
+        .outerjoin(caught, caught.id == CatchAllRow.mailbox_id)
+        .outerjoin(caught_domain, caught_domain.id == caught.domain_id)
+        .outerjoin(SystemMailboxRow, SystemMailboxRow.domain_id == DomainRow.id)
+        .outerjoin(system, system.id == SystemMailboxRow.mailbox_id)
+        .outerjoin(system_domain, system_domain.id == system.domain_id)
+        .order_by(DomainRow.name, DomainRow.id)
+    )
+
+
+def views(tx: Transaction, *, account_id: int | None = None) -> list[Domain]:
+    """Return domains as views, all or those of one account, by name."""
+    wanted = query()
+    if account_id is not None:
+        wanted = wanted.where(DomainRow.account_id == account_id)
+    return [as_view(row) for row in tx.execute(wanted)]
+
+
+def view(tx: Transaction, domain_id: int) -> Domain:
+    """Return one domain that exists."""
+    return as_view(tx.execute(query().where(DomainRow.id == domain_id)).one())
+
+
+def as_view(found: Row[*tuple[Any, ...]]) -> Domain:
+    """Return a row of :func:`query` as a view."""
+    row, account, enabled, caught, caught_domain, system, system_domain, proof = found
+    return Domain(
+        id=row.id,
+        name=row.name,
+        unicode_name=unicode_domain(row.name),
+        status=status(row),
+        is_active=row.is_active,
+        verified_at=row.verified_at,
+        proof_lapsed=row.proof_lapsed,
+        catch_all=CatchAll(bool(enabled), _address(caught, caught_domain)),
+        system_mailbox_id=None if system is None else system.id,
+        created_at=row.created_at,
+        account=account,
+        system_mailbox=_address(system, system_domain),
+        proof=_proof(row, proof),
+    )
+
+
+def proof_of(domain: DomainRow, row: DomainProofRow) -> Proof:
+    """Return what is kept about a domain's proof, as :mod:`store.dns.proof` takes it."""
+    return Proof(
+        proved=domain.verified_at is not None,
+        seen_at=row.seen_at,
+        lapsed=domain.proof_lapsed,
+        missing_since=row.missing_since,
+        missing_times=row.missing_times,
+        missing_last_at=row.missing_last_at,
+        warned_at=row.warned_at,
+    )
+
+
+def status(row: DomainRow) -> str:
+    """Return a domain's state in one word of :data:`STATUSES`."""
+    return "pending_dns" if row.verified_at is None else "active" if row.is_active else "suspended"
+
+
+# What a status is, as a condition; the same as :func:`status` says of one row.
+STATUSES = {
+    "pending_dns": DomainRow.verified_at.is_(None),
+    "active": DomainRow.verified_at.is_not(None) & DomainRow.is_active,
+    "suspended": DomainRow.verified_at.is_not(None) & ~DomainRow.is_active,
+}
+
+
+def _note_names_of(tx: Transaction, row: DomainRow) -> None:
+    """Write into the audit log that the names of a domain go, and the aliases of its mailboxes elsewhere."""
+    leading_here = AliasRow.mailbox_id.in_(mailboxes_of(row.id))
+    aliases.note_removed_with(tx, (AddressRow.domain_id == row.id) | leading_here, row.account_id)
+    mailboxes.note_removed_with(tx, row)
 
 
 def _refuse_if_holding(tx: Transaction, row: DomainRow) -> None:
@@ -172,15 +232,15 @@ def _refuse_if_holding(tx: Transaction, row: DomainRow) -> None:
     counts = {row[0]: row[1] for row in tx.execute(by_kind)}
     pointing = select(func.count()).join_from(AliasRow, AddressRow, AddressRow.id == AliasRow.id)
     elsewhere = tx.scalars(pointing.where(AliasRow.mailbox_id.in_(mailboxes_of(row.id)), ~here)).one()
-    mailboxes, aliases = counts.get(MAILBOX, 0), counts.get(ALIAS, 0)
+    boxes, names = counts.get(MAILBOX, 0), counts.get(ALIAS, 0)
     if not counts:
         return
     raise ServiceError(
         "domain-not-empty",
-        f"{row.name} holds {mailboxes} mailbox(es) and {aliases} alias(es), and {elsewhere} alias(es) on other domains"
+        f"{row.name} holds {boxes} mailbox(es) and {names} alias(es), and {elsewhere} alias(es) on other domains"
         " lead to its mailboxes; all of that would go with it",
         hint="confirm the removal to go on",
-        details={"mailboxes": mailboxes, "aliases": aliases, "aliases_elsewhere": elsewhere},
+        details={"mailboxes": boxes, "aliases": names, "aliases_elsewhere": elsewhere},
     )
 
 
@@ -197,3 +257,14 @@ def _prove(tx: Transaction, row: DomainRow, at: datetime | None = None) -> None:
 
 def _note(tx: Transaction, action: str, row: DomainRow, before: Domain | None, after: Domain | None) -> None:
     audit.note(tx, action, "domain", row.id, row.name, before, after, account_id=row.account_id)
+
+
+def _address(row: AddressRow | None, domain: str | None) -> str | None:
+    return None if row is None else f"{row.local_part}@{domain}"
+
+
+def _proof(domain: DomainRow, row: DomainProofRow | None) -> DomainProof:
+    if row is None:
+        return DomainProof(None, None, None, None, None, None)
+    lapses = lapses_at(proof_of(domain, row))
+    return DomainProof(row.seen_at, row.missing_since, row.warned_at, lapses, row.parked_at, row.last_checked_at)

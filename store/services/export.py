@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from store.services.alias_views import as_view, query
+from store.services.aliases import as_view, query
 from store.sql.database import Database
 from store.sql.tables import AliasRow
 from store.sql.tenant import OPERATOR, Acting

@@ -1,17 +1,17 @@
 """Mailboxes: the places where mail ends up, and the only names that log in."""
 
-from sqlalchemy import select
+from functools import cache
+
+from sqlalchemy import ColumnElement, Row, Select, func, select
 
 from routing.policy import SYSTEM_ADDRESSES
 from store.passwords import PasswordHash, hash_password
-from store.services import audit, lookup
+from store.services import aliases, audit, lookup
 from store.services.deletion import delete_mailboxes, refuse_destinations, refuse_pausing
 from store.services.fields import check_text
 from store.services.lookup import Ref
-from store.services.mailbox_views import as_view, ids, query, view, views
 from store.services.names import check_local_part, split_new_address
 from store.services.paging import Page, holds, page_by_ids
-from store.services.removed import note_aliases_of
 from store.services.rules import claim, require_active
 from store.services.views import Mailbox, RemovedMailbox
 from store.sql import changed_fields
@@ -125,7 +125,7 @@ def remove(tx: Transaction, ref: Ref) -> RemovedMailbox:
     this = select(MailboxRow.id).where(MailboxRow.id == found.mailbox.id)
     refuse_destinations(tx, this, found.text)
     gone = RemovedMailbox(view(tx, found.mailbox.id), _alias_addresses(tx, found.mailbox.id))
-    note_aliases_of(tx, found.mailbox.id, found.account.id)
+    aliases.note_removed_with(tx, AliasRow.mailbox_id == found.mailbox.id, found.account.id)
     audit.note(
         tx, "mailbox.delete", "mailbox", found.mailbox.id, found.text, gone.mailbox, None, account_id=found.account.id
     )
@@ -167,10 +167,61 @@ def contents(tx: Transaction, ref: Ref) -> list[str]:
     return _alias_addresses(tx, lookup.mailbox(tx, ref).mailbox.id)
 
 
+def note_removed_with(tx: Transaction, domain: DomainRow) -> None:
+    """Write into the audit log that the mailboxes of a domain go with it."""
+    for row in tx.execute(query().where(AddressRow.domain_id == domain.id)).all():
+        gone = as_view(row)
+        audit.note(tx, "mailbox.delete", "mailbox", gone.id, gone.address, gone, None, account_id=domain.account_id)
+
+
+@cache
+def query() -> Select[MailboxRow, AddressRow, str, int]:
+    """Return the query for all mailboxes by domain and name, whose rows :func:`as_view` takes."""
+    alias_count = select(func.count()).where(AliasRow.mailbox_id == MailboxRow.id).scalar_subquery()
+    return (
+        select(MailboxRow, AddressRow, DomainRow.name, alias_count)
+        .join_from(MailboxRow, AddressRow)
+        .join(DomainRow, DomainRow.id == AddressRow.domain_id)
+        .order_by(DomainRow.name, AddressRow.local_part)
+    )
+
+
+@cache
+def ids() -> Select[int]:
+    """Return the query for the ids of the same mailboxes in the same order, over the names alone."""
+    names = select(AddressRow.id).join_from(AddressRow, DomainRow).where(AddressRow.kind == MAILBOX)
+    return names.order_by(DomainRow.name, AddressRow.local_part)
+
+
+def views(tx: Transaction, which: ColumnElement[bool]) -> list[Mailbox]:
+    """Return some mailboxes, by domain and name."""
+    return [as_view(row) for row in tx.execute(query().where(which))]
+
+
+def view(tx: Transaction, mailbox_id: int) -> Mailbox:
+    """Return one mailbox that exists."""
+    return as_view(tx.execute(query().where(MailboxRow.id == mailbox_id)).one())
+
+
+def as_view(found: Row[MailboxRow, AddressRow, str, int]) -> Mailbox:
+    """Return a row of :func:`query` as a view."""
+    mailbox, address, domain, alias_count = found
+    return Mailbox(
+        id=mailbox.id,
+        address=f"{address.local_part}@{domain}",
+        local_part=address.local_part,
+        domain_id=address.domain_id,
+        display_name=mailbox.display_name,
+        is_active=mailbox.is_active,
+        alias_count=alias_count,
+        created_at=address.created_at,
+    )
+
+
 def _alias_addresses(tx: Transaction, mailbox_id: int) -> list[str]:
-    aliases = select(AddressRow.local_part, DomainRow.name).join_from(AddressRow, DomainRow)
-    aliases = aliases.join(AliasRow, AliasRow.id == AddressRow.id).where(AliasRow.mailbox_id == mailbox_id)
-    return [f"{local}@{name}" for local, name in tx.execute(aliases.order_by(DomainRow.name, AddressRow.local_part))]
+    names = select(AddressRow.local_part, DomainRow.name).join_from(AddressRow, DomainRow)
+    names = names.join(AliasRow, AliasRow.id == AddressRow.id).where(AliasRow.mailbox_id == mailbox_id)
+    return [f"{local}@{name}" for local, name in tx.execute(names.order_by(DomainRow.name, AddressRow.local_part))]
 
 
 def _note(tx: Transaction, action: str, home: DomainRow, before: Mailbox | None, after: Mailbox) -> None:

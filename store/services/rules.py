@@ -1,10 +1,15 @@
-"""Rules about the state of a domain, and the one way to claim a name in it."""
+"""Rules for new names: the state of their domain, what an alias must fulfil, and the one way to claim a name."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from store.clock import utc_now
 from store.errors import ServiceError
+from store.services.accounts import is_unpaid_trial
+from store.services.fields import check_text
+from store.services.lookup import FoundMailbox
+from store.services.names import check_local_part
+from store.services.plans import check_room
 from store.sql.insert_if_free import insert_if_free
 from store.sql.tables import AddressRow, DomainRow
 from store.sql.tenant import Transaction
@@ -27,6 +32,31 @@ def require_active(domain: DomainRow) -> None:
         raise _not_active(domain, "is switched off")
     if domain.proof_lapsed:
         raise _not_active(domain, "takes no new names: its proof has lapsed, check its DNS records")
+
+
+def check_new_alias(
+    owner: FoundMailbox, home: DomainRow, local_part: str, note: str | None, system_names: frozenset[str]
+) -> None:
+    """Check an alias that is to be made, whether alone or among a thousand, before its name is claimed.
+
+    In this order: the local part, system names, the note, the state of the alias's and of the mailbox's domain.
+
+    Raises:
+        ServiceError: ``invalid-local-part``, ``address-reserved``, ``invalid-request``, ``domain-not-active``.
+    """
+    check_local_part(local_part, system_names)
+    check_text("note", note or "")
+    require_active(home)
+    require_active(owner.domain)
+
+
+def check_alias_room(owner: FoundMailbox, used: int) -> None:
+    """Check that a mailbox with ``used`` aliases may have one more.
+
+    Raises:
+        ServiceError: ``feature-not-available``, ``trial-limit-reached``, ``alias-limit-reached``.
+    """
+    check_room(used, owner.account.plan, unpaid_trial=is_unpaid_trial(owner.account))
 
 
 @dataclass(frozen=True, slots=True)

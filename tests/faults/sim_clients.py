@@ -15,8 +15,8 @@ from routing.records import HostedDomain
 from store.cache.directory import RedisDirectory
 from store.cache.fallback import FallbackDirectory
 from store.cache.metrics import DirectoryMetrics
+from store.relay.redis_link import Command, PipelinedConnection, RedisLink
 from store.relay.redis_target import RedisTarget
-from store.relay.wire import Command, Wire
 from tests.faults.sim_operations import Operations
 from tests.faults.sim_redis import MemoryRedis, Refused, Word, encoded
 from tests.faults.sim_sql import Sql
@@ -41,7 +41,7 @@ class MemoryTarget(RedisTarget):
 
     def __init__(self, network: Network, turn: Callable[[], None]) -> None:
         super().__init__(redis.ConnectionPool())
-        self._wire = MemoryWire(self)
+        self._link = RedisLink(MemoryConnection(self))
         self._network, self._turn = network, turn
 
     def ask(self, command: tuple[Word, ...]) -> Any:
@@ -62,7 +62,7 @@ class MemoryTarget(RedisTarget):
         """Do nothing: nobody waits."""
 
 
-class MemoryWire(Wire):
+class MemoryConnection(PipelinedConnection):
     """The wire, which ends in the Redis in memory."""
 
     def __init__(self, target: MemoryTarget) -> None:
@@ -72,13 +72,13 @@ class MemoryWire(Wire):
         self._replies: list[Any] = []
 
     def send(self, commands: Sequence[Command]) -> None:
-        """See :class:`Wire`. Redis may do it now, or when the replies are waited for."""
+        """See :class:`PipelinedConnection`. Redis may do it now, or when the replies are waited for."""
         self._sent += commands
         if self._target.is_quick():
             self._run()
 
     def replies(self) -> list[Any]:
-        """See :class:`Wire`."""
+        """See :class:`PipelinedConnection`."""
         self._run()
         replies, self._replies = self._replies, []
         return replies

@@ -156,7 +156,7 @@ class Simulation:
             for _ in rebuild(source, target, step.state.build):
                 pass
         elif step.is_all and self.rng.random() < 0.08:
-            for _ in audit(source, target, mends=True):
+            for _ in audit(source, target, repairs=True):
                 pass
         elif step.is_all and self.rng.random() < 0.1:
             load_missing(source, target)

@@ -288,6 +288,6 @@ def test_one_rebuild_at_a_time_and_none_after_another(target: Target) -> None:
 def test_the_relays_work_over_each_pair(store: Store, empty: Target) -> None:
     store.change()
     list(rebuild(store.source, empty))
-    *_, last = audit(store.source, empty, mends=False)
+    *_, last = audit(store.source, empty, repairs=False)
     assert (last.report.differences, last.report.newer) == ([], {})
     assert last.report.names == last.total > 0

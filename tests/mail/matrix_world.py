@@ -1,6 +1,6 @@
 """Names for the delivery matrix: fifty mailboxes over three domains and two tenants, each with an alias of its own."""
 
-from store.services import accounts, aliases, domains, mailboxes
+from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
 from store.sql.tenant import Transaction
 
@@ -19,7 +19,7 @@ def fill(database: Database) -> dict[str, str]:
         for address in (JOHN, MARY, *(mailbox for mailbox, _ in FIFTY)):
             mailboxes.add(tx, address, PASSWORD)
         _aliases(tx)
-        domains.update(tx, "brand-b.test", catch_all=JOHN)
+        domain_settings.update(tx, "brand-b.test", catch_all=JOHN)
     return {JOHN: PASSWORD, MARY: PASSWORD}
 
 

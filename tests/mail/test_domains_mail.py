@@ -9,7 +9,7 @@ import pytest
 from byname.sandbox.site import PrivateSite
 from byname.sandbox.waiting import wait_until
 from store.errors import ServiceError
-from store.services import accounts, aliases, domains
+from store.services import accounts, aliases, domain_settings
 from store.sql.database import Database
 from tests.mail.dialogue import Dialogue
 from tests.mail.headers import delivered_to
@@ -91,11 +91,11 @@ def test_switched_off_and_on(site: PrivateSite, named: DnsSite) -> None:
     served_soon(site, "shut.test")
     soon(site, "sales@shut.test", "250")
     with named.database.write() as tx:
-        domains.update(tx, "shut.test", is_active=False)
+        domain_settings.update(tx, "shut.test", is_active=False)
     assert soon(site, "sales@shut.test", "550 5.7.1 <sales@shut.test>: Domain is switched off") < WITHIN
     assert replied(site, "nobody@shut.test") == "550 5.7.1 <nobody@shut.test>: Domain is switched off"
     with named.database.write() as tx:
-        domains.update(tx, "shut.test", is_active=True)
+        domain_settings.update(tx, "shut.test", is_active=True)
     assert soon(site, "sales@shut.test", "250") < WITHIN
 
 

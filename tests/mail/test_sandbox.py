@@ -22,7 +22,7 @@ from byname.sandbox.redis import PrivateRedis
 from byname.sandbox.requirements import RIG, obstacle
 from byname.sandbox.sink import Sink
 from store.migrations.migrate import upgrade
-from store.services import accounts, aliases, domains, mailboxes
+from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
 
 MESSAGE = b"From: ann@outside.example\r\nSubject: hello\r\n\r\n.dot\r\nbye\r\n"
@@ -180,7 +180,7 @@ def fill_store(url: str) -> None:
             mailboxes.add(tx, address, PASSWORD)
         aliases.add(tx, ALIAS, ACTIVE, can_send=True)
         mailboxes.update(tx, PAUSED, is_active=False)
-        domains.update(tx, "off.test", is_active=False)
+        domain_settings.update(tx, "off.test", is_active=False)
         accounts.update(tx, "three", is_active=False)
     store.close()
 

@@ -1,6 +1,6 @@
 """The names behind the tests of the mail path: two tenants, five domains, a name in every state."""
 
-from store.services import accounts, aliases, domains, mailboxes
+from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
 from store.sql.tenant import Transaction
 
@@ -17,8 +17,8 @@ def fill(database: Database) -> dict[str, str]:
             mailboxes.add(tx, address, PASSWORD)
         _aliases(tx)
         mailboxes.update(tx, PAUSED, is_active=False)
-        domains.update(tx, "brand-b.test", catch_all=JOHN)
-        domains.update(tx, "off.test", is_active=False)
+        domain_settings.update(tx, "brand-b.test", catch_all=JOHN)
+        domain_settings.update(tx, "off.test", is_active=False)
     return dict.fromkeys((JOHN, MARY, PAUSED, OWNER), PASSWORD)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from routing.address import Address
 from routing.directory import Directory
 from routing.records import Alias, HostedDomain, Mailbox
-from store.services import accounts, aliases, domains, lookup, mailboxes
+from store.services import accounts, aliases, domain_settings, domains, lookup, mailboxes
 from store.sql import changed_fields
 from store.sql.tenant import Transaction
 
@@ -102,7 +102,7 @@ def states_of_mailbox_domain_and_account(directory: Directory, fill: Fill) -> No
     fill(lambda tx: mailboxes.update(tx, str(JOHN), is_active=False))
     john = Mailbox(JOHN, is_active=False)
     assert directory.lookup([JOHN])["brand-a.com"].names == {"john": john}
-    fill(lambda tx: domains.update(tx, "brand-a.com", is_active=False))
+    fill(lambda tx: domain_settings.update(tx, "brand-a.com", is_active=False))
     john = Mailbox(JOHN, is_active=False, domain_active=False)
     found = directory.lookup([JOHN, SALES])
     assert (found["brand-a.com"].is_active, found["brand-b.com"].is_active) == (False, True)
@@ -118,11 +118,11 @@ def states_of_mailbox_domain_and_account(directory: Directory, fill: Fill) -> No
 def the_catch_all(directory: Directory, fill: Fill) -> None:
     fill(base)
     unknown = Address("nobody", "brand-b.com")
-    fill(lambda tx: domains.update(tx, "brand-b.com", catch_all=str(MARY)))
+    fill(lambda tx: domain_settings.update(tx, "brand-b.com", catch_all=str(MARY)))
     assert directory.lookup([unknown])["brand-b.com"].catch_all == Mailbox(MARY)
     fill(pause_mary_all_the_same)
     assert directory.lookup([unknown])["brand-b.com"].catch_all == Mailbox(MARY, is_active=False)
-    fill(lambda tx: domains.update(tx, "brand-b.com", no_catch_all=True))
+    fill(lambda tx: domain_settings.update(tx, "brand-b.com", no_catch_all=True))
     assert directory.lookup([unknown])["brand-b.com"].catch_all is None
 
 
@@ -137,7 +137,7 @@ def the_system_mailbox(directory: Directory, fill: Fill) -> None:
     fill(base)
     postmaster = Address("postmaster", "brand-b.com")
     assert directory.lookup([postmaster])["brand-b.com"].system_mailbox is None
-    fill(lambda tx: domains.update(tx, "brand-b.com", system_mailbox=str(MARY)))
+    fill(lambda tx: domain_settings.update(tx, "brand-b.com", system_mailbox=str(MARY)))
     assert directory.lookup([postmaster])["brand-b.com"].system_mailbox == Mailbox(MARY)
 
 

@@ -11,7 +11,7 @@ from admin_api.http.models import Answer, Confirmation, Listing, PathId, SearchT
 from admin_api.http.paging import Paging, listing
 from admin_api.rest.calls import Change, Read, respond
 from admin_api.rest.schemas.domains import CatchAllChange, Domain, DomainChange, DomainStatus, NewDomain
-from store.services import domains, mailboxes
+from store.services import domain_settings, domains, mailboxes
 from store.sql.database import Transaction
 
 router = APIRouter(route_class=GuardedRoute, tags=["domains"])
@@ -70,7 +70,7 @@ def change_domain(call: Change, domain_id: PathId, body: DomainChange) -> Respon
     with call.begin() as tx:
         if "system_mailbox_id" in given:
             given |= _system_mailbox(tx, given.pop("system_mailbox_id"))
-        changed = domains.update(tx, domain_id, **given)
+        changed = domain_settings.update(tx, domain_id, **given)
         call.answer(Answer[Domain](data=Domain.of(changed)))
     return call.response()
 
@@ -109,6 +109,6 @@ def delete_domain(call: Change, domain_id: PathId, x_confirm_delete: Confirmatio
 def change_catch_all(call: Change, domain_id: PathId, body: CatchAllChange) -> Response:
     """Choose the mailbox for names that nobody has, and switch that on or off."""
     with call.begin() as tx:
-        changed = domains.set_catch_all(tx, domain_id, **body.given())
+        changed = domain_settings.set_catch_all(tx, domain_id, **body.given())
         call.answer(Answer[Domain](data=Domain.of(changed)))
     return call.response()

@@ -10,13 +10,11 @@ from typing import Any
 
 from store.clock import utc_now
 from store.services import lookup
-from store.services.accounts import is_unpaid_trial
 from store.services.bulk.facts import Facts, Name
 from store.services.fields import check_text
 from store.services.lookup import FoundMailbox
-from store.services.names import check_local_part, known_address, split_new_address
-from store.services.plans import check_room
-from store.services.rules import require_active, taken
+from store.services.names import known_address, split_new_address
+from store.services.rules import check_alias_room, check_new_alias, taken
 from store.services.views import Alias
 from store.sql.tables import DomainRow
 
@@ -74,14 +72,11 @@ class Plan:
         Raises:
             ServiceError: as there.
         """
-        check_local_part(local_part, self.system_names)
-        check_text("note", str(given.get("note") or ""))
-        require_active(domain)
-        require_active(owner.domain)
+        check_new_alias(owner, domain, local_part, str(given.get("note") or ""), self.system_names)
         if (domain.id, local_part) in self.facts.names:
             raise taken(domain, local_part)
         used = self.facts.used.get(owner.mailbox.id, 0)
-        check_room(used, owner.account.plan, unpaid_trial=is_unpaid_trial(owner.account))
+        check_alias_room(owner, used)
         self.facts.used[owner.mailbox.id] = used + 1
         self.facts.names[domain.id, local_part] = _NOT_WRITTEN
         entry = Entry(owner.account.id, None, _new(owner, domain, local_part, given))

@@ -17,7 +17,7 @@ from store.dns.records import CheckedRecord
 from store.errors import ServiceError
 from store.services import lookup
 from store.services.domain_checks import proof
-from store.services.domain_views import view
+from store.services.domains import view
 from store.services.lookup import Ref, has_id
 from store.services.views import Domain
 from store.sql.tables import DONE, QUEUED, RUNNING, DnsCheckRow, DomainRow

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from store.dns.proof import Event, Proof, Sighting, step
 from store.errors import ServiceError
 from store.services import audit, domains, lookup
-from store.services.domain_views import proof_of, view
+from store.services.domains import proof_of, view
 from store.services.lookup import Ref
 from store.services.views import Domain
 from store.sql import changed_fields

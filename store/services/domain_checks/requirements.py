@@ -11,7 +11,7 @@ from store.services import lookup
 from store.services.domain_checks import proof
 from store.services.domain_checks.checks import as_view
 from store.services.domain_checks.lookalikes import lookalikes
-from store.services.domain_views import view
+from store.services.domains import view
 from store.services.lookup import Ref
 from store.services.views import Domain
 from store.sql.tables import DONE, DnsCheckRow

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from store.errors import ServiceError
-from store.services import domains, lookup
-from store.services.domain_views import view
+from store.services import domain_settings, lookup
+from store.services.domains import view
 from store.services.names import known_address
 from store.sql.tenant import Transaction
 from store.transfer.lines import CatchAllLine
@@ -29,5 +29,5 @@ def _set(tx: Transaction, line: CatchAllLine) -> Status:
     there = view(tx, lookup.domain(tx, line.domain).id).catch_all
     if there.enabled and there.destination == str(known_address(line.mailbox, "destination")):
         return "unchanged"
-    domains.update(tx, line.domain, catch_all=line.mailbox)
+    domain_settings.update(tx, line.domain, catch_all=line.mailbox)
     return "updated"

@@ -61,13 +61,13 @@ class Relaying:
         return last
 
     def audit(self) -> Progress:
-        *_, last = audit(self.source, self.target, mends=True)
+        *_, last = audit(self.source, self.target, repairs=True)
         return last
 
     def differences(self) -> list[Difference]:
         """What is not in step; nothing is mended. Over a connection of its own: the relay may be at work meanwhile."""
         with closing(self._opened()) as target:
-            *_, last = audit(self.source, target, mends=False)
+            *_, last = audit(self.source, target, repairs=False)
         return last.report.differences
 
     def change(self, *changes: Callable[[Transaction], object]) -> None:

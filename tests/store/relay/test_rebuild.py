@@ -19,7 +19,7 @@ from store.cache.directory import RedisDirectory
 from store.relay.cache_audit import Upkeep, load_missing
 from store.relay.rebuild import BuiltElsewhere, audit, load, rebuild
 from store.relay.source import SqlSource
-from store.services import accounts, aliases, domains, mailboxes
+from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.sql.snapshot_names import fields
@@ -207,7 +207,7 @@ def test_changes_during_an_audit_are_no_differences(sqlite_world: Relaying) -> N
     """After each piece something changes and is applied; the audit neither undoes it nor counts it."""
     own = sqlite_world
     own.change(lambda tx: accounts.update(tx, "acme", plan="agency"))
-    pieces = audit(own.source, own.target, mends=True)
+    pieces = audit(own.source, own.target, repairs=True)
     for number, piece in enumerate(pieces):
         own.change(lambda tx, number=number: aliases.add(tx, f"new{number}@brand-b.com", str(JOHN)))  # type: ignore[misc]
         own.change(lambda tx, number=number: aliases.update(tx, "sales@brand-b.com", can_send=number % 2 == 0))  # type: ignore[misc]
@@ -335,7 +335,7 @@ def test_both_ways_of_writing_a_name_agree(world: Database) -> None:
         aliases.add(tx, "b@brand-a.com", str(JOHN))
         mailboxes.add(tx, "mary@brand-b.com", "battery staple")
         mailboxes.update(tx, str(JOHN), is_active=False)
-        domains.update(tx, "brand-a.com", is_active=False)
+        domain_settings.update(tx, "brand-a.com", is_active=False)
 
     with world.write() as tx:
         names(tx)

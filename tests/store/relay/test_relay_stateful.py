@@ -16,7 +16,7 @@ from store.cache.directory import RedisDirectory
 from store.errors import CacheUnavailable, ServiceError
 from store.relay.source import Change
 from store.relay.target import Lifetimes
-from store.services import accounts, aliases, domains, mailboxes
+from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.sql.tenant import Transaction
@@ -46,10 +46,10 @@ OPS: st.SearchStrategy[Op] = st.one_of(
     st.builds(lambda at: lambda tx: aliases.remove(tx, at), address),
     st.builds(lambda name: lambda tx: domains.add(tx, name, account="acme", verified=True), domain),
     st.builds(lambda name: lambda tx: domains.remove(tx, name, confirmed=True), domain),
-    st.builds(lambda name, on: lambda tx: domains.update(tx, name, is_active=on), domain, flag),
-    st.builds(lambda name, to: lambda tx: domains.update(tx, name, catch_all=to), domain, address),
-    st.builds(lambda name: lambda tx: domains.update(tx, name, no_catch_all=True), domain),
-    st.builds(lambda name, to: lambda tx: domains.update(tx, name, system_mailbox=to), domain, address),
+    st.builds(lambda name, on: lambda tx: domain_settings.update(tx, name, is_active=on), domain, flag),
+    st.builds(lambda name, to: lambda tx: domain_settings.update(tx, name, catch_all=to), domain, address),
+    st.builds(lambda name: lambda tx: domain_settings.update(tx, name, no_catch_all=True), domain),
+    st.builds(lambda name, to: lambda tx: domain_settings.update(tx, name, system_mailbox=to), domain, address),
     st.builds(lambda on: lambda tx: accounts.update(tx, "acme", is_active=on), flag),
 )  # fmt: skip
 

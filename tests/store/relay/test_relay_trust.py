@@ -14,7 +14,7 @@ from routing.records import Alias, HostedDomain, Mailbox
 from store.errors import CacheUnavailable
 from store.relay.rebuild import BuiltElsewhere, rebuild
 from store.relay.target import Lifetimes
-from store.services import aliases, domains
+from store.services import aliases, domain_settings
 from store.sql.database import Database
 from store.sql.tables import OutboxRow
 from store.wire_format import layout
@@ -124,7 +124,8 @@ def test_a_restored_database(
         with closing(sqlite3.connect(path)) as original, closing(sqlite3.connect(copy)) as older:
             original.backup(older)
         own.change(
-            lambda tx: aliases.remove(tx, str(SALES)), lambda tx: domains.update(tx, "brand-b.com", is_active=False)
+            lambda tx: aliases.remove(tx, str(SALES)),
+            lambda tx: domain_settings.update(tx, "brand-b.com", is_active=False),
         )
         own.settle()
         highest = own.relay.step().state.version

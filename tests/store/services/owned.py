@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from store.services import aliases, delete_intents, domains, idempotency, tokens
+from store.services import aliases, delete_intents, domain_settings, idempotency, tokens
 from store.sql.database import Database
 from store.sql.tables import Base, DnsCheckRow, DomainProofRow, ImportChunkRow
 from store.sql.tenant import Acting
@@ -30,7 +30,7 @@ class Owned:
 def furnish(database: Database, account: str, domain: str, mailbox: str) -> Owned:
     """Give an account of ``world`` a row in every table that belongs to accounts."""
     with database.write() as tx:
-        home = domains.update(tx, domain, catch_all=mailbox, system_mailbox=mailbox)
+        home = domain_settings.update(tx, domain, catch_all=mailbox, system_mailbox=mailbox)
         alias = aliases.add(tx, f"sales@{domain}", mailbox)
         token = tokens.create(tx, name=f"of {account}", kind="account", account=account, prefixes=PREFIXES).token
         intent = delete_intents.create(tx, mailbox)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from store.services import accounts, aliases, domains, mailboxes
+from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.services.views import Usage
 from store.sql.database import Database
 from tests.store.filling import fill_up
@@ -62,7 +62,7 @@ def test_refused_names(world: Database, address: str, code: str) -> None:
     with world.write() as tx:
         domains.add(tx, "pending-there.example", account="rival")
         domains.add(tx, "off.example", account="acme", verified=True)
-        domains.update(tx, "off.example", is_active=False)
+        domain_settings.update(tx, "off.example", is_active=False)
         mailboxes.add(tx, "mary@brand-b.com", PASSWORD)
         aliases.add(tx, "taken@brand-a.com", "mary@brand-b.com")
         aliases.add(tx, "disabled@brand-a.com", "mary@brand-b.com")
@@ -160,7 +160,7 @@ def test_limits(database: Database, plan: str, is_trial: bool, limit: int, code:
 
 def test_both_domains_must_be_active(world: Database) -> None:
     with world.write() as tx:
-        domains.update(tx, "brand-a.com", is_active=False)
+        domain_settings.update(tx, "brand-a.com", is_active=False)
     with refused(world, "domain-not-active") as caught, world.write() as tx:
         aliases.add(tx, "sales@brand-b.com", JOHN)
     assert "brand-a.com is switched off" in caught.value.message

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, event, insert, update
 
 from store.errors import ServiceError
-from store.services import accounts, aliases, audit, domains, mailboxes
+from store.services import accounts, aliases, audit, domain_settings, domains, mailboxes
 from store.services.bulk import bulk_call
 from store.services.bulk.bulk_call import Item, ItemResult
 from store.services.unset import UNSET
@@ -245,7 +245,7 @@ def _old_ones(database: Database, plan: str) -> list[int]:
         tx.execute(update(AccountRow).where(AccountRow.name == "acme").values(plan=plan, is_trial=True))
         if "off.test" not in {domain.name for domain in domains.list_all(tx)}:
             domains.add(tx, "off.test", account="acme", verified=True)
-            domains.update(tx, "off.test", is_active=False)
+            domain_settings.update(tx, "off.test", is_active=False)
         rows = [{"domain_id": BRAND_A, "local_part": f"old{number}", "kind": ALIAS} for number in range(4)]
         ids = list(tx.scalars(insert(AddressRow).returning(AddressRow.id, sort_by_parameter_order=True), rows))
         tx.execute(insert(AliasRow), [{"id": id_, "mailbox_id": JOHN} for id_ in ids])

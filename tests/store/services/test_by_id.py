@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from store.errors import ServiceError
-from store.services import accounts, aliases, domains, mailboxes
+from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.services.paging import Page
 from store.sql.database import Database, Transaction
 from tests.store.refusals import refused
@@ -90,10 +90,10 @@ def test_changes_by_id(world: Database) -> None:
         assert aliases.update(tx, alias.id, mailbox=box.id, can_send=True) == aliases.get(tx, alias.id)
         assert aliases.list_all(tx, mailbox=box.id) == [aliases.get(tx, "info@brand-b.com", mailbox=box.id)]
         assert aliases.usage(tx, box.id).used == 1
-        assert domains.update(tx, domain.id, catch_all=box.id).catch_all.destination == "mary@c.com"
-        assert domains.update(tx, domain.id, system_mailbox=box.id).system_mailbox_id == box.id
-        assert domains.update(tx, domain.id, no_system_mailbox=True).system_mailbox_id is None
-        assert domains.set_catch_all(tx, domain.id, enabled=False).catch_all.destination == "mary@c.com"
+        assert domain_settings.update(tx, domain.id, catch_all=box.id).catch_all.destination == "mary@c.com"
+        assert domain_settings.update(tx, domain.id, system_mailbox=box.id).system_mailbox_id == box.id
+        assert domain_settings.update(tx, domain.id, no_system_mailbox=True).system_mailbox_id is None
+        assert domain_settings.set_catch_all(tx, domain.id, enabled=False).catch_all.destination == "mary@c.com"
         assert mailboxes.update(tx, box.id, is_active=False).is_active is False
         assert aliases.remove(tx, alias.id, mailbox=box.id).id == alias.id
         assert accounts.get(tx, ACME).usage.domains == 3
@@ -157,27 +157,27 @@ def test_a_new_catch_all(world: Database, given: dict[str, Any], found: tuple[bo
         aliases.add(tx, "sales@brand-b.com", JOHN)
     if isinstance(found, str):
         with refused(world, found) as told, world.write() as tx:
-            domains.set_catch_all(tx, BRAND_A, **given)
+            domain_settings.set_catch_all(tx, BRAND_A, **given)
         assert told.value.field == "destination"
         return
     with world.write() as tx:
-        catch_all = domains.set_catch_all(tx, BRAND_A, **given).catch_all
+        catch_all = domain_settings.set_catch_all(tx, BRAND_A, **given).catch_all
     assert (catch_all.enabled, catch_all.destination) == found
 
 
 def test_a_catch_all_that_is_there(world: Database) -> None:
     with world.write() as tx:
-        domains.set_catch_all(tx, BRAND_A, enabled=True, destination=JOHN)
-        assert domains.set_catch_all(tx, BRAND_A, enabled=False).catch_all.destination == JOHN
-        assert domains.set_catch_all(tx, BRAND_A, enabled=True).catch_all.enabled
+        domain_settings.set_catch_all(tx, BRAND_A, enabled=True, destination=JOHN)
+        assert domain_settings.set_catch_all(tx, BRAND_A, enabled=False).catch_all.destination == JOHN
+        assert domain_settings.set_catch_all(tx, BRAND_A, enabled=True).catch_all.enabled
         with pytest.raises(ServiceError):
-            domains.set_catch_all(tx, BRAND_A, destination=None)
-        gone = domains.set_catch_all(tx, BRAND_A, enabled=False, destination=None).catch_all
+            domain_settings.set_catch_all(tx, BRAND_A, destination=None)
+        gone = domain_settings.set_catch_all(tx, BRAND_A, enabled=False, destination=None).catch_all
         assert (gone.enabled, gone.destination) == (False, None)
-        domains.update(tx, BRAND_A, is_active=False)
+        domain_settings.update(tx, BRAND_A, is_active=False)
     changes: tuple[dict[str, Any], ...] = ({"enabled": True, "destination": JOHN}, {"destination": JOHN})
     for given in changes:
         with refused(world, "domain-not-active"), world.write() as tx:
-            domains.set_catch_all(tx, BRAND_A, **given)
+            domain_settings.set_catch_all(tx, BRAND_A, **given)
     with world.write() as tx:
-        assert not domains.set_catch_all(tx, BRAND_A, enabled=False).catch_all.enabled
+        assert not domain_settings.set_catch_all(tx, BRAND_A, enabled=False).catch_all.enabled

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from routing.domain import canonical_domain
-from store.services import domains, mailboxes
+from store.services import domain_settings, domains, mailboxes
 from store.services.domain_checks.lookalikes import lookalikes
 from store.sql.database import Database, Transaction
 from tests.store.refusals import refused
@@ -16,7 +16,7 @@ JOHN, MARY = "john@brand-a.com", "mary@brand-a.com"
 def caught_by_john(world: Database) -> None:
     with world.write() as tx:
         mailboxes.add(tx, MARY, "correct horse")
-        domains.update(tx, "brand-b.com", catch_all=JOHN)
+        domain_settings.update(tx, "brand-b.com", catch_all=JOHN)
 
 
 def test_pausing_is_refused_where_a_catch_all_leads(world: Database) -> None:
@@ -36,32 +36,32 @@ def test_pausing_is_refused_where_a_catch_all_leads(world: Database) -> None:
 def test_the_ways_out(world: Database, way_out: dict[str, str]) -> None:
     caught_by_john(world)
     with world.write() as tx:
-        domains.update(tx, "brand-b.com", **way_out)  # type: ignore[arg-type]
+        domain_settings.update(tx, "brand-b.com", **way_out)  # type: ignore[arg-type]
         assert not mailboxes.update(tx, JOHN, is_active=False).is_active
 
 
 def test_a_paused_mailbox_is_no_destination_until_resumed(world: Database) -> None:
     caught_by_john(world)
     with world.write() as tx:
-        domains.update(tx, "brand-b.com", no_catch_all=True)
+        domain_settings.update(tx, "brand-b.com", no_catch_all=True)
         mailboxes.update(tx, JOHN, is_active=False)
     changes: list[Callable[[Transaction], object]] = [
-        lambda tx: domains.update(tx, "brand-b.com", catch_all=JOHN),
-        lambda tx: domains.set_catch_all(tx, "brand-b.com", enabled=True),
-        lambda tx: domains.set_catch_all(tx, "brand-b.com", enabled=True, destination=JOHN),
+        lambda tx: domain_settings.update(tx, "brand-b.com", catch_all=JOHN),
+        lambda tx: domain_settings.set_catch_all(tx, "brand-b.com", enabled=True),
+        lambda tx: domain_settings.set_catch_all(tx, "brand-b.com", enabled=True, destination=JOHN),
     ]
     for change in changes:
         with refused(world, "conflict"), world.write() as tx:
             change(tx)
     with world.write() as tx:
-        assert not domains.set_catch_all(tx, "brand-b.com", destination=JOHN).catch_all.enabled
+        assert not domain_settings.set_catch_all(tx, "brand-b.com", destination=JOHN).catch_all.enabled
         mailboxes.update(tx, JOHN, is_active=True)
-        assert domains.set_catch_all(tx, "brand-b.com", enabled=True).catch_all.enabled
+        assert domain_settings.set_catch_all(tx, "brand-b.com", enabled=True).catch_all.enabled
 
 
 def test_a_system_mailbox_may_be_paused(world: Database) -> None:
     with world.write() as tx:
-        domains.update(tx, "brand-b.com", system_mailbox=JOHN)
+        domain_settings.update(tx, "brand-b.com", system_mailbox=JOHN)
         assert not mailboxes.update(tx, JOHN, is_active=False).is_active
 
 

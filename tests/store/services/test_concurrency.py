@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from routing.address import Address
 from routing.directory import LookupFailed
 from store.errors import ServiceError
-from store.services import accounts, aliases, domains, mailboxes
+from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.sql.fair_semaphore import FairSemaphore
@@ -107,12 +107,12 @@ def test_a_mailbox_goes_while_it_gets_names_and_a_catch_all(world: Database) -> 
                 lambda tx, address=address: mailboxes.remove(tx, address),  # type: ignore[misc]
                 lambda tx, address=address: aliases.add(tx, "one@brand-b.com", address),  # type: ignore[misc]
                 lambda tx, address=address: aliases.add(tx, "two@brand-b.com", address),  # type: ignore[misc]
-                lambda tx, address=address: domains.update(tx, "brand-b.com", catch_all=address),  # type: ignore[misc]
+                lambda tx, address=address: domain_settings.update(tx, "brand-b.com", catch_all=address),  # type: ignore[misc]
             ],
         )
         assert set(outcomes) <= {"done", "not-found", "destination-not-a-mailbox", "conflict"}, outcomes
         with world.write() as tx:
-            domains.update(tx, "brand-b.com", no_catch_all=True)
+            domain_settings.update(tx, "brand-b.com", no_catch_all=True)
             for mailbox in mailboxes.list_all(tx, domain="brand-a.com"):
                 if mailbox.address == address:
                     mailboxes.remove(tx, address)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from store.clock import utc_now
-from store.services import aliases, delete_intents, domains, mailboxes
+from store.services import aliases, delete_intents, domain_settings, mailboxes
 from store.sql.database import Database
 from store.sql.tables import DeleteIntentRow
 from tests.store.refusals import refused
@@ -29,13 +29,13 @@ def sales(world: Database) -> Database:
     """World, where john has an alias and a domain's mail that no name takes."""
     with world.write() as tx:
         aliases.add(tx, "sales@brand-b.com", JOHN)
-        domains.update(tx, "brand-b.com", catch_all=JOHN, system_mailbox=JOHN)
+        domain_settings.update(tx, "brand-b.com", catch_all=JOHN, system_mailbox=JOHN)
     return world
 
 
 def free(database: Database) -> None:
     with database.write() as tx:
-        domains.update(tx, "brand-b.com", no_catch_all=True, no_system_mailbox=True)
+        domain_settings.update(tx, "brand-b.com", no_catch_all=True, no_system_mailbox=True)
 
 
 def test_what_goes_and_what_is_in_the_way(sales: Database) -> None:

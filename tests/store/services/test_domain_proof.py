@@ -7,7 +7,7 @@ import dns.rcode
 import pytest
 
 from store.dns.proof import Sighting
-from store.services import accounts, aliases, audit, domains, mailboxes
+from store.services import accounts, aliases, audit, domain_settings, domains, mailboxes
 from store.services.domain_checks import checks, proof
 from store.sql.database import Database
 from store.sql.tenant import Acting
@@ -204,7 +204,7 @@ def parked(site: DnsSite) -> int:
         mailboxes.add(tx, f"john@{NEW}", "correct horse")
         aliases.add(tx, f"sales@{NEW}", JOHN)
         aliases.add(tx, "elsewhere@brand-b.com", f"john@{NEW}")
-        domains.update(tx, NEW, catch_all=JOHN)
+        domain_settings.update(tx, NEW, catch_all=JOHN)
     other = site.add(NEW, "rival")
     site.publish(other.id)
     done = site.verify(other.id)
@@ -272,7 +272,7 @@ def test_only_a_proved_claim_is_given_the_name(site: DnsSite, account: str, code
 
 def test_moving_never_loses_the_mail_of_other_domains(site: DnsSite, parked: int) -> None:
     with site.database.write() as tx:
-        domains.update(tx, "brand-b.com", catch_all=f"john@{NEW}")
+        domain_settings.update(tx, "brand-b.com", catch_all=f"john@{NEW}")
     with refused(site.database, "conflict") as caught, site.database.write() as tx:
         proof.move(tx, NEW, account="rival", confirmed=True)
     assert "brand-b.com" in caught.value.message
@@ -282,7 +282,7 @@ def test_moving_never_loses_the_mail_of_other_domains(site: DnsSite, parked: int
 def test_a_suspended_domain_stays_suspended_when_proved_again(site: DnsSite) -> None:
     site.proved(NEW)
     with site.database.write() as tx:
-        domains.update(tx, NEW, is_active=False)
+        domain_settings.update(tx, NEW, is_active=False)
     site.clock.pass_hours(24)
     assert site.verify(NEW).event is None
     assert site.domain(NEW).status == "suspended"

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import update
 
-from store.services import accounts, aliases, domains, mailboxes
+from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.services.views import CatchAll
 from store.sql.database import Database
 from store.sql.tables import DomainRow
@@ -57,10 +57,10 @@ def test_several_accounts_may_wait_for_one_domain(world: Database) -> None:
         domains.add(tx, "wanted.example", account="rival")
         domains.add(tx, "brand-a.com", account="rival")  # proved by acme: waiting is allowed, proving is not
     with refused(world, "conflict"), world.write() as tx:
-        domains.update(tx, "wanted.example", is_active=False)
+        domain_settings.update(tx, "wanted.example", is_active=False)
     with world.write() as tx:
         assert domains.verify(tx, "wanted.example", account="rival").status == "active"
-        assert domains.update(tx, "wanted.example", is_active=False).account == "rival"
+        assert domain_settings.update(tx, "wanted.example", is_active=False).account == "rival"
     with refused(world, "domain-taken"), world.write() as tx:
         domains.verify(tx, "wanted.example", account="acme")
     with refused(world, "domain-taken"), world.write() as tx:
@@ -79,13 +79,13 @@ def test_verifying_twice_changes_nothing(world: Database) -> None:
 @pytest.mark.parametrize(("wanted", "status"), [(False, "suspended"), (True, "active")])
 def test_switching(world: Database, wanted: bool, status: str) -> None:
     with world.write() as tx:
-        changed = domains.update(tx, "brand-a.com", is_active=wanted)
+        changed = domain_settings.update(tx, "brand-a.com", is_active=wanted)
     assert (changed.is_active, changed.status) == (wanted, status)
 
 
 def test_unknown_domain(world: Database) -> None:
     with refused(world, "not-found"), world.write() as tx:
-        domains.update(tx, "nowhere.example", is_active=False)
+        domain_settings.update(tx, "nowhere.example", is_active=False)
     with refused(world, "not-found"), world.write() as tx:
         domains.remove(tx, "brand-a.com", account="rival")
     with refused(world, "not-found"), world.read() as tx:
@@ -94,24 +94,24 @@ def test_unknown_domain(world: Database) -> None:
 
 def test_catch_all_on_another_domain_on_and_off(world: Database) -> None:
     with world.write() as tx:
-        assert domains.update(tx, "brand-b.com", catch_all="John@Brand-A.com").catch_all == CatchAll(True, JOHN)
-        assert domains.update(tx, "brand-b.com", no_catch_all=True).catch_all == CatchAll(False, JOHN)
+        assert domain_settings.update(tx, "brand-b.com", catch_all="John@Brand-A.com").catch_all == CatchAll(True, JOHN)
+        assert domain_settings.update(tx, "brand-b.com", no_catch_all=True).catch_all == CatchAll(False, JOHN)
         mailboxes.add(tx, "mary@brand-b.com", "correct horse")
-        chosen = domains.update(tx, "brand-b.com", catch_all="mary@brand-b.com").catch_all
+        chosen = domain_settings.update(tx, "brand-b.com", catch_all="mary@brand-b.com").catch_all
     assert chosen == CatchAll(True, "mary@brand-b.com")
 
 
 def test_catch_all_off_where_there_is_none(world: Database) -> None:
     with world.write() as tx:
-        assert domains.update(tx, "brand-b.com", no_catch_all=True).catch_all == CatchAll(False, None)
+        assert domain_settings.update(tx, "brand-b.com", no_catch_all=True).catch_all == CatchAll(False, None)
 
 
 def test_system_mailbox_also_of_a_domain_that_is_off(world: Database) -> None:
     with world.write() as tx:
-        changed = domains.update(tx, "brand-b.com", is_active=False, system_mailbox=JOHN)
+        changed = domain_settings.update(tx, "brand-b.com", is_active=False, system_mailbox=JOHN)
         assert (changed.system_mailbox, changed.system_mailbox_id) == (JOHN, 1)
-        assert domains.update(tx, "brand-b.com", no_system_mailbox=True).system_mailbox is None
-        assert domains.update(tx, "brand-b.com", no_system_mailbox=True).system_mailbox is None
+        assert domain_settings.update(tx, "brand-b.com", no_system_mailbox=True).system_mailbox is None
+        assert domain_settings.update(tx, "brand-b.com", no_system_mailbox=True).system_mailbox is None
 
 
 @pytest.mark.parametrize("choice", ["catch_all", "system_mailbox"])
@@ -130,7 +130,7 @@ def test_destination(world: Database, choice: str, destination: str, code: str) 
     with world.write() as tx:
         aliases.add(tx, "sales@brand-a.com", JOHN)
     with refused(world, code) as caught, world.write() as tx:
-        domains.update(tx, "brand-b.com", **{choice: destination})  # type: ignore[arg-type]
+        domain_settings.update(tx, "brand-b.com", **{choice: destination})  # type: ignore[arg-type]
     if code == "destination-not-a-mailbox":
         assert caught.value.message == f"{destination} is not a mailbox of this account"
 
@@ -140,7 +140,7 @@ def test_a_pending_domain_holds_nothing(world: Database) -> None:
         domains.add(tx, "pending.example", account="acme")
     for change in ({"catch_all": JOHN}, {"system_mailbox": JOHN}):
         with refused(world, "domain-not-active"), world.write() as tx:
-            domains.update(tx, "pending.example", **change)  # type: ignore[arg-type]
+            domain_settings.update(tx, "pending.example", **change)  # type: ignore[arg-type]
     with refused(world, "domain-not-active"), world.write() as tx:
         mailboxes.add(tx, "x@pending.example", "correct horse")
     with refused(world, "domain-not-active"), world.write() as tx:
@@ -150,7 +150,7 @@ def test_a_pending_domain_holds_nothing(world: Database) -> None:
 def test_no_new_names_where_off_or_lapsed(world: Database) -> None:
     lapse(world, "brand-a.com")
     with world.write() as tx:
-        domains.update(tx, "brand-b.com", is_active=False)
+        domain_settings.update(tx, "brand-b.com", is_active=False)
     for name, why in (("brand-a.com", "lapsed"), ("brand-b.com", "switched off")):
         with refused(world, "domain-not-active") as caught, world.write() as tx:
             mailboxes.add(tx, f"x@{name}", "correct horse")
@@ -158,9 +158,9 @@ def test_no_new_names_where_off_or_lapsed(world: Database) -> None:
         with refused(world, "domain-not-active"), world.write() as tx:
             aliases.add(tx, f"x@{name}", JOHN)
         with refused(world, "domain-not-active"), world.write() as tx:
-            domains.update(tx, name, catch_all=JOHN)
+            domain_settings.update(tx, name, catch_all=JOHN)
     with world.write() as tx:
-        assert domains.update(tx, "brand-b.com", is_active=True, catch_all=JOHN).catch_all.enabled
+        assert domain_settings.update(tx, "brand-b.com", is_active=True, catch_all=JOHN).catch_all.enabled
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_no_new_names_where_off_or_lapsed(world: Database) -> None:
 )
 def test_opposite_wishes(world: Database, wishes: dict[str, str]) -> None:
     with refused(world, "invalid-request"), world.write() as tx:
-        domains.update(tx, "brand-b.com", **wishes)  # type: ignore[arg-type]
+        domain_settings.update(tx, "brand-b.com", **wishes)  # type: ignore[arg-type]
 
 
 def test_list(world: Database) -> None:
@@ -189,7 +189,7 @@ def test_list(world: Database) -> None:
 
 def test_an_empty_domain_goes_without_confirmation(world: Database) -> None:
     with world.write() as tx:
-        domains.update(tx, "brand-b.com", catch_all=JOHN, system_mailbox=JOHN)
+        domain_settings.update(tx, "brand-b.com", catch_all=JOHN, system_mailbox=JOHN)
         assert domains.remove(tx, "brand-b.com").name == "brand-b.com"
     with world.read() as tx:
         assert [domain.name for domain in domains.list_all(tx, account="acme")] == ["brand-a.com"]
@@ -199,7 +199,7 @@ def test_removal_says_what_goes_with_it(world: Database) -> None:
     with world.write() as tx:
         aliases.add(tx, "info@brand-a.com", JOHN)
         aliases.add(tx, "sales@brand-b.com", JOHN)
-        domains.update(tx, "brand-a.com", catch_all=JOHN, system_mailbox=JOHN)
+        domain_settings.update(tx, "brand-a.com", catch_all=JOHN, system_mailbox=JOHN)
     with refused(world, "domain-not-empty") as caught, world.write() as tx:
         domains.remove(tx, "brand-a.com")
     assert caught.value.details == {"mailboxes": 1, "aliases": 1, "aliases_elsewhere": 1}
@@ -215,7 +215,7 @@ def test_removal_says_what_goes_with_it(world: Database) -> None:
 @pytest.mark.parametrize("choice", ["catch_all", "system_mailbox"])
 def test_removal_never_loses_the_mail_of_other_domains(world: Database, choice: str) -> None:
     with world.write() as tx:
-        domains.update(tx, "brand-b.com", **{choice: JOHN})  # type: ignore[arg-type]
+        domain_settings.update(tx, "brand-b.com", **{choice: JOHN})  # type: ignore[arg-type]
     with refused(world, "conflict") as caught, world.write() as tx:
         domains.remove(tx, "brand-a.com", confirmed=True)
     assert "brand-b.com" in caught.value.message

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, event, insert, select
 
 from store.clock import utc_now
-from store.services import accounts, aliases, domains
+from store.services import accounts, aliases, domain_settings, domains
 from store.services.export import export
 from store.services.importing.chunks import CHUNK, Import
 from store.sql.database import Database
@@ -83,7 +83,7 @@ def test_a_line_that_is_refused_holds_up_nothing(world: Database, row: str, code
         aliases.add(tx, "old@brand-a.com", "m0@brand-a.com")
         aliases.add(tx, "mine@brand-a.com", JOHN)
         domains.add(tx, "off.test", account="acme", verified=True)
-        domains.update(tx, "off.test", is_active=False)
+        domain_settings.update(tx, "off.test", is_active=False)
     before = state(world)
     results = bring(Import(world), csv(f"one@brand-a.com,{JOHN},,,,", row, f"two@brand-a.com,{JOHN},,,,"))
     assert told(results) == ["created", code, "created"]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 import store.services
 from store.errors import ServiceError
-from store.services import accounts, aliases, audit, delete_intents, domains, mailboxes, tokens
+from store.services import accounts, aliases, audit, delete_intents, domain_settings, domains, mailboxes, tokens
 from store.sql.database import Database, Transaction
 from store.sql.outbox import version_of
 from store.sql.tables import AccountRow, AddressRow, AliasRow, Base, DomainRow, OutboxRow
@@ -188,8 +188,8 @@ def foreign(rival: Owned) -> list[tuple[int, str, Callable[[Transaction, int], o
         (account, "not-found", lambda tx, ref: domains.add(tx, "new.example", account=ref)),
         (account, "not-found", lambda tx, ref: domains.list_all(tx, account=ref)),
         (domain, "not-found", lambda tx, ref: domains.get(tx, ref)),
-        (domain, "not-found", lambda tx, ref: domains.update(tx, ref, is_active=False)),
-        (domain, "not-found", lambda tx, ref: domains.set_catch_all(tx, ref, enabled=False)),
+        (domain, "not-found", lambda tx, ref: domain_settings.update(tx, ref, is_active=False)),
+        (domain, "not-found", lambda tx, ref: domain_settings.set_catch_all(tx, ref, enabled=False)),
         (domain, "not-found", lambda tx, ref: domains.verify(tx, ref)),
         (domain, "not-found", lambda tx, ref: domains.remove(tx, ref, confirmed=True)),
         (domain, "not-found", lambda tx, ref: mailboxes.page(tx, domain=ref)),
@@ -202,8 +202,12 @@ def foreign(rival: Owned) -> list[tuple[int, str, Callable[[Transaction, int], o
         (mailbox, "not-found", lambda tx, ref: aliases.usage(tx, ref)),
         (mailbox, "not-found", lambda tx, ref: aliases.page(tx, mailbox=ref)),
         (mailbox, "not-found", lambda tx, ref: delete_intents.create(tx, ref)),
-        (mailbox, "destination-not-a-mailbox", lambda tx, ref: domains.update(tx, "brand-a.com", system_mailbox=ref)),
-        (mailbox, "destination-not-a-mailbox", lambda tx, ref: domains.set_catch_all(
+        (
+            mailbox,
+            "destination-not-a-mailbox",
+            lambda tx, ref: domain_settings.update(tx, "brand-a.com", system_mailbox=ref),
+        ),
+        (mailbox, "destination-not-a-mailbox", lambda tx, ref: domain_settings.set_catch_all(
             tx, "brand-a.com", enabled=True, destination=ref)),
         (mailbox, "not-found", lambda tx, ref: tokens.create(
             tx, name="x", kind="message", mailbox=ref, prefixes=PREFIXES)),

@@ -3,7 +3,7 @@
 import pytest
 
 from store.passwords import verify
-from store.services import aliases, domains, mailboxes
+from store.services import aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
 from store.sql.tables import MailboxRow
 from tests.store.refusals import Change, refused
@@ -134,16 +134,16 @@ def test_removal_takes_the_aliases_and_frees_the_names(world: Database) -> None:
 def test_removal_never_loses_mail_in_silence(world: Database) -> None:
     with world.write() as tx:
         mailboxes.add(tx, "mary@brand-a.com", PASSWORD)
-        domains.update(tx, "brand-a.com", catch_all=JOHN)
-        domains.update(tx, "brand-b.com", catch_all=JOHN, system_mailbox=JOHN)
+        domain_settings.update(tx, "brand-a.com", catch_all=JOHN)
+        domain_settings.update(tx, "brand-b.com", catch_all=JOHN, system_mailbox=JOHN)
     with refused(world, "conflict") as caught, world.write() as tx:
         mailboxes.remove(tx, JOHN)
     assert caught.value.details == {
         "catch_all_of": ["brand-a.com", "brand-b.com"], "system_mailbox_of": ["brand-b.com"],
     }  # fmt: skip
     with world.write() as tx:
-        domains.update(tx, "brand-a.com", catch_all="mary@brand-a.com")
-        domains.update(tx, "brand-b.com", no_catch_all=True, system_mailbox="mary@brand-a.com")
+        domain_settings.update(tx, "brand-a.com", catch_all="mary@brand-a.com")
+        domain_settings.update(tx, "brand-b.com", no_catch_all=True, system_mailbox="mary@brand-a.com")
         mailboxes.remove(tx, JOHN)
     with world.read() as tx:
         assert domains.list_all(tx)[1].catch_all.destination is None
@@ -164,11 +164,11 @@ def test_ids_are_never_given_out_twice(world: Database) -> None:
 def test_names_free_within_one_transaction(world: Database) -> None:
     with world.write() as tx:
         mailboxes.add(tx, "mary@brand-a.com", PASSWORD)
-        domains.update(tx, "brand-b.com", catch_all="mary@brand-a.com")
-        domains.update(tx, "brand-b.com", no_catch_all=True)
+        domain_settings.update(tx, "brand-b.com", catch_all="mary@brand-a.com")
+        domain_settings.update(tx, "brand-b.com", no_catch_all=True)
         mailboxes.remove(tx, "mary@brand-a.com")
         mailboxes.add(tx, "mary@brand-a.com", PASSWORD)
-        assert domains.update(tx, "brand-b.com", catch_all="mary@brand-a.com").catch_all.enabled
+        assert domain_settings.update(tx, "brand-b.com", catch_all="mary@brand-a.com").catch_all.enabled
 
 
 def test_a_refusal_rolls_the_whole_transaction_back(world: Database) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 from store.clock import utc_now
 from store.errors import ServiceError
 from store.relay.source import SqlSource
-from store.services import accounts, aliases, domains, mailboxes
+from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
 from store.sql.outbox import read_clock, version_of
 from store.sql.tables import ALIAS, AddressRow, AliasRow, ClockRow, OutboxRow
@@ -26,11 +26,11 @@ Change = Callable[[Transaction], object]
 
 def site(tx: Transaction) -> None:
     """John and mary at brand-a.com; sales at brand-b.com is john's, its catch-all mary, its system mailbox john."""
-    domains.update(tx, "brand-b.com", system_mailbox=JOHN)
+    domain_settings.update(tx, "brand-b.com", system_mailbox=JOHN)
     mailboxes.add(tx, MARY, "battery staple")
     aliases.add(tx, SALES, JOHN)
     aliases.add(tx, "shop@brand-a.com", JOHN)
-    domains.update(tx, "brand-b.com", catch_all=MARY)
+    domain_settings.update(tx, "brand-b.com", catch_all=MARY)
 
 
 def rows(database: Database, version: int | None) -> dict[str, str]:
@@ -59,18 +59,19 @@ CASES: list[tuple[str, Change, dict[str, str]]] = [
     ("domain added", lambda tx: domains.add(tx, "new.org", account="acme", verified=True), {"new.org": "h"}),
     ("domain verified", lambda tx: (domains.add(tx, "new.org", account="acme"),
                                     domains.verify(tx, "new.org", account="acme")), {"new.org": "h"}),
-    ("domain off", lambda tx: domains.update(tx, A, is_active=False),
+    ("domain off", lambda tx: domain_settings.update(tx, A, is_active=False),
         {f"{A} @": "d2 - 1john", f"{B} @": "d3 5john@brand-a.com -", f"{B} @c": "c 5mary@brand-a.com",
          f"{B} sales": "a3 5john@brand-a.com"}),
-    ("domain without mailboxes off", lambda tx: domains.update(tx, B, is_active=False),
+    ("domain without mailboxes off", lambda tx: domain_settings.update(tx, B, is_active=False),
         {f"{B} @": "d2 7john@brand-a.com -"}),
-    ("catch-all on", lambda tx: domains.update(tx, A, catch_all=JOHN), {f"{A} @c": "c 1john"}),
-    ("catch-all off", lambda tx: domains.update(tx, B, no_catch_all=True), {f"{B} @c": "c -"}),
-    ("system mailbox", lambda tx: domains.update(tx, A, system_mailbox=MARY), {f"{A} @": "d3 1mary 1john"}),
-    ("no system mailbox", lambda tx: domains.update(tx, B, no_system_mailbox=True), {f"{B} @": "d3 - -"}),
+    ("catch-all on", lambda tx: domain_settings.update(tx, A, catch_all=JOHN), {f"{A} @c": "c 1john"}),
+    ("catch-all off", lambda tx: domain_settings.update(tx, B, no_catch_all=True), {f"{B} @c": "c -"}),
+    ("system mailbox", lambda tx: domain_settings.update(tx, A, system_mailbox=MARY), {f"{A} @": "d3 1mary 1john"}),
+    ("no system mailbox", lambda tx: domain_settings.update(tx, B, no_system_mailbox=True), {f"{B} @": "d3 - -"}),
     ("domain removed", lambda tx: domains.remove(tx, B, confirmed=True), {B: GONE}),
     ("domain with mailboxes removed", lambda tx: (
-        domains.update(tx, B, no_catch_all=True, no_system_mailbox=True), domains.remove(tx, A, confirmed=True)),
+        domain_settings.update(tx, B, no_catch_all=True, no_system_mailbox=True),
+        domains.remove(tx, A, confirmed=True)),
         {A: GONE, f"{B} @": "d3 - -", f"{B} @c": "c -", f"{B} sales": GONE}),
     ("mailbox added", lambda tx: mailboxes.add(tx, "new@brand-b.com", "battery staple"),
         {f"{B} new": "m1", f"{B} @": "d3 7john@brand-a.com 1new"}),
@@ -78,7 +79,7 @@ CASES: list[tuple[str, Change, dict[str, str]]] = [
         {f"{A} john": "m0", f"{A} @": "d3 - 1mary", f"{A} shop": "a3 0john", f"{B} @": "d3 6john@brand-a.com -",
          f"{B} sales": "a3 6john@brand-a.com"}),
     ("password changed", lambda tx: mailboxes.update(tx, JOHN, password="another word", display_name="J"), {}),
-    ("mailbox removed", lambda tx: (domains.update(tx, B, no_system_mailbox=True), mailboxes.remove(tx, JOHN)),
+    ("mailbox removed", lambda tx: (domain_settings.update(tx, B, no_system_mailbox=True), mailboxes.remove(tx, JOHN)),
         {f"{A} john": GONE, f"{A} @": "d3 - 1mary", f"{A} shop": GONE, f"{B} @": "d3 - -", f"{B} sales": GONE}),
     ("alias added", lambda tx: aliases.add(tx, "new@brand-b.com", JOHN, can_send=True),
         {f"{B} new": "a7 7john@brand-a.com"}),

@@ -16,7 +16,7 @@ from routing.policy import Policy
 from routing.recipient import resolve
 from routing.verdicts import Defer, Deliver, RecipientVerdict
 from store.migrations import migrate
-from store.services import accounts, aliases, domains, mailboxes
+from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.sql.tables import MailboxRow
@@ -54,14 +54,14 @@ def fill(tx: Transaction) -> None:
                     "sue@suspended.test", "both@suspended.test", "eve@other.test"):  # fmt: skip
         mailboxes.add(tx, address, PASSWORD)
     _make_aliases(tx)
-    domains.update(tx, "brand-a.test", system_mailbox="mary@brand-a.test")
-    domains.update(tx, "brand-b.test", catch_all="john@brand-a.test")
-    domains.update(tx, "sleepy.test", catch_all="paused@brand-a.test")
-    domains.update(tx, "drowsy.test", system_mailbox="paused@brand-a.test")
+    domain_settings.update(tx, "brand-a.test", system_mailbox="mary@brand-a.test")
+    domain_settings.update(tx, "brand-b.test", catch_all="john@brand-a.test")
+    domain_settings.update(tx, "sleepy.test", catch_all="paused@brand-a.test")
+    domain_settings.update(tx, "drowsy.test", system_mailbox="paused@brand-a.test")
     mailboxes.update(tx, "both@suspended.test", is_active=False)
     asleep = mailboxes.get(tx, "paused@brand-a.test").id  # under a catch-all: from a time when that was not refused
     tx.execute(update(MailboxRow).where(MailboxRow.id == asleep).values(is_active=False))
-    domains.update(tx, "off.test", is_active=False)
+    domain_settings.update(tx, "off.test", is_active=False)
     accounts.update(tx, "late", is_active=False)
 
 

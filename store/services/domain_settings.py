@@ -1,8 +1,8 @@
-"""Where mail of a domain goes that no name of it takes: its catch-all and its system mailbox."""
+"""The settings of a domain: on or off, its catch-all, and the mailbox for its system addresses."""
 
 from store.errors import ServiceError
 from store.services import audit, lookup
-from store.services.domain_views import view
+from store.services.domains import view
 from store.services.lookup import Ref
 from store.services.rules import require_active, require_proved
 from store.services.unset import UNSET, NotGiven
@@ -10,6 +10,50 @@ from store.services.views import Domain
 from store.sql import changed_fields
 from store.sql.tables import CatchAllRow, DomainRow, SystemMailboxRow
 from store.sql.tenant import Transaction
+
+
+def update(
+    tx: Transaction,
+    ref: Ref,
+    *,
+    account: Ref | None = None,
+    is_active: bool | None = None,
+    catch_all: Ref | None = None,
+    no_catch_all: bool = False,
+    system_mailbox: Ref | None = None,
+    no_system_mailbox: bool = False,
+) -> Domain:
+    """Switch a domain on or off, and choose the mailboxes for unknown names and for system addresses.
+
+    Args:
+        ref: id or name.
+        account: which one is meant, when several have the name pending.
+        catch_all: a mailbox of the same account; switches the catch-all on.
+        no_catch_all: switch it off; the destination stays noted.
+        system_mailbox: a mailbox of the same account.
+        no_system_mailbox: forget the choice; the oldest active mailbox serves then.
+
+    Raises:
+        ServiceError: ``not-found``, ``conflict``, ``domain-not-active``, ``destination-not-a-mailbox``;
+            ``invalid-request`` for two opposite wishes.
+    """
+    if (catch_all is not None and no_catch_all) or (system_mailbox is not None and no_system_mailbox):
+        raise ServiceError("invalid-request", "one mailbox and no mailbox cannot be had together", field="catch_all")
+    row = lookup.domain(tx, ref, account=account)
+    before = view(tx, row.id)
+    if is_active is not None:
+        row.is_active = is_active
+        changed_fields.domain(tx, row.id)
+    if catch_all is not None or no_catch_all:
+        _switch_catch_all(tx, row, catch_all)
+    if system_mailbox is not None:
+        _choose_system_mailbox(tx, row, system_mailbox)
+    if no_system_mailbox:
+        _forget_system_mailbox(tx, row)
+    tx.flush()
+    after = view(tx, row.id)
+    audit.note(tx, "domain.update", "domain", row.id, row.name, before, after, account_id=row.account_id)
+    return after
 
 
 def set_catch_all(
@@ -41,7 +85,7 @@ def set_catch_all(
     return after
 
 
-def switch_catch_all(tx: Transaction, row: DomainRow, mailbox: Ref | None) -> None:
+def _switch_catch_all(tx: Transaction, row: DomainRow, mailbox: Ref | None) -> None:
     """Switch the catch-all on, to ``mailbox``, or off; the destination stays noted then.
 
     Raises:
@@ -55,7 +99,7 @@ def switch_catch_all(tx: Transaction, row: DomainRow, mailbox: Ref | None) -> No
         changed_fields.catch_all(tx, row.name)
 
 
-def choose_system_mailbox(tx: Transaction, row: DomainRow, mailbox: Ref) -> None:
+def _choose_system_mailbox(tx: Transaction, row: DomainRow, mailbox: Ref) -> None:
     """Let a mailbox of the account have the domain's system mail.
 
     Raises:
@@ -68,7 +112,7 @@ def choose_system_mailbox(tx: Transaction, row: DomainRow, mailbox: Ref) -> None
     changed_fields.own_record(tx, row.name)
 
 
-def forget_system_mailbox(tx: Transaction, row: DomainRow) -> None:
+def _forget_system_mailbox(tx: Transaction, row: DomainRow) -> None:
     """Let the domain's oldest active mailbox have its system mail."""
     if chosen := tx.get(SystemMailboxRow, row.id):
         tx.delete(chosen)
