@@ -33,6 +33,7 @@ class Case:
 _REPLIES = {
     "owned": "250 2.0.0 Ok: queued as ",
     "sender-not-owned": "550 5.7.1 <{address}>: Sender address rejected: not owned by user " + JOHN,
+    "sender-detail": "550 5.1.7 <{address}>: Sender address rejected: a sub-address is plain ASCII without % ! @",
     **{slug: f"550 5.7.1 Sender address rejected: {text}" for slug, text in REASONS.items()},
 }
 
@@ -186,6 +187,8 @@ FOREIGN = [
     foreign(' "John <john@brand-a.test>" <ceo@bank.test>', "ceo@bank.test"),
     foreign(" mary@brand-a.test", "mary@brand-a.test"),
     foreign(" eve@other.test", "eve@other.test"),
+    Case(b" john+x%bank.test@brand-a.test", "sender-detail", "john+x%bank.test@brand-a.test"),
+    Case(b" sales+bank.test!x@brand-b.test", "sender-detail", "sales+bank.test!x@brand-b.test"),
     foreign(" johm@brand-a.test", "johm@brand-a.test"),
     foreign(" john@brand-a.test.bank.test", "john@brand-a.test.bank.test"),
     foreign(
@@ -240,6 +243,7 @@ MENTIONS = [
     shows(' "ceo%40bank.test" <john@brand-a.test>', "ceo@bank.test"),
     *(shows(f' "ceo @ bank{dot}test" <john@brand-a.test>', f"ceo@bank{dot}test") for dot in "\ua4f8\u0660\u06d4\u00b7"),
     shows(' "ceo @ bank・test" <john@brand-a.test>', "ceo@bank・test"),
+    shows(' "john+x%bank.test@brand-a.test" <john@brand-a.test>', "john+x%bank.test@brand-a.test"),
     shows(' "a@b@c" <john@brand-a.test>', "a@b@c"),
     shows(' "ceo\'john@brand-a.test" <john@brand-a.test>', "ceo'john@brand-a.test"),
     shows(' "ceo`john@brand-a.test" <john@brand-a.test>', "ceo`john@brand-a.test"),
