@@ -60,6 +60,11 @@ REPLIES: dict[str, tuple[int, str, str]] = {
     "sender-detail": (553, "5.1.7", "<{address}>: Sender address rejected: a sub-address is plain ASCII without % ! @"),
     "cannot-send-as": (553, "5.7.1", "<{address}>: Sender address rejected: sending is off for this alias of {login}"),
     "spoofed-sender": (550, "5.7.1", "<{address}>: Sender address rejected: log in to send from this domain"),
+    "lookalike-sender": (550, "5.7.1", "<{address}>: Sender address rejected: this domain looks like the recipient's"),
+    "forged-trust": (550, "5.7.1", "Message rejected: {reason}"),
+    "foreign-organizer": (550, "5.7.1", "<{address}>: Sender address rejected: organizer not owned by user {login}"),
+    "bad-mime": (550, "5.6.0", "Message rejected: its parts can be read in more than one way"),
+    "too-many-notices": (550, "5.6.0", "Message rejected: too many X-Byname-Notice fields"),
     "bad-sender": (501, "5.1.7", "Bad sender address syntax: {reason}"),
     "bad-header": (550, "5.7.1", "Sender address rejected: {reason}"),
 }

@@ -32,7 +32,10 @@ ENVELOPES = [  # MAIL FROM, what the reply begins with
     ("<john@outside.example>", f"553 5.7.1 <john@outside.example>: {NOT_OWNED}"),
     ("<john+x%bank.test@brand-a.test>", "553 5.1.7 <john+x%bank.test@brand-a.test>: Sender address rejected: a sub-"),
     ("<sales+bank.test!x@brand-b.test>", "553 5.1.7 <sales+bank.test!x@brand-b.test>: Sender address rejected: a sub-"),
-    ('<"john+x@bank.test"@brand-a.test>', '553 5.1.7 <"john+x@bank.test"@brand-a.test>: Sender address rejected: a sub-'),
+    (
+        '<"john+x@bank.test"@brand-a.test>',
+        '553 5.1.7 <"john+x@bank.test"@brand-a.test>: Sender address rejected: a sub-',
+    ),
     ("<john>", f"553 5.7.1 <john@byname.test>: {NOT_OWNED}"),
     ("<brand-a.test!john>", "501 5.1.7 Bad sender address syntax: it can be read in two ways"),
     ("<mary@brand-a.test(john@brand-a.test)>", "501 5.1.7 "),

@@ -1,0 +1,199 @@
+"""The parts of a MIME body (RFC 2045, 2046), as it streams by: only what one kind of part holds is handed on.
+
+It keeps a line's beginning and one part's header, however long the body is. Attached messages are passed over whole.
+What two programs could take apart in two ways is not guessed at: ``trouble`` says so, and the caller refuses.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+DEEPEST = 20  # multiparts in one another
+MOST_PARTS = 1000
+LONGEST_HEADER = 16_384  # octets of one part's header
+_LONGEST_LINE = 4096  # octets kept of a line that is not over yet
+
+_FIELD = re.compile(rb"content-(type|transfer-encoding|disposition)[ \t]*:(.*)", re.IGNORECASE | re.DOTALL)
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_PARAMETER = re.compile(rb';\s*([a-z0-9*_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s]*)', re.IGNORECASE)
+_TYPE = re.compile(rb"\s*([a-z0-9.+_-]+)/([a-z0-9.+_-]+)", re.IGNORECASE)
+
+
+class Reader(Protocol):
+    """Takes the content of a part that was asked for."""
+
+    def feed(self, octets: bytes) -> None:
+        """Take octets as they stand in the body, still encoded."""
+        ...
+
+    def end(self) -> None:
+        """The part is over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PartHeader:
+    """What the header of a part says of it."""
+
+    kind: str  # "text/calendar", lower-case; empty when it cannot be read
+    parameters: tuple[tuple[str, bytes], ...]  # of the type, names lower-case
+    encoding: str
+    disposition: str  # "attachment; filename=...", lower-case
+
+    def parameter(self, name: str) -> bytes | None:
+        """Return the first value of a parameter of the type."""
+        return next((value for key, value in self.parameters if key == name), None)
+
+
+class MalformedPart(ValueError):
+    """A part that can be read in two ways."""
+
+
+def read_header(raw: bytes) -> PartHeader:
+    """Read the header of a part.
+
+    Raises:
+        MalformedPart: a field that may stand once stands twice, or so does a boundary.
+    """
+    found: dict[str, bytes] = {}
+    for line in _FOLD.sub(b"", raw).split(b"\n"):
+        if field := _FIELD.match(line):
+            name = field[1].decode("ascii").lower()
+            if name in found:
+                raise MalformedPart
+            found[name] = field[2]
+    type_text = found.get("type", b" text/plain")
+    kind = _TYPE.match(type_text)
+    parameters = tuple((key.decode("ascii").lower(), _unquoted(value)) for key, value in _PARAMETER.findall(type_text))
+    if sum(key.startswith("boundary") for key, _ in parameters) > 1:
+        raise MalformedPart
+    return PartHeader(
+        b"/".join(kind.groups()).decode("ascii").lower() if kind else "",
+        parameters,
+        _word(found.get("transfer-encoding", b"")),
+        found.get("disposition", b"").decode("utf-8", "replace").strip().lower(),
+    )
+
+
+def _unquoted(value: bytes) -> bytes:
+    return re.sub(rb"\\(.)", rb"\1", value[1:-1]) if value.startswith(b'"') else value
+
+
+def _word(value: bytes) -> str:
+    return value.decode("utf-8", "replace").partition("(")[0].strip().lower()
+
+
+class MimeParts:
+    """Walks through one body. Feed it the header's content fields, an empty line and the body, in any pieces."""
+
+    def __init__(self, reader_for: Callable[[PartHeader], Reader | None]) -> None:
+        """``reader_for`` says who reads a part that is no multipart; None: nobody."""
+        self.trouble = False
+        self._reader_for = reader_for
+        self._boundaries: list[bytes] = []
+        self._reader: Reader | None = None
+        self._header: bytes | None = b""  # of the part that begins; None: past it
+        self._parts = 0
+        self._rest = b""
+        self._inside_line = False  # what comes next continues a line whose beginning is gone
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing that may follow matters."""
+        idle = self._header is None and self._reader is None and not self._boundaries
+        return self.trouble or idle
+
+    def feed(self, octets: bytes) -> None:
+        """Take the next octets."""
+        data, at = self._rest + octets, 0
+        self._rest = b""
+        while at < len(data) and not self.is_over:
+            if self._can_hop(data, at):
+                at = self._hop(data, at)
+                continue
+            end = data.find(b"\n", at)
+            if end < 0:
+                self._keep(data[at:])
+                return
+            self._line(data[at : end + 1])
+            self._inside_line = False
+            at = end + 1
+
+    def end(self) -> None:
+        """The body is over."""
+        if self._rest:
+            self._line(self._rest)
+        self._end_part()
+
+    def _can_hop(self, data: bytes, at: int) -> bool:
+        """True where only the next line that begins with two hyphens matters, which is found faster than read."""
+        idle = self._header is None and self._reader is None
+        return idle and (self._inside_line or not (data.startswith(b"--", at) or data[at:] == b"-"))
+
+    def _hop(self, data: bytes, at: int) -> int:
+        found = data.find(b"\n--", at)
+        if found >= 0:
+            self._inside_line = False
+            return found + 1
+        kept = next((end for end in (b"\n-", b"\n") if data.endswith(end)), b"")
+        self._inside_line = not kept
+        self._rest = kept[1:]
+        return len(data)
+
+    def _keep(self, line: bytes) -> None:
+        if len(line) <= _LONGEST_LINE:
+            self._rest = line
+        else:
+            self._line(line)
+            self._inside_line = True
+
+    def _line(self, line: bytes) -> None:
+        if not self._inside_line and line.startswith(b"--") and self._is_delimiter(line.rstrip()):
+            return
+        if self._header is not None:
+            self._header_line(line)
+        elif self._reader is not None:
+            self._reader.feed(line)
+
+    def _is_delimiter(self, line: bytes) -> bool:
+        for depth in range(len(self._boundaries), 0, -1):
+            delimiter = b"--" + self._boundaries[depth - 1]
+            if line in {delimiter, delimiter + b"--"}:
+                self._end_part()
+                is_last = line != delimiter
+                del self._boundaries[depth - is_last :]
+                self._header = None if is_last else b""
+                return True
+        if any(line.startswith(b"--" + boundary) for boundary in self._boundaries):
+            self.trouble = True  # a delimiter to a program that compares beginnings only
+        return False
+
+    def _header_line(self, line: bytes) -> None:
+        header = self._header or b""
+        if line.strip(b"\r\n") and len(header) + len(line) <= LONGEST_HEADER:
+            self._header = header + line
+            return
+        self._header = None
+        self._parts += 1
+        if line.strip(b"\r\n") or self._parts > MOST_PARTS:
+            self.trouble = True
+            return
+        try:
+            self._begin_part(read_header(header))
+        except MalformedPart:
+            self.trouble = True
+
+    def _begin_part(self, header: PartHeader) -> None:
+        if not header.kind.startswith("multipart/"):
+            self._reader = None if header.kind.startswith("message/") else self._reader_for(header)
+            return
+        boundary = header.parameter("boundary")
+        if not boundary or len(self._boundaries) >= DEEPEST:
+            raise MalformedPart
+        self._boundaries.append(boundary.rstrip())
+
+    def _end_part(self) -> None:
+        if self._reader is not None:
+            self._reader.end()
+        self._reader = None
