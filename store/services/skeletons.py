@@ -12,11 +12,12 @@ from routing.domain import unicode_domain
 from store.services.lookalikes import latin_twin
 
 _ALIKE = str.maketrans("01I|", "olll")
+_DRAWN_AS_L = str.maketrans("\u04c0\u04cf", "ll")  # palochka; the list of confusables has it as i
 
 
 @lru_cache(maxsize=4096)
 def skeleton(name: str) -> str:
     """Return the skeleton of a canonical domain, or of some of its labels."""
-    letters = unicodedata.normalize("NFC", unicode_domain(name))
+    letters = unicodedata.normalize("NFC", unicode_domain(name)).translate(_DRAWN_AS_L)
     twins = (char if char.isascii() else latin_twin(char) or char for char in letters)
     return "".join(twins).translate(_ALIKE).lower()
