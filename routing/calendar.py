@@ -8,6 +8,7 @@ REFRESH only attendees. An event that is attached without a METHOD is a file lik
 import base64
 import binascii
 import re
+import unicodedata
 from dataclasses import dataclass, field
 
 from routing.address import Address
@@ -38,7 +39,8 @@ class Invitations:
 
     def reader_for(self, part: PartHeader) -> Reader | None:
         """Return who reads a part, None for one that is no calendar."""
-        named = ".ics" in part.disposition or any(b".ics" in value.lower() for _, value in part.parameters)
+        names = [part.disposition, *(value.decode("utf-8", "replace").lower() for _, value in part.parameters)]
+        named = any(".ics" in _unescaped(name) for name in names)
         if part.kind in {"text/calendar", "application/ics"} or named:
             return _decoder(part.encoding, _Calendar(self, part))
         return None
@@ -66,19 +68,21 @@ def judge_invitations(
 
 
 class _Calendar:
-    """Reads the decoded octets of one calendar, whole properties at a time."""
+    """Reads the decoded octets of one calendar, whole properties at a time.
+
+    A bare CR ends a line, as it does to some; without its NULs UTF-16 reads as ASCII.
+    """
 
     def __init__(self, found: Invitations, part: PartHeader) -> None:
-        method = part.parameter("method")
         self._found = found
-        self._methods = {_upper(method)} if method else set()
+        self._methods = {_upper(value) for key, value in part.parameters if key.startswith("method")}
         self._is_attachment = part.disposition.startswith("attachment")
         self._shown: dict[str, list[str]] = {"ORGANIZER": [], "ATTENDEE": []}
         self._line = b""  # a property, unfolded
         self._is_ended = False  # it has come to the end of a line, and may go on behind a fold
 
     def feed(self, octets: bytes) -> None:
-        *lines, rest = octets.replace(b"\r", b"\n").split(b"\n")  # a bare CR ends a line to some
+        *lines, rest = octets.replace(b"\0", b"").replace(b"\r", b"\n").split(b"\n")
         for line in lines:
             self._extend(line)
             self._is_ended = True
@@ -102,7 +106,7 @@ class _Calendar:
         if name == "METHOD":
             self._methods.add(_upper(found[2]))
             return
-        shown = _SEEN.findall(_unescaped(found[2].decode("utf-8", "replace")))
+        shown = _SEEN.findall(_as_read(found[2].decode("utf-8", "replace")))
         self._shown[name] = list(dict.fromkeys([*self._shown[name], *shown]))[: MOST_CLAIMS + 1]
 
     def end(self) -> None:
@@ -117,6 +121,10 @@ class _Calendar:
 
 def _upper(text: bytes) -> str:
     return text.decode("utf-8", "replace").strip().upper()
+
+
+def _as_read(text: str) -> str:
+    return unicodedata.normalize("NFKC", _unescaped(text)).replace('"', "").replace("\\", "")
 
 
 def _unescaped(text: str) -> str:

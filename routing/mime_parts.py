@@ -11,13 +11,17 @@ from typing import Protocol
 
 DEEPEST = 20  # multiparts in one another
 MOST_PARTS = 1000
+MOST_MULTIPARTS = 100
 LONGEST_HEADER = 16_384  # octets of one part's header
 _LONGEST_LINE = 4096  # octets kept of a line that is not over yet
 
 _FIELD = re.compile(rb"content-(type|transfer-encoding|disposition)[ \t]*:(.*)", re.IGNORECASE | re.DOTALL)
-_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_LINE_END = re.compile(rb"\r\n?|\n")
+_FOLD = re.compile(rb"\n(?=[ \t])")
+_BARE_CR = re.compile(rb"\r--([^\r\n]{1,80})")  # a delimiter to who takes a bare CR for the end of a line
 _PARAMETER = re.compile(rb';\s*([a-z0-9*_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s]*)', re.IGNORECASE)
-_TYPE = re.compile(rb"\s*([a-z0-9.+_-]+)/([a-z0-9.+_-]+)", re.IGNORECASE)
+_NO_TYPE = re.compile(r"\([^()]*\)|[\s\"]")  # what may stand around and inside a type
+_TOKEN = re.compile(r"[a-z0-9-]+")
 
 
 class Reader(Protocol):
@@ -36,7 +40,7 @@ class Reader(Protocol):
 class PartHeader:
     """What the header of a part says of it."""
 
-    kind: str  # "text/calendar", lower-case; empty when it cannot be read
+    kind: str  # "text/calendar", lower-case; what it says, when that is no type
     parameters: tuple[tuple[str, bytes], ...]  # of the type, names lower-case
     encoding: str
     disposition: str  # "attachment; filename=...", lower-case
@@ -57,22 +61,21 @@ def read_header(raw: bytes) -> PartHeader:
         MalformedPart: a field that may stand once stands twice, or so does a boundary.
     """
     found: dict[str, bytes] = {}
-    for line in _FOLD.sub(b"", raw).split(b"\n"):
+    for line in _FOLD.sub(b"", _LINE_END.sub(b"\n", raw)).split(b"\n"):
         if field := _FIELD.match(line):
             name = field[1].decode("ascii").lower()
             if name in found:
                 raise MalformedPart
             found[name] = field[2]
     type_text = found.get("type", b" text/plain")
-    kind = _TYPE.match(type_text)
     parameters = tuple((key.decode("ascii").lower(), _unquoted(value)) for key, value in _PARAMETER.findall(type_text))
-    if sum(key.startswith("boundary") for key, _ in parameters) > 1:
-        raise MalformedPart
+    if [key for key, _ in parameters if key.startswith("boundary")] not in ([], ["boundary"]):
+        raise MalformedPart  # also a boundary in the manner of RFC 2231, which not every program knows
     return PartHeader(
-        b"/".join(kind.groups()).decode("ascii").lower() if kind else "",
+        _NO_TYPE.sub("", _lowered(type_text.partition(b";")[0])),
         parameters,
         _word(found.get("transfer-encoding", b"")),
-        found.get("disposition", b"").decode("utf-8", "replace").strip().lower(),
+        _lowered(found.get("disposition", b"")).strip(),
     )
 
 
@@ -81,7 +84,12 @@ def _unquoted(value: bytes) -> bytes:
 
 
 def _word(value: bytes) -> str:
-    return value.decode("utf-8", "replace").partition("(")[0].strip().lower()
+    token = _TOKEN.search(_lowered(value))
+    return token.group() if token else ""
+
+
+def _lowered(value: bytes) -> str:
+    return value.decode("utf-8", "replace").lower()
 
 
 class MimeParts:
@@ -96,6 +104,8 @@ class MimeParts:
         self._header: bytes | None = b""  # of the part that begins; None: past it
         self._parts = 0
         self._rest = b""
+        self._seen: list[bytes] = []  # every boundary
+        self._tail = b""  # of what came last
         self._inside_line = False  # what comes next continues a line whose beginning is gone
 
     @property
@@ -106,8 +116,14 @@ class MimeParts:
 
     def feed(self, octets: bytes) -> None:
         """Take the next octets."""
-        data, at = self._rest + octets, 0
-        self._rest = b""
+        data, self._rest = self._rest + octets, b""
+        self._walk(data)
+        window, self._tail = self._tail + octets, (self._tail + octets)[-80:]
+        hidden = _BARE_CR.findall(window) if b"\r--" in window else []
+        self.trouble |= any(line.startswith(tuple(self._seen)) for line in hidden)
+
+    def _walk(self, data: bytes) -> None:
+        at = 0
         while at < len(data) and not self.is_over:
             if self._can_hop(data, at):
                 at = self._hop(data, at)
@@ -189,9 +205,10 @@ class MimeParts:
             self._reader = None if header.kind.startswith("message/") else self._reader_for(header)
             return
         boundary = header.parameter("boundary")
-        if not boundary or len(self._boundaries) >= DEEPEST:
+        if not boundary or len(self._boundaries) >= DEEPEST or len(self._seen) >= MOST_MULTIPARTS:
             raise MalformedPart
         self._boundaries.append(boundary.rstrip())
+        self._seen.append(self._boundaries[-1])
 
     def _end_part(self) -> None:
         if self._reader is not None:

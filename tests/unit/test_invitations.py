@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from routing.calendar import Invitations, judge_invitations
 from routing.memory_directory import SilentDirectory
-from routing.mime_parts import DEEPEST, LONGEST_HEADER, MOST_PARTS, MimeParts
+from routing.mime_parts import DEEPEST, LONGEST_HEADER, MOST_MULTIPARTS, MOST_PARTS, MimeParts
 from routing.policy import Policy
 from routing.trust import MOST_CLAIMS
 from routing.verdicts import Defer
@@ -72,15 +72,29 @@ CASES = [  # message, rule
     (packed(PART + b"\r\n" + calendar("", CEO, JOHN)), BAD),
     (packed(PART + b"Content-Disposition: attachment\r\n\r\n" + calendar("", CEO, JOHN)), GOOD),
     (packed(PART + b"Content-Disposition: attachment\r\n\r\n" + calendar("PUBLISH", CEO, JOHN)), BAD),
+    # What a lenient program takes for a calendar, a name or an encoding.
+    (packed(b"Content-Type: Text / (x) Calendar\r\n\r\n" + FOREIGN), BAD),
+    (packed(b"Content-Type: x/y; name*=utf-8''x%2Eics\r\n\r\n" + FOREIGN), BAD),
+    (packed(b"X: y\rContent-Type: text/calendar\r\n\r\n" + FOREIGN), BAD),
+    (packed(PART + b'Content-Transfer-Encoding: "base64";\r\n\r\n' + base64.encodebytes(FOREIGN)), BAD),
+    (packed(PART + b"Content-Transfer-Encoding: ;\r\n\r\n" + FOREIGN), BAD),
+    (packed(PART.strip() + b"; charset=utf-16\r\n\r\n" + FOREIGN.decode().encode("utf-16-le")), BAD),
+    (packed(PART.strip() + b"; method*=us-ascii''REQUEST\r\n\r\n" + calendar("REPLY", CEO, JOHN)), BAD),
+    (packed(says('ORGANIZER:mailto:"ceo"@bank.test')), BAD),
+    (packed(says("ORGANIZER:mailto:ceo＠bank.test")), BAD),
     # Two ways to take a message apart.
     (packed(PART + b"Content-Type: text/plain\r\n\r\n"), MALFORMED),
     (b"Content-Type: text/plain\r\nContent-Type: text/calendar\r\n\r\n", MALFORMED),
     (b"Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n", MALFORMED),
     (b"Content-Type: multipart/mixed; boundary*0=a; boundary*1=b\r\n\r\n", MALFORMED),
+    (b"Content-Type: multipart/mixed; boundary*=us-ascii''b\r\n\r\n", MALFORMED),
     (b"Content-Type: multipart/mixed\r\n\r\n", MALFORMED),
+    (MIXED + b"x\r--b\r" + PART + b"\r\r" + FOREIGN + b"\r\n--b--\r\n", MALFORMED),
+    (MIXED + b"x\r--c\r\n--b--\r\n", GOOD),
     (packed(b"\r\n--bc\r\n"), MALFORMED),
     (packed(b"X: " + b"x" * LONGEST_HEADER + b"\r\n\r\n"), MALFORMED),
     (MIXED + b"--b\r\n\r\n" * (MOST_PARTS + 1), MALFORMED),
+    (MIXED + (b"--b\r\n" + MIXED.replace(b"=b", b"=c")) * MOST_MULTIPARTS, MALFORMED),
     (DEEP + PART + b"\r\n" + FOREIGN, BAD),
     (b"Content-Type: multipart/mixed; boundary=z\r\n\r\n--z\r\n" + DEEP, MALFORMED),
     # Boundaries: quoted, escaped, in one another, at the end of the input.
