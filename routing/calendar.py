@@ -15,7 +15,8 @@ from routing.address import Address
 from routing.directory import Directory
 from routing.header_from import addr_spec
 from routing.header_refused import HeaderRefused
-from routing.mime_parts import MimeParts, PartHeader, Reader
+from routing.mime_parts import MimeParts, Reader
+from routing.part_header import PartHeader
 from routing.policy import Policy
 from routing.replies import reply
 from routing.trust import MOST_CLAIMS, first_not_owned

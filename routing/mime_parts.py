@@ -6,8 +6,9 @@ What two programs could take apart in two ways is not guessed at: ``trouble`` sa
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from routing.part_header import MalformedPart, PartHeader, read_header
 
 DEEPEST = 20  # multiparts in one another
 MOST_PARTS = 1000
@@ -15,13 +16,7 @@ MOST_MULTIPARTS = 100
 LONGEST_HEADER = 16_384  # octets of one part's header
 _LONGEST_LINE = 4096  # octets kept of a line that is not over yet
 
-_FIELD = re.compile(rb"content-(type|transfer-encoding|disposition)[ \t]*:(.*)", re.IGNORECASE | re.DOTALL)
-_LINE_END = re.compile(rb"\r\n?|\n")
-_FOLD = re.compile(rb"\n(?=[ \t])")
 _BARE_CR = re.compile(rb"\r--([^\r\n]{1,80})")  # a delimiter to who takes a bare CR for the end of a line
-_PARAMETER = re.compile(rb';\s*([a-z0-9*_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;\s]*)', re.IGNORECASE)
-_NO_TYPE = re.compile(r"\([^()]*\)|[\s\"]")  # what may stand around and inside a type
-_TOKEN = re.compile(r"[a-z0-9-]+")
 
 
 class Reader(Protocol):
@@ -34,62 +29,6 @@ class Reader(Protocol):
     def end(self) -> None:
         """The part is over."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class PartHeader:
-    """What the header of a part says of it."""
-
-    kind: str  # "text/calendar", lower-case; what it says, when that is no type
-    parameters: tuple[tuple[str, bytes], ...]  # of the type, names lower-case
-    encoding: str
-    disposition: str  # "attachment; filename=...", lower-case
-
-    def parameter(self, name: str) -> bytes | None:
-        """Return the first value of a parameter of the type."""
-        return next((value for key, value in self.parameters if key == name), None)
-
-
-class MalformedPart(ValueError):
-    """A part that can be read in two ways."""
-
-
-def read_header(raw: bytes) -> PartHeader:
-    """Read the header of a part.
-
-    Raises:
-        MalformedPart: a field that may stand once stands twice, or so does a boundary.
-    """
-    found: dict[str, bytes] = {}
-    for line in _FOLD.sub(b"", _LINE_END.sub(b"\n", raw)).split(b"\n"):
-        if field := _FIELD.match(line):
-            name = field[1].decode("ascii").lower()
-            if name in found:
-                raise MalformedPart
-            found[name] = field[2]
-    type_text = found.get("type", b" text/plain")
-    parameters = tuple((key.decode("ascii").lower(), _unquoted(value)) for key, value in _PARAMETER.findall(type_text))
-    if [key for key, _ in parameters if key.startswith("boundary")] not in ([], ["boundary"]):
-        raise MalformedPart  # also a boundary in the manner of RFC 2231, which not every program knows
-    return PartHeader(
-        _NO_TYPE.sub("", _lowered(type_text.partition(b";")[0])),
-        parameters,
-        _word(found.get("transfer-encoding", b"")),
-        _lowered(found.get("disposition", b"")).strip(),
-    )
-
-
-def _unquoted(value: bytes) -> bytes:
-    return re.sub(rb"\\(.)", rb"\1", value[1:-1]) if value.startswith(b'"') else value
-
-
-def _word(value: bytes) -> str:
-    token = _TOKEN.search(_lowered(value))
-    return token.group() if token else ""
-
-
-def _lowered(value: bytes) -> str:
-    return value.decode("utf-8", "replace").lower()
 
 
 class MimeParts:
