@@ -25,6 +25,7 @@ ROUNDS = 30
 MIXED = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
 FILE = b"Content-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n"
 EVENT = b"Content-Type: text/calendar\r\n\r\n"
+EVENT64 = EVENT.strip() + b"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
 LINES = base64.encodebytes(os.urandom(3_700_000)).replace(b"\n", b"\r\n")
 MESSAGES = {
     "text of 10 kB": b"Content-Type: text/plain\r\n\r\n" + b"hello world\r\n" * 800,
@@ -32,6 +33,10 @@ MESSAGES = {
     "a file of 5 MB": MIXED + FILE + LINES + b"--b--\r\n",
     "5 MB of lines in a calendar": MIXED + EVENT + LINES + b"--b--\r\n",
     "5 MB of empty lines in a calendar": MIXED + EVENT + b"\r\n" * 2_500_000 + b"--b--\r\n",
+    "5 MB of base64, an octet a line": MIXED + EVENT64 + b"QQ==\r\n" * 800_000 + b"--b--\r\n",
+    "5 MB of folds": MIXED + EVENT + b"X:" + b"x" * 5000 + b"\r\n " * 1_600_000 + b"--b--\r\n",
+    "5 MB of long names of organizers": MIXED + EVENT + (b"ORGANIZER:" + b"a" * 4000 + b"\r\n") * 1250 + b"--b--\r\n",
+    "5 MB of lines that begin like a boundary": MIXED + EVENT + b"--\r\n" * 1_250_000 + b"--b--\r\n",
     "5 MB of organizers": MIXED + EVENT + b"ORGANIZER:mailto:john@brand-a.test\r\n" * 150_000 + b"--b--\r\n",
 }
 

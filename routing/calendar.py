@@ -26,7 +26,7 @@ _OF_ATTENDEES = frozenset({"REPLY", "COUNTER", "REFRESH"})
 _FROM_ATTENDEE = frozenset({"REPLY", "REFRESH"})  # a COUNTER may propose others
 _LONGEST = 4096  # octets of one property, unfolded
 _PROPERTY = re.compile(rb"\s*(ORGANIZER|ATTENDEE|METHOD)\s*[;:](.*)", re.IGNORECASE | re.DOTALL)
-_SEEN = re.compile(r"[^\s\"'<>;:,=]+@[^\s\"'<>;:,?]+")  # also in CN, SENT-BY and EMAIL: all of them are shown
+_BORDER = re.compile(r"[\s'<>;:,=?]+")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
 
@@ -96,7 +96,8 @@ class _Calendar:
                 piece = piece[1:]
             else:
                 self._property()
-        self._line = (self._line + piece)[: _LONGEST + 1]
+        if len(self._line) <= _LONGEST:
+            self._line = (self._line + piece)[: _LONGEST + 1]
 
     def _property(self) -> None:
         found, too_long, self._line = _PROPERTY.match(self._line), len(self._line) > _LONGEST, b""
@@ -107,7 +108,8 @@ class _Calendar:
         if name == "METHOD":
             self._methods.add(_upper(found[2]))
             return
-        shown = _SEEN.findall(_as_read(found[2].decode("utf-8", "replace")))
+        words = _BORDER.split(_as_read(found[2].decode("utf-8", "replace")))
+        shown = [word for word in words if "@" in word.strip("@")]  # also in CN, SENT-BY and EMAIL: people read them
         self._shown[name] = list(dict.fromkeys([*self._shown[name], *shown]))[: MOST_CLAIMS + 1]
 
     def end(self) -> None:
@@ -167,4 +169,15 @@ class _Base64(_Plain):
 
 class _QuotedPrintable(_Plain):
     def feed(self, octets: bytes) -> None:
-        self._calendar.feed(binascii.a2b_qp(octets))
+        """Decode whole lines, and of a long one all but what may be half an escape."""
+        data = self._kept + octets
+        whole = data.rfind(b"\n") + 1
+        if not whole and len(data) > _LONGEST:
+            escape = data.rfind(b"=", len(data) - 3)
+            whole = escape if escape >= 0 else len(data)
+        self._kept = data[whole:]
+        self._calendar.feed(binascii.a2b_qp(data[:whole]))
+
+    def end(self) -> None:
+        self._calendar.feed(binascii.a2b_qp(self._kept))
+        super().end()

@@ -20,7 +20,7 @@ NOTICE = "X-Byname-Notice"
 VALUE = "display-name-of-colleague"
 MOST_NAMES = 4  # From values of one message that are looked at; each costs eight names in one look-up
 
-_ADDRESS = re.compile(r"<[^<>]*>|\S*@\S*")
+_ANGLE = re.compile(r"<[^<>]*>")
 _WORD = re.compile(r"[^\W\d_]+")
 _MOST_WORDS = 5
 
@@ -31,7 +31,8 @@ def likely_names(value: bytes) -> list[str]:
         text = decode_words(value[:1024].decode("utf-8", "replace"))
     except HeaderRefused:
         return []
-    words = [_plain(word) for word in _WORD.findall(_ADDRESS.sub(" ", text))]
+    shown = " ".join(word for word in _ANGLE.sub(" ", text).split() if "@" not in word)
+    words = [_plain(word) for word in _WORD.findall(shown)]
     if not 2 <= len(words) <= _MOST_WORDS or not all(words):
         return []
     first, last = words[0], words[-1]

@@ -39,6 +39,7 @@ class MimeParts:
         self.trouble = False
         self._reader_for = reader_for
         self._boundaries: list[bytes] = []
+        self._starts: tuple[bytes, ...] = ()  # how a line begins that may be a delimiter
         self._reader: Reader | None = None
         self._header: bytes | None = b""  # of the part that begins; None: past it
         self._parts = 0
@@ -83,18 +84,19 @@ class MimeParts:
 
     def _can_hop(self, data: bytes, at: int) -> bool:
         """True where only the next line that begins with two hyphens matters, which is found faster than read."""
-        idle = self._header is None and self._reader is None
-        return idle and (self._inside_line or not (data.startswith(b"--", at) or data[at:] == b"-"))
+        return self._header is None and (self._inside_line or not (data.startswith(b"--", at) or data[at:] == b"-"))
 
     def _hop(self, data: bytes, at: int) -> int:
         found = data.find(b"\n--", at)
         if found >= 0:
-            self._inside_line = False
-            return found + 1
-        kept = next((end for end in (b"\n-", b"\n") if data.endswith(end)), b"")
-        self._inside_line = not kept
-        self._rest = kept[1:]
-        return len(data)
+            stop, self._inside_line = found + 1, False
+        else:
+            kept = next((end for end in (b"\n-", b"\n") if data.endswith(end)), b"")
+            self._inside_line, self._rest = not kept, kept[1:]
+            stop = len(data) - len(self._rest)
+        if self._reader is not None:
+            self._reader.feed(data[at:stop])
+        return found + 1 if found >= 0 else len(data)
 
     def _keep(self, line: bytes) -> None:
         if len(line) <= _LONGEST_LINE:
@@ -104,7 +106,7 @@ class MimeParts:
             self._inside_line = True
 
     def _line(self, line: bytes) -> None:
-        if not self._inside_line and line.startswith(b"--") and self._is_delimiter(line.rstrip()):
+        if not self._inside_line and line.startswith(self._starts) and self._is_delimiter(line.rstrip()):
             return
         if self._header is not None:
             self._header_line(line)
@@ -117,12 +119,15 @@ class MimeParts:
             if line in {delimiter, delimiter + b"--"}:
                 self._end_part()
                 is_last = line != delimiter
-                del self._boundaries[depth - is_last :]
+                self._set_boundaries(self._boundaries[: depth - is_last])
                 self._header = None if is_last else b""
                 return True
-        if any(line.startswith(b"--" + boundary) for boundary in self._boundaries):
-            self.trouble = True  # a delimiter to a program that compares beginnings only
+        self.trouble = True  # a delimiter to a program that compares beginnings only
         return False
+
+    def _set_boundaries(self, boundaries: list[bytes]) -> None:
+        self._boundaries = boundaries
+        self._starts = tuple(b"--" + boundary for boundary in boundaries)
 
     def _header_line(self, line: bytes) -> None:
         header = self._header or b""
@@ -146,7 +151,7 @@ class MimeParts:
         boundary = header.parameter("boundary")
         if not boundary or len(self._boundaries) >= DEEPEST or len(self._seen) >= MOST_MULTIPARTS:
             raise MalformedPart
-        self._boundaries.append(boundary.rstrip())
+        self._set_boundaries([*self._boundaries, boundary.rstrip()])
         self._seen.append(self._boundaries[-1])
 
     def _end_part(self) -> None:

@@ -72,6 +72,11 @@ CASES = [  # message, rule
     (packed(PART + b"\r\n" + calendar("", CEO, JOHN)), BAD),
     (packed(PART + b"Content-Disposition: attachment\r\n\r\n" + calendar("", CEO, JOHN)), GOOD),
     (packed(PART + b"Content-Disposition: attachment\r\n\r\n" + calendar("PUBLISH", CEO, JOHN)), BAD),
+    (packed(PART + b"Content-Transfer-Encoding: quoted-printable\r\n\r\nX:" + b"=41" * 3000 + b"\r\n" + FOREIGN), BAD),
+    (packed(PART + b"Content-Transfer-Encoding: quoted-printable\r\n\r\nORGANIZER:mailto:ceo=40bank.test"), BAD),
+    (PART + b"Content-Transfer-Encoding: quoted-printable\r\n\r\nORGANIZER:mailto:ceo=40bank.test", BAD),
+    (packed(says("ORGANIZER;CN=@:mailto:john@brand-a.test")), GOOD),
+    (packed(says("--x", "--", f"ORGANIZER:mailto:{CEO}")), BAD),
     # What a lenient program takes for a calendar, a name or an encoding.
     (packed(b"Content-Type: Text / (x) Calendar\r\n\r\n" + FOREIGN), BAD),
     (packed(b"Content-Type: x/y; name*=utf-8''x%2Eics\r\n\r\n" + FOREIGN), BAD),
