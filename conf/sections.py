@@ -161,7 +161,11 @@ class SendersSettings(Section):
 
     display_name_addresses: Literal["own", "hosted", "any"] = "own"
     default_domain: DomainName | None = None
-    inbound_spoof: Literal["off", "envelope", "header"] = "off"
+    inbound_spoof: Literal["off", "envelope", "header", "lookalike"] = "off"
+    colleague_names: Literal["off", "mark"] = "off"
+    forged_trust: Literal["off", "log", "refuse"] = "off"
+    authserv_ids: Annotated[tuple[DomainName, ...], Strict(False)] = ()
+    foreign_organizer: Literal["off", "log", "refuse"] = "off"
 
 
 class TraceSettings(Section):

@@ -10,6 +10,7 @@ _PART = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|\\.|[^\"\\]")  # a quoted string, a 
 _WHOLE = re.compile(rf"(?:{_PART.pattern})*")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ROUTING_MARKS = frozenset("%!@")
 _UNDECODED = re.compile(r"[\udc80-\udcff]")  # bytes that were not UTF-8 (surrogateescape)
 
 
@@ -90,6 +91,14 @@ def split_detail(local: str, delimiter: str) -> tuple[str, str | None]:
     """
     at = local.find(delimiter, 1) if delimiter else -1
     return (local, None) if at < 0 else (local[:at], local[at:])
+
+
+def routes_on(detail: str) -> bool:
+    """True for a detail on which an old relay may route: ``x%bank.test``, ``bank.test!x``, ``x@bank.test``.
+
+    The percent hack and bang paths of RFC 1123 section 5.2.16; a quoted local part can hold the ``@``.
+    """
+    return not _ROUTING_MARKS.isdisjoint(detail)
 
 
 def _unbracketed(raw: str) -> str:

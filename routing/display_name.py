@@ -6,9 +6,11 @@ what any reading shows counts. Encoded words are decoded once; what is malformed
 (``routing.encoded_words``).
 
 A *mention* is a word with an ``@`` inside it, or an ``@`` that something parts from a word before it and from a name
-with a dot behind it: ``ceo @ bank.test`` reads as an address, ``Sales @ Brand`` does not. ``@brand`` is none either.
+with a dot behind it: ``ceo @ bank.test`` and ``ceo (@) bank.test`` read as an address, ``Sales @ Brand`` does not.
+``@brand`` is none either, nor is what stands in brackets of its own, ``(@john.social.test)``.
 """
 
+import html
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,8 +22,19 @@ from routing.header_refused import HeaderRefused
 _SPACES = "".join(char for char in map(chr, range(0x3001)) if char.isspace())
 _MARKS = '<>()[]",:;'  # can stand in no dot-atom and no domain name
 _BORDER = re.compile(rf"[\s{re.escape(_MARKS)}]+")
-_DOT = re.compile(r"[.\u3002]")
-_OPENING = ("(", "[", "<")
+# What reads as the dot of a domain name: the full stops of Unicode's list of confusables (UTS 39), and dots at half
+# height; these only between letters that a Latin name may hold, for Japanese parts two words by such a dot.
+_LIKE_A_DOT = (
+    "\u00b7\u0660\u06d4\u06f0\u0701\u0702\u16eb\u2022\u2024\u2027\u2219\u22c5\u2e31\u2e33\u30fb\ua4f8\ua60e\ua78f"
+    "\U00010a50\U0001d16d"
+)
+_LATIN = "[0-9A-Za-z\u00c0-\u052f]"
+_DOT = re.compile(rf"[.\u3002]|(?<={_LATIN})[{_LIKE_A_DOT}](?={_LATIN})")
+_OPENING = ("(", "[")  # not "<": "ceo <@bank.test>" reads as an address in brackets
+_ENCLOSED_AT = re.compile(r"[(\[<]\s*@\s*[)\]>]")
+_ESCAPED = re.compile("&|%40")
+_MAY_SHOW = re.compile("@|&|%40")
+_NOT_A_NAME = re.compile(r"[\W_]+")  # what no domain name begins with
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _WRAPPED = {"quoted": '"{}"', "comment": "({})"}
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -43,7 +56,8 @@ def mentions(pieces: Sequence[tuple[str, str]]) -> tuple[str, ...]:
         HeaderRefused: a malformed or nested encoded word, an unknown character set, control or bidi characters, more
             than 64 ``@``.
     """
-    words = (word for reading in _readings(pieces) for view in _views(reading) for word in _mentions_in(view))
+    views = (text for reading in _readings(pieces) for view in _views(reading) for text in (view, *_unescaped(view)))
+    words = (word for view in views for word in _mentions_in(view))
     return tuple(dict.fromkeys(map(ascii_lower, words)))
 
 
@@ -65,15 +79,22 @@ def _views(reading: str) -> Iterator[str]:
     if reading.isascii() and not encoded:
         yield reading
         return
-    if "@" in reading:
-        yield reading
+    undecoded = unicodedata.normalize("NFKC", reading)
+    if _MAY_SHOW.search(undecoded):
+        yield from dict.fromkeys((reading, undecoded))
     decoded = decode_words(reading) if encoded else reading
     _check_characters(decoded)
     folded = decoded if decoded.isascii() else unicodedata.normalize("NFKC", decoded)
     if len(folded) > _LONGEST:  # one character may become eighteen
         raise HeaderRefused("too-long")
-    if "@" in folded:
+    if _MAY_SHOW.search(folded):
         yield from dict.fromkeys((decoded, folded, _as_seen(folded), decode_apart(reading) if encoded else decoded))
+
+
+def _unescaped(view: str) -> Iterator[str]:
+    """Yield what a view becomes in web mail that undoes ``&commat;``, ``&#64;`` or ``%40`` once too often."""
+    if _ESCAPED.search(view):
+        yield _as_seen(unicodedata.normalize("NFKC", html.unescape(view).replace("%40", "@")))
 
 
 def _check_characters(text: str) -> None:
@@ -104,9 +125,9 @@ def _mentions_in(text: str) -> Iterator[str]:
         return
     for variant in dict.fromkeys((text, text.replace('"', ""))):
         yield from _inner_at(variant)
-    for variant in dict.fromkeys((text, _without_parentheses(text))):
+    for variant in dict.fromkeys((text, _ENCLOSED_AT.sub("@", text), _without_parentheses(text))):
         for word in _inner_at(_drawn_together(variant)):
-            if _DOT.search(word.rpartition("@")[2]):
+            if _DOT.search(word.partition("@")[2]):
                 yield word
 
 
@@ -126,8 +147,9 @@ def _drawn_together(text: str) -> str:
 
 
 def _cut_start(text: str) -> str:
-    rest = text.lstrip(_SPACES + _MARKS)
-    return _UNREADABLE + rest if text[: len(text) - len(rest)].strip() else rest
+    before = _NOT_A_NAME.match(text)
+    rest = text[before.end() :] if before else text
+    return _UNREADABLE + rest if before and before.group().strip() else rest
 
 
 def _cut_end(text: str) -> str:

@@ -36,7 +36,8 @@ def decode_words(text: str) -> str:
     if text.count("=?") > _MOST_WORDS:
         raise HeaderRefused("malformed-encoded-word")
     decoded = _WORDS.sub(_joined(""), text)
-    if "=?" in _WORDS.sub("", text):
+    rest = _WORDS.sub(" ", text)
+    if "=?" in rest or "?=" in rest:  # a program may look for the last end of a word, not for the next
         raise HeaderRefused("malformed-encoded-word")
     if "=?" in decoded:
         raise HeaderRefused("nested-encoded-word")

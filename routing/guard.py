@@ -23,9 +23,10 @@ AUTHOR_FIELDS = frozenset({"from", "sender", "resent-from", "resent-sender"})
 MOST_AUTHOR_FIELDS = 16  # whoever collects fields keeps at least one more, so that the surplus is seen
 
 # What some programs take for the end of a line although it is none in mail: a bare CR, and all that str.splitlines
-# knows. A delivery agent may write it as it is, and a reader then sees a field of its own.
+# knows. A delivery agent may write it as it is, and a reader then sees a field of its own. The octet 0x85 is NEL to
+# whoever reads octets as ISO-8859-1, be it also the last one of a character in UTF-8.
 _HIDDEN = re.compile(
-    rb"(?:\r(?!\n)|\n(?![ \t])|[\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9])"
+    rb"(?:\r(?!\n)|\n(?![ \t])|[\x0b\x0c\x1c-\x1e\x85]|\xe2\x80[\xa8\xa9])"
     rb"[ \t]*(?:resent-)?(?:from|sender)[ \t]*:",
     re.IGNORECASE,
 )

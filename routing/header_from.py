@@ -4,7 +4,7 @@ No library parser is safe here (docs/facts.md, "From"), so this one accepts a sm
 refuses the rest, each refusal with a reason:
 
     value     = mailbox [comment]
-    mailbox   = [phrase] "<" addr-spec ">" / addr-spec
+    mailbox   = [phrase] "<" [FWS] addr-spec [FWS] ">" / addr-spec
     phrase    = 1*(atom / dots / quoted-string / encoded-word / comment)
     addr-spec = dot-atom "@" domain      ; no quotes, comments, folds or literals inside
 
@@ -164,7 +164,7 @@ def _parts(tokens: list[_Token]) -> tuple[str, list[_Token]]:
     phrase, tail = tokens[:angle], tokens[angle + 1 :]
     if any(token.kind == "words" and "@" in token.text for token in phrase):
         raise HeaderRefused("at-in-phrase")
-    return tokens[angle].text, phrase + _trailing_comment(tail)
+    return tokens[angle].text.strip(" \t"), phrase + _trailing_comment(tail)
 
 
 def _bare_address(token: _Token) -> str:

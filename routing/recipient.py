@@ -8,7 +8,7 @@ delimiter, and only when neither is claimed the catch-all.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from routing.address import Address, split_detail
+from routing.address import Address, routes_on, split_detail
 from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.policy import Policy
 from routing.records import Alias, HostedDomain, Mailbox, Name
@@ -96,6 +96,11 @@ def _by_table(policy: Policy, address: Address, facts: Facts) -> RecipientVerdic
 # The rows, in the order of docs/design.md, section 3. Rows 1 and 2 are above; row 12 is the end of the table.
 
 
+def _routing_detail(case: Case) -> RecipientVerdict | None:
+    """A detail stays on the mailbox address, and a relay behind us may route on what is in it."""
+    return case.reject("detail-routes") if case.detail and routes_on(case.detail) else None
+
+
 def _postmaster(case: Case) -> RecipientVerdict | None:
     """Row 3: RFC 5321 section 4.5.1 wants postmaster reachable in every domain, whatever else is off."""
     if case.base != "postmaster":
@@ -134,6 +139,7 @@ def _catch_all(case: Case) -> RecipientVerdict | None:
 
 
 RECIPIENT_TABLE: tuple[Row, ...] = (
+    _routing_detail,
     _postmaster,
     _domain_state,
     _unwritable,

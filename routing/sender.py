@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
-from routing.address import Address, AddressSyntaxError, split_detail
+from routing.address import Address, AddressSyntaxError, routes_on, split_detail
 from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.policy import Policy
 from routing.records import Alias, HostedDomain, Mailbox, Name
@@ -95,10 +95,13 @@ def ownership(policy: Policy, user: Address, sender: Address, facts: Mapping[str
     """Rows 5 and 6 for one address: ``owned``, or the slug of the refusal.
 
     The refusals come in the order of docs/design.md, section 4: foreign, own but inactive, own but not for sending.
+    A detail that no mailbox could show, or that an old relay may route on, is nobody's.
     """
     name = _find(facts, sender) or _find(facts, _without_detail(policy, sender))
     if name is None or (name.mailbox if isinstance(name, Alias) else name).address != user:
         return "sender-not-owned"
+    if not sender.is_ascii or routes_on(sender.local):
+        return "sender-detail"
     if isinstance(name, Mailbox):
         return "owned"
     if not (name.is_active and facts[sender.domain].is_active):

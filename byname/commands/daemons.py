@@ -29,6 +29,7 @@ def milter(
 ) -> None:
     """Run the milter for one kind of listener, until SIGTERM. SIGHUP reads the settings again."""
     from byname import telemetry, wiring
+    from byname.wiring.lookalikes import skeleton
     from byname_milter.server import serve
     from byname_milter.site import Site
 
@@ -48,6 +49,7 @@ def milter(
                 now.delivery,
                 monitor=now.milter.mode == "monitor",
                 trace_key=wiring.trace_key(now),
+                skeleton=skeleton(now),
             )
 
         stop(ExitCode(serve(role.value, wiring.needed(settings, f"milter.{role.value}"), load, registry)))

@@ -42,6 +42,10 @@ def policy(settings: Settings) -> Policy:
         default_domain=canonical("senders.default_domain", canonical_domain, senders.default_domain),
         display_name_addresses=senders.display_name_addresses,
         inbound_spoof=senders.inbound_spoof,
+        colleague_names=senders.colleague_names,
+        forged_trust=senders.forged_trust,
+        authserv_ids=frozenset(name.lower().rstrip(".") for name in senders.authserv_ids),
+        foreign_organizer=senders.foreign_organizer,
     )
 
 

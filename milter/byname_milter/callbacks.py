@@ -47,6 +47,7 @@ on_connect = told("connect", lambda session, _name, _family, peer: session.conne
 on_mail = answered("mail", lambda session, sender, *_: session.mail(_text(sender)))
 on_rcpt = answered("rcpt", lambda session, name, *words: session.rcpt(_text(name), [_text(word) for word in words]))
 on_end_of_header = answered("end-of-header", lambda session: session.end_of_header())
+on_body = answered("body", lambda session, octets: session.body(octets))
 on_end_of_message = answered("end-of-message", lambda session: session.end_of_message())
 on_abort = told("abort", lambda session: session.abort())
 

@@ -4,8 +4,9 @@ pymilter's class ``Milter.Base`` is left aside: its wrappers cost as much as wha
 events of a class in an attribute that a child class would find instead of its own.
 
 Only what is used is asked for. No HELO (pymilter decodes its argument before anybody could catch anything), no DATA, no
-body, no unknown commands; header fields without an answer. The client's address comes as a macro where the MTA lets a
-filter choose its macros (SMFIF_SETSYMLIST: Postfix 2.6, Sendmail 8.14), which spares the event of the connection.
+unknown commands, a body only where a session wants one; header fields without an answer. The client's address comes as
+a macro where the MTA lets a filter choose its macros (SMFIF_SETSYMLIST: Postfix 2.6, Sendmail 8.14), which spares the
+event of the connection.
 """
 
 import threading
@@ -23,7 +24,7 @@ from conf.placement import on_one_processor
 _MOMENT = 1.0  # seconds
 
 _ACTIONS = Milter.ADDHDRS | Milter.CHGHDRS | Milter.ADDRCPT | Milter.ADDRCPT_PAR | Milter.DELRCPT
-_UNUSED = Milter.P_NOHELO | Milter.P_NODATA | Milter.P_NOBODY | Milter.P_NOUNKNOWN
+_UNUSED = Milter.P_NOHELO | Milter.P_NODATA | Milter.P_NOUNKNOWN
 _MANNERS = Milter.P_NR_HDR | Milter.P_HDR_LEADSPC  # no answer to a field; its value as it stands, blanks included
 _MACROS: Mapping[int, tuple[str, ...]] = {
     Milter.M_ENVFROM: ("{auth_authen}", "{mail_addr}", "{client_addr}", "i"),
@@ -49,6 +50,7 @@ def register(name: str, open_session: OpenSession) -> None:
     Milter.set_envrcpt_callback(callbacks.on_rcpt)
     Milter.set_header_callback(callbacks.on_header)
     Milter.set_eoh_callback(callbacks.on_end_of_header)
+    Milter.set_body_callback(callbacks.on_body)
     Milter.set_eom_callback(callbacks.on_end_of_message)
     Milter.set_abort_callback(callbacks.on_abort)
     Milter.set_close_callback(callbacks.on_close)
@@ -66,7 +68,9 @@ def negotiate(mta: Mta, offer: list[int], open_session: OpenSession) -> int:
     for stage, macros in _MACROS.items() if chooses else ():
         mta.setsymlist(stage, " ".join(macros))
     unused = _UNUSED | (Milter.P_NOCONNECT if chooses else 0) | (0 if session.wants_end_of_header else Milter.P_NOEOH)
-    steps = offer[1] & (unused | _MANNERS)
+    unused |= 0 if session.wants_body else Milter.P_NOBODY
+    steps = offer[1] & (unused | _MANNERS | (Milter.P_SKIP if session.wants_body else 0))
+    session.can_skip = bool(steps & Milter.P_SKIP)
     session.after_field = Milter.NOREPLY if steps & Milter.P_NR_HDR else Milter.CONTINUE
     offer[:] = [_ACTIONS | chooses, steps, 0, 0]
     return Milter.CONTINUE

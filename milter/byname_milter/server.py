@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from byname_milter.decision_log import DecisionLog
 from byname_milter.decision_metrics import DecisionMetrics
 from byname_milter.inbound import InboundHeaderSession, InboundSession
+from byname_milter.inbound_wall import InboundWallSession
 from byname_milter.libmilter import LibmilterThread, register
 from byname_milter.listening import claimed, close_to_newcomers, open_socket
 from byname_milter.local import LocalSession
@@ -24,8 +25,10 @@ from byname_milter.mta import Mta
 from byname_milter.session import Session
 from byname_milter.site import Site
 from byname_milter.submission import SubmissionSession
+from byname_milter.submission_wall import SubmissionWallSession
 from conf.service import notify
 from conf.signals import SignalPipe
+from routing.policy import Policy
 from routing.sender import Role
 
 SESSIONS: dict[Role, type[Session]] = {
@@ -51,6 +54,12 @@ def serve(role: str, socket: str, load: Callable[[], Site], registry: CollectorR
         ListenError: it cannot be listened on.
     """
     return Server(Role(role), socket, load, registry).run()
+
+
+def _inbound_session(policy: Policy) -> type[Session]:
+    if policy.inbound_spoof == "lookalike" or policy.colleague_names == "mark":
+        return InboundWallSession
+    return InboundHeaderSession if policy.inbound_spoof == "header" else InboundSession
 
 
 class Server:
@@ -86,8 +95,11 @@ class Server:
 
     def _session_class(self) -> type[Session]:
         """Asking for the end of the header costs a round trip, so inbound does it only where it is looked at."""
-        if self._role is Role.INBOUND and self._site.policy.inbound_spoof == "header":
-            return InboundHeaderSession
+        policy = self._site.policy
+        if self._role is Role.SUBMISSION and {policy.forged_trust, policy.foreign_organizer} != {"off"}:
+            return SubmissionWallSession
+        if self._role is Role.INBOUND:
+            return _inbound_session(policy)
         return SESSIONS[self._role]
 
     def _session_closed(self) -> None:

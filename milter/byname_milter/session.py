@@ -33,6 +33,8 @@ class Session:
 
     role: ClassVar[Role]
     wants_end_of_header: ClassVar[bool] = False
+    wants_body: bool = False
+    can_skip: bool = False  # the MTA stops sending the body when asked to (SMFIP_SKIP)
     after_field: int = Milter.CONTINUE
 
     def __init__(
@@ -87,6 +89,10 @@ class Session:
 
     def end_of_header(self) -> int:
         """Nothing is decided here, unless a role does."""
+        return Milter.CONTINUE
+
+    def body(self, _octets: bytes) -> int:
+        """A piece of the body, of at most 64 kB; only where ``wants_body``."""
         return Milter.CONTINUE
 
     def end_of_message(self) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from routing.directory import Directory
+from routing.lookalike import Skeleton
 from routing.policy import Policy
 
 
@@ -16,4 +17,5 @@ class Site:
     delivery: Literal["milter", "agent"]  # who writes Delivered-To (docs/design.md, section 5)
     monitor: bool = False  # sender refusals are logged and counted, not made (``[milter] mode``)
     trace_key: bytes | None = None  # vouches for our own Delivered-To fields (routing.trace); None: nothing does
+    skeleton: Skeleton | None = None  # tells look-alikes of domains; None: nobody asks
     max_age: float = 1.0  # seconds after which a decision is made again at end of message

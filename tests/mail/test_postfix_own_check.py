@@ -13,10 +13,12 @@ from pathlib import Path
 
 from byname.sandbox.folders import short_folder
 from byname.sandbox.postfix import PrivatePostfix
+from byname.sandbox.postfix_instance import PostfixInstance
 from byname.sandbox.site import PrivateSite
 from store.sql.database import Database
-from tests.mail.dialogue import logged_in, submit
+from tests.mail.dialogue import Dialogue, logged_in, submit
 from tests.mail.test_sender_matrix import IDENTITIES, switching
+from tests.mail.test_wall import SETTINGS, fill_with_a_colleague
 from tests.mail.world import JOHN, fill
 
 PAGE = Path(__file__).parents[2] / "docs" / "sender-guard.md"
@@ -94,6 +96,56 @@ def test_the_comparison(site: PrivateSite, folder: Path) -> None:
     ]
 
 
+AUTHOR, INVITED = "From: john@brand-a.test", "Content-Type: text/calendar\r\n\r\n"
+WALL = [  # what, envelope sender, message; "inbound" ones come to john from outside, the others he sends
+    ("a name with `ceo(@)bank.test`", JOHN, 'From: "ceo(@)bank.test" <john@brand-a.test>'),
+    ("a name with `ceo&commat;bank.test`", JOHN, 'From: "ceo&commat;bank.test" <john@brand-a.test>'),
+    ("a second From behind octet 0x85", JOHN, "Subject: x\x85From: ceo@bank.test\r\n" + AUTHOR),
+    ("sender `john+x%bank.test@brand-a.test`", "john+x%bank.test@brand-a.test", AUTHOR),
+    ("Authentication-Results under our name", JOHN, AUTHOR + "\r\nAuthentication-Results: mx.brand-a.test; dkim=pass"),
+    ("ARC-Seal under our name", JOHN, AUTHOR + "\r\nARC-Seal: i=1; d=mx.brand-a.test"),
+    ("X-Byname-Notice", JOHN, AUTHOR + "\r\nX-Byname-Notice: x"),
+    ("Autocrypt key for somebody else", JOHN, AUTHOR + "\r\nAutocrypt: addr=ceo@bank.test; keydata=AAAA"),
+    ("invitation from somebody else", JOHN, f"{AUTHOR}\r\n{INVITED}ORGANIZER:mailto:ceo@bank.test"),
+    ("answer to somebody else's invitation", JOHN, f"{AUTHOR}\r\n{INVITED}METHOD:REPLY\r\nORGANIZER:mailto:x@y.test"),
+    ("inbound: From in the recipient's domain", "x@outside.example", "From: ceo@brand-a.test"),
+    ("inbound: From in a look-alike of it", "x@outside.example", "From: ceo@xn--brnd-a-4nf.test"),
+    ("inbound: a colleague's name (marked)", "x@outside.example", "From: Mary Poe <mary77@outside.example>"),
+]
+
+
+def wall(site: PrivateSite, postfix: PostfixInstance) -> dict[str, str]:
+    """Return the codes to every row of WALL."""
+    found = {}
+    for what, sender, message in WALL:
+        if what.startswith("inbound"):
+            with Dialogue(postfix.inbound_port) as smtp:
+                found[what] = smtp.mail([f"<{JOHN}>"], message.encode() + b"\r\n\r\nx\r\n", f"<{sender}>")[-1][:3]
+        else:
+            with logged_in(site, JOHN, port=postfix.submission_port) as client:
+                found[what] = submit(client, f"<{sender}>", message.encode("latin-1"))[:3]
+    return found
+
+
+def wall_table(theirs: dict[str, str], ours: dict[str, str]) -> str:
+    """Return both columns as a table in Markdown."""
+    rows = "".join(f"| {what} | {theirs[what]} | {ours[what]} |\n" for what in theirs)
+    return "| what | Postfix alone | Byname |\n| --- | --- | --- |\n" + rows
+
+
+def compared_walls(folder: Path) -> str:
+    """Run both over a site with every check on."""
+    with (
+        PrivateSite(fill_with_a_colleague, into_sink=True, settings=SETTINGS) as site,
+        postfix_alone(site, folder) as alone,
+    ):
+        return wall_table(wall(site, alone), wall(site, site.postfix))
+
+
+def test_the_checks_that_a_site_may_add(needs_root: None, folder: Path) -> None:
+    assert f"Checks to add: begin -->\n{compared_walls(folder)}<!--" in PAGE.read_text()
+
+
 def beside(site: PrivateSite, port: int, sender: str, header: str) -> str:
     with logged_in(site, JOHN, port=port) as client:
         return submit(client, sender, header.encode())[:3]
@@ -112,6 +164,8 @@ def main() -> None:
     with PrivateSite(fill, into_sink=True) as site, short_folder() as folder, postfix_alone(site, folder) as alone:
         for title, port in ((OWN_RULE, alone.submission_port), ("Byname", site.postfix.submission_port)):
             sys.stdout.write(f"{title}:\n\n{table(matrix(site, port))}\n")
+    with short_folder() as folder:
+        sys.stdout.write(f"Checks to add:\n\n{compared_walls(folder)}\n")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ REFUSED = [  # as typed, the full reply
     ("<old@off.test>", "550 5.7.1 <old@off.test>: Domain is switched off"),
     (f"<{'x' * 300}@brand-b.test>", f"550 5.1.1 <{'x' * 300}@brand-b.test>: user unknown"),
     ("<100%s@brand-b.test>", "554 5.7.1 <100%s@brand-b.test>: Relay access denied"),  # Postfix: untrusted routing
+    ("<sales+x%bank.test@brand-a.test>", "554 5.7.1 <sales+x%bank.test@brand-a.test>: Relay access denied"),
     ("<sales(x)@brand-a.test>", "501 5.1.3 Bad recipient address syntax: it can be read in two ways"),
     ("<sales @brand-a.test>", "501 5.1.3 Bad recipient address syntax: it can be read in two ways"),
     ("<brand-a.test!sales>", "501 5.1.3 Bad recipient address syntax: it can be read in two ways"),

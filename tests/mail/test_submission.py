@@ -30,6 +30,12 @@ ENVELOPES = [  # MAIL FROM, what the reply begins with
     ("<owner@other.test>", f"553 5.7.1 <owner@other.test>: {NOT_OWNED}"),
     ("<nobody@brand-b.test>", f"553 5.7.1 <nobody@brand-b.test>: {NOT_OWNED}"),
     ("<john@outside.example>", f"553 5.7.1 <john@outside.example>: {NOT_OWNED}"),
+    ("<john+x%bank.test@brand-a.test>", "553 5.1.7 <john+x%bank.test@brand-a.test>: Sender address rejected: a sub-"),
+    ("<sales+bank.test!x@brand-b.test>", "553 5.1.7 <sales+bank.test!x@brand-b.test>: Sender address rejected: a sub-"),
+    (
+        '<"john+x@bank.test"@brand-a.test>',
+        '553 5.1.7 <"john+x@bank.test"@brand-a.test>: Sender address rejected: a sub-',
+    ),
     ("<john>", f"553 5.7.1 <john@byname.test>: {NOT_OWNED}"),
     ("<brand-a.test!john>", "501 5.1.7 Bad sender address syntax: it can be read in two ways"),
     ("<mary@brand-a.test(john@brand-a.test)>", "501 5.1.7 "),
@@ -129,6 +135,17 @@ def test_recipients_are_decided_on_submission_too(site: PrivateSite) -> None:
         )
         assert submit(client, f"<{MARY}>", b"From: mary@brand-a.test", "sales@brand-b.test").startswith(QUEUED)
     assert site.mailboxes.wait_for(1)[0].recipients == (JOHN,)
+
+
+@pytest.mark.parametrize("local", ["john+x%bank.test", "sales+bank.test!x", '"john+x@bank.test"', "postmaster+x%y"])
+def test_no_sub_address_goes_on_that_a_relay_may_route_on(site: PrivateSite, local: str) -> None:
+    """On port 25 Postfix itself refuses these as untrusted routing; a login may send anywhere."""
+    with logged_in(site, MARY) as client:
+        assert submit(client, f"<{MARY}>", b"From: mary@brand-a.test", f"{local}@brand-a.test") == (
+            f"550 5.1.3 <{local}@brand-a.test>: a sub-address may not hold %, ! or @"
+        )
+    site.postfix.wait_until_idle()
+    assert site.mailboxes.deliveries == []
 
 
 def test_a_bccd_alias_does_not_show_in_the_copy_that_leaves(site: PrivateSite) -> None:

@@ -21,4 +21,17 @@ HOLES: list[bytes] = [
     # Characters that compatibility forms, or leaving out what is not seen, made the same as an owned address.
     ' "ｊohn@brand-a.test" <john@brand-a.test>'.encode(),
     ' "john+x\u200bmary@brand-a.test" <john@brand-a.test>'.encode(),
+    # What a person reads as an address: an @ in brackets of its own, behind a bracket, before a stray mark.
+    b' "ceo(@)bank.test" <john@brand-a.test>',
+    b' "ceo (@) bank.test" <john@brand-a.test>',
+    b' "ceo[@]bank.test" <john@brand-a.test>',
+    b' "ceo <@bank.test>" <john@brand-a.test>',
+    b' "ceo@. bank.test" <john@brand-a.test>',
+    b' "ceo@! bank.test" <john@brand-a.test>',
+    # A word that ends at the last mark of several; entities of HTML, undone once too often.
+    b" =?utf-8?Q?ceo?=40bank.test?= <john@brand-a.test>",
+    b' "ceo&commat;bank.test" <john@brand-a.test>',
+    b' "ceo&#64;bank.test" <john@brand-a.test>',
+    # Dots that only look like dots.
+    *(f' "ceo @ bank{dot}test" <john@brand-a.test>'.encode() for dot in "\ua4f8\u0660\u06d4\u00b7"),
 ]

@@ -31,6 +31,8 @@ _MARKS = (
     *(mark.encode() for mark in "＠﹫．。\u200b\u00ad\u2060\u202e\u200f\u3000\u00a0\u2028\u0338\u180e\ufe0f\u2800K"),
     b"\r\n ", b"\r\n\t", b"\n ", b'""', b"()", b'\\"', b"\x1b$B", b"\x1b(B", b"\x1b(J", b"\x81", b"\xe3", b"\xff",
     b"\x0b", b"John", b"Doe", b"=?utf-8?q?", b"=?iso-2022-jp?b?", b"?=", b"=40", b"=22", b"=20", b"=?", b"\r\nFrom: ",
+    b"(@)", b"[@]", b"<@", b"@. ", b"&commat;", b"&#64;", b"&period;", b"%40", b"\x85From: ", b"?=40", b"\x85",
+    *(mark.encode() for mark in "\ua4f8\u0660\u06d4\u00b7"),
     b"\rFrom:", b"\r\n\r\n", b"\r\nSender: ", b"From", b"=E2=80=AE",
 )  # fmt: skip
 _CHARSETS = (b"utf-8", b"iso-8859-1", b"us-ascii", b"shift_jis", b"iso-2022-jp", b"gbk", b"gb18030", b"big5", b"utf-7")
@@ -109,7 +111,8 @@ def search(source: random.Random, seconds: float, tell: Callable[[str], object] 
 def _attempts(source: random.Random) -> Iterator[tuple[Finder, bytes]]:
     for value in _values(source):
         if source.random() < _SHARE_OF_MESSAGES:
-            yield hole_in_message, source.choice((b"", b"Subject: x\r\n", b"Subject: ")) + b"From:" + value
+            before = (b"", b"Subject: x\r\n", b"Subject: ", b"Subject: \xc3\x85", b"Subject: x\x85")
+            yield hole_in_message, source.choice(before) + b"From:" + value
         else:
             yield hole_in_value, value
 

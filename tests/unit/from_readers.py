@@ -6,7 +6,9 @@ are no address to a reader's eye, though email.utils draws them together: they d
 
 import email
 import email.policy
+import html
 import inspect
+import quopri
 import re
 import string
 import unicodedata
@@ -21,6 +23,12 @@ Reader = Callable[[str], list[str]]
 
 _WIDE = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")  # every atext character
 _USUAL = re.compile(r"(?<![\w.+!#$%&'*/=?^`{|}~-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")  # what clients make links of
+# What a person reads as an address though no program does: blanks, punctuation and brackets around the @, any dot.
+_DOTS = ".。\u00b7\u2022\u2027\u2219\u22c5\u30fb\u0660\u06d4\u06f0\u0701\u0702\ua4f8\ua60e"
+_AT = r"(?:[(\[{<]\s*@\s*[)\]}>]|[<\"']?@)"
+_PERSON = re.compile(
+    rf"(?<![\w.+!#$%&'*/=?^`{{|}}~-])([A-Za-z0-9_+-][A-Za-z0-9._+-]*)[\s\"']*{_AT}[\s\"'.,:;!?<-]*([A-Za-z0-9-]+(?:[{_DOTS}][A-Za-z0-9-]+)+)"
+)
 _ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s"<>(),:;]+)@[^\s"<>(),:;@.]+\.[^\s"<>(),:;@]+')
 _AROUND = f"{string.whitespace}\u00a0.<>()[]\"'"
 _REGISTRY = HeaderRegistry()
@@ -47,6 +55,11 @@ def _pattern(pattern: re.Pattern[str]) -> Reader:
     return lambda text: [found.lstrip("'") for found in pattern.findall(text)]
 
 
+def _person(text: str) -> list[str]:
+    """A person's eye: every dot-like mark of a name counts as its dot."""
+    return [f"{local}@{re.sub(f'[{_DOTS}]', '.', domain)}" for local, domain in _PERSON.findall(text)]
+
+
 _HAS_STRICT = "strict" in inspect.signature(getaddresses).parameters
 _PARSERS: tuple[Reader, ...] = (
     _parseaddr,
@@ -54,7 +67,7 @@ _PARSERS: tuple[Reader, ...] = (
     _registry,
     *((_strict_getaddresses,) if _HAS_STRICT else ()),
 )
-_EYES: tuple[Reader, ...] = (_pattern(_WIDE), _pattern(_USUAL))
+_EYES: tuple[Reader, ...] = (_pattern(_WIDE), _pattern(_USUAL), _person)
 
 
 def foreign_in_value(value: bytes, owned: frozenset[str]) -> set[str]:
@@ -90,7 +103,7 @@ def _texts(value: bytes) -> Iterator[tuple[str, bool]]:
     """Yield the texts that programs take a value for, and whether the value was decoded for that."""
     text = re.sub(r"\r?\n(?=[ \t])", "", value.decode("utf-8", "surrogateescape"))
     yield text, False
-    for decode in (_decoded, _decoded_word_by_word):
+    for decode in (_decoded, _decoded_word_by_word, _decoded_to_the_last_mark, _without_entities):
         try:
             decoded = decode(text)
         except Exception:  # noqa: BLE001 - a reader that gives up shows nothing
@@ -107,6 +120,20 @@ def _decoded(text: str) -> str:
 def _decoded_word_by_word(text: str) -> str:
     """Decode wherever a word may stand, leaving the rest and the spaces as they are."""
     return re.sub(r"=\?[^?]*\?[bBqQ]\?[^?]*\?=", lambda word: _decoded(word.group()), text)
+
+
+def _decoded_to_the_last_mark(text: str) -> str:
+    """Decode what a greedy pattern finds: a word in quoted-printable that ends at the last ``?=``."""
+    return re.sub(r"=\?[^?]*\?[qQ]\?((?:(?!=\?)\S)*)\?=", lambda word: _unquoted_printable(word[1]), text)
+
+
+def _unquoted_printable(text: str) -> str:
+    return quopri.decodestring(text.encode("utf-8", "surrogateescape"), header=True).decode("utf-8", "replace")
+
+
+def _without_entities(text: str) -> str:
+    """As web mail shows it that unescapes once too often."""
+    return html.unescape(text).replace("%40", "@")
 
 
 def _seen(shown: tuple[str, bool]) -> Iterator[str]:
@@ -136,9 +163,10 @@ def _by_email(raw: bytes) -> Iterator[bytes]:
 
 
 def _by_lines(raw: bytes) -> Iterator[bytes]:
-    """Yield author fields as a script finds them that uses ``splitlines``."""
-    header = re.split(rb"\r?\n\r?\n", raw, maxsplit=1)[0].decode("utf-8", "surrogateescape")
-    for line in header.splitlines():
-        name, _, value = line.partition(":")
-        if not line.startswith((" ", "\t")) and name.strip().lower() in _FROM_FIELDS:
-            yield value.encode("utf-8", "surrogateescape")
+    """Yield author fields as a script finds them that uses ``splitlines``, over UTF-8 or over ISO-8859-1."""
+    header = re.split(rb"\r?\n\r?\n", raw, maxsplit=1)[0]
+    for encoding, errors in (("utf-8", "surrogateescape"), ("iso-8859-1", "strict")):
+        for line in header.decode(encoding, errors).splitlines():
+            name, _, value = line.partition(":")
+            if not line.startswith((" ", "\t")) and name.strip().lower() in _FROM_FIELDS:
+                yield value.encode(encoding, errors)

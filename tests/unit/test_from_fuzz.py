@@ -65,7 +65,7 @@ def test_the_readers_see(value: bytes, foreign: set[str]) -> None:
     assert foreign_in_value(value, OWNED) == foreign
 
 
-@pytest.mark.parametrize("gap", [b"\r", b"\r\n", b"\n", b"\x0b", b"\x1c"])
+@pytest.mark.parametrize("gap", [b"\r", b"\r\n", b"\n", b"\x0b", b"\x1c", b"\x85", b"\xc3\x85"])
 def test_the_readers_see_fields_behind_what_they_take_for_a_line_break(gap: bytes) -> None:
     raw = b"Subject: x" + gap + b"From: ceo@bank.test\r\nFrom: john@brand-a.test\r\n\r\n"
     assert foreign_in_message(raw, OWNED) == {"ceo@bank.test"}

@@ -39,6 +39,7 @@ def test_the_table_is_large_and_knows_every_reason_of_a_value() -> None:
     assert {case.rule for case in CASES} == REASONS.keys() - of_headers - {"hidden-field"} | {
         "owned",
         "sender-not-owned",
+        "sender-detail",
     }
 
 

@@ -50,6 +50,12 @@ REFUSED = [  # written, rule, reply
     ("abuse@empty.test", "unknown", UNKNOWN),
     ("jöhn@brand-b.test", "unknown", UNKNOWN),  # no catch-all takes what only SMTPUTF8 can carry
     (f"{'x' * 256}@brand-b.test", "unknown", UNKNOWN),
+    *(
+        (f"{name}@{domain}", "detail-routes", "550 5.1.3 <{}>: a sub-address may not hold %, ! or @")
+        for name in ("john+x%bank.test", "sales+bank.test!x", "nobody+%", "postmaster+x%y")
+        for domain in ("brand-a.test", "brand-b.test", "off.test")
+    ),
+    ('"john+x@bank.test"@brand-a.test', "detail-routes", "550 5.1.3 <{}>: a sub-address may not hold %, ! or @"),
     ("paused@brand-a.test", "mailbox-paused", "550 5.2.1 <{}>: mailbox disabled"),
     ("paused+x@brand-a.test", "mailbox-paused", "550 5.2.1 <{}>: mailbox disabled"),
     ("sleeping@brand-a.test", "mailbox-paused", "550 5.2.1 <{}>: mailbox disabled"),

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import CapturingLogger
 
-from byname_milter.callbacks import answered, on_close, on_header, told
+from byname_milter.callbacks import answered, on_body, on_close, on_header, told
 from byname_milter.decision_log import DecisionLog
 from byname_milter.decision_metrics import DecisionMetrics
 from byname_milter.inbound import InboundHeaderSession, InboundSession
@@ -17,8 +17,10 @@ from byname_milter.local import LocalSession
 from byname_milter.session import Session
 from byname_milter.site import Site
 from byname_milter.submission import SubmissionSession
+from byname_milter.submission_wall import SubmissionWallSession
 from routing.memory_directory import MemoryDirectory
-from routing.policy import Policy
+from routing.policy import Policy, Switch
+from routing.sender import Role
 
 ALL = 0x1FFFFF  # every SMFIP_ bit of protocol version 6
 UNUSED = Milter.P_NOHELO | Milter.P_NODATA | Milter.P_NOBODY | Milter.P_NOUNKNOWN
@@ -67,6 +69,24 @@ def test_events(kind: type[Session], *, end_of_header: bool) -> None:
     assert steps & Milter.P_HDR_LEADSPC
     assert steps & Milter.P_NR_HDR
     assert on_header(mta, "Subject", b" x") == Milter.NOREPLY  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("organizer", "trust"), [("off", "refuse"), ("log", "off"), ("refuse", "refuse")])
+@pytest.mark.parametrize("offered", [ALL, ALL & ~Milter.P_SKIP])
+def test_the_body_is_asked_for_only_by_a_check_that_needs_it(organizer: Switch, trust: Switch, offered: int) -> None:
+    site = Site(MemoryDirectory({}), Policy(foreign_organizer=organizer, forged_trust=trust), "milter")
+    decisions = DecisionLog(DecisionMetrics(Role.SUBMISSION, CollectorRegistry()), CapturingLogger())
+    mta, offer = Mta(), [CHANGES, offered, 0, 0]
+    open_session = lambda mta: SubmissionWallSession(mta, lambda: site, lambda: None, decisions)  # noqa: E731
+    negotiate(mta, offer, open_session)  # type: ignore[arg-type]
+    assert bool(offer[1] & Milter.P_NOBODY) is (organizer == "off")
+    assert bool(offer[1] & Milter.P_SKIP) is (organizer != "off" and bool(offered & Milter.P_SKIP))
+    if organizer != "off":
+        on_header(mta, "Content-Type", b" text/plain")  # type: ignore[arg-type]
+        assert mta.session
+        mta.session._parts.feed(b"\r\n")  # type: ignore[attr-defined]
+        answer = Milter.SKIP if offered & Milter.P_SKIP else Milter.CONTINUE  # nothing more matters
+        assert on_body(mta, b"hello") == answer
 
 
 def test_an_mta_of_few_talents() -> None:

@@ -46,11 +46,12 @@ def _latin_twin(label: str) -> str | None:
     """Return what a label without Latin letters looks like in Latin ones, None when it does not."""
     if "LATIN" in _scripts(label):
         return None
-    twins = [char if char.isascii() else _latin(char) for char in unicodedata.normalize("NFD", label)]
+    twins = [char if char.isascii() else latin_twin(char) for char in unicodedata.normalize("NFD", label)]
     return "".join(twin for twin in twins if twin) if all(twins) else None
 
 
-def _latin(char: str) -> str | None:
+def latin_twin(char: str) -> str | None:
+    """Return the ASCII character that a character of another script looks like, None when there is none."""
     for found in confusables.is_confusable(char, preferred_aliases=[]) or ():
         for homoglyph in found["homoglyphs"]:
             if homoglyph["c"].isascii():

@@ -1,0 +1,13 @@
+"""Which names look alike: wired only where a setting asks, for Unicode's tables take a while to load."""
+
+from conf.settings import Settings
+from routing.lookalike import Skeleton
+
+
+def skeleton(settings: Settings) -> Skeleton | None:
+    """Return what tells look-alikes, None where nobody asks for them."""
+    if settings.senders.inbound_spoof != "lookalike":
+        return None
+    from store.services import skeletons
+
+    return skeletons.skeleton

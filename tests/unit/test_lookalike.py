@@ -1,0 +1,92 @@
+"""Look-alikes of a recipient's domain, and names of colleagues, in mail from outside."""
+
+import pytest
+
+from routing.address import Address
+from routing.colleague import is_colleague, likely_names
+from routing.directory import AffirmedFacts
+from routing.lookalike import judge_lookalikes
+from routing.memory_directory import MemoryDirectory, SilentDirectory
+from routing.records import Alias, HostedDomain, Mailbox
+from routing.verdicts import Defer, Reject
+from store.services.skeletons import skeleton
+from tests.unit.sample_site import DIRECTORY, JOHN
+
+LOOK_ALIKE = ["brаnd-a.test", "brand-а.test", "mail.brаnd-a.test", "brαnd-a.test", "br\u0430nd-\u0430.test"]
+APART = ["brand-a.test", "mail.brand-a.test", "brand-a.example", "brand-c.test", "bränd-a.test", "test", "a.test"]
+
+
+def claimed(domain: str) -> list[Address]:
+    return [Address.parse("x@outside.example"), Address.parse(f"ceo@{domain}")]
+
+
+@pytest.mark.parametrize("domain", LOOK_ALIKE)
+def test_look_alikes(domain: str) -> None:
+    verdict = judge_lookalikes(DIRECTORY, claimed(domain), ["brand-b.test", "brand-a.test"], skeleton)
+    assert isinstance(verdict, Reject)
+    assert str(verdict.reply) == (
+        f"550 5.7.1 <{claimed(domain)[1]}>: Sender address rejected: this domain looks like the recipient's"
+    )
+    assert judge_lookalikes(DIRECTORY, claimed(domain), ["brand-b.test"], skeleton) is None  # another tenant's
+
+
+@pytest.mark.parametrize("domain", APART)
+def test_names_of_their_own(domain: str) -> None:
+    assert judge_lookalikes(DIRECTORY, claimed(domain), ["brand-a.test"], skeleton) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [("b0b1.test", "bobl.test"), ("xn--80ak6aa92e.com", "apple.com"), ("xn--brnd-a-4nf.test", "brand-a.test")],
+)
+def test_skeletons(name: str, twin: str) -> None:
+    assert skeleton(name) == skeleton(twin)
+
+
+def test_a_hosted_look_alike_has_proved_itself_and_doubt_is_451() -> None:
+    twin = Address.parse("ceo@brаnd-a.test")
+    hosted = MemoryDirectory([HostedDomain(twin.domain)])
+    assert judge_lookalikes(hosted, [twin], ["brand-a.test"], skeleton) is None
+    assert isinstance(judge_lookalikes(SilentDirectory(), [twin], ["brand-a.test"], skeleton), Defer)
+
+    class Grace:
+        def lookup(self, wanted: object) -> AffirmedFacts:
+            return AffirmedFacts({}, may_send=True)
+
+    assert isinstance(judge_lookalikes(Grace(), [twin], ["brand-a.test"], skeleton), Defer)
+
+
+NAMES = [  # raw From value, the first local part that it would have
+    (b' "John Doe" <x@outside.example>', "john.doe"),
+    (b' "Doe, John" <x@outside.example>', "doe.john"),
+    (" Jörg Weiß <x@outside.example>".encode(), "jorg.weiss"),
+    (b" =?utf-8?q?J=C3=B6rg?= =?utf-8?q?_Doe?= <x@outside.example>", "jorg.doe"),
+    (b" x@outside.example (John M. Doe)", "john.doe"),
+    (b" John <x@outside.example>", None),
+    (b" a b c d e f <x@outside.example>", None),
+    (" 田中 明 <x@outside.example>".encode(), None),
+    (b" =?utf-8?q?broken <x@outside.example>", None),
+    (b"", None),
+]
+
+
+@pytest.mark.parametrize(("value", "first"), NAMES)
+def test_likely_names(value: bytes, first: str | None) -> None:
+    assert next(iter(likely_names(value)), None) == first
+
+
+@pytest.mark.parametrize("local", ["john.doe", "johndoe", "john_doe", "john-doe", "doe.john", "doejohn"])
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [(Mailbox(Address("x", "x.test")), True), (Alias(JOHN), True), (Alias(JOHN, is_active=False), False)],
+)
+def test_colleagues(local: str, name: Mailbox | Alias, *, found: bool) -> None:
+    known = MemoryDirectory([HostedDomain("brand-a.test", names={local: name})])
+    assert is_colleague(known, likely_names(b"John Doe <x@y.example>"), "brand-a.test") is found
+    assert not is_colleague(known, likely_names(b"Jane Doe <x@y.example>"), "brand-a.test")
+    assert not is_colleague(known, likely_names(b"John Doe <x@y.example>"), "brand-b.test")
+
+
+def test_nothing_known_is_no_mark() -> None:
+    assert not is_colleague(SilentDirectory(), ["john.doe"], "brand-a.test")
+    assert not is_colleague(DIRECTORY, [], "brand-a.test")
