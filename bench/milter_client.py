@@ -69,21 +69,21 @@ class MilterClient:
 
     def connect(self, name: str = "client.example", ip: str = "192.0.2.1", port: int = 25000) -> Answer:
         """Tell of a client."""
-        return self._event("C", b"%s\0" % name.encode() + b"4" + struct.pack("!H", port) + ip.encode() + b"\0")
+        return self.event("C", b"%s\0" % name.encode() + b"4" + struct.pack("!H", port) + ip.encode() + b"\0")
 
     def helo(self, name: str = "client.example") -> Answer:
         """Tell its greeting."""
-        return self._event("H", name.encode() + b"\0")
+        return self.event("H", name.encode() + b"\0")
 
     def mail(self, sender: str = "", *parameters: str, macros: Mapping[str, str] | None = None) -> Answer:
         """Begin a message. ``sender`` comes without angle brackets."""
         known = {"{mail_addr}": sender, "{mail_mailer}": "smtp", "{client_addr}": "192.0.2.1", **(macros or {})}
-        return self._event("M", words(f"<{sender}>", *parameters), known)
+        return self.event("M", words(f"<{sender}>", *parameters), known)
 
     def rcpt(self, recipient: str, *parameters: str) -> Answer:
         """Name a recipient, without angle brackets."""
         known = {"{rcpt_addr}": recipient, "{rcpt_mailer}": "smtp"}
-        return self._event("R", words(f"<{recipient}>", *parameters), known)
+        return self.event("R", words(f"<{recipient}>", *parameters), known)
 
     def message(
         self, fields: Sequence[tuple[str, str]] = (), body: bytes = b"x\r\n", queue_id: str = "4Bench"
@@ -94,11 +94,11 @@ class MilterClient:
         """
         steps = [("T", b""), *(("L", f"{name}\0{value}\0".encode()) for name, value in fields), ("N", b""), ("B", body)]
         for letter, data in steps:
-            answer = self._event(letter, data, {"i": queue_id} if letter == "T" else None)
+            answer = self.event(letter, data, {"i": queue_id} if letter == "T" else None)
             if answer != CONTINUE:
                 return answer
         self.changes = []
-        return self._event("E", b"", {"i": queue_id})
+        return self.event("E", b"", {"i": queue_id})
 
     def abort(self) -> None:
         """Give the message up (RSET); there is no reply."""
@@ -114,7 +114,8 @@ class MilterClient:
             self._reader.close()
             self._socket.close()
 
-    def _event(self, letter: str, data: bytes, macros: Mapping[str, str] | None = None) -> Answer:
+    def event(self, letter: str, data: bytes, macros: Mapping[str, str] | None = None) -> Answer:
+        """Send an event with its macros, and return the answer if one is due."""
         if self.declined & NOT_SENT.get(letter, 0):
             return CONTINUE
         known = b"" if macros is None else definitions(letter, macros, self.macros)

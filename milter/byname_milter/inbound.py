@@ -5,6 +5,7 @@ from typing import ClassVar
 import Milter
 
 from byname_milter.envelope import envelope_address
+from byname_milter.form import judge_form
 from byname_milter.mta import macro
 from byname_milter.session import Session
 from routing.address import AddressSyntaxError
@@ -35,6 +36,11 @@ class InboundHeaderSession(InboundSession):
 
     wants_end_of_header: ClassVar[bool] = True
 
+    @property
+    def wants_header(self) -> bool:
+        """Always: it shows who is claimed."""
+        return True
+
     def header(self, name: str, value: bytes) -> None:
         """Collect the addresses of From fields, in any spelling of the name."""
         super().header(name, value)
@@ -45,5 +51,7 @@ class InboundHeaderSession(InboundSession):
         """No outside mail shows an author of ours."""
         if self.message.broken:
             return Milter.TEMPFAIL
+        if (form := judge_form(self.site, self.message)) is not None:
+            return self.refuse("header", form)
         refusal = judge_claims(self.site.directory, self.message.claimed)
         return self.enforce("header", refusal, sender=str(self.message.claimed[0]) if self.message.claimed else "")

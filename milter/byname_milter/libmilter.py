@@ -16,6 +16,7 @@ import Milter
 import structlog
 
 from byname_milter import callbacks
+from byname_milter.field_names import keep_undecodable_names
 from byname_milter.mta import Mta
 from byname_milter.session import Session
 from conf.placement import on_one_processor
@@ -41,6 +42,7 @@ def register(name: str, open_session: OpenSession) -> None:
 
     The exception policy is TEMPFAIL and no setting changes it: with CONTINUE a bug would queue mail unchecked (FACTS).
     """
+    keep_undecodable_names()
     Milter.set_exception_policy(Milter.TEMPFAIL)
     Milter.set_flags(_ACTIONS)
     Milter.set_connect_callback(callbacks.on_connect)
@@ -64,11 +66,17 @@ def negotiate(mta: Mta, offer: list[int], open_session: OpenSession) -> int:
     chooses = offer[0] & Milter.SETSYMLIST
     for stage, macros in _MACROS.items() if chooses else ():
         mta.setsymlist(stage, " ".join(macros))
-    unused = _UNUSED | (Milter.P_NOCONNECT if chooses else 0) | (0 if session.wants_end_of_header else Milter.P_NOEOH)
+    unused = _UNUSED | (Milter.P_NOCONNECT if chooses else 0) | _unwanted(session)
     steps = offer[1] & (unused | _MANNERS)
     session.after_field = Milter.NOREPLY if steps & Milter.P_NR_HDR else Milter.CONTINUE
     offer[:] = [_ACTIONS | chooses, steps, 0, 0]
     return Milter.CONTINUE
+
+
+def _unwanted(session: Session) -> int:
+    """Return the steps that this session can do without."""
+    header = 0 if session.wants_header else Milter.P_NOHDRS
+    return header | (0 if session.wants_end_of_header else Milter.P_NOEOH)
 
 
 class LibmilterThread(threading.Thread):

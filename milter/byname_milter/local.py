@@ -5,6 +5,8 @@ Postfix's settings and the mail would stick (FACTS), so none is refused: a name 
 was written, and the delivery agent bounces it; what cannot be decided makes the whole message wait.
 """
 
+from typing import ClassVar
+
 import Milter
 
 from byname_milter.session import Session
@@ -17,6 +19,7 @@ class LocalSession(Session):
     """Mail of this machine: every recipient is taken, the aliases among them are led to their mailboxes."""
 
     role = Role.LOCAL
+    refuses_recipients: ClassVar[bool] = False
 
     def refuse_recipient(self, recipient: str, refusal: Reject | Defer) -> int:
         """Keep the recipient as it is; TEMPFAIL at end of message when it could not be decided."""

@@ -1,6 +1,7 @@
 """What each session asks the MTA for: an event that is not asked for is a check that is not made."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Never
 
 import Milter
@@ -67,6 +68,18 @@ def test_events(kind: type[Session], *, end_of_header: bool) -> None:
     assert steps & Milter.P_HDR_LEADSPC
     assert steps & Milter.P_NR_HDR
     assert on_header(mta, "Subject", b" x") == Milter.NOREPLY  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "header"),
+    [(InboundSession, False), (InboundHeaderSession, True), (SubmissionSession, True), (LocalSession, False)],
+)
+def test_where_the_edge_strips_a_header_is_seen_only_if_it_is_judged(kind: type[Session], *, header: bool) -> None:
+    mta, offer = Mta(), [0x1FF, ALL, 0, 0]
+    decisions = DecisionLog(Tally(kind.role, CollectorRegistry()), CapturingLogger())
+    site = replace(SITE, delivery="agent", strips=False)
+    negotiate(mta, offer, lambda mta: kind(mta, lambda: site, lambda: None, decisions))  # type: ignore[arg-type]
+    assert bool(offer[1] & Milter.P_NOHDRS) is not header
 
 
 def test_an_mta_of_few_talents() -> None:
