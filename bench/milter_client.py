@@ -53,14 +53,15 @@ CONTINUE = Answer("c")
 class MilterClient:
     """One connection to a filter; a context manager. ``address`` is written as in ``[milter]`` of the settings."""
 
-    def __init__(self, address: str) -> None:
-        self._socket = connected(address)
+    def __init__(self, address: str, patience: float = _PATIENCE) -> None:
+        """Wait up to ``patience`` seconds for each answer."""
+        self._socket = connected(address, patience)
         self._reader = self._socket.makefile("rb")
         self.changes: list[tuple[str, bytes]] = []  # what the filter changed at the last end of message
 
-    def negotiate(self) -> None:
+    def negotiate(self, offer: bytes = OFFER) -> None:
         """Agree on the events that the filter wants to see; the first thing to do."""
-        self._send("O", OFFER)
+        self._send("O", offer)
         letter, data = self._frame()
         if letter != "O":
             raise ProtocolError(f"the filter does not negotiate, it says {letter!r}")
@@ -103,6 +104,14 @@ class MilterClient:
     def abort(self) -> None:
         """Give the message up (RSET); there is no reply."""
         self._send("A")
+
+    def send_frames(self, frames: bytes) -> None:
+        """Send frames, good or bad, and wait for nothing."""
+        self._socket.sendall(frames)
+
+    def hang_up(self) -> None:
+        """Drop the connection without a word."""
+        self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """End the connection."""
@@ -160,12 +169,14 @@ def opened(address: str) -> MilterClient:
     return client
 
 
-def connected(address: str) -> socket.socket:
+def connected(address: str, patience: float = _PATIENCE) -> socket.socket:
     """Return a socket to a filter."""
     place = parse_socket(address)
     family = socket.AF_UNIX if isinstance(place, UnixSocket) else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
-    made.settimeout(_PATIENCE)
+    made.settimeout(patience)
+    if family == socket.AF_INET:  # as Postfix and Sendmail: an event must not wait for the ACK of the one before
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         made.connect((place.host, place.port) if isinstance(place, InetSocket) else place.path)
     except BaseException:
@@ -180,8 +191,8 @@ def frame(letter: str, data: bytes = b"") -> bytes:
 
 
 def words(*texts: str) -> bytes:
-    """Return texts as they follow each other in a frame."""
-    return b"".join(text.encode() + b"\0" for text in texts)
+    """Return texts as they follow each other in a frame; surrogates stand for bytes that are no UTF-8."""
+    return b"".join(text.encode("utf-8", "surrogateescape") + b"\0" for text in texts)
 
 
 def wanted_macros(data: bytes) -> Mapping[str, frozenset[str]]:

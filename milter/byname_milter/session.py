@@ -144,7 +144,7 @@ class Session:
     @property
     def queue_id(self) -> str | None:
         """What the MTA calls the message, once it has a name for it."""
-        return self.mta.getsymval("i")
+        return readable(self.mta, "i")
 
     def enforce(self, stage: str, refusal: Reject | Defer | None, **facts: str) -> int:
         """Make a sender's refusal; in monitor mode only log and count it.
