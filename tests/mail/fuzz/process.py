@@ -1,5 +1,6 @@
 """A milter process seen from outside: its CPU time, its memory, its log."""
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass, field
@@ -34,12 +35,14 @@ class Watched:
 
     def warmed_up(self) -> None:
         """Take the memory of now as what the process needs anyhow."""
+        self.look("the first sessions")
         self._resident = self._memory("VmRSS")
         self.forget_peak()
 
     def forget_peak(self) -> None:
         """Count the most memory from now on (proc(5), clear_refs)."""
-        Path(f"/proc/{self.daemon.pid}/clear_refs").write_text("5")
+        with contextlib.suppress(OSError):  # it is gone, which the next look says
+            Path(f"/proc/{self.daemon.pid}/clear_refs").write_text("5")
 
     def look(self, session: str, *, is_last: bool = False) -> None:
         """Judge what shows outside: whether it lives, what it wrote, what it holds."""
@@ -60,7 +63,7 @@ class Watched:
 
     def _memory(self, key: str) -> int:
         lines = Path(f"/proc/{self.daemon.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:"))
+        return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:")), 0)  # 0: it is gone
 
     def _read_log(self, session: str) -> None:
         """Read what was written since the last look, and make room."""

@@ -5,6 +5,7 @@ from tests.mail.fuzz.protocol import Session
 from tests.mail.fuzz.report import Limits, Report, Say
 
 _WARM_UP = 200  # sessions for each kind of milter, until what Python keeps anyhow is there
+_HEAVY = 501  # of so many sessions one
 _LOOK = 500  # sessions between looks at the processes
 _TELL = 5_000
 
@@ -18,7 +19,7 @@ def run(sessions: int, seed: int, limits: Limits, say: Say, first: int = 0) -> R
             kind = kinds[number % len(kinds)]
             address, milter = milters[kind]
             name = f"{seed}:{number}"
-            Session(name, address, milter, report, limits).play()
+            Session(name, address, milter, report, limits, is_heavy=number % _HEAVY == _HEAVY - 1).play()
             report.sessions += 1
             if report.sessions == _WARM_UP * len(kinds):
                 for _, each in milters.values():
