@@ -12,6 +12,7 @@ from routing.verdicts import Defer, Reject
 
 MOST_NAMES = 1000  # hosted recipients of one message; Postfix's smtpd_recipient_limit is as much by default
 MOST_VOUCHED = 2000  # Delivered-To fields that may be our own, from earlier passes of the message
+MOST_FROM_OCTETS = 64 * 1024  # in all From fields of outside mail; Postfix hands a milter 59 kB of one at most
 
 TOO_MANY_RECIPIENTS = Defer(reply("too-many-recipients"), "too-many-recipients")  # RFC 5321 section 4.5.3.1.10
 TOO_MANY_NAMES = Reject(reply("too-many-names"), "too-many-names")

@@ -35,6 +35,7 @@ class Message:
     untouched: list[Recipient] = field(default_factory=list)  # refused elsewhere, kept as they are by the local role
     author_fields: list[HeaderField] = field(default_factory=list)
     claimed: list[Address] = field(default_factory=list)  # what the From of outside mail shows, if that is judged
+    from_octets: int = 0  # of the fields that ``claimed`` was read from
     trail: Trail = field(default_factory=Trail)
     malformed: Reject | None = None  # a field has a name that no field may have
     broken: bool = False  # a callback failed, or a recipient that cannot be refused is undecided: 451 at the end
