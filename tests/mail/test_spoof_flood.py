@@ -10,6 +10,8 @@ from tests.mail.world import JOHN, fill
 
 TOO_MANY = "550 5.7.1 Sender address rejected: the message has too many fields that name an author"
 
+SEVERAL = "550 5.7.1 Sender address rejected: the field holds more than one address"
+
 
 @pytest.fixture(scope="module")
 def site(needs_root: None) -> Iterator[PrivateSite]:
@@ -24,7 +26,8 @@ def site(needs_root: None) -> Iterator[PrivateSite]:
         (b"From: " + b"a@ " * 15_000, "250"),
         ((b"From: " + b"a@ " * 15_000 + b"\r\n") * 2, TOO_MANY),
         ((b"From: " + b"a@ " * 15_000 + b"\r\n") * 100, TOO_MANY),
-        (b"From: x@x.test\r\n" * 9000, TOO_MANY),
+        (b"From: x@x.test\r\n" * 65, SEVERAL),
+        (b"From: x@x.test\r\n" * 9000, SEVERAL),
     ],
 )
 def test_long_from_fields(site: PrivateSite, header: bytes, reply: str) -> None:

@@ -109,9 +109,10 @@ def test_an_exception_is_a_451_now_or_at_end_of_message() -> None:
 
 
 def test_without_a_session_nothing_is_accepted() -> None:
-    """libmilter's policy for an exception, TEMPFAIL, has the word where even the session is missing."""
-    with pytest.raises(AttributeError):
-        answered("mail", lambda session, sender: session.mail(sender))(Mta(), b"<>")
+    """Whoever negotiated nothing is no MTA; what he begins is not taken, and no bug is logged."""
+    assert answered("mail", lambda session, sender: session.mail(sender))(Mta(), b"<>") == Milter.TEMPFAIL
+    assert told("abort", lambda session: session.abort())(Mta()) == Milter.CONTINUE
+    assert on_header(Mta(), "X", b" x") == Milter.TEMPFAIL  # type: ignore[arg-type]
     assert on_close(Mta()) == Milter.CONTINUE  # type: ignore[arg-type]
 
 
