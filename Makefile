@@ -12,7 +12,7 @@ STAMP := .venv/.installed
 PACKAGES := admin_api bench byname conf edges milter/byname_milter routing store
 
 .NOTPARALLEL:
-.PHONY: help demo test faults check fmt bench fuzz fuzz-api mutants run lock clean packages-demo packages-test packages-bench
+.PHONY: help demo test faults check fmt bench fuzz fuzz-api fuzz-mail mutants run lock clean packages-demo packages-test packages-bench
 
 # $(call as_root,COMMAND): Postfix starts as root only, so sudo is used where it may be, else the line to run is shown.
 define as_root
@@ -64,6 +64,9 @@ fuzz: $(STAMP) ## look for a From that passes and shows a foreign address (ARGS=
 
 fuzz-api: packages-test $(STAMP) ## made-up requests against the API (ARGS="--requests 20000 --seed N --postgresql")
 	$(BIN)/python -m tests.api.fuzzer $(ARGS)
+
+fuzz-mail: packages-test $(STAMP) ## made-up mail against milters and Postfix (ARGS="--sessions 500000 --mails 5000 --seed N")
+	$(call as_root,$(BIN)/python -m tests.mail.fuzz $(ARGS))
 
 mutants: $(STAMP) ## make small mistakes in the sender guard and see whether the tests notice (ARGS=--show: the rest)
 	$(BIN)/python -m bench.mutants $(ARGS)

@@ -151,6 +151,7 @@ class RoutingSettings(Section):
 
     delivery: Literal["milter", "agent"] | None = None  # None: by rule, see Settings.delivery
     recipient_delimiter: Delimiter = "+"
+    max_stripped_fields: Count = 50
     suspended: Literal["defer", "reject"] = "defer"
     system_addresses: LocalParts = ("postmaster", "abuse", "hostmaster", "mailer-daemon")
     postmaster: MailAddress | None = None

@@ -61,6 +61,11 @@ class Settings(Section):
         return self.routing.delivery or ("agent" if self.lmtp.listen else "milter")
 
     @property
+    def edge_delivers(self) -> bool:
+        """True where ``byname lmtp`` is the delivery step, and strips each copy."""
+        return self.delivery == "agent" and self.lmtp.listen is not None
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What was found while reading that is no error but should be mended, one line each."""
         return self._warnings

@@ -69,8 +69,8 @@ def plan(recipients: Sequence[Recipient], told: Collection[str] = ()) -> Changes
     add: list[Addition] = []
     for mailbox, group in groups.items():
         target = _target(mailbox, group)
-        kept = _kept(group, target)
-        remove += [recipient.raw for recipient in group if recipient not in kept]
+        kept = {recipient.raw for recipient in _kept(group, target)}
+        remove += [recipient.raw for recipient in group if recipient.raw not in kept]
         if not kept:
             add.append(Addition(target, _parameters(group)))
     return Changes(tuple(remove), tuple(add), _delivered_to(recipients, groups, told))

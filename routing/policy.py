@@ -16,6 +16,7 @@ class Policy:
     """How this site decides where the rules leave a choice."""
 
     recipient_delimiter: str = "+"  # one character, or empty for no sub-addresses
+    max_stripped_fields: int = 50  # fields that a milter removes from one message; with more it is refused
     suspended: Literal["defer", "reject"] = "defer"
     system_addresses: frozenset[str] = SYSTEM_ADDRESSES
     postmaster: Address | None = None  # where postmaster mail goes when a domain has no mailbox for it

@@ -38,6 +38,11 @@ REPLIES: dict[str, tuple[int, str, str]] = {
     "bad-recipient": (501, "5.1.3", "Bad recipient address syntax: {reason}"),
     "decision-changed": (451, "4.3.0", "Recipients changed while the message was received, please try again"),
     "too-many-hops": (554, "5.4.6", "<{address}>: Too many hops through this alias"),
+    "too-many-recipients": (452, "4.5.3", "Too many recipients for one message, please send the rest in another"),
+    "too-many-names": (550, "5.5.3", "Too many recipients for one message"),
+    # the form of a message
+    "too-many-stripped-fields": (550, "5.6.0", "The message has too many Delivered-To or X-Byname-Trace fields"),
+    "malformed-field-name": (550, "5.6.0", "The name of a header field is malformed"),
     # the LMTP edge
     "not-hosted": (550, "5.1.2", "<{address}>: not hosted here"),
     "store-unavailable": (451, "4.4.2", "<{address}>: The mail store does not answer, please try again"),

@@ -24,6 +24,7 @@ _WATCHED = {name.lower(): name for name in (DELIVERED_TO, TRACE, "Message-ID")}
 _LIFETIME = 14 * 24 * 3600  # seconds; an MTA's queue lifetime and then some
 _CLOCKS_APART = 3600  # seconds that another machine's clock may be ahead
 _MOST_RETURNS = 5
+_LONGEST_VALUE = 4096  # octets; no value of ours is nearly as long, so of a longer one a digest is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +39,45 @@ class Findings:
         """True when the name came back to itself too often (RFC 5321 section 6.3; reply 554 5.4.6)."""
         return self.vouched[str(name)] > _MOST_RETURNS
 
+    @property
+    def removals(self) -> int:
+        """How many fields are to be removed."""
+        return len(self.delivered_to) + len(self.traces)
+
 
 _NOTHING = Findings((), (), Counter())
 
 
 @dataclass(slots=True)
 class TraceFields:
-    """The header of a message as far as it matters here. Feed it every field, from the top down."""
+    """The header of a message as far as it matters here. Feed it every field, from the top down.
 
+    ``most`` bounds how many Delivered-To and trace fields are kept; None for a caller who bounds the header itself.
+    """
+
+    most: int | None = None
+    is_too_long: bool = False  # there were more, and what ``judge`` says is not about all of them
+    _kept: int = 0
     _fields: list[tuple[str, str]] = field(default_factory=list)  # other fields are kept as one gap
     _message_id: str | None = None
 
     def add(self, name: str, value: bytes) -> None:
         """Note a field, whatever its name, with its value as it came."""
         known = _WATCHED.get(name.strip().lower())
-        text = " ".join(value.decode("utf-8", "backslashreplace").split()) if known else ""
+        text = _text(value) if known else ""
         if known == "Message-ID" and self._message_id is None:
             self._message_id = text
         if known in {DELIVERED_TO, TRACE}:
-            self._fields.append((known, text))
+            self._keep(known, text)
         elif self._fields and self._fields[-1][0]:
             self._fields.append(("", ""))
+
+    def _keep(self, name: str, text: str) -> None:
+        if self.most is not None and self._kept >= self.most:
+            self.is_too_long = True
+        else:
+            self._kept += 1
+            self._fields.append((name, text))
 
     @property
     def message_id(self) -> str:
@@ -88,6 +107,12 @@ class TraceFields:
             else:
                 groups.append((text if name == TRACE else None, []))
         return groups
+
+
+def _text(value: bytes) -> str:
+    if len(value) > _LONGEST_VALUE:
+        return hashlib.sha256(value).hexdigest()
+    return " ".join(value.decode("utf-8", "backslashreplace").split())
 
 
 @dataclass(slots=True)

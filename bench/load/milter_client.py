@@ -53,14 +53,15 @@ CONTINUE = Answer("c")
 class MilterClient:
     """One connection to a filter; a context manager. ``address`` is written as in ``[milter]`` of the settings."""
 
-    def __init__(self, address: str) -> None:
-        self._socket = connected(address)
+    def __init__(self, address: str, patience: float = _PATIENCE) -> None:
+        """Wait up to ``patience`` seconds for each answer."""
+        self._socket = connected(address, patience)
         self._reader = self._socket.makefile("rb")
         self.changes: list[tuple[str, bytes]] = []  # what the filter changed at the last end of message
 
-    def negotiate(self) -> None:
+    def negotiate(self, offer: bytes = OFFER) -> None:
         """Agree on the events that the filter wants to see; the first thing to do."""
-        self._send("O", OFFER)
+        self._send("O", offer)
         letter, data = self._frame()
         if letter != "O":
             raise ProtocolError(f"the filter does not negotiate, it says {letter!r}")
@@ -69,21 +70,21 @@ class MilterClient:
 
     def connect(self, name: str = "client.example", ip: str = "192.0.2.1", port: int = 25000) -> Answer:
         """Tell of a client."""
-        return self._event("C", b"%s\0" % name.encode() + b"4" + struct.pack("!H", port) + ip.encode() + b"\0")
+        return self.event("C", b"%s\0" % name.encode() + b"4" + struct.pack("!H", port) + ip.encode() + b"\0")
 
     def helo(self, name: str = "client.example") -> Answer:
         """Tell its greeting."""
-        return self._event("H", name.encode() + b"\0")
+        return self.event("H", name.encode() + b"\0")
 
     def mail(self, sender: str = "", *parameters: str, macros: Mapping[str, str] | None = None) -> Answer:
         """Begin a message. ``sender`` comes without angle brackets."""
         known = {"{mail_addr}": sender, "{mail_mailer}": "smtp", "{client_addr}": "192.0.2.1", **(macros or {})}
-        return self._event("M", words(f"<{sender}>", *parameters), known)
+        return self.event("M", words(f"<{sender}>", *parameters), known)
 
     def rcpt(self, recipient: str, *parameters: str) -> Answer:
         """Name a recipient, without angle brackets."""
         known = {"{rcpt_addr}": recipient, "{rcpt_mailer}": "smtp"}
-        return self._event("R", words(f"<{recipient}>", *parameters), known)
+        return self.event("R", words(f"<{recipient}>", *parameters), known)
 
     def message(
         self, fields: Sequence[tuple[str, str]] = (), body: bytes = b"x\r\n", queue_id: str = "4Bench"
@@ -94,15 +95,23 @@ class MilterClient:
         """
         steps = [("T", b""), *(("L", f"{name}\0{value}\0".encode()) for name, value in fields), ("N", b""), ("B", body)]
         for letter, data in steps:
-            answer = self._event(letter, data, {"i": queue_id} if letter == "T" else None)
+            answer = self.event(letter, data, {"i": queue_id} if letter == "T" else None)
             if answer != CONTINUE:
                 return answer
         self.changes = []
-        return self._event("E", b"", {"i": queue_id})
+        return self.event("E", b"", {"i": queue_id})
 
     def abort(self) -> None:
         """Give the message up (RSET); there is no reply."""
         self._send("A")
+
+    def send_frames(self, frames: bytes) -> None:
+        """Send frames, good or bad, and wait for nothing."""
+        self._socket.sendall(frames)
+
+    def hang_up(self) -> None:
+        """Drop the connection without a word."""
+        self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """End the connection."""
@@ -114,7 +123,8 @@ class MilterClient:
             self._reader.close()
             self._socket.close()
 
-    def _event(self, letter: str, data: bytes, macros: Mapping[str, str] | None = None) -> Answer:
+    def event(self, letter: str, data: bytes, macros: Mapping[str, str] | None = None) -> Answer:
+        """Send an event with its macros, and return the answer if one is due."""
         if self.declined & NOT_SENT.get(letter, 0):
             return CONTINUE
         known = b"" if macros is None else definitions(letter, macros, self.macros)
@@ -159,12 +169,14 @@ def opened(address: str) -> MilterClient:
     return client
 
 
-def connected(address: str) -> socket.socket:
+def connected(address: str, patience: float = _PATIENCE) -> socket.socket:
     """Return a socket to a filter."""
     place = parse_socket(address)
     family = socket.AF_UNIX if isinstance(place, UnixSocket) else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
-    made.settimeout(_PATIENCE)
+    made.settimeout(patience)
+    if family == socket.AF_INET:  # as Postfix and Sendmail: an event must not wait for the ACK of the one before
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         made.connect((place.host, place.port) if isinstance(place, InetSocket) else place.path)
     except BaseException:
@@ -179,8 +191,8 @@ def frame(letter: str, data: bytes = b"") -> bytes:
 
 
 def words(*texts: str) -> bytes:
-    """Return texts as they follow each other in a frame."""
-    return b"".join(text.encode() + b"\0" for text in texts)
+    """Return texts as they follow each other in a frame; surrogates stand for bytes that are no UTF-8."""
+    return b"".join(text.encode("utf-8", "surrogateescape") + b"\0" for text in texts)
 
 
 def wanted_macros(data: bytes) -> Mapping[str, frozenset[str]]:

@@ -48,6 +48,7 @@ def milter(
                 wiring.policy(now),
                 now.delivery,
                 monitor=now.milter.mode == "monitor",
+                strips=not now.edge_delivers,
                 trace_key=wiring.trace_key(now),
                 skeleton=skeleton(now),
             )

@@ -82,7 +82,8 @@ class Daemon:
     def check_running(self) -> None:
         """Raise SandboxError with the end of the log when the program has ended by itself."""
         if self._process is None or self._process.poll() is not None:
-            raise SandboxError(f"{shlex.join(self.command)} ended by itself:\n{self.log()[-2000:]}")
+            code = None if self._process is None else self._process.returncode
+            raise SandboxError(f"{shlex.join(self.command)} ended by itself ({code}):\n{self.log()[-2000:]}")
 
     @property
     def pid(self) -> int | None:

@@ -156,7 +156,7 @@ class PrivateSite(RunningSite):
             outside=self.outside.transport,
             certificate=self.certificate,
             smtputf8=self.smtputf8,
-            extra=self._local_mail() | dict(self.postfix_extra),
+            extra=self._step_settings() | dict(self.postfix_extra),
         )
 
     def _nexthop(self) -> str:
@@ -165,10 +165,10 @@ class PrivateSite(RunningSite):
             return f"inet:{LOOPBACK}:{self._ports['lmtp']}"
         return self.mailboxes.transport if self.into_sink else self.dovecot.lmtp
 
-    def _local_mail(self) -> dict[str, str]:
+    def _step_settings(self) -> dict[str, str]:
         """Mail that no smtpd takes, bounces above all, passes the milter of the role local where there is no edge."""
         if self.delivery == "agent":
-            return {}
+            return {"lmtp_destination_recipient_limit": "1000"}  # as many as the edge takes at a time
         local = f"inet:{LOOPBACK}:{self._ports['local']}"
         return {"non_smtpd_milters": local, "internal_mail_filter_classes": "bounce"}
 

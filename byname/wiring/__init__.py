@@ -36,6 +36,7 @@ def policy(settings: Settings) -> Policy:
     routing, senders = settings.routing, settings.senders
     return Policy(
         recipient_delimiter=routing.recipient_delimiter,
+        max_stripped_fields=routing.max_stripped_fields,
         suspended=routing.suspended,
         system_addresses=frozenset(routing.system_addresses),
         postmaster=canonical("routing.postmaster", Address.parse, routing.postmaster),

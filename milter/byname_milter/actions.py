@@ -1,11 +1,27 @@
 """The changes to a message, made at end of message and nowhere else."""
 
+import time
 from collections.abc import Sequence
 
 from byname_milter.envelope import forms_to_remove
+from byname_milter.form import strips
+from byname_milter.message import Message
 from byname_milter.mta import Mta
-from routing.delivery import Addition
-from routing.trace import DELIVERED_TO, TRACE, Findings
+from byname_milter.site import Site
+from routing.delivery import Addition, plan
+from routing.trace import DELIVERED_TO, TRACE, Findings, delivered_to_fields
+
+
+def change(mta: Mta, site: Site, message: Message, found: Findings) -> None:
+    """Make all changes of a message with hosted recipients: at most ``routing.limits.most_actions``."""
+    if strips(site, message):
+        strip(mta, found)
+    if site.delivery == "agent":
+        return  # the delivery step resolves each copy and writes its header
+    changes = plan(message.recipients, found.vouched)
+    replace_recipients(mta, changes.remove, changes.add)
+    shown = delivered_to_fields(site.trace_key, message.trail.message_id, changes.delivered_to, time.time())
+    insert_on_top(mta, shown)
 
 
 def replace_recipients(mta: Mta, remove: Sequence[str], add: Sequence[Addition]) -> None:

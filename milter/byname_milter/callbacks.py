@@ -20,7 +20,9 @@ def answered(event: str, call: Callable[..., int]) -> Callback:
     """Return a callback for an event that the MTA waits for; ``call`` gets the session and what libmilter says."""
 
     def callback(mta: Mta, *said: Any) -> int:
-        session = mta.getpriv()
+        session: Session | None = mta.getpriv()
+        if session is None:
+            return Milter.TEMPFAIL  # nothing was negotiated: no MTA
         try:
             return call(session, *said)
         except Exception:  # noqa: BLE001 - whatever it is, the mail must neither be lost nor pass unchecked
@@ -33,7 +35,9 @@ def told(event: str, call: Callable[..., None]) -> Callback:
     """The same for an event that decides nothing: always CONTINUE; a failure shows at end of message."""
 
     def callback(mta: Mta, *said: Any) -> int:
-        session = mta.getpriv()
+        session: Session | None = mta.getpriv()
+        if session is None:
+            return Milter.CONTINUE  # as above; what decides is refused
         try:
             call(session, *said)
         except Exception:  # noqa: BLE001 - as above
@@ -54,7 +58,9 @@ on_abort = told("abort", lambda session: session.abort())
 
 def on_header(mta: Mta, name: str, value: bytes) -> int:
     """Like one of ``told``, with the session's own answer: there are as many of these as of all others together."""
-    session: Session = mta.getpriv()
+    session: Session | None = mta.getpriv()
+    if session is None:
+        return Milter.TEMPFAIL
     try:
         session.header(name, value)
     except Exception:  # noqa: BLE001 - as above

@@ -8,11 +8,10 @@ from byname_milter.actions import insert_on_top
 from byname_milter.inbound import InboundHeaderSession
 from routing.colleague import MOST_NAMES, NOTICE, VALUE, is_colleague, likely_names
 from routing.guard import plain_name
+from routing.limits import MOST_NOTICES
 from routing.lookalike import judge_lookalikes
 from routing.replies import reply
 from routing.verdicts import Deliver, Reject
-
-_MOST_NOTICES = 50  # fields to strip; each is an action of the milter
 
 
 class InboundWallSession(InboundHeaderSession):
@@ -49,14 +48,14 @@ class InboundWallSession(InboundHeaderSession):
             if answer != Milter.CONTINUE:
                 return answer
         if policy.colleague_names == "mark":
-            if self._notices > _MOST_NOTICES:
+            if self._notices > MOST_NOTICES:
                 return self.refuse("header", Reject(reply("too-many-notices"), "too-many-notices"))
             self._is_marked = self._shows_colleague()
         return self._judge_lookalikes() if policy.inbound_spoof == "lookalike" else Milter.CONTINUE
 
     def end_of_message(self) -> int:
         """Set the mark, and take away what looks like one."""
-        is_ours = self.message.has_hosted and self.site.policy.colleague_names == "mark"
+        is_ours = bool(self.message.hosted) and self.site.policy.colleague_names == "mark"
         answer = super().end_of_message()
         if is_ours and answer == Milter.CONTINUE:
             for ordinal in range(self._notices, 0, -1):

@@ -17,6 +17,7 @@ import Milter
 import structlog
 
 from byname_milter import callbacks
+from byname_milter.field_names import keep_undecodable_names
 from byname_milter.mta import Mta
 from byname_milter.session import Session
 from conf.placement import on_one_processor
@@ -43,6 +44,7 @@ def register(name: str, open_session: OpenSession) -> None:
     The exception policy is TEMPFAIL and no setting changes it: with CONTINUE a bug would queue mail unchecked
     (docs/facts.md, "Milter and Postfix").
     """
+    keep_undecodable_names()
     Milter.set_exception_policy(Milter.TEMPFAIL)
     Milter.set_flags(_ACTIONS)
     Milter.set_connect_callback(callbacks.on_connect)
@@ -67,13 +69,19 @@ def negotiate(mta: Mta, offer: list[int], open_session: OpenSession) -> int:
     chooses = offer[0] & Milter.SETSYMLIST
     for stage, macros in _MACROS.items() if chooses else ():
         mta.setsymlist(stage, " ".join(macros))
-    unused = _UNUSED | (Milter.P_NOCONNECT if chooses else 0) | (0 if session.wants_end_of_header else Milter.P_NOEOH)
-    unused |= 0 if session.wants_body else Milter.P_NOBODY
+    unused = _UNUSED | (Milter.P_NOCONNECT if chooses else 0) | _unwanted(session)
     steps = offer[1] & (unused | _MANNERS | (Milter.P_SKIP if session.wants_body else 0))
     session.can_skip = bool(steps & Milter.P_SKIP)
     session.after_field = Milter.NOREPLY if steps & Milter.P_NR_HDR else Milter.CONTINUE
     offer[:] = [_ACTIONS | chooses, steps, 0, 0]
     return Milter.CONTINUE
+
+
+def _unwanted(session: Session) -> int:
+    """Return the steps that this session can do without."""
+    header = 0 if session.wants_header else Milter.P_NOHDRS
+    end_of_header = 0 if session.wants_end_of_header else Milter.P_NOEOH
+    return header | end_of_header | (0 if session.wants_body else Milter.P_NOBODY)
 
 
 class LibmilterThread(threading.Thread):

@@ -6,6 +6,8 @@ refused elsewhere stays as it was written, and the delivery agent bounces it; wh
 message wait.
 """
 
+from typing import ClassVar
+
 import Milter
 
 from byname_milter.session import Session
@@ -18,6 +20,7 @@ class LocalSession(Session):
     """Mail of this machine: every recipient is taken, the aliases among them are led to their mailboxes."""
 
     role = Role.LOCAL
+    refuses_recipients: ClassVar[bool] = False
 
     def refuse_recipient(self, recipient: str, refusal: Reject | Defer) -> int:
         """Keep the recipient as it is; TEMPFAIL at end of message when it could not be decided."""

@@ -10,7 +10,7 @@ from routing.delivery import Recipient
 from routing.guard import HeaderField
 from routing.recipient import decide, wanted
 from routing.trace import TraceFields
-from routing.verdicts import Deliver, NotOurs, RecipientVerdict
+from routing.verdicts import Deliver, NotOurs, RecipientVerdict, Reject
 
 _BATCH = 200  # names in one look-up when many recipients are decided again
 
@@ -35,13 +35,22 @@ class Message:
     untouched: list[Recipient] = field(default_factory=list)  # refused elsewhere, kept as they are by the local role
     author_fields: list[HeaderField] = field(default_factory=list)
     claimed: list[Address] = field(default_factory=list)  # what the From of outside mail shows, if that is judged
+    from_octets: int = 0  # of the fields that ``claimed`` was read from
     trail: TraceFields = field(default_factory=TraceFields)
+    malformed: Reject | None = None  # a field has a name that no field may have
     broken: bool = False  # a callback failed, or a recipient that cannot be refused is undecided: 451 at the end
 
+    hosted: int = 0  # accepted recipients that are ours; without any the message stays untouched
+
+    def accept(self, recipient: Recipient, address: Address | None, verdict: Deliver | NotOurs) -> None:
+        """Take a recipient that is answered 250."""
+        self.accepted.append(Accepted(recipient, address, verdict))
+        self.hosted += isinstance(verdict, Deliver)
+
     @property
-    def has_hosted(self) -> bool:
-        """True when at least one recipient is ours; else the message stays untouched."""
-        return any(isinstance(accepted.verdict, Deliver) for accepted in self.accepted)
+    def leaves_too(self) -> bool:
+        """True when a copy goes to an outside recipient."""
+        return self.hosted < len(self.accepted)
 
     @property
     def names(self) -> list[Address]:

@@ -9,19 +9,21 @@ from typing import ClassVar
 
 import Milter
 
-from byname_milter.actions import insert_on_top, replace_recipients, strip
+from byname_milter.actions import change
 from byname_milter.decision_log import DecisionLog
 from byname_milter.envelope import envelope_address, parameter
-from byname_milter.message import Accepted, Message, decide_again
+from byname_milter.form import findings, judge_form, names_left
+from byname_milter.message import Message, decide_again
 from byname_milter.mta import Mta, macro, readable, set_reply
 from byname_milter.site import Site
 from routing.address import AddressSyntaxError
-from routing.delivery import Recipient, plan
+from routing.delivery import Recipient
 from routing.directory import LookupFailed
+from routing.limits import TOO_MANY_NAMES, TOO_MANY_RECIPIENTS, judge_field_name, new_trail
 from routing.recipient import resolve
 from routing.replies import reply
 from routing.sender import Role, admit
-from routing.trace import Findings, delivered_to_fields
+from routing.trace import Findings
 from routing.verdicts import Defer, Deliver, Reject
 
 _UNREADABLE_LOGIN = "\ufffd"  # a login all the same, and one that nobody owns
@@ -35,6 +37,7 @@ class Session:
     wants_end_of_header: ClassVar[bool] = False
     wants_body: bool = False
     can_skip: bool = False  # the MTA stops sending the body when asked to (SMFIP_SKIP)
+    refuses_recipients: ClassVar[bool] = True
     after_field: int = Milter.CONTINUE
 
     def __init__(
@@ -60,8 +63,10 @@ class Session:
 
     def mail(self, sender: str) -> int:
         """MAIL: a new transaction."""
-        self.site = self._current_site()
-        self.message = Message(login=self._login(), decided_at=time.monotonic())
+        site = self._current_site()
+        if site.strips == self.site.strips:  # else the header was not asked for when the connection began
+            self.site = site
+        self.message = Message(login=self._login(), decided_at=time.monotonic(), trail=new_trail(self.site.policy))
         self.decisions.client = readable(self.mta, "{client_addr}") or self.decisions.client
         refusal = admit(self.role, self.message.login)
         if refusal is not None:
@@ -79,12 +84,15 @@ class Session:
         if isinstance(verdict, Reject | Defer):
             return self.refuse_recipient(recipient, verdict)
         deliver = verdict if isinstance(verdict, Deliver) else None
+        if deliver and self.refuses_recipients and names_left(self.site, self.message) <= 0:
+            return self.refuse_recipient(recipient, TOO_MANY_RECIPIENTS)
         wishes = Recipient(recipient, deliver, parameter(parameters, "NOTIFY"), parameter(parameters, "ORCPT"))
-        self.message.accepted.append(Accepted(wishes, address, verdict))
+        self.message.accept(wishes, address, verdict)
         return Milter.CONTINUE
 
     def header(self, name: str, value: bytes) -> None:
-        """Note what is to be removed."""
+        """Note what is to be removed, and a name that no field may have."""
+        self.message.malformed = self.message.malformed or judge_field_name(name)
         self.message.trail.add(name, value)
 
     def end_of_header(self) -> int:
@@ -99,12 +107,12 @@ class Session:
         """Make every change of this message, or none and answer 451."""
         if self.message.broken:
             return Milter.TEMPFAIL
-        findings = self.message.trail.judge(self.site.trace_key, time.time())
-        refusal = self._last_look(findings)
+        found = findings(self.site, self.message)
+        refusal = judge_form(self.site, self.message) or self._last_look(found)
         if refusal is not None:
             return self.refuse("end-of-message", refusal)
-        if self.message.has_hosted:
-            self._change(findings)
+        if self.message.hosted:
+            change(self.mta, self.site, self.message, found)
         for accepted in self.message.accepted:
             self.decisions.accepted(accepted, queue_id=self.queue_id, login=self.message.login)
         self.message = Message()
@@ -128,6 +136,11 @@ class Session:
         """Refuse one recipient; the others of the message go on."""
         return self.refuse("recipient", refusal, rcpt=recipient)
 
+    @property
+    def wants_header(self) -> bool:
+        """Whether the fields of a header matter: asked once, when the connection begins."""
+        return self.site.strips
+
     def still_allowed(self) -> bool:
         """Return whether the sender may still send, long after it was decided."""
         return True
@@ -137,7 +150,7 @@ class Session:
     @property
     def queue_id(self) -> str | None:
         """What the MTA calls the message, once it has a name for it."""
-        return self.mta.getsymval("i")
+        return readable(self.mta, "i")
 
     def enforce(self, stage: str, refusal: Reject | Defer | None, **facts: str) -> int:
         """Make a sender's refusal; in monitor mode only log and count it.
@@ -164,9 +177,11 @@ class Session:
         except AddressSyntaxError:
             return _UNREADABLE_LOGIN
 
-    def _last_look(self, findings: Findings) -> Reject | Defer | None:
+    def _last_look(self, found: Findings) -> Reject | Defer | None:
+        if names_left(self.site, self.message) < 0:
+            return TOO_MANY_NAMES
         for name in self.message.names:
-            if findings.loops(name):
+            if found.loops(name):
                 return Reject(reply("too-many-hops", address=name), "too-many-hops")
         return None if self._holds() else _CHANGED
 
@@ -180,12 +195,3 @@ class Session:
             return same and (self.site.monitor or self.still_allowed())
         except LookupFailed:
             return False
-
-    def _change(self, findings: Findings) -> None:
-        strip(self.mta, findings)
-        if self.site.delivery == "agent":
-            return  # the delivery step resolves each copy and writes its header
-        changes = plan(self.message.recipients, findings.vouched)
-        replace_recipients(self.mta, changes.remove, changes.add)
-        key, message_id = self.site.trace_key, self.message.trail.message_id
-        insert_on_top(self.mta, delivered_to_fields(key, message_id, changes.delivered_to, time.time()))

@@ -16,6 +16,7 @@ class Site:
     policy: Policy
     delivery: Literal["milter", "agent"]  # who writes Delivered-To (docs/design.md, section 5)
     monitor: bool = False  # sender refusals are logged and counted, not made (``[milter] mode``)
+    strips: bool = True  # False: the LMTP edge removes Delivered-To fields of strangers from the copies that stay here
     trace_key: bytes | None = None  # vouches for our own Delivered-To fields (routing.trace); None: nothing does
     skeleton: Skeleton | None = None  # tells look-alikes of domains; None: nobody asks
     max_age: float = 1.0  # seconds after which a decision is made again at end of message

@@ -5,6 +5,7 @@ from typing import ClassVar
 import Milter
 
 from byname_milter.envelope import envelope_address
+from byname_milter.form import judge_form
 from byname_milter.mta import macro
 from byname_milter.session import Session
 from routing.address import AddressSyntaxError, is_null_path
@@ -45,7 +46,14 @@ class SubmissionSession(Session):
         """No message leaves with an author that the login does not own."""
         if self.message.broken:
             return Milter.TEMPFAIL
+        if (refusal := judge_form(self.site, self.message)) is not None:
+            return self.refuse("header", refusal)
         return self.enforce("header", self._judge_header(), sender=str(self.message.sender or "<>"))
+
+    @property
+    def wants_header(self) -> bool:
+        """Always: it names the author."""
+        return True
 
     def still_allowed(self) -> bool:
         """Judge the envelope sender and the header once more."""

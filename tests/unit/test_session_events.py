@@ -1,6 +1,7 @@
 """What each session asks the MTA for: an event that is not asked for is a check that is not made."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Never
 
 import Milter
@@ -89,6 +90,18 @@ def test_the_body_is_asked_for_only_by_a_check_that_needs_it(organizer: Switch, 
         assert on_body(mta, b"hello") == answer
 
 
+@pytest.mark.parametrize(
+    ("kind", "header"),
+    [(InboundSession, False), (InboundHeaderSession, True), (SubmissionSession, True), (LocalSession, False)],
+)
+def test_where_the_edge_strips_a_header_is_seen_only_if_it_is_judged(kind: type[Session], *, header: bool) -> None:
+    mta, offer = Mta(), [0x1FF, ALL, 0, 0]
+    decisions = DecisionLog(DecisionMetrics(kind.role, CollectorRegistry()), CapturingLogger())
+    site = replace(SITE, delivery="agent", strips=False)
+    negotiate(mta, offer, lambda mta: kind(mta, lambda: site, lambda: None, decisions))  # type: ignore[arg-type]
+    assert bool(offer[1] & Milter.P_NOHDRS) is not header
+
+
 def test_an_mta_of_few_talents() -> None:
     """It chooses no macros and waits for an answer to each field."""
     mta, offer = Mta(), [CHANGES, ALL & ~Milter.P_NR_HDR, 0, 0]
@@ -116,9 +129,10 @@ def test_an_exception_is_a_451_now_or_at_end_of_message() -> None:
 
 
 def test_without_a_session_nothing_is_accepted() -> None:
-    """libmilter's policy for an exception, TEMPFAIL, has the word where even the session is missing."""
-    with pytest.raises(AttributeError):
-        answered("mail", lambda session, sender: session.mail(sender))(Mta(), b"<>")
+    """Whoever negotiated nothing is no MTA; what he begins is not taken, and no bug is logged."""
+    assert answered("mail", lambda session, sender: session.mail(sender))(Mta(), b"<>") == Milter.TEMPFAIL
+    assert told("abort", lambda session: session.abort())(Mta()) == Milter.CONTINUE
+    assert on_header(Mta(), "X", b" x") == Milter.TEMPFAIL  # type: ignore[arg-type]
     assert on_close(Mta()) == Milter.CONTINUE  # type: ignore[arg-type]
 
 
