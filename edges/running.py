@@ -10,7 +10,7 @@ from conf.placement import on_one_processor
 from conf.signals import SignalPipe
 from edges.serving import ThreadedServer
 
-_LOOK = 5.0  # seconds between looks at a server that says nothing
+_LOOK = 5.0  # seconds between looks at a server that runs
 
 log = structlog.get_logger()
 

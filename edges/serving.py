@@ -35,7 +35,7 @@ class Conversation(Protocol):
 
 
 class ThreadedServer:
-    """Accepts connections on one listener until told to stop."""
+    """Accepts connections on one listener until it is stopped."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class ThreadedServer:
             listener: closed at the end.
             begin: takes a new connection, which stays the server's to close.
             most: connections served at once.
-            refusal: what one connection more is told before it is closed; None lets it wait in the backlog.
+            refusal: what one connection more is answered before it is closed; None lets it wait in the backlog.
             tick: called every few seconds.
         """
         self._role = role
@@ -87,7 +87,7 @@ class ThreadedServer:
                 if ready:
                     self._accept()
             notify("STOPPING=1")
-            while len(selector.select(0)) > 1 and self._accept():  # who has connected already is told by a reply
+            while len(selector.select(0)) > 1 and self._accept():  # who has connected already gets a reply
                 continue
         self._listener.close()
         self._drain()

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class SocketmapServer(ThreadedServer):
-    """Answers requests on one listener until told to stop."""
+    """Answers requests on one listener until it is stopped."""
 
     def __init__(self, listener: Listener, answer: Callable[[bytes], bytes], *, idle: float = IDLE_SECONDS) -> None:
         """Serve ``answer``, which takes a request's content, returns the reply's, and never raises.

@@ -51,15 +51,15 @@ class Copy:
     parameters: str  # NOTIFY and ORCPT of its RCPT, for a store that takes them
 
 
-def copy_for(mailbox: Address, group: Sequence[Recipient], told: Collection[str] = ()) -> Copy:
+def copy_for(mailbox: Address, group: Sequence[Recipient], shown: Collection[str] = ()) -> Copy:
     """Return the copy for ``group``: accepted recipients whose mail goes to ``mailbox``.
 
-    ``told`` are the names that the message shows already, vouched for by our own trace.
+    ``shown`` are the names that the message shows already, vouched for by our own trace.
     """
-    return Copy(_target(mailbox, group), _names(group, told), _parameters(group))
+    return Copy(_target(mailbox, group), _names(group, shown), _parameters(group))
 
 
-def plan(recipients: Sequence[Recipient], told: Collection[str] = ()) -> Changes:
+def plan(recipients: Sequence[Recipient], shown: Collection[str] = ()) -> Changes:
     """Replace each name by its mailbox, once per mailbox, and say which Delivered-To fields are due."""
     groups: dict[Address, list[Recipient]] = {}
     for recipient in recipients:
@@ -73,7 +73,7 @@ def plan(recipients: Sequence[Recipient], told: Collection[str] = ()) -> Changes
         remove += [recipient.raw for recipient in group if recipient.raw not in kept]
         if not kept:
             add.append(Addition(target, _parameters(group)))
-    return Changes(tuple(remove), tuple(add), _delivered_to(recipients, groups, told))
+    return Changes(tuple(remove), tuple(add), _delivered_to(recipients, groups, shown))
 
 
 def _target(mailbox: Address, group: Sequence[Recipient]) -> Address:
@@ -96,24 +96,24 @@ def _stands(recipient: Recipient, target: Address) -> bool:
 
 
 def _delivered_to(
-    recipients: Sequence[Recipient], groups: dict[Address, list[Recipient]], told: Collection[str]
+    recipients: Sequence[Recipient], groups: dict[Address, list[Recipient]], shown: Collection[str]
 ) -> tuple[Address, ...]:
     if len(groups) != 1 or any(recipient.deliver is None for recipient in recipients):
         return ()
-    return _names(recipients, told)
+    return _names(recipients, shown)
 
 
-def _names(group: Sequence[Recipient], told: Collection[str]) -> tuple[Address, ...]:
+def _names(group: Sequence[Recipient], shown: Collection[str]) -> tuple[Address, ...]:
     """Return each name written other than the mailbox itself, once."""
-    written = [recipient.deliver for recipient in group if recipient.deliver and not _returns(recipient.deliver, told)]
+    written = [recipient.deliver for recipient in group if recipient.deliver and not _returns(recipient.deliver, shown)]
     return tuple(dict.fromkeys(deliver.delivered_to for deliver in written if deliver.delivered_to is not None))
 
 
-def _returns(deliver: Deliver, told: Collection[str]) -> bool:
+def _returns(deliver: Deliver, shown: Collection[str]) -> bool:
     """True for the second pass of ``sales+x``: it comes back as ``john+x``, which nobody wrote."""
     if deliver.rule != "mailbox" or deliver.detail is None:
         return False
-    return any(name.rpartition("@")[0].endswith(deliver.detail) for name in told)
+    return any(name.rpartition("@")[0].endswith(deliver.detail) for name in shown)
 
 
 def _parameters(group: Sequence[Recipient]) -> str:

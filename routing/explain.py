@@ -46,7 +46,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What decides, and beside it what each backend says by itself."""
+    """What decides, and beside it the answer of each backend by itself."""
 
     found: Explanation
     by_cache: Explanation | None  # None: there is no cache
@@ -140,11 +140,11 @@ def _recipient_steps(address: Address, names: set[Address], facts: Mapping[str, 
     if domain is None:
         return (Step(f"domain {address.domain}", "not hosted"),)
     return (
-        Step(f"domain {address.domain}", _domain_words(domain)),
+        Step(f"domain {address.domain}", _domain_text(domain)),
         *_name_steps(names, facts),
-        Step(f"catch-all of {address.domain}", _mailbox_words(domain.catch_all)),
-        Step(f"system mailbox of {address.domain}", _mailbox_words(domain.system_mailbox)),
-        Step(f"oldest mailbox of {address.domain}", _mailbox_words(domain.oldest_mailbox)),
+        Step(f"catch-all of {address.domain}", _mailbox_text(domain.catch_all)),
+        Step(f"system mailbox of {address.domain}", _mailbox_text(domain.system_mailbox)),
+        Step(f"oldest mailbox of {address.domain}", _mailbox_text(domain.oldest_mailbox)),
     )
 
 
@@ -154,26 +154,26 @@ def _name_steps(names: set[Address], facts: Mapping[str, HostedDomain]) -> tuple
 
 def _name_step(name: Address, facts: Mapping[str, HostedDomain]) -> Step:
     domain = facts.get(name.domain)
-    return Step(f"name {name}", "not hosted" if domain is None else _name_words(domain.names.get(name.local)))
+    return Step(f"name {name}", "not hosted" if domain is None else _name_text(domain.names.get(name.local)))
 
 
-def _domain_words(domain: HostedDomain) -> str:
+def _domain_text(domain: HostedDomain) -> str:
     state = "hosted" if domain.is_active else "hosted, switched off"
     return state if domain.account_active else f"{state}, account suspended"
 
 
-def _name_words(name: Name | None) -> str:
+def _name_text(name: Name | None) -> str:
     if not isinstance(name, Alias):
-        return _mailbox_words(name)
+        return _mailbox_text(name)
     flags = [
         "active" if name.is_active else "disabled",
         f"receive {'on' if name.can_receive else 'off'}",
         f"send {'on' if name.can_send else 'off'}",
     ]
-    return f"alias of {_mailbox_words(name.mailbox)}; {', '.join(flags)}"
+    return f"alias of {_mailbox_text(name.mailbox)}; {', '.join(flags)}"
 
 
-def _mailbox_words(mailbox: Mailbox | None) -> str:
+def _mailbox_text(mailbox: Mailbox | None) -> str:
     if mailbox is None:
         return "none"
     states = [

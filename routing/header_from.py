@@ -177,7 +177,7 @@ def _bare_address(token: _Token) -> str:
 
 
 def _trailing_comment(tail: list[_Token]) -> list[_Token]:
-    said = [token for token in tail if not token.text.isspace() or token.kind != "words"]
-    if len(said) > 1 or any(token.kind != "comment" for token in said):
+    after = [token for token in tail if not token.text.isspace() or token.kind != "words"]
+    if len(after) > 1 or any(token.kind != "comment" for token in after):
         raise HeaderRefused("text-after-address")
     return tail

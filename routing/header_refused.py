@@ -1,4 +1,4 @@
-"""Why an author field is refused: one table of reasons, in the words that the sender reads."""
+"""Why an author field is refused: one table of reasons, as the sender reads them."""
 
 REASONS: dict[str, str] = {
     "no-from": "the message has no From field",

@@ -33,8 +33,8 @@ def most_actions(policy: Policy) -> int:
     return 3 * MOST_NAMES + 2 + policy.max_stripped_fields + notices
 
 
-def new_trail(policy: Policy) -> TraceFields:
-    """Return a trail for a milter, which keeps no more fields than it may have to look at."""
+def new_trace_fields(policy: Policy) -> TraceFields:
+    """Return the trace fields of a milter, which keeps no more fields than it may have to look at."""
     return TraceFields(MOST_VOUCHED + policy.max_stripped_fields)
 
 
@@ -44,6 +44,6 @@ def judge_field_name(name: str) -> Reject | None:
     return None if plain and _NAME.issuperset(plain) else MALFORMED_NAME
 
 
-def judge_stripping(policy: Policy, trail: TraceFields, findings: Findings) -> Reject | None:
+def judge_stripping(policy: Policy, fields: TraceFields, findings: Findings) -> Reject | None:
     """Refuse a message with more fields to remove than ``max_stripped_fields``."""
-    return TOO_MANY_FIELDS if trail.is_too_long or findings.removals > policy.max_stripped_fields else None
+    return TOO_MANY_FIELDS if fields.is_too_long or findings.removals > policy.max_stripped_fields else None

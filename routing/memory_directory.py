@@ -27,7 +27,7 @@ class MemoryDirectory:
 
 
 class SilentDirectory:
-    """A directory that knows nothing and says so: every decision over it is 451."""
+    """A directory that never answers: every decision over it is 451."""
 
     def lookup(self, wanted: Collection[Address]) -> Mapping[str, HostedDomain]:
         """Fail, whatever is asked.

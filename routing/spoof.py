@@ -49,8 +49,8 @@ def claimed_addresses(value: bytes) -> list[Address]:
     What cannot be an address is passed over: it is in no domain of ours.
     """
     text = _FOLD.sub("", value.decode("utf-8", "replace"))
-    words = [*_words(text), *_words(_decoded(text))]
-    found = dict.fromkeys(address for local, domain in words if (address := _address(local, domain)))
+    candidates = [*_candidates(text), *_candidates(_decoded(text))]
+    found = dict.fromkeys(address for local, domain in candidates if (address := _address(local, domain)))
     return list(found)[: MOST_CLAIMS + 1]
 
 
@@ -61,7 +61,7 @@ def _decoded(text: str) -> str:
         return ""
 
 
-def _words(text: str) -> Iterator[tuple[str, str]]:
+def _candidates(text: str) -> Iterator[tuple[str, str]]:
     """Yield what stands before and behind each ``@``."""
     before, *others = text.split("@")
     for after in others:

@@ -42,7 +42,7 @@ class ConnectionStale(StoreFailed):
 
 
 class Transaction(Protocol):
-    """One message for one recipient, said in the words that the store knows."""
+    """One message for one recipient, as the commands of LMTP that the store knows."""
 
     def mail(self, offered: Extensions) -> bytes:
         """Return the MAIL command.
@@ -62,7 +62,7 @@ class Transaction(Protocol):
 
 
 class Backend:
-    """An open connection that has said LHLO."""
+    """An open connection after its LHLO."""
 
     def __init__(self, address: str, timeouts: Timeouts = TIMEOUTS) -> None:
         """Connect to ``unix:/path`` or ``inet:port@host``.
@@ -83,7 +83,7 @@ class Backend:
 
     @property
     def is_sound(self) -> bool:
-        """True while an idle connection has neither ended nor said anything that nobody asked for."""
+        """True while an idle connection has neither ended nor received anything unasked."""
         return self._wire.is_silent()
 
     def deliver(self, transaction: Transaction) -> StoreReply:
@@ -109,7 +109,7 @@ class Backend:
         return reply if reply.accepts else self._refused(reply)
 
     def close(self) -> None:
-        """End the connection without a word: an open transaction is void by that (RFC 5321 section 4.1.1.4)."""
+        """End the connection without QUIT: an open transaction is void by that (RFC 5321 section 4.1.1.4)."""
         self._wire.close()
 
     def _open(self, mail: bytes) -> StoreReply:
@@ -126,7 +126,7 @@ class Backend:
     def _refused(self, reply: StoreReply) -> StoreReply:
         """Return a refusal, with the connection ready for another message, or closed if it is not."""
         if reply.code < 400:
-            raise StoreFailed(f"the store said {reply.code} out of turn")
+            raise StoreFailed(f"the store answered {reply.code} out of turn")
         try:
             self._expect(250, self._command(b"RSET"))
         except StoreFailed:
@@ -159,7 +159,7 @@ class Backend:
 
     def _expect(self, code: int, reply: StoreReply) -> StoreReply:
         if reply.code != code:
-            raise StoreFailed(f"the store said {reply.code} {reply.lines[0]}")
+            raise StoreFailed(f"the store answered {reply.code} {reply.lines[0]}")
         return reply
 
 

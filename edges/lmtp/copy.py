@@ -26,7 +26,7 @@ class Message:
     @classmethod
     def of(cls, spool: Spool, header: Header, key: bytes | None) -> "Message":
         """Judge the header: ``key`` vouches for fields of ours."""
-        findings = header.trail.judge(key, time.time())
+        findings = header.trace_fields.judge(key, time.time())
         return cls(spool, header, findings, tuple(header.removed(findings)))
 
     def chunks(self) -> Iterator[bytes]:
@@ -84,20 +84,20 @@ class CopyTransaction:
         given = self._sender.parameters
         if "SMTPUTF8" in given and self._utf8_promised and "SMTPUTF8" not in offered:
             raise StoreFailed("the store offers SMTPUTF8 no more")
-        words = [f"MAIL FROM:{self._sender.raw}"]
+        parameters = [f"MAIL FROM:{self._sender.raw}"]
         if "SIZE" in offered:
-            words.append(f"SIZE={len(self._top) + self._message.size}")
-        words += [
+            parameters.append(f"SIZE={len(self._top) + self._message.size}")
+        parameters += [
             _assignment(name, value) for name, value in given.items() if name != "SIZE" and _NEEDS[name] in offered
         ]
-        return " ".join(words).encode("utf-8", "surrogateescape")
+        return " ".join(parameters).encode("utf-8", "surrogateescape")
 
     def rcpt(self, offered: Extensions) -> bytes:
         """Return RCPT, with the wishes about delivery status for a store that knows them."""
-        words = [f"RCPT TO:<{self._copy.target}>"]
+        parameters = [f"RCPT TO:<{self._copy.target}>"]
         if "DSN" in offered:
-            words.append(self._copy.parameters)
-        return " ".join(words).strip().encode("utf-8", "surrogateescape")
+            parameters.append(self._copy.parameters)
+        return " ".join(parameters).strip().encode("utf-8", "surrogateescape")
 
     def content(self) -> Iterator[bytes]:
         """Yield our fields, and the message under them.
@@ -112,7 +112,7 @@ class CopyTransaction:
 
 def _top(message: Message, copy: Copy, key: bytes | None) -> bytes:
     """Return the fields on top: with a key the trace, then a Delivered-To for each name (docs/design.md, section 5)."""
-    fields = delivered_to_fields(key, message.header.trail.message_id, copy.delivered_to, time.time())
+    fields = delivered_to_fields(key, message.header.trace_fields.message_id, copy.delivered_to, time.time())
     return "".join(f"{name}: {value}\r\n" for name, value in fields).encode("utf-8", "surrogateescape")
 
 

@@ -138,7 +138,7 @@ class MessageDelivery:
             self._message, envelope.sender, copy, self._site.key, utf8_promised=envelope.utf8_promised
         )
         try:
-            word = self._site.store.deliver(transaction)
+            answer = self._site.store.deliver(transaction)
         except StoreFailed as error:
             log.warning("store-failed", mailbox=str(mailbox), reason=str(error))
             return _same(members, "store-unavailable")
@@ -146,7 +146,7 @@ class MessageDelivery:
             log.warning("spool-failed", reason=str(error))
             return _same(members, "spool-failed")
         hidden = (copy.target, mailbox)
-        return {index: passed_on(word, hidden, item.deliver.written) for index, item in members.items()}
+        return {index: passed_on(answer, hidden, item.deliver.written) for index, item in members.items()}
 
 
 def _same(members: dict[int, Accepted], slug: str) -> dict[int, Reply]:

@@ -53,7 +53,7 @@ class Dialogue:
         return self._sender is not None
 
     def handle(self, line: bytes) -> Reply | None:
-        """Carry out one command line; return its reply, None when all that was to be said has been sent.
+        """Carry out one command line; return its reply, None when every reply has been sent already.
 
         Raises:
             Ended: this was the last command.
@@ -153,8 +153,10 @@ class Dialogue:
         asked_at = time.monotonic()
         verdict = resolve(self._site.directory, self._site.policy, address)
         if isinstance(verdict, Deliver):
-            wishes = Recipient(path.raw, verdict, path.parameters.get("NOTIFY"), path.parameters.get("ORCPT"))
-            self._recipients.append(Accepted(wishes, verdict, asked_at))
+            envelope_recipient = Recipient(
+                path.raw, verdict, path.parameters.get("NOTIFY"), path.parameters.get("ORCPT")
+            )
+            self._recipients.append(Accepted(envelope_recipient, verdict, asked_at))
             return say.RECIPIENT_OK
         shown = str(address or path.raw.strip("<>"))
         # Without a domain of ours: the MTA sends hosted ones only, and absence is evidence (docs/design.md, section 6).

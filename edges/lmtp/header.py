@@ -36,7 +36,7 @@ class Field:
 class Header:
     """What was found in a header."""
 
-    trail: TraceFields
+    trace_fields: TraceFields
     fields: tuple[Field, ...]  # Delivered-To and X-Byname-Trace only
     end: int  # where the body, or its empty line, begins
     lacks_empty_line: bool  # it ended at a line that is no field

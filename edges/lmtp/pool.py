@@ -35,7 +35,7 @@ class Pool:
         return backend.offered
 
     def deliver(self, transaction: Transaction) -> StoreReply:
-        """Hand over one message and return the store's word on it.
+        """Hand over one message and return the store's reply.
 
         Raises:
             StoreFailed: it gave none, and may have taken the message only if the final dot had been sent.

@@ -1,7 +1,7 @@
 """Replies of the LMTP edge: how they look on the wire, and how those of the mail store are passed on.
 
 The store speaks of the mailbox; the sender wrote an alias and must not learn the mailbox from a bounce. So its address
-is replaced by the name written, and code, enhanced code and the rest of the words stay.
+is replaced by the name written, and code, enhanced code and the rest of the text stay.
 """
 
 import re
@@ -72,13 +72,13 @@ def passed_on(reply: StoreReply, hidden: Iterable[Address], shown: Address) -> R
     code = 451 if reply.code == _CONNECTION_ENDS else reply.code
     match = _ENHANCED.match(reply.lines[0])
     enhanced = match[1] if match and match[1][0] == str(code)[0] else f"{str(code)[0]}.0.0"
-    words = " ".join(_ENHANCED.sub("", line, count=1) if _ENHANCED.match(line) else line for line in reply.lines)
+    text = " ".join(_ENHANCED.sub("", line, count=1) if _ENHANCED.match(line) else line for line in reply.lines)
     for address in hidden:
         if address != shown:
-            words = _without(words, str(address), str(shown))
-    return Reply(code, enhanced, words.strip() or "(no reason given)")
+            text = _without(text, str(address), str(shown))
+    return Reply(code, enhanced, text.strip() or "(no reason given)")
 
 
-def _without(words: str, address: str, shown: str) -> str:
+def _without(text: str, address: str, shown: str) -> str:
     """Replace an address, whatever its case, where it is not the end or the start of a longer one."""
-    return re.sub(rf"(?<![\w.+-]){re.escape(address)}(?![\w-])", lambda _: shown, words, flags=re.IGNORECASE)
+    return re.sub(rf"(?<![\w.+-]){re.escape(address)}(?![\w-])", lambda _: shown, text, flags=re.IGNORECASE)

@@ -9,7 +9,7 @@ from edges.serving import ThreadedServer
 
 
 class LmtpServer(ThreadedServer):
-    """Takes mail on one listener until told to stop."""
+    """Takes mail on one listener until it is stopped."""
 
     def __init__(self, listener: Listener, site: LmtpSite, *, most: int = MOST_SESSIONS) -> None:
         """Decide and deliver with ``site`` until :meth:`replace_site`."""

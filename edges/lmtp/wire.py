@@ -82,14 +82,14 @@ class Wire:
             self.socket.sendall(data)
 
     def is_silent(self) -> bool:
-        """True while the peer has neither said anything unread nor gone away."""
+        """True while the peer has sent nothing unread and is still there."""
         return not self._buffer and self._peek() is None
 
     def check_peer(self) -> None:
         """Look whether somebody is still there.
 
         Raises:
-            PeerGone: the peer has ended the connection, and nothing of what it said is left to read.
+            PeerGone: the peer has ended the connection, and nothing that it sent is left to read.
         """
         if not self._buffer and self._peek() == b"":
             raise PeerGone("the connection was ended")

@@ -20,7 +20,7 @@ def change(mta: Mta, site: Site, message: Message, found: Findings) -> None:
         return  # the delivery step resolves each copy and writes its header
     changes = plan(message.recipients, found.vouched)
     replace_recipients(mta, changes.remove, changes.add)
-    shown = delivered_to_fields(site.trace_key, message.trail.message_id, changes.delivered_to, time.time())
+    shown = delivered_to_fields(site.trace_key, message.trace_fields.message_id, changes.delivered_to, time.time())
     insert_on_top(mta, shown)
 
 

@@ -17,29 +17,29 @@ Callback = Callable[..., int]
 
 
 def answered(event: str, call: Callable[..., int]) -> Callback:
-    """Return a callback for an event that the MTA waits for; ``call`` gets the session and what libmilter says."""
+    """Return a callback for an event that the MTA waits for; ``call`` gets the session and the event's arguments."""
 
-    def callback(mta: Mta, *said: Any) -> int:
+    def callback(mta: Mta, *arguments: Any) -> int:
         session: Session | None = mta.getpriv()
         if session is None:
             return Milter.TEMPFAIL  # nothing was negotiated: no MTA
         try:
-            return call(session, *said)
+            return call(session, *arguments)
         except Exception:  # noqa: BLE001 - whatever it is, the mail must neither be lost nor pass unchecked
             return _note_failure(session, event)
 
     return callback
 
 
-def told(event: str, call: Callable[..., None]) -> Callback:
+def notified(event: str, call: Callable[..., None]) -> Callback:
     """The same for an event that decides nothing: always CONTINUE; a failure shows at end of message."""
 
-    def callback(mta: Mta, *said: Any) -> int:
+    def callback(mta: Mta, *arguments: Any) -> int:
         session: Session | None = mta.getpriv()
         if session is None:
             return Milter.CONTINUE  # as above; what decides is refused
         try:
-            call(session, *said)
+            call(session, *arguments)
         except Exception:  # noqa: BLE001 - as above
             _note_failure(session, event)
         return Milter.CONTINUE
@@ -47,17 +47,19 @@ def told(event: str, call: Callable[..., None]) -> Callback:
     return callback
 
 
-on_connect = told("connect", lambda session, _name, _family, peer: session.connect(peer))
+on_connect = notified("connect", lambda session, _name, _family, peer: session.connect(peer))
 on_mail = answered("mail", lambda session, sender, *_: session.mail(_text(sender)))
-on_rcpt = answered("rcpt", lambda session, name, *words: session.rcpt(_text(name), [_text(word) for word in words]))
+on_rcpt = answered(
+    "rcpt", lambda session, name, *parameters: session.rcpt(_text(name), [_text(each) for each in parameters])
+)
 on_end_of_header = answered("end-of-header", lambda session: session.end_of_header())
 on_body = answered("body", lambda session, octets: session.body(octets))
 on_end_of_message = answered("end-of-message", lambda session: session.end_of_message())
-on_abort = told("abort", lambda session: session.abort())
+on_abort = notified("abort", lambda session: session.abort())
 
 
 def on_header(mta: Mta, name: str, value: bytes) -> int:
-    """Like one of ``told``, with the session's own answer: there are as many of these as of all others together."""
+    """Like one of ``notified``, with the session's own answer: there are as many of these as of all others together."""
     session: Session | None = mta.getpriv()
     if session is None:
         return Milter.TEMPFAIL

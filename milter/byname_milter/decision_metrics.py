@@ -1,6 +1,6 @@
 """Counting decisions, in all sessions of a process: for Prometheus, and for the log of monitor mode.
 
-Labels are words of our own tables, never a name of anybody. No count is worth a mail: what cannot be counted is not.
+Labels are slugs of our own tables, never a name of anybody. No count is worth a mail: what cannot be counted is not.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ class DecisionMetrics:
     """The decisions of one milter process, and the bugs that it came upon."""
 
     def __init__(self, role: Role, registry: CollectorRegistry) -> None:
-        self.would_reject = Count()  # in monitor mode, since the last time it was told
+        self.would_reject = Count()  # in monitor mode, since it was logged last
         self._role = str(role)
         self._decisions = Counter(
             "byname_decisions",

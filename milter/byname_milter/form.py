@@ -11,7 +11,7 @@ from routing.verdicts import Reject
 
 def findings(site: Site, message: Message) -> Findings:
     """Tell the Delivered-To fields that are ours from those of strangers."""
-    return message.trail.judge(site.trace_key, time.time())
+    return message.trace_fields.judge(site.trace_key, time.time())
 
 
 def strips(site: Site, message: Message) -> bool:
@@ -23,7 +23,7 @@ def judge_form(site: Site, message: Message) -> Reject | None:
     """Return why a header is refused. What makes it so was noted as each field came, and no more was kept."""
     if message.malformed or not strips(site, message):
         return message.malformed
-    return judge_stripping(site.policy, message.trail, findings(site, message))
+    return judge_stripping(site.policy, message.trace_fields, findings(site, message))
 
 
 def names_left(site: Site, message: Message) -> int:

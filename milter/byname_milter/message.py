@@ -36,7 +36,7 @@ class Message:
     author_fields: list[HeaderField] = field(default_factory=list)
     claimed: list[Address] = field(default_factory=list)  # what the From of outside mail shows, if that is judged
     from_octets: int = 0  # of the fields that ``claimed`` was read from
-    trail: TraceFields = field(default_factory=TraceFields)
+    trace_fields: TraceFields = field(default_factory=TraceFields)
     malformed: Reject | None = None  # a field has a name that no field may have
     broken: bool = False  # a callback failed, or a recipient that cannot be refused is undecided: 451 at the end
 

@@ -72,11 +72,11 @@ class Server:
         self._site = load()
         self._sessions = 0
         self._counting = threading.Lock()
-        self._tally = DecisionMetrics(role, registry)
+        self._metrics = DecisionMetrics(role, registry)
         self._log = structlog.get_logger().bind()  # once: a bare one is made anew for every line
 
     def run(self) -> int:
-        """Serve until told to end; see :func:`serve`."""
+        """Serve until it is asked to end; see :func:`serve`."""
         with claimed(self._socket), SignalPipe(SIGTERM, SIGINT, SIGHUP) as signals:
             register(f"byname-{self._role}", self._open_session)
             open_socket(self._socket)
@@ -91,7 +91,9 @@ class Server:
     def _open_session(self, mta: Mta) -> Session:
         with self._counting:
             self._sessions += 1
-        return self._session_class()(mta, lambda: self._site, self._session_closed, DecisionLog(self._tally, self._log))
+        return self._session_class()(
+            mta, lambda: self._site, self._session_closed, DecisionLog(self._metrics, self._log)
+        )
 
     def _session_class(self) -> type[Session]:
         """Asking for the end of the header costs a round trip, so inbound does it only where it is looked at."""
@@ -129,7 +131,7 @@ class Server:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the new settings, the old ones still serve
             self._log.error("reload-failed", role=str(self._role), reason=str(error))
         else:
-            self._log.info("reloaded", role=str(self._role), would_reject=self._tally.would_reject.take())
+            self._log.info("reloaded", role=str(self._role), would_reject=self._metrics.would_reject.take())
 
     def _end(self, libmilter: LibmilterThread) -> None:
         notify("STOPPING=1")
@@ -137,7 +139,7 @@ class Server:
         give_up_at = time.monotonic() + _DRAIN
         while self._sessions > 0 and time.monotonic() < give_up_at:
             time.sleep(_TICK)
-        cut_short, would_reject = self._sessions, self._tally.would_reject.take()
+        cut_short, would_reject = self._sessions, self._metrics.would_reject.take()
         self._log.info("stopping", role=str(self._role), sessions_cut_short=cut_short, would_reject=would_reject)
         if (
             self._sessions and libmilter.is_alive()

@@ -19,7 +19,7 @@ from byname_milter.site import Site
 from routing.address import AddressSyntaxError
 from routing.delivery import Recipient
 from routing.directory import LookupFailed
-from routing.limits import TOO_MANY_NAMES, TOO_MANY_RECIPIENTS, judge_field_name, new_trail
+from routing.limits import TOO_MANY_NAMES, TOO_MANY_RECIPIENTS, judge_field_name, new_trace_fields
 from routing.recipient import resolve
 from routing.replies import reply
 from routing.sender import Role, admit
@@ -58,7 +58,7 @@ class Session:
     # The events, in the order of the SMTP dialogue (byname_milter.callbacks).
 
     def connect(self, peer: object) -> None:
-        """Remember who the client is, for the log. Asked for only where no macro will tell."""
+        """Remember who the client is, for the log. Asked for only where no macro holds the address."""
         self.decisions.client = str(peer[0] if isinstance(peer, tuple) else peer or "local")
 
     def mail(self, sender: str) -> int:
@@ -66,7 +66,9 @@ class Session:
         site = self._current_site()
         if site.strips == self.site.strips:  # else the header was not asked for when the connection began
             self.site = site
-        self.message = Message(login=self._login(), decided_at=time.monotonic(), trail=new_trail(self.site.policy))
+        self.message = Message(
+            login=self._login(), decided_at=time.monotonic(), trace_fields=new_trace_fields(self.site.policy)
+        )
         self.decisions.client = readable(self.mta, "{client_addr}") or self.decisions.client
         refusal = admit(self.role, self.message.login)
         if refusal is not None:
@@ -86,14 +88,16 @@ class Session:
         deliver = verdict if isinstance(verdict, Deliver) else None
         if deliver and self.refuses_recipients and names_left(self.site, self.message) <= 0:
             return self.refuse_recipient(recipient, TOO_MANY_RECIPIENTS)
-        wishes = Recipient(recipient, deliver, parameter(parameters, "NOTIFY"), parameter(parameters, "ORCPT"))
-        self.message.accept(wishes, address, verdict)
+        envelope_recipient = Recipient(
+            recipient, deliver, parameter(parameters, "NOTIFY"), parameter(parameters, "ORCPT")
+        )
+        self.message.accept(envelope_recipient, address, verdict)
         return Milter.CONTINUE
 
     def header(self, name: str, value: bytes) -> None:
         """Note what is to be removed, and a name that no field may have."""
         self.message.malformed = self.message.malformed or judge_field_name(name)
-        self.message.trail.add(name, value)
+        self.message.trace_fields.add(name, value)
 
     def end_of_header(self) -> int:
         """Nothing is decided here, unless a role does."""
@@ -155,7 +159,7 @@ class Session:
     def enforce(self, stage: str, refusal: Reject | Defer | None, **facts: str) -> int:
         """Make a sender's refusal; in monitor mode only log and count it.
 
-        Only what the guard says of a sender may be monitored: a recipient or a missing login never is.
+        Only the verdict of the guard on a sender may be monitored: a recipient or a missing login never is.
         """
         if refusal is None:
             self.decisions.allowed(stage)

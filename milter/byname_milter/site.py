@@ -18,5 +18,5 @@ class Site:
     monitor: bool = False  # sender refusals are logged and counted, not made (``[milter] mode``)
     strips: bool = True  # False: the LMTP edge removes Delivered-To fields of strangers from the copies that stay here
     trace_key: bytes | None = None  # vouches for our own Delivered-To fields (routing.trace); None: nothing does
-    skeleton: Skeleton | None = None  # tells look-alikes of domains; None: nobody asks
+    skeleton: Skeleton | None = None  # finds look-alikes of domains; None: that check is off
     max_age: float = 1.0  # seconds after which a decision is made again at end of message

@@ -70,7 +70,7 @@ class SubmissionWallSession(SubmissionSession):
         return super().end_of_message()
 
     def _judge_trust(self) -> Reject | Defer | None:
-        if self._claims.reason is None and self.message.trail.judge(self.site.trace_key, time.time()).traces:
+        if self._claims.reason is None and self.message.trace_fields.judge(self.site.trace_key, time.time()).traces:
             return forged("forged-byname")
         return judge_trust(self.site.directory, self.site.policy, self.message.login or "", self._claims)
 

@@ -11,7 +11,7 @@ from routing.limits import (
     judge_field_name,
     judge_stripping,
     most_actions,
-    new_trail,
+    new_trace_fields,
 )
 from routing.policy import Policy
 from routing.trace import DELIVERED_TO, TRACE, delivered_to_fields
@@ -37,42 +37,47 @@ def test_bad_names(name: str) -> None:
     ("delivered_to", "traces", "is_refused"), [(0, 0, False), (3, 0, False), (1, 2, False), (2, 2, True), (0, 4, True)]
 )
 def test_strangers_fields(delivered_to: int, traces: int, *, is_refused: bool) -> None:
-    trail = new_trail(POLICY)
+    trace_fields = new_trace_fields(POLICY)
     for name, many in ((DELIVERED_TO, delivered_to), (TRACE, traces)):
         for _ in range(many):
-            trail.add(name, b" x")
-    verdict = judge_stripping(POLICY, trail, trail.judge(KEY, NOW))
+            trace_fields.add(name, b" x")
+    verdict = judge_stripping(POLICY, trace_fields, trace_fields.judge(KEY, NOW))
     assert verdict == (TOO_MANY_FIELDS if is_refused else None)
 
 
 def test_our_own_fields_do_not_count() -> None:
     names = [Address.parse(f"n{number}@a.test") for number in range(MOST_NAMES)]
-    trail = new_trail(POLICY)
+    trace_fields = new_trace_fields(POLICY)
     for name, value in delivered_to_fields(KEY, "<i@x>", names, NOW):
-        trail.add(name, f" {value}".encode())
-    trail.add("Message-ID", b" <i@x>")
-    findings = trail.judge(KEY, NOW)
+        trace_fields.add(name, f" {value}".encode())
+    trace_fields.add("Message-ID", b" <i@x>")
+    findings = trace_fields.judge(KEY, NOW)
     assert len(findings.vouched) == MOST_NAMES
-    assert judge_stripping(POLICY, trail, findings) is None
+    assert judge_stripping(POLICY, trace_fields, findings) is None
 
 
 def test_no_more_fields_are_kept_than_may_matter() -> None:
-    trail = new_trail(POLICY)
+    trace_fields = new_trace_fields(POLICY)
     for _ in range(MOST_VOUCHED + 3):
-        trail.add(DELIVERED_TO, b" x")
-    assert not trail.is_too_long
-    trail.add(DELIVERED_TO, b" x")
-    assert trail.is_too_long
-    assert trail.judge(None, NOW).removals == MOST_VOUCHED + 3
-    assert judge_stripping(Policy(max_stripped_fields=10**6), trail, trail.judge(None, NOW)) == TOO_MANY_FIELDS
+        trace_fields.add(DELIVERED_TO, b" x")
+    assert not trace_fields.is_too_long
+    trace_fields.add(DELIVERED_TO, b" x")
+    assert trace_fields.is_too_long
+    assert trace_fields.judge(None, NOW).removals == MOST_VOUCHED + 3
+    assert (
+        judge_stripping(Policy(max_stripped_fields=10**6), trace_fields, trace_fields.judge(None, NOW))
+        == TOO_MANY_FIELDS
+    )
 
 
 def test_of_a_long_value_nothing_is_kept_that_equals_one_of_ours() -> None:
     name = Address.parse("sales@a.test")
-    trail = new_trail(POLICY)
+    trace_fields = new_trace_fields(POLICY)
     for field, value in delivered_to_fields(KEY, "", [name], NOW):
-        trail.add(field, f" {value}{' ' * 5000}evil@x.test".encode() if field == DELIVERED_TO else value.encode())
-    assert trail.judge(KEY, NOW).removals == 2
+        trace_fields.add(
+            field, f" {value}{' ' * 5000}evil@x.test".encode() if field == DELIVERED_TO else value.encode()
+        )
+    assert trace_fields.judge(KEY, NOW).removals == 2
 
 
 def test_most_actions() -> None:

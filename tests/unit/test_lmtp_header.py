@@ -87,9 +87,9 @@ def test_what_our_trace_vouches_for_stays() -> None:
     trace = f"X-Byname-Trace: {trace_value(KEY, '<1@x>', [OURS], 0)}\r\n".encode()
     ours = trace + f"Delivered-To: {OURS}\r\n".encode()
     header = read_header(spooled(ours + b"Message-ID: <1@x>\r\n\r\nb\r\n"))
-    assert header.removed(header.trail.judge(KEY, 5)) == []
-    assert header.removed(header.trail.judge(None, 5)) == [(0, len(trace)), (len(trace), len(ours))]
-    assert header.removed(header.trail.judge(KEY, 1e9)) == [(0, len(trace)), (len(trace), len(ours))]  # too old
+    assert header.removed(header.trace_fields.judge(KEY, 5)) == []
+    assert header.removed(header.trace_fields.judge(None, 5)) == [(0, len(trace)), (len(trace), len(ours))]
+    assert header.removed(header.trace_fields.judge(KEY, 1e9)) == [(0, len(trace)), (len(trace), len(ours))]  # too old
 
 
 @pytest.mark.parametrize(("field", "fits"), [(b"A: %s\r\n" % (b"x" * 90), True), (b"A: %s\r\n" % (b"x" * 120), False)])

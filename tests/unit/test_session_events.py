@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import CapturingLogger
 
-from byname_milter.callbacks import answered, on_body, on_close, on_header, told
+from byname_milter.callbacks import answered, notified, on_body, on_close, on_header
 from byname_milter.decision_log import DecisionLog
 from byname_milter.decision_metrics import DecisionMetrics
 from byname_milter.inbound import InboundHeaderSession, InboundSession
@@ -121,7 +121,7 @@ def test_an_exception_is_a_451_now_or_at_end_of_message() -> None:
     mta = Mta()
     negotiate(mta, [CHANGES, ALL, 0, 0], opener(InboundSession))  # type: ignore[arg-type]
     assert mta.session
-    for callback, answer in ((answered("rcpt", fail), Milter.TEMPFAIL), (told("abort", fail), Milter.CONTINUE)):
+    for callback, answer in ((answered("rcpt", fail), Milter.TEMPFAIL), (notified("abort", fail), Milter.CONTINUE)):
         mta.session.message.broken = False
         assert callback(mta) == answer
         assert mta.session.message.broken
@@ -131,7 +131,7 @@ def test_an_exception_is_a_451_now_or_at_end_of_message() -> None:
 def test_without_a_session_nothing_is_accepted() -> None:
     """Whoever negotiated nothing is no MTA; what he begins is not taken, and no bug is logged."""
     assert answered("mail", lambda session, sender: session.mail(sender))(Mta(), b"<>") == Milter.TEMPFAIL
-    assert told("abort", lambda session: session.abort())(Mta()) == Milter.CONTINUE
+    assert notified("abort", lambda session: session.abort())(Mta()) == Milter.CONTINUE
     assert on_header(Mta(), "X", b" x") == Milter.TEMPFAIL  # type: ignore[arg-type]
     assert on_close(Mta()) == Milter.CONTINUE  # type: ignore[arg-type]
 

@@ -45,7 +45,7 @@ CASES = [  # fields from the top, Delivered-To removed, traces removed, names th
 ]  # fmt: skip
 
 
-def trail(fields: list[tuple[str, str]]) -> TraceFields:
+def trace_fields(fields: list[tuple[str, str]]) -> TraceFields:
     made = TraceFields()
     for name, value in fields:
         made.add(name, b" " + value.encode())
@@ -56,17 +56,17 @@ def trail(fields: list[tuple[str, str]]) -> TraceFields:
 def test_what_stays(
     fields: list[tuple[str, str]], delivered_to: tuple[int, ...], traces: tuple[int, ...], stay: dict[str, int]
 ) -> None:
-    found = trail(fields).judge(KEY, NOW)
+    found = trace_fields(fields).judge(KEY, NOW)
     assert (found.delivered_to, found.traces, dict(found.vouched)) == (delivered_to, traces, stay)
 
 
 def test_without_a_key_nothing_stays() -> None:
-    found = trail([trace(SALES), dt(SALES), MESSAGE_ID]).judge(None, NOW)
+    found = trace_fields([trace(SALES), dt(SALES), MESSAGE_ID]).judge(None, NOW)
     assert (found.delivered_to, found.traces) == ((1,), (1,))
 
 
 def test_a_message_without_message_id() -> None:
-    made = trail([trace(SALES, message_id=""), dt(SALES)])
+    made = trace_fields([trace(SALES, message_id=""), dt(SALES)])
     assert made.message_id == ""
     assert made.judge(KEY, NOW).delivered_to == ()
 
@@ -77,7 +77,7 @@ def test_a_trace_shows_no_name() -> None:
 
 @pytest.mark.parametrize(("returns", "loops"), [(0, False), (5, False), (6, True)])
 def test_a_name_may_come_back_five_times(returns: int, *, loops: bool) -> None:
-    found = trail([MESSAGE_ID, *([GAP, trace(SALES), dt(SALES)] * returns)]).judge(KEY, NOW)
+    found = trace_fields([MESSAGE_ID, *([GAP, trace(SALES), dt(SALES)] * returns)]).judge(KEY, NOW)
     assert found.loops(SALES) is loops
     assert not found.loops(INFO)
 
