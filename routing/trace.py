@@ -24,7 +24,7 @@ _WATCHED = {name.lower(): name for name in (DELIVERED_TO, TRACE, "Message-ID")}
 _LIFETIME = 14 * 24 * 3600  # seconds; an MTA's queue lifetime and then some
 _CLOCKS_APART = 3600  # seconds that another machine's clock may be ahead
 _MOST_RETURNS = 5
-_LONGEST_VALUE = 4096  # octets; no value of ours is nearly as long, so of a longer one a digest is kept
+_LONGEST_VALUE = 1024  # octets; no value of ours is nearly as long, so of a longer one a digest is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +64,19 @@ class TraceFields:
     def add(self, name: str, value: bytes) -> None:
         """Note a field, whatever its name, with its value as it came."""
         known = _WATCHED.get(name.strip().lower())
-        text = _text(value) if known else ""
         if known == "Message-ID" and self._message_id is None:
-            self._message_id = text
+            self._message_id = _text(value)
         if known in {DELIVERED_TO, TRACE}:
-            self._keep(known, text)
+            self._keep(known, value)
         elif self._fields and self._fields[-1][0]:
             self._fields.append(("", ""))
 
-    def _keep(self, name: str, text: str) -> None:
+    def _keep(self, name: str, value: bytes) -> None:
         if self.most is not None and self._kept >= self.most:
             self.is_too_long = True
         else:
             self._kept += 1
-            self._fields.append((name, text))
+            self._fields.append((name, _text(value)))
 
     @property
     def message_id(self) -> str:

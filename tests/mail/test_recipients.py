@@ -133,7 +133,7 @@ def test_delivery_status_wishes_are_carried(site: PrivateSite) -> None:
     assert sorted(options) == ["NOTIFY=SUCCESS,DELAY", "ORCPT=rfc822;sales+2Bx@brand-b.test"]
 
 
-@pytest.mark.parametrize("count", [1, 2, 300])
+@pytest.mark.parametrize("count", [1, 2, 50])
 def test_inbound_delivered_to_fields_go_and_all_others_stay_in_order(site: PrivateSite, count: int) -> None:
     spellings = [
         "Delivered-To: x@y.test",

@@ -16,7 +16,7 @@ def _say(line: str) -> None:
 def main() -> int:
     """Run both, show the figures, return 1 when a promise was broken."""
     parser = argparse.ArgumentParser(prog="make fuzz-mail", description=__doc__)
-    parser.add_argument("--sessions", type=int, default=20_000, help="in the milter protocol, about 100 a second")
+    parser.add_argument("--sessions", type=int, default=20_000, help="in the milter protocol, 40 to 100 a second")
     parser.add_argument("--mails", type=int, default=500, help="SMTP sessions, half of them for each way of delivery")
     parser.add_argument("--seed", type=int, default=None, help="default: a new one, which is shown")
     parser.add_argument("--first", type=int, default=0, help="number of the first protocol session: to repeat one")

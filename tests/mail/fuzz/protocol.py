@@ -96,7 +96,7 @@ class Conversation:
         self._accepted = 0
         for _ in range(self._recipients()):
             self._accepted += self._recipient().code == 250
-            self._perhaps_leave(0.01)
+            self._perhaps_leave(0.0 if self._session.is_heavy else 0.01)
         if self._accepted and self._source.random() > 0.1:
             self._message()
 
@@ -130,7 +130,7 @@ class Conversation:
 
     def _fields(self) -> None:
         fields = header(self._source)
-        if self._session.is_heavy:
+        if self._session.is_heavy and self._source.random() < 0.5:
             many = self._source.choice((1, 17, _MESSAGE // LONGEST_FIELD))
             one = long_field(self._source)
             fields += [one if self._source.random() < 0.9 else long_field(self._source) for _ in range(many)]
