@@ -114,9 +114,10 @@ def of(context: typer.Context) -> CliContext:
 
 
 def _remember_json(context: typer.Context, value: bool) -> bool:
-    if value:
-        of(context).as_json = True
-    return value
+    """Return whether ``--json`` was given, here or before the command."""
+    run = of(context)
+    run.as_json = run.as_json or value
+    return run.as_json
 
 
 JsonOption = Annotated[
