@@ -89,7 +89,7 @@ def create(
 
 @app.command("list", epilog="Example: byname token list")
 def list_all(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List all tokens: whose they are, what they may do, when they were last used. The secrets are not kept."""
+    """List all tokens with owner, scopes and last use. Their secrets are not kept."""
     from store.services import tokens
 
     with cli_context.of(context).database() as database, database.read() as transaction:
