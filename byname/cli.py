@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from byname import cli_context
-from byname.cli_context import CliContext
+from byname.cli_context import CliContext, JsonOption
 from byname.collector import seldom_collecting
 from byname.commands import (
     account,
     alias,
+    audit,
     cache,
     config,
     daemons,
@@ -54,6 +55,7 @@ for noun, commands, summary in (
     app.add_typer(commands, name=noun, short_help=summary)
 for name, command, summary, example in (
     ("explain", explain.explain, "What happens to a mail, and why.", "byname explain sales+news@brand-b.com"),
+    ("audit", audit.audit, "Who changed what, and when.", "byname audit --since 7d --object sales@brand-b.com"),
     ("import", transfer.bring_in, "Aliases from CSV or Postfix's virtual file.", "byname import aliases.csv --dry-run"),
     ("export", transfer.export, "All aliases as CSV.", "byname export > aliases.csv"),
     ("milter", daemons.milter, "Run a milter.", "byname milter --role inbound"),
@@ -81,6 +83,7 @@ def common(
         Path | None,
         typer.Option("--config", metavar="FILE", help="The settings, instead of /etc/byname/byname.toml."),
     ] = None,
+    as_json: JsonOption = False,  # noqa: ARG001 - its callback does it
     version: Annotated[  # noqa: ARG001 - its callback does it
         bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
     ] = False,

@@ -39,25 +39,25 @@ class CliContext:
         return load(self.config)
 
     @contextmanager
-    def database(self, *, may_be_silent: bool = False) -> Iterator["Database"]:
+    def database(self, *, may_be_silent: bool = False, may_be_missing: bool = False) -> Iterator["Database"]:
         """Open the store for the length of a block, once it is known to be one of this version.
 
         ``may_be_silent``: a database that does not answer is told and let pass, because decisions over it are 451.
+        ``may_be_missing``: so is one that is gone or of another version, because the cache may answer.
 
         Raises:
             StoreNotReady: it is missing, or of another version; the message says what to run.
             StoreUnavailable: it does not answer.
         """
         from byname import wiring
-        from store.errors import StoreUnavailable
+        from store.errors import StoreNotReady, StoreUnavailable
 
+        tolerated = (*([StoreUnavailable] if may_be_silent else []), *([StoreNotReady] if may_be_missing else []))
         database = wiring.open_database(self.settings())
         try:
             try:
                 database.check()
-            except StoreUnavailable as error:
-                if not may_be_silent:
-                    raise
+            except tolerated as error:
                 warn(f"{error}; going on all the same")
             yield database
         finally:
@@ -114,9 +114,10 @@ def of(context: typer.Context) -> CliContext:
 
 
 def _remember_json(context: typer.Context, value: bool) -> bool:
-    if value:
-        of(context).as_json = True
-    return value
+    """Return whether ``--json`` was given, here or before the command."""
+    run = of(context)
+    run.as_json = run.as_json or value
+    return run.as_json
 
 
 JsonOption = Annotated[

@@ -12,7 +12,9 @@ class ExitCode(IntEnum):
     NOT_OURS = 3  # the domain is not hosted here
     DATA = 65  # EX_DATAERR: a change was refused, its code stands on stderr
     CANNOT_TELL = 75  # EX_TEMPFAIL: the store or a busy socket; may work later
-    CONFIG = 78  # EX_CONFIG: settings, a missing or unmigrated database, an address that cannot be listened on
+    CONFIG = (
+        78  # EX_CONFIG: settings, an absent or unmigrated database, a bad address to listen on, an extra to install
+    )
     INTERRUPTED = 130  # Ctrl-C, as shells count it
     READER_GONE = 141  # the reader of our output closed the pipe, as shells count it
 

@@ -19,6 +19,14 @@ class Failure:
     details: Mapping[str, object] | None = None
 
 
+class ExtraMissing(Exception):
+    """A Python package is not installed that only some commands need; pyproject.toml has it in an extra."""
+
+    def __init__(self, extra: str, package: str) -> None:
+        super().__init__(f"this command needs the Python package {package}, which is not installed")
+        self.hint = f"pip install 'byname[{extra}]'"
+
+
 def report(failure: Failure, *, as_json: bool) -> ExitCode:
     """Print ``failure`` on stderr and return its exit code."""
     if as_json:
@@ -37,6 +45,8 @@ def describe(error: BaseException) -> Failure | None:
         return Failure(ExitCode.INTERRUPTED, "interrupted", "stopped by Ctrl-C")
     if isinstance(error, OutputLostError):
         return Failure(ExitCode.CANNOT_TELL, "output-lost", str(error))
+    if isinstance(error, ExtraMissing):
+        return Failure(ExitCode.CONFIG, "extra-missing", str(error), error.hint)
     return _from_conf(error) or _from_store(error) or _from_system(error)
 
 

@@ -83,12 +83,12 @@ def members(record: "DataclassInstance") -> dict[str, object]:
 
 
 class Bar:
-    """A bar on stderr while something long runs, if a person looks at it there. A context manager."""
+    """A bar on stderr while something long runs, if that is a terminal; gone at the end. A context manager."""
 
-    def __init__(self, title: str, *, drawn: bool) -> None:
+    def __init__(self, title: str) -> None:
         self._title = title
         self._progress: Progress | None = None
-        self._drawn = drawn and _is_terminal(sys.stderr)
+        self._drawn = _is_terminal(sys.stderr)
 
     def show(self, done: int, total: int) -> None:
         """Move it."""

@@ -1,19 +1,23 @@
 """Why a verdict is what it is: the looked-up facts, the rule, and the reply an SMTP client would see."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from routing.address import Address, AddressSyntaxError, parse_path
-from routing.directory import Directory, LookupFailed
+from routing.directory import AffirmedFacts, Directory, LookupFailed
+from routing.explain_steps import Step, recipient_steps, sender_steps, unanswered
 from routing.policy import Policy
 from routing.recipient import decide as decide_recipient
 from routing.recipient import wanted as wanted_by_recipient
-from routing.records import Alias, HostedDomain, Mailbox, Name
+from routing.records import HostedDomain
 from routing.replies import Reply, reply
 from routing.sender import canonical_login
 from routing.sender import decide as decide_sender
 from routing.sender import wanted as wanted_by_sender
 from routing.verdicts import Allow, Defer, Deliver, NotOurs, Reject, Verdict
+
+Evidence = Literal["fresh", "grace"]
 
 VERDICT_SLUGS: dict[type, str] = {
     Deliver: "deliver",
@@ -22,14 +26,6 @@ VERDICT_SLUGS: dict[type, str] = {
     Reject: "reject",
     Defer: "defer",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that was looked up, and what was found, both for people to read."""
-
-    looked_up: str
-    found: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +47,7 @@ class Comparison:
     found: Explanation
     by_cache: Explanation | None  # None: there is no cache
     by_sql: Explanation
+    evidence: Evidence | None = None  # of ``found``; None: nothing was asked, or nobody answered
 
     @property
     def agree(self) -> bool | None:
@@ -58,6 +55,13 @@ class Comparison:
         if self.by_cache is None or "no-evidence" in {self.by_cache.rule, self.by_sql.rule}:
             return None
         return replace(self.by_cache, steps=()) == replace(self.by_sql, steps=())
+
+    @property
+    def answered_by(self) -> str | None:
+        """Who gave the facts: ``cache``, ``sql``, ``grace`` (the cache without its lease); None: nobody."""
+        if self.evidence != "fresh":
+            return self.evidence
+        return "sql" if self.by_cache is None or self.by_cache.rule == "no-evidence" else "cache"
 
     def as_object(self) -> dict[str, object]:
         """Return the explanation object of docs/api.md, "Objects"."""
@@ -75,11 +79,28 @@ class Comparison:
         }
 
 
+class EvidenceNoting:
+    """A directory that passes questions on to another, and notes what kind of evidence the answers were."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self.evidence: Evidence | None = None
+
+    def lookup(self, wanted: Collection[Address]) -> Mapping[str, HostedDomain]:
+        """Answer as the other one does. Raises LookupFailed."""
+        facts = self._directory.lookup(wanted)
+        under_grace = self.evidence == "grace" or isinstance(facts, AffirmedFacts)
+        self.evidence = "grace" if under_grace else "fresh"
+        return facts
+
+
 def compare(
     ask: Callable[[Directory], Explanation], deciding: Directory, cache: Directory | None, sql: Directory
 ) -> Comparison:
     """Put one question to what decides and to each backend."""
-    return Comparison(ask(deciding), None if cache is None else ask(cache), ask(sql))
+    noting = EvidenceNoting(deciding)
+    found = ask(noting)
+    return Comparison(found, None if cache is None else ask(cache), ask(sql), noting.evidence)
 
 
 def explain_recipient(directory: Directory, policy: Policy, text: str) -> Explanation:
@@ -94,8 +115,9 @@ def explain_recipient(directory: Directory, policy: Policy, text: str) -> Explan
     try:
         facts = directory.lookup(names)
     except LookupFailed:
-        return explanation(Defer(reply("no-evidence", address=address), "no-evidence"), (_unanswered(),))
-    return explanation(decide_recipient(policy, address, facts), _recipient_steps(address, names, facts))
+        return explanation(Defer(reply("no-evidence", address=address), "no-evidence"), (unanswered(),))
+    verdict = decide_recipient(policy, address, facts)
+    return explanation(verdict, recipient_steps(policy, address, facts, verdict.rule))
 
 
 def explain_sender(directory: Directory, policy: Policy, login: str, sender: str) -> Explanation:
@@ -113,8 +135,9 @@ def explain_sender(directory: Directory, policy: Policy, login: str, sender: str
     try:
         facts = directory.lookup(names)
     except LookupFailed:
-        return explanation(Defer(reply("sender-no-evidence", address=address), "no-evidence"), (_unanswered(),))
-    return explanation(decide_sender(policy, user, [address], facts), _name_steps(names, facts))
+        return explanation(Defer(reply("sender-no-evidence", address=address), "no-evidence"), (unanswered(),))
+    verdict = decide_sender(policy, user, [address], facts)
+    return explanation(verdict, sender_steps(policy, user, address, facts, verdict.rule))
 
 
 def explanation(verdict: Verdict, steps: tuple[Step, ...]) -> Explanation:
@@ -129,56 +152,3 @@ def explanation(verdict: Verdict, steps: tuple[Step, ...]) -> Explanation:
         delivered_to=deliver.delivered_to if deliver else None,
         steps=steps,
     )
-
-
-def _unanswered() -> Step:
-    return Step("directory", "no answer")
-
-
-def _recipient_steps(address: Address, names: set[Address], facts: Mapping[str, HostedDomain]) -> tuple[Step, ...]:
-    domain = facts.get(address.domain)
-    if domain is None:
-        return (Step(f"domain {address.domain}", "not hosted"),)
-    return (
-        Step(f"domain {address.domain}", _domain_text(domain)),
-        *_name_steps(names, facts),
-        Step(f"catch-all of {address.domain}", _mailbox_text(domain.catch_all)),
-        Step(f"system mailbox of {address.domain}", _mailbox_text(domain.system_mailbox)),
-        Step(f"oldest mailbox of {address.domain}", _mailbox_text(domain.oldest_mailbox)),
-    )
-
-
-def _name_steps(names: set[Address], facts: Mapping[str, HostedDomain]) -> tuple[Step, ...]:
-    return tuple(_name_step(name, facts) for name in sorted(names, key=str, reverse=True))
-
-
-def _name_step(name: Address, facts: Mapping[str, HostedDomain]) -> Step:
-    domain = facts.get(name.domain)
-    return Step(f"name {name}", "not hosted" if domain is None else _name_text(domain.names.get(name.local)))
-
-
-def _domain_text(domain: HostedDomain) -> str:
-    state = "hosted" if domain.is_active else "hosted, switched off"
-    return state if domain.account_active else f"{state}, account suspended"
-
-
-def _name_text(name: Name | None) -> str:
-    if not isinstance(name, Alias):
-        return _mailbox_text(name)
-    flags = [
-        "active" if name.is_active else "disabled",
-        f"receive {'on' if name.can_receive else 'off'}",
-        f"send {'on' if name.can_send else 'off'}",
-    ]
-    return f"alias of {_mailbox_text(name.mailbox)}; {', '.join(flags)}"
-
-
-def _mailbox_text(mailbox: Mailbox | None) -> str:
-    if mailbox is None:
-        return "none"
-    states = [
-        "active" if mailbox.is_active else "paused",
-        *([] if mailbox.domain_active else ["domain switched off"]),
-        *([] if mailbox.account_active else ["account suspended"]),
-    ]
-    return f"mailbox {mailbox.address} ({', '.join(states)})"

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from byname import cli_context
-from byname.cli_context import JsonOption
-from byname.commands.choices import something_to_change, utf8
+from byname.cli_context import CliContext, JsonOption
+from byname.commands.choices import agreed, something_to_change, utf8
 from byname.listing import Columns, show, show_all
+from byname.output import members, say, say_json
 
 if TYPE_CHECKING:
     from store.services.views import Account
+    from store.sql.database import Transaction
 
 app = typer.Typer(help="The accounts of this site: who owns domains, on which plan.", no_args_is_help=True)
 
@@ -83,3 +85,56 @@ def list_all(context: typer.Context, as_json: JsonOption = False) -> None:
     with cli_context.of(context).database() as database, database.read() as transaction:
         found = accounts.list_all(transaction)
     show_all(found, COLUMNS, as_json=as_json)
+
+
+@app.command("remove", epilog="Example: byname account remove acme --yes")
+def remove(
+    context: typer.Context,
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove an account and its tokens. One that still has domains is refused."""
+    from store.services import accounts
+
+    run = cli_context.of(context)
+    if not yes:
+        _confirm(run, name)
+    with run.changing() as transaction:
+        gone_with_it = _tokens(transaction, accounts.get(transaction, name))
+        removed = accounts.remove(transaction, name)
+    if as_json:
+        say_json({**members(removed), "tokens": gone_with_it, **run.outcome})
+    else:
+        say("\n".join([f"removed account {removed.name}", *(f"removed token {token}" for token in gone_with_it)]))
+
+
+def _confirm(run: CliContext, name: str) -> None:
+    """Say what goes with the account and ask; of one that has domains nothing goes, as the service says then.
+
+    Raises:
+        ServiceError: ``not-found``; ``confirmation-required`` when the answer is no, or there is nobody to ask.
+    """
+    from store.errors import ServiceError
+    from store.services import accounts
+
+    with run.database() as database, database.read() as transaction:
+        account = accounts.get(transaction, name)
+        tokens = _tokens(transaction, account)
+    if account.usage.domains:
+        return
+    what = "\n".join([f"This removes the account {account.name}", *(f"  and its token {token}" for token in tokens)])
+    if not agreed(what):
+        raise ServiceError(
+            "confirmation-required",
+            f"the removal of {account.name} and its {len(tokens)} token(s) was not confirmed; nothing was removed",
+            hint="say --yes to remove it without a question",
+            details={"tokens": tokens},
+        )
+
+
+def _tokens(transaction: "Transaction", account: "Account") -> list[str]:
+    """Return the tokens that go with an account, by their starts and names."""
+    from store.services import tokens
+
+    return [f"{one.start} ({one.name})" for one in tokens.list_all(transaction) if one.account_id == account.id]

@@ -27,7 +27,7 @@ def rebuild(context: typer.Context, as_json: JsonOption = False) -> None:
     from store.relay.report import Report
 
     report = Report()
-    with _tools(cli_context.of(context)) as tools, Bar("rebuilding the cache", drawn=not as_json) as bar:
+    with _tools(cli_context.of(context)) as tools, Bar("rebuilding the cache") as bar:
         for progress in tools.rebuild():
             report = progress.report
             bar.show(progress.done, progress.total)
@@ -45,7 +45,7 @@ def verify(
 ) -> None:
     """Compare all of the cache with all of the store. 0: in step; 1: they differ, and in what."""
     found: list[Difference] = []
-    with _tools(cli_context.of(context)) as tools, Bar("comparing the cache with the store", drawn=not as_json) as bar:
+    with _tools(cli_context.of(context)) as tools, Bar("comparing the cache with the store") as bar:
         for step in tools.differences():
             if isinstance(step, list):
                 found = step

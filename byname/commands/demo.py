@@ -1,12 +1,14 @@
 """``byname demo``: a whole mail system in a temporary folder."""
 
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
 from byname.cli_context import JsonOption
 from byname.exits import ExitCode
+from byname.failures import ExtraMissing
 from byname.output import stop
 
 
@@ -30,6 +32,8 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Start a whole mail system on loopback with sample data, to be tried out. Nothing on this machine is changed."""
+    if find_spec("aiosmtpd") is None:
+        raise ExtraMissing("demo", "aiosmtpd")
     from byname.demo.run import run
 
     stop(ExitCode(run(once=once, as_json=as_json, delivery=delivery.value, cache=cache)))

@@ -1,6 +1,6 @@
 """``byname domain``: the domains of the accounts."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -8,25 +8,11 @@ from byname import cli_context
 from byname.cli_context import JsonOption
 from byname.commands import domain_dns
 from byname.commands.choices import agreed, at_most_one, something_to_change, utf8
-from byname.listing import Columns, show, show_all
+from byname.commands.domain_columns import COLUMNS, Name
+from byname.listing import show, show_all
 from byname.output import warn
 
-if TYPE_CHECKING:
-    from store.services.views import Domain
-
 app = typer.Typer(help="The domains of the accounts, and their catch-all.", no_args_is_help=True)
-
-
-COLUMNS: "Columns[Domain]" = {
-    "domain": lambda domain: domain.unicode_name,
-    "account": lambda domain: domain.account,
-    "status": lambda domain: domain.status,
-    "proof": lambda domain: _proof(domain),
-    "catch-all": lambda domain: domain.catch_all.destination if domain.catch_all.enabled else None,
-    "system": lambda domain: domain.system_mailbox,
-}
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The domain, in Unicode or as xn-- labels.")]
 
 
 @app.command("add", epilog="Example: byname domain add brand-a.com --account acme --verified")
@@ -114,18 +100,6 @@ def remove(
         with run.changing() as transaction:
             domain = domains.remove(transaction, name, confirmed=True)
     show(domain, COLUMNS, as_json=as_json, more=run.outcome)
-
-
-def _proof(domain: "Domain") -> str | None:
-    """Return how a domain's proof by DNS stands, in one word, so that columns can be counted."""
-    proof = domain.proof
-    if domain.proof_lapsed:
-        return "lapsed"
-    if domain.verified_at is None:
-        return "parked" if proof.parked_at else None
-    if proof.warned_at is not None:
-        return "missing"
-    return "in-dns" if proof.seen_at else "vouched"  # by the operator
 
 
 for _name, _command, _example in (

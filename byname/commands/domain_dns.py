@@ -8,6 +8,7 @@ import typer
 from byname import cli_context
 from byname.cli_context import JsonOption
 from byname.commands.choices import agreed, utf8
+from byname.commands.domain_columns import COLUMNS, Name
 from byname.exits import ExitCode
 from byname.listing import Columns, show, show_all
 from byname.output import cell_text, complain, members, say, say_json, stop, table
@@ -38,7 +39,6 @@ CHECKS: "Columns[DnsCheck]" = {
 }
 
 Account = Annotated[str | None, typer.Option(metavar="NAME", help="Whose, when several accounts have it pending.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The domain, in Unicode or as xn-- labels.")]
 
 
 def check(context: typer.Context, name: Name, account: Account = None, as_json: JsonOption = False) -> None:
@@ -95,7 +95,6 @@ def move(
     as_json: JsonOption = False,
 ) -> None:
     """Give a domain to an account that proved it while another one has it. The first one's names in it are deleted."""
-    from byname.commands.domain import COLUMNS
     from store.errors import ServiceError
     from store.services.domain_checks import proof
 

@@ -26,6 +26,15 @@ _MTA_REPLY = {
 }
 
 
+# Who gave the facts, for people.
+_ANSWERED_BY = {
+    "cache": "the cache",
+    "sql": "the store, not the cache",
+    "grace": "the cache under grace: neither its lease nor the store is there; what it affirms holds, all else is 451",
+    None: "nobody",
+}
+
+
 def explain(
     context: typer.Context,
     address: Annotated[
@@ -36,12 +45,16 @@ def explain(
     message: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A raw message whose author fields to judge; - for stdin.")
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also what was looked up and did not matter.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Explain what happens to mail for ADDRESS, or whether a login may send as an address, and why.
 
-    Prints every step looked at, the rule that decided, and the reply that an SMTP client would see. Exit code: 0
-    delivered or allowed, 1 refused, 3 not ours, 75 cannot tell.
+    Prints the look-ups that mattered, the rule that decided, and the reply that an SMTP client would see. With a cache
+    it also says who gave the facts, and answers without the store as the milter would. Exit code: 0 delivered or
+    allowed, 1 refused, 3 not ours, 75 cannot tell.
     """
     _check_usage(address, login, sender, message)
     from byname import wiring
@@ -49,16 +62,15 @@ def explain(
     from routing.explain import compare
 
     run = cli_context.of(context)
-    policy = wiring.policy(run.settings())
-    with run.database(may_be_silent=True) as database:
-        ask = _question(policy, address, login, sender, message)
-        deciding = decision_directory(run.settings(), database)
-        cache = cache_directory(run.settings())
+    settings = run.settings()
+    ask = _question(wiring.policy(settings), address, login, sender, message)
+    with run.database(may_be_silent=True, may_be_missing=settings.cache.url is not None) as database:
+        deciding, cache = decision_directory(settings, database), cache_directory(settings)
         told = compare(ask, deciding, cache, sql_directory(database))
     if as_json:
-        say_json(told.as_object())
+        say_json({**told.as_object(), "answered_by": told.answered_by})
     else:
-        _print(told)
+        _print(told, verbose=verbose)
     stop(OF_VERDICT[told.found.verdict])
 
 
@@ -87,7 +99,8 @@ def _question(
 
 def _of_message(directory: "Directory", policy: "Policy", login: str, raw: bytes) -> "Explanation":
     from byname.raw_message import header_fields
-    from routing.explain import Step, explanation
+    from routing.explain import explanation
+    from routing.explain_steps import Step
     from routing.guard import check_header, is_author_field
 
     fields = header_fields(raw)
@@ -103,14 +116,16 @@ def _read(message: Path) -> bytes:
     return sys.stdin.buffer.read() if str(message) == "-" else message.read_bytes()
 
 
-def _print(told: "Comparison") -> None:
+def _print(told: "Comparison", *, verbose: bool) -> None:
     found = told.found
-    lines = [(f"looked up {cell_text(step.looked_up)}", step.found) for step in found.steps]
+    shown = (step for step in found.steps if verbose or step.mattered)
+    lines = [(f"looked up {cell_text(step.looked_up)}", step.found) for step in shown]
     lines += [("rule", found.rule), ("verdict", found.verdict)]
     lines += [("reply", str(found.reply) if found.reply else _MTA_REPLY[found.verdict])]
     if found.mailbox is not None:
         lines += [("mailbox", str(found.mailbox)), ("Delivered-To", str(found.delivered_to or "none added"))]
     if told.by_cache is not None:
+        lines += [("answered by", _ANSWERED_BY[told.answered_by])]
         lines += [("by cache", _in_short(told.by_cache)), ("by SQL", _in_short(told.by_sql))]
         lines += [("agree", {True: "yes", False: "no", None: "cannot tell"}[told.agree])]
     width = max(len(name) for name, _ in lines)

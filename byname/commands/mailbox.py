@@ -6,8 +6,8 @@ import typer
 
 from byname import cli_context
 from byname.cli_context import CliContext, JsonOption
-from byname.commands.choices import agreed, exactly_one, something_to_change
-from byname.commands.passwords import password_from_stdin
+from byname.commands.choices import agreed, something_to_change
+from byname.commands.passwords import GeneratePassword, PasswordStdin, chosen_password
 from byname.listing import Columns, show, show_all
 from byname.output import members, say, say_json
 
@@ -30,30 +30,38 @@ Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The mailbox, as
 def add(
     context: typer.Context,
     address: Address,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from the first line of standard input.")
-    ] = False,
-    generate_password: Annotated[
-        bool, typer.Option("--generate-password", help="Make one up. It is printed once, alone on standard output.")
-    ] = False,
-    as_json: JsonOption = False,
+    password_stdin: PasswordStdin = False,
+    generate_password: GeneratePassword = False,
+    as_json: JsonOption = False,  # noqa: ARG001 - kept in the context
 ) -> None:
     """Add a mailbox to a domain."""
-    from store.passwords import generate_password as make_password
     from store.services import mailboxes
 
-    exactly_one(password_stdin=password_stdin, generate_password=generate_password)
-    password = make_password() if generate_password else password_from_stdin()
+    password = chosen_password(password_stdin=password_stdin, generate_password=generate_password)
     run = cli_context.of(context)
     hashed = mailboxes.hash_checked(password)
     with run.changing() as transaction:
         mailbox = mailboxes.add(transaction, address, hashed, system_names=run.system_names())
-    if not generate_password:
-        show(mailbox, COLUMNS, as_json=as_json, more=run.outcome)
-    elif as_json:
-        say_json({**members(mailbox), "password": password, **run.outcome})
-    else:
-        say(password)
+    _show(run, mailbox, password if generate_password else None)
+
+
+@app.command("password", epilog="Example: byname mailbox password john@brand-a.com --generate-password")
+def set_password(
+    context: typer.Context,
+    address: Address,
+    password_stdin: PasswordStdin = False,
+    generate_password: GeneratePassword = False,
+    as_json: JsonOption = False,  # noqa: ARG001 - kept in the context
+) -> None:
+    """Give a mailbox another password. The one before is valid no more."""
+    from store.services import mailboxes
+
+    password = chosen_password(password_stdin=password_stdin, generate_password=generate_password)
+    run = cli_context.of(context)
+    hashed = mailboxes.hash_checked(password)  # before the transaction: no other change waits for it
+    with run.changing() as transaction:
+        mailbox = mailboxes.update(transaction, address, password=hashed)
+    _show(run, mailbox, password if generate_password else None)
 
 
 @app.command("set", epilog="Example: byname mailbox set john@brand-a.com --pause")
@@ -109,6 +117,16 @@ def remove(
                 [f"removed mailbox {removed.mailbox.address}", *(f"removed alias {at}" for at in removed.aliases)]
             )
         )
+
+
+def _show(run: CliContext, mailbox: "Mailbox", made_up: str | None) -> None:
+    """Show a mailbox; a password that was made up stands alone, or in the JSON."""
+    if made_up is None:
+        show(mailbox, COLUMNS, as_json=run.as_json, more=run.outcome)
+    elif run.as_json:
+        say_json({**members(mailbox), "password": made_up, **run.outcome})
+    else:
+        say(made_up)
 
 
 def _confirm(run: CliContext, address: str) -> None:

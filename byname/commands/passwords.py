@@ -2,8 +2,33 @@
 
 import getpass
 import sys
+from typing import Annotated
+
+import typer
+
+from byname.commands.choices import exactly_one
+
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from the first line of standard input.")
+]
+GeneratePassword = Annotated[
+    bool, typer.Option("--generate-password", help="Make one up. It is printed once, alone on standard output.")
+]
 
 _LONGEST = 1024  # bytes; a line beyond it is not a password
+
+
+def chosen_password(*, password_stdin: bool, generate_password: bool) -> str:
+    """Return the password that the two options ask for.
+
+    Raises:
+        typer.BadParameter: none of them is given, or both; typer makes it exit code 2.
+        ServiceError: as :func:`password_from_stdin`.
+    """
+    from store.passwords import generate_password as make_password
+
+    exactly_one(password_stdin=password_stdin, generate_password=generate_password)
+    return make_password() if generate_password else password_from_stdin()
 
 
 def password_from_stdin() -> str:

@@ -1,44 +1,49 @@
 """``byname token``: the secrets by which programs use the API."""
 
 import re
-from datetime import datetime, timedelta
-from typing import Annotated
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from byname import cli_context
 from byname.cli_context import JsonOption
 from byname.commands.choices import exactly_one, utf8
+from byname.commands.times import span_text, until
+from byname.listing import Columns, show_all
 from byname.output import members, say, say_json
+
+if TYPE_CHECKING:
+    from store.services.tokens import TokenView
+    from store.sql.database import Transaction
 
 app = typer.Typer(help="Tokens for the API: of operators, accounts and mailboxes.", no_args_is_help=True)
 
-_SPAN = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_ID = re.compile(r"[0-9]{1,18}")
+
+COLUMNS: "Columns[OwnedToken]" = {
+    "id": lambda owned: owned.token.id,
+    "kind": lambda owned: owned.token.kind,
+    "owner": lambda owned: owned.owner,
+    "token": lambda owned: owned.token.start,
+    "name": lambda owned: owned.token.name,
+    "scopes": lambda owned: " ".join(owned.token.scopes),
+    "expires": lambda owned: owned.token.expires_at,
+    "last used": lambda owned: owned.token.last_used_at,
+}
 
 
-@app.callback()
-def _noun() -> None:
-    """Tokens for the API: of operators, accounts and mailboxes."""
+@dataclass(frozen=True, slots=True)
+class OwnedToken:
+    """A token, and whose it is."""
 
+    token: "TokenView"
+    owner: str | None  # the account's name or the mailbox's address; None for an operator's
 
-def _span_text(text: str | None) -> str | None:
-    """Refuse what is no length of time such as 90d.
-
-    Raises:
-        typer.BadParameter: typer makes it exit code 2.
-    """
-    if text is not None and not _SPAN.fullmatch(text):
-        raise typer.BadParameter("a number with m, h, d or w is needed, such as 90d")
-    return text
-
-
-def _until(text: str | None) -> datetime | None:
-    """Return the moment that lies that far ahead."""
-    from store.clock import utc_now
-
-    read = text and _SPAN.fullmatch(text)
-    return utc_now() + int(read[1]) * _UNITS[read[2]] if read else None
+    def as_object(self) -> dict[str, object]:
+        """Return the token's fields of docs/api.md, "Objects", and ``owner``."""
+        return {**members(self.token), "owner": self.owner}
 
 
 @app.command("create", epilog="Example: byname token create --account acme --scope aliases:write --expires-in 90d")
@@ -53,7 +58,7 @@ def create(
         list[str] | None, typer.Option(metavar="SCOPE", help="What it may do, once for each; without, all.")
     ] = None,
     expires_in: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Such as 90d, 12h; without, never.", callback=_span_text)
+        str | None, typer.Option(metavar="TIME", help="Such as 90d, 12h, 90s; without, never.", callback=span_text)
     ] = None,
     name: Annotated[str, typer.Option(metavar="NAME", help="What you call it.", callback=utf8)] = "command line",
     as_json: JsonOption = False,
@@ -74,9 +79,79 @@ def create(
             account=account,
             mailbox=mailbox,
             scopes=scope or None,
-            expires_at=_until(expires_in),
+            expires_at=until(expires_in),
         )
     if as_json:
         say_json({**members(made.token), "secret": made.secret, **run.outcome})
     else:
         say(made.secret)
+
+
+@app.command("list", epilog="Example: byname token list")
+def list_all(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List all tokens with owner, scopes and last use. Their secrets are not kept."""
+    from store.services import tokens
+
+    with cli_context.of(context).database() as database, database.read() as transaction:
+        found = _owned(transaction, tokens.list_all(transaction))
+    if as_json:
+        say_json({"data": [one.as_object() for one in found]})
+    else:
+        show_all(found, COLUMNS, as_json=False)
+
+
+@app.command("revoke", epilog="Example: byname token revoke 12")
+def revoke(
+    context: typer.Context,
+    token: Annotated[
+        str, typer.Argument(metavar="TOKEN", help="Its id, or the start of it that the list shows.", callback=utf8)
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Revoke a token: what is asked with it from now on is refused."""
+    from store.services import tokens
+
+    run = cli_context.of(context)
+    with run.changing() as transaction:
+        (gone,) = _owned(transaction, [tokens.remove(transaction, _id_of(transaction, token))])
+    if as_json:
+        say_json({**gone.as_object(), **run.outcome})
+    else:
+        show_all([gone], COLUMNS, as_json=False)
+
+
+def _id_of(transaction: "Transaction", text: str) -> int:
+    """Return the id of the token that is meant.
+
+    Raises:
+        ServiceError: ``not-found``; ``conflict`` when several tokens start so.
+    """
+    from store.errors import ServiceError
+    from store.services import tokens
+
+    if _ID.fullmatch(text):
+        return int(text)
+    found = [one.id for one in tokens.list_all(transaction) if one.start == text]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ServiceError("not-found", f"there is no token that starts with {text}", hint="byname token list")
+    raise ServiceError(
+        "conflict",
+        f"{len(found)} tokens start with {text}; nothing was revoked",
+        hint="name one by its id",
+        details={"ids": found},
+    )
+
+
+def _owned(transaction: "Transaction", found: "Iterable[TokenView]") -> list[OwnedToken]:
+    """Return the tokens with their owners' names."""
+    from store.services import accounts, mailboxes
+
+    names: dict[int | None, str] = {one.id: one.name for one in accounts.list_all(transaction)}
+    return [
+        OwnedToken(
+            one, mailboxes.get(transaction, one.mailbox_id).address if one.mailbox_id else names.get(one.account_id)
+        )
+        for one in found
+    ]

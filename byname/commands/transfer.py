@@ -52,7 +52,7 @@ def bring_in(
     run = cli_context.of(context)
     with _opened(file) as source, run.database() as database, closing(Report()) as report:
         how = Import(database, cli_context.acting(), run.system_names(), dry_run=dry_run)
-        with Bar("bringing in aliases", drawn=not as_json) as bar:
+        with Bar("bringing in aliases") as bar:
             finished = complete(how, _reader(kind)(source), report, _mover(bar, source))
         run.wait_for_cache(database, finished.version)
         _print(report, finished, run.outcome, as_json=as_json)

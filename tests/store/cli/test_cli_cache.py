@@ -84,6 +84,51 @@ def test_explain_without_redis(byname: CommandLine) -> None:
     assert seen(byname, "sales@brand-b.test") == ("deliver", "alias", "defer", "deliver", None)
 
 
+STORES = {"file": "sqlite:////nonexistent/byname.db", "server": "postgresql://byname@127.0.0.1:9/byname"}
+
+
+# whether the lease is there, address, exit code, verdict, rule, who answered
+AWAY = [
+    (True, "sales@brand-b.test", 0, "deliver", "alias", "cache"),
+    (True, "nobody@brand-b.test", 1, "reject", "unknown", "cache"),
+    (True, "x@elsewhere.test", 3, "not-ours", "not-hosted", "cache"),
+    (False, "sales@brand-b.test", 0, "deliver", "alias", "grace"),
+    (False, "nobody@brand-b.test", 75, "defer", "no-evidence", "grace"),
+]
+
+
+@pytest.mark.parametrize("store", sorted(STORES))
+@pytest.mark.parametrize(("leased", "address", "code", "verdict", "rule", "answered_by"), AWAY)
+def test_explain_without_the_store(
+    byname: CommandLine,
+    server: RedisServer,
+    store: str,
+    leased: bool,
+    address: str,
+    code: int,
+    verdict: str,
+    rule: str,
+    answered_by: str,
+) -> None:
+    """As the milter would, which goes on when its store has gone."""
+    byname.config.write_text(f'store.url = "{STORES[store]}"\ncache.url = "{server.url}"\n')
+    if not leased:
+        server.admin.delete(layout.LEASE_KEY)
+    finished = byname("explain", address, "--json")
+    found = finished.data
+    assert (finished.code, found["verdict"], found["rule"]) == (code, verdict, rule)
+    assert (found["answered_by"], found["sql"], found["agree"]) == (answered_by, "defer", None)
+    assert finished.err.startswith("byname: warning: ")
+    assert finished.err.endswith("; going on all the same\n")
+    assert ("answered by  the cache under grace" in _squeezed(byname("explain", address).out)) is not leased
+
+
+def test_explain_with_neither(byname: CommandLine) -> None:
+    byname.config.write_text(f'store.url = "{STORES["file"]}"\ncache.url = "unix:///nonexistent/redis.sock"\n')
+    finished = byname("explain", "sales@brand-b.test", "--json")
+    assert (finished.code, finished.data["rule"], finished.data["answered_by"]) == (75, "no-evidence", None)
+
+
 def test_a_cache_url_that_is_none(byname: CommandLine) -> None:
     byname.configure('cache.url = "redis://x:s3cret@h/name"')
     finished = byname("explain", "sales@brand-b.test")

@@ -137,16 +137,32 @@ def test_an_absent_redis(byname: CommandLine, command: str) -> None:
     assert err.splitlines()[-1] == "byname: unavailable: the cache cannot be reached"
 
 
-def test_a_bar_on_a_terminal(byname: CommandLine) -> None:
+@pytest.mark.parametrize("options", [[], ["--json"]])
+@pytest.mark.parametrize(
+    ("command", "title"), [("rebuild", b"rebuilding the cache"), ("verify", b"comparing the cache with the store")]
+)
+def test_a_bar_on_a_terminal(byname: CommandLine, command: str, title: bytes, options: list[str]) -> None:
+    """Whatever goes to standard output, which is a pipe here."""
+    byname.succeed("cache rebuild")
     main, side = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    command = [sys.executable, "-m", "byname", "--config", str(byname.config), "cache", "rebuild"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=side, env=environment, timeout=60, check=False)
+    started = [sys.executable, "-m", "byname", "--config", str(byname.config), "cache", command, *options]
+    done = subprocess.run(started, stdout=subprocess.PIPE, stderr=side, env=environment, timeout=60, check=False)
     os.close(side)
     assert done.returncode == 0
-    assert b"rebuilding the cache" in os.read(main, 10_000)
+    assert title in os.read(main, 10_000)
     os.close(main)
-    assert b"names are in the cache" in done.stdout
+    assert title not in done.stdout
+    if options:
+        json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("command", ["cache rebuild", "cache verify"])
+def test_no_bar_in_a_pipe(byname: CommandLine, command: str) -> None:
+    byname.succeed("cache rebuild")
+    with byname.start(*command.split()) as process:
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
 
 
 def test_a_change_is_live(byname: CommandLine, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,25 @@ def test_words_tell_each_step_the_rule_and_the_reply(byname: CommandLine) -> Non
     assert lines["reply"].strip() == "550 5.1.1 <off@brand-a.test>: user unknown"
 
 
+def test_only_the_look_ups_that_mattered(byname: CommandLine) -> None:
+    def looked_up(*options: str) -> list[str]:
+        lines = byname("explain", "sales@brand-b.test", *options).out.splitlines()
+        return [" ".join(line.split()[2:4]) for line in lines if line.startswith("looked up ")]
+
+    mattered = ["domain brand-b.test", "name sales@brand-b.test"]
+    assert looked_up() == mattered
+    assert looked_up("--verbose") == looked_up("-v") == [*mattered, "catch-all of", "system mailbox", "oldest mailbox"]
+    steps = byname("explain", "sales@brand-b.test", "--json").data["steps"]
+    assert [step["looked_up"] for step in steps if step["mattered"]] == mattered
+    assert len(steps) == 5
+
+
+def test_without_a_cache_a_missing_database_is_an_error(byname: CommandLine, tmp_path: Path) -> None:
+    elsewhere = CommandLine(tmp_path)
+    finished = elsewhere("explain", "sales@brand-b.test", "--json")
+    assert (finished.code, finished.out, finished.error["code"]) == (78, "", "store-not-ready")
+
+
 def test_words_for_a_delivery(byname: CommandLine) -> None:
     lines = byname("explain", "sales@brand-b.test").out.splitlines()
     assert [line.split(maxsplit=1) for line in lines[-4:]] == [

@@ -168,11 +168,12 @@ def test_example_is_a_usable_file(byname: CommandLine, tmp_path: Path) -> None:
     "command",
     [
         "",
-        *("account", "account create", "account set", "account list"),
+        *("account", "account create", "account set", "account list", "account remove"),
         *("domain", "domain add", "domain set", "domain list", "domain remove"),
-        *("mailbox", "mailbox add", "mailbox set", "mailbox list", "mailbox remove"),
+        *("mailbox", "mailbox add", "mailbox set", "mailbox password", "mailbox list", "mailbox remove"),
         *("alias", "alias add", "alias set", "alias list", "alias remove"),
         *("config", "config check", "config show", "config example", "db", "db upgrade", "db check"),
+        *("token", "token create", "token list", "token revoke", "audit"),
         *("explain", "milter", "maps", "demo"),
     ],
 )

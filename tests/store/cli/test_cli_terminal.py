@@ -90,6 +90,18 @@ def test_removing_a_domain_with_names_asks(byname: CommandLine, answer: str, cod
     assert ("brand-b.test" in byname("domain", "list").out) == left
 
 
+@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, False), ("n\n", 65, True)])
+def test_removing_an_account_asks_and_lists_what_goes(byname: CommandLine, answer: str, code: int, left: bool) -> None:
+    byname.succeed("account create late --plan nano", "token create --account late --name web")
+    terminal = Terminal(byname, "account", "remove", "late")
+    terminal.wait_for("Go on? [y/N]")
+    assert "This removes the account late" in terminal.seen
+    assert "its token bn_ops_" in terminal.seen
+    terminal.type(answer)
+    assert terminal.finish() == code
+    assert ("late" in byname("account", "list").out) == left
+
+
 def test_ctrl_c_at_a_question(byname: CommandLine) -> None:
     before = byname.state()
     terminal = Terminal(byname, "mailbox", "remove", "john@brand-a.test")

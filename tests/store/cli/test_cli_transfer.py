@@ -136,12 +136,13 @@ def test_the_audit_log_knows_who(byname: CommandLine, file: str) -> None:
     assert "command line (" in told
 
 
-def test_a_bar_on_a_terminal_only(byname: CommandLine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_bar_on_a_terminal_only(byname: CommandLine, tmp_path: Path, options: list[str]) -> None:
     rows = "".join(f"n{number}@nowhere.test,{JOHN},,,,\n" for number in range(3000))
     path = tmp_path / "long.csv"
     path.write_text(HEADER + rows)
     ours, theirs = pty.openpty()
-    with byname.start("import", str(path), stderr=theirs) as process:
+    with byname.start("import", str(path), *options, stdout=subprocess.DEVNULL, stderr=theirs) as process:
         os.close(theirs)
         seen = b""
         while piece := _read(ours):
@@ -150,6 +151,9 @@ def test_a_bar_on_a_terminal_only(byname: CommandLine, tmp_path: Path) -> None:
     os.close(ours)
     assert process.returncode == 65
     assert "bringing in aliases" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
+    with byname.start("import", str(path), *options) as process:
+        _, err = process.communicate(timeout=20)
+    assert err == "byname: invalid-request: 3000 lines were refused\n"
 
 
 def _read(terminal: int) -> bytes:
