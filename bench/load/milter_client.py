@@ -16,7 +16,7 @@ from conf.listen import InetSocket, UnixSocket, parse_socket
 _VERSION = 6
 _ALL_ACTIONS, _ALL_EVENTS = 0x1FF, 0x1FFFFF  # SMFIF_*, SMFIP_*: we can do it all, the filter takes its choice
 OFFER = struct.pack("!III", _VERSION, _ALL_ACTIONS, _ALL_EVENTS)
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 
 # What a filter may decline to see (SMFIP_NO...), and where it may promise no reply (SMFIP_NR_...), by command.
 NOT_SENT = {"C": 0x1, "H": 0x2, "M": 0x4, "R": 0x8, "B": 0x10, "L": 0x20, "N": 0x40, "T": 0x200}
@@ -164,7 +164,7 @@ def connected(address: str) -> socket.socket:
     place = parse_socket(address)
     family = socket.AF_UNIX if isinstance(place, UnixSocket) else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
-    made.settimeout(_PATIENCE)
+    made.settimeout(_TIMEOUT)
     try:
         made.connect((place.host, place.port) if isinstance(place, InetSocket) else place.path)
     except BaseException:
