@@ -12,7 +12,7 @@ from byname.sandbox.waiting import wait_until
 
 _SESSIONS = 10  # at once
 _SIZE = 4000  # bytes of a message
-_PATIENCE = 120.0  # seconds
+_TIMEOUT = 120.0  # seconds
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class BenchPostfix(PostfixInstance):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or done.stderr:
             raise SandboxError(f"smtp-source: {done.stderr}")
-        wait_until(self._is_empty, _PATIENCE, "an empty mail queue")
+        wait_until(self._is_empty, _TIMEOUT, "an empty mail queue")
 
     def _is_empty(self) -> bool:
         return not any(any((self.folders.queue / name).iterdir()) for name in ("incoming", "active", "deferred"))

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from bench.load.api_client import ApiClient
 from bench.load.site import BenchSite
-from store.cache.propagation import Waiter
+from store.cache.propagation import PropagationWaiter
 from store.services import aliases, tokens
 from store.services.mailboxes import get as get_mailbox
 from store.services.scopes import ACCOUNT
@@ -40,7 +40,7 @@ class Changing(Protocol):
 class ByServices:
     """Adds an alias and takes it away. The clock starts at the commit; then the relay is woken and waited for."""
 
-    def __init__(self, site: BenchSite, waiter: Waiter, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, site: BenchSite, waiter: PropagationWaiter, pool: ThreadPoolExecutor) -> None:
         self._database, self._waiter, self._pool = site.database, waiter, pool
 
     def name(self, number: int) -> str:
@@ -103,7 +103,7 @@ class ByApi:
 @contextmanager
 def by_services(site: BenchSite) -> Iterator[Changing]:
     """Make changes in this process."""
-    with closing(Waiter(site.database, site.redis.url)) as waiter, ThreadPoolExecutor(1) as pool:
+    with closing(PropagationWaiter(site.database, site.redis.url)) as waiter, ThreadPoolExecutor(1) as pool:
         yield ByServices(site, waiter, pool)
 
 

@@ -13,7 +13,7 @@ from byname.sandbox.waiting import wait_until
 _SOURCE = Path(__file__).parents[1] / "c_filter" / "filter.c"
 _COMPILER = ("cc", "-O2", "-Wall", "-Wextra", "-Werror", "-std=gnu11")
 _LIBRARIES = ("-lmilter", "-lhiredis", "-lpthread")
-_PATIENCE = 20.0  # seconds
+_TIMEOUT = 20.0  # seconds
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def c_filter(folder: Path, address: str, redis_socket: Path) -> Iterator[Daemon]
     if done.returncode:
         raise SandboxError(f"the C filter does not compile:\n{done.stderr}")
     with Daemon([str(program), address, str(redis_socket)], folder / "c-filter.log") as daemon:
-        wait_until(lambda: _serves(daemon, address), _PATIENCE, "the C filter")
+        wait_until(lambda: _serves(daemon, address), _TIMEOUT, "the C filter")
         yield daemon
 
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, closing
 
 from bench.load.helper import Result, at_work, helper
 from bench.load.names import PER_PAIR, alias
-from store.cache.propagation import Waiter
+from store.cache.propagation import PropagationWaiter
 from store.services import aliases
 from store.sql import outbox
 from store.sql.database import Database
@@ -21,7 +21,7 @@ def changing(store_url: str, cache_url: str, *, per_second: float) -> AbstractCo
     return helper("bench.load.changing", store_url, cache_url, "--per-second", str(per_second))
 
 
-def _change(database: Database, waiter: Waiter, number: int) -> None:
+def _change(database: Database, waiter: PropagationWaiter, number: int) -> None:
     place, round_ = number % PER_PAIR, number // PER_PAIR
     with database.write() as tx:
         aliases.update(tx, alias(place), is_active=bool(round_ % 2))
@@ -35,12 +35,15 @@ def main() -> None:
     reader.add_argument("cache_url")
     reader.add_argument("--per-second", type=float, required=True)
     options = reader.parse_args()
-    with closing(Database.open(options.store_url)) as database, closing(Waiter(database, options.cache_url)) as waiter:
+    with (
+        closing(Database.open(options.store_url)) as database,
+        closing(PropagationWaiter(database, options.cache_url)) as waiter,
+    ):
         _change(database, waiter, 0)
         print(_run(database, waiter, 1 / options.per_second))
 
 
-def _run(database: Database, waiter: Waiter, pause: float) -> int:
+def _run(database: Database, waiter: PropagationWaiter, pause: float) -> int:
     """Change until standard input ends; return how often."""
     made, due, ended = 1, time.monotonic(), at_work()
     while not ended.wait(max(0.0, due - time.monotonic())):

@@ -16,7 +16,7 @@ from conf.listen import InetSocket, UnixSocket, parse_socket
 _VERSION = 6
 _ALL_ACTIONS, _ALL_EVENTS = 0x1FF, 0x1FFFFF  # SMFIF_*, SMFIP_*: we can do it all, the filter takes its choice
 OFFER = struct.pack("!III", _VERSION, _ALL_ACTIONS, _ALL_EVENTS)
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 
 # What a filter may decline to see (SMFIP_NO...), and where it may promise no reply (SMFIP_NR_...), by command.
 NOT_SENT = {"C": 0x1, "H": 0x2, "M": 0x4, "R": 0x8, "B": 0x10, "L": 0x20, "N": 0x40, "T": 0x200}
@@ -53,7 +53,7 @@ CONTINUE = Answer("c")
 class MilterClient:
     """One connection to a filter; a context manager. ``address`` is written as in ``[milter]`` of the settings."""
 
-    def __init__(self, address: str, patience: float = _PATIENCE) -> None:
+    def __init__(self, address: str, patience: float = _TIMEOUT) -> None:
         """Wait up to ``patience`` seconds for each answer."""
         self._socket = connected(address, patience)
         self._reader = self._socket.makefile("rb")
@@ -169,7 +169,7 @@ def opened(address: str) -> MilterClient:
     return client
 
 
-def connected(address: str, patience: float = _PATIENCE) -> socket.socket:
+def connected(address: str, patience: float = _TIMEOUT) -> socket.socket:
     """Return a socket to a filter."""
     place = parse_socket(address)
     family = socket.AF_UNIX if isinstance(place, UnixSocket) else socket.AF_INET

@@ -30,7 +30,7 @@ from tests.store.postgres_server import PostgresServer, programs
 
 Store = Literal["sqlite", "postgresql"]
 
-_PATIENCE = 60.0  # seconds
+_TIMEOUT = 60.0  # seconds
 _SETTINGS = """\
 store.url = "{store}"
 milter.inbound = "{milter}"
@@ -65,7 +65,7 @@ class BenchSite:
     def start_relay(self) -> Daemon:
         """Start ``byname relay`` and wait until it vouches for the cache."""
         relay = self.start("relay")
-        wait_until(lambda: self._is_vouched_for(relay), _PATIENCE, "the lease")
+        wait_until(lambda: self._is_vouched_for(relay), _TIMEOUT, "the lease")
         return relay
 
     def another(self, name: str, *, cached: bool) -> "BenchSite":
@@ -84,19 +84,19 @@ class BenchSite:
     def start_maps(self) -> Daemon:
         """Start ``byname maps`` and wait until it serves."""
         maps = self.start("maps")
-        wait_until(lambda: greets(self.sockets / "maps.sock", b""), _PATIENCE, "the maps")
+        wait_until(lambda: greets(self.sockets / "maps.sock", b""), _TIMEOUT, "the maps")
         return maps
 
     def start_milter(self) -> Daemon:
         """Start an inbound milter and wait until it serves."""
         milter = self.start("milter", "--role", "inbound")
-        wait_until(lambda: self._serves(milter), _PATIENCE, "the milter")
+        wait_until(lambda: self._serves(milter), _TIMEOUT, "the milter")
         return milter
 
     def start_api(self) -> Daemon:
         """Start the REST API and wait until it serves."""
         api = self.start("api")
-        wait_until(lambda: greets(self.api, b""), _PATIENCE, "the API")
+        wait_until(lambda: greets(self.api, b""), _TIMEOUT, "the API")
         return api
 
     def start(self, *arguments: str) -> Daemon:

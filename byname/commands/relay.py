@@ -17,7 +17,7 @@ def relay(context: typer.Context) -> None:
     from byname.wiring.cache import relay_site
     from conf.logs import set_up
     from store.relay.service import serve
-    from store.relay.status import Watch
+    from store.relay.status import RelayStatus
 
     run = cli_context.of(context)
     settings = run.settings()
@@ -28,6 +28,6 @@ def relay(context: typer.Context) -> None:
     with run.database(may_be_silent=True):
         pass  # it is there, and of this version
     registry = telemetry.new_registry()
-    watch = Watch(registry)
-    with telemetry.serving(settings, "relay", registry, watch.health):
-        stop(ExitCode(serve(lambda: relay_site(run.settings()), watch)))
+    status = RelayStatus(registry)
+    with telemetry.serving(settings, "relay", registry, status.health):
+        stop(ExitCode(serve(lambda: relay_site(run.settings()), status)))

@@ -9,7 +9,7 @@ from byname.wiring.directory import cache_directory, health, sql_directory
 from byname.wiring.dns import domain_checker
 from conf.settings import Settings
 from routing.directory import Directory
-from store.cache.propagation import Waiter, waiting
+from store.cache.propagation import PropagationWaiter, waiting
 from store.services.domain_checks.checker import CheckQueue
 from store.sql.database import Database
 from store.unit_of_work.unit import Wait, live_at_once
@@ -42,7 +42,7 @@ def _wait(settings: Settings, database: Database) -> Wait:
     """Return what waits for the cache. Without one the milters read the store itself: a change is live at once."""
     if settings.cache.url is None:
         return live_at_once
-    return Waiter(database, settings.cache.url).wait_until_live
+    return PropagationWaiter(database, settings.cache.url).wait_until_live
 
 
 def _dns(settings: Settings, database: Database) -> Dns:

@@ -5,7 +5,7 @@ from contextlib import closing
 from byname.wiring import needed
 from conf.settings import Settings
 from store.cache.connection import open_pool
-from store.cache.propagation import Propagation, Waiter
+from store.cache.propagation import Propagation, PropagationWaiter
 from store.relay.service import Site
 from store.relay.target import Lifetimes
 from store.sql.database import Database
@@ -20,9 +20,9 @@ def relay_site(settings: Settings) -> Site:
         StoreNotReady: ``cache.url`` is none.
     """
     url = needed(settings, "cache.url")
-    open_pool(url, patience=1, connections=1).close()
-    lives = Lifetimes(lease=LEASE_SECONDS, grace=settings.cache.grace, sender_grace=settings.cache.sender_grace)
-    return Site(settings.store.url, url, lives)
+    open_pool(url, timeout=1, connections=1).close()
+    lifetimes = Lifetimes(lease=LEASE_SECONDS, grace=settings.cache.grace, sender_grace=settings.cache.sender_grace)
+    return Site(settings.store.url, url, lifetimes)
 
 
 def propagation(url: str, database: Database, version: int | None) -> Propagation:
@@ -31,5 +31,5 @@ def propagation(url: str, database: Database, version: int | None) -> Propagatio
     Raises:
         StoreNotReady: ``url`` is none.
     """
-    with closing(Waiter(database, url)) as waiter:
+    with closing(PropagationWaiter(database, url)) as waiter:
         return waiter.wait_until_live(version)

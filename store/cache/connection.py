@@ -40,7 +40,7 @@ _SENTINEL_PORT = 26379
 _YES, _NO = frozenset({"yes", "true", "1"}), frozenset({"no", "false", "0"})
 
 
-def open_pool(url: str, *, patience: float, connections: int) -> redis.ConnectionPool:
+def open_pool(url: str, *, timeout: float, connections: int) -> redis.ConnectionPool:
     """Return a pool for the Redis at ``url``, of raw connections that know their server's run id. Connects to nothing.
 
     Args:
@@ -54,36 +54,36 @@ def open_pool(url: str, *, patience: float, connections: int) -> redis.Connectio
     try:
         parts = urlsplit(url)
         options = _options(parts)
-        common = _common(parts, options, patience) | {"max_connections": connections}
+        common = _common(parts, options, timeout) | {"max_connections": connections}
         if parts.scheme == "redis+sentinel":
             return _through_sentinels(parts, options, common)
-        return redis.ConnectionPool(**common, **_place(parts), **_tls(parts.scheme == "rediss", options))
+        return redis.ConnectionPool(**common, **_address(parts), **_tls(parts.scheme == "rediss", options))
     except (ValueError, redis.RedisError) as error:
         raise StoreNotReady(f"cache.url {error}") from None
 
 
-def _common(parts: SplitResult, options: dict[str, str], patience: float) -> dict[str, Any]:
+def _common(parts: SplitResult, options: dict[str, str], timeout: float) -> dict[str, Any]:
     return {
         "username": _unquoted(parts.username),
         "password": _unquoted(parts.password),
         "db": _database(parts, options),
-        "redis_connect_func": _greet,
-        **_manners(patience),
+        "redis_connect_func": _log_in,
+        **_socket_options(timeout),
     }
 
 
-def _manners(patience: float) -> dict[str, Any]:
+def _socket_options(timeout: float) -> dict[str, Any]:
     """Return how every connection behaves, also those to the sentinels."""
     return {
-        "socket_timeout": patience,
-        "socket_connect_timeout": patience,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         "driver_info": None,
     }
 
 
-def _greet(connection: Any) -> None:
+def _log_in(connection: Any) -> None:
     """Log in, and note for this very socket which run of which server is at its other end, as ``connection.run_id``.
 
     What is read there counts only with a lease for that run (:mod:`store.wire_format.lease`).
@@ -104,7 +104,7 @@ def _options(parts: SplitResult) -> dict[str, str]:
     return options
 
 
-def _place(parts: SplitResult) -> dict[str, Any]:
+def _address(parts: SplitResult) -> dict[str, Any]:
     if parts.scheme == "unix":
         if not parts.path.startswith("/") or parts.path.endswith("/"):
             raise ValueError("must name a socket with three slashes and its path: unix:///path")
@@ -119,12 +119,14 @@ def _through_sentinels(parts: SplitResult, options: dict[str, str], common: dict
     if not service:
         raise ValueError("must name the service after the sentinels: redis+sentinel://host:26379/service")
     hosts = [urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(",")]
-    manners = _manners(common["socket_timeout"] / (len(hosts) + 1))  # a dead sentinel must leave time for the next
-    manners |= {"username": options.get("sentinel_username"), "password": options.get("sentinel_password")}
+    sentinel_options = _socket_options(
+        common["socket_timeout"] / (len(hosts) + 1)
+    )  # a dead sentinel must leave time for the next
+    sentinel_options |= {"username": options.get("sentinel_username"), "password": options.get("sentinel_password")}
     tls = _flag(options, "ssl", default=False)
     secured = {"ssl": True, **_tls(tls, options)} if tls else {}
     places = [_host_and_port(host, _SENTINEL_PORT) for host in hosts]
-    sentinels: Any = Sentinel(places, sentinel_kwargs=manners | secured)  # type: ignore[no-untyped-call]
+    sentinels: Any = Sentinel(places, sentinel_kwargs=sentinel_options | secured)  # type: ignore[no-untyped-call]
     pool: redis.ConnectionPool = sentinels.master_for(
         unquote(service), socket_keepalive=True, **common, **secured
     ).connection_pool

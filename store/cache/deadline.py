@@ -120,7 +120,7 @@ class Workers:
             return None if self._closed else self._waiting.popleft()
 
 
-class Punctual:
+class DeadlineRunner:
     """A backend that answers within ``seconds`` or counts as silent, with a breaker for when it hangs."""
 
     def __init__(self, name: str, seconds: float, places: int, breaker: Breaker | None = None) -> None:

@@ -22,7 +22,7 @@ from store.cache.redis_sockets import MOST, Command, KeptConnections, Reply
 from store.wire_format import layout
 from store.wire_format.lease import holds
 
-PATIENCE = 0.25  # seconds; later is silence (docs/design.md, section 6)
+TIMEOUT = 0.25  # seconds; later is silence (docs/design.md, section 6)
 WORKERS = 8  # that open connections and ask over them; more make a Python process no faster
 _BETWEEN_DOUBTS = 1.0  # seconds
 
@@ -87,7 +87,7 @@ class RedisDirectory:
     @classmethod
     def open(cls, url: str) -> "RedisDirectory":
         """Return the directory in the Redis at ``url``; it connects when it is first asked. Raises StoreNotReady."""
-        return cls(open_pool(url, patience=PATIENCE, connections=MOST))
+        return cls(open_pool(url, timeout=TIMEOUT, connections=MOST))
 
     def lookup(self, wanted: Collection[Address]) -> Facts:
         """Answer from Redis, with fresh facts or not at all.
@@ -133,7 +133,7 @@ class RedisDirectory:
             NoEvidence: as above.
         """
         names = _by_domain(wanted)
-        return self._read(names, lambda: self._lines.at_once(_question(names), PATIENCE))
+        return self._read(names, lambda: self._lines.at_once(_question(names), TIMEOUT))
 
     def _read(self, names: Names, exchange: Callable[[], Reply | None]) -> Answer | None:
         if not names:
@@ -168,7 +168,7 @@ class RedisDirectory:
 
     def _exchange(self, command: Command) -> Reply:
         """Return the reply to a command, and the run id of who replied."""
-        return self._lines.ask(command, PATIENCE)
+        return self._lines.ask(command, TIMEOUT)
 
 
 def _by_domain(wanted: Iterable[Address]) -> Names:

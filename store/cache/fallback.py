@@ -12,8 +12,8 @@ from time import monotonic
 from routing.address import Address
 from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.records import HostedDomain
-from store.cache.deadline import Punctual, Unanswered
-from store.cache.directory import PATIENCE, WORKERS, Answer, NoEvidence, RedisDirectory
+from store.cache.deadline import DeadlineRunner, Unanswered
+from store.cache.directory import TIMEOUT, WORKERS, Answer, NoEvidence, RedisDirectory
 from store.cache.metrics import DirectoryMetrics
 from store.sql.pool_profiles import LOOKUP
 from store.wire_format.lease import SECONDS
@@ -32,8 +32,8 @@ class FallbackDirectory:
         self._cache = cache
         self._sql = sql
         self._meters = metrics
-        self._ask_cache = Punctual("cache-lookup", PATIENCE, WORKERS)
-        self._ask_sql = Punctual("sql-lookup", SQL_PATIENCE, LOOKUP.pool_size)
+        self._ask_cache = DeadlineRunner("cache-lookup", TIMEOUT, WORKERS)
+        self._ask_sql = DeadlineRunner("sql-lookup", SQL_PATIENCE, LOOKUP.pool_size)
         metrics.lease_age.set_function(self._lease_age)
 
     def lookup(self, wanted: Collection[Address]) -> Facts:

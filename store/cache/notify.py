@@ -11,7 +11,7 @@ from store.cache.connection import open_pool
 _LOOK = 1.0  # seconds between looks whether to stop; also before a lost connection is tried again
 
 
-class Calls:
+class OutboxSignal:
     """Who wants the relay to look at the outbox, and up to which version. Any thread calls, the relay's looks.
 
     A change calls twice, from PostgreSQL and over Redis: who comes after the look that found it wants nothing.
@@ -23,7 +23,7 @@ class Calls:
         self._wanted = 0
         self._is_blind = False  # somebody called who named no version
 
-    def call(self, version: int = 0) -> None:
+    def notify(self, version: int = 0) -> None:
         """Ask for a look; 0 for whatever there is."""
         with self._changed:
             self._is_blind |= not version
@@ -43,22 +43,22 @@ class Calls:
     def wait(self, seconds: float) -> None:
         """Wait for somebody who wants a look, at most so long."""
         with self._changed:
-            self._changed.wait_for(self.are_waiting, seconds)
+            self._changed.wait_for(self.is_pending, seconds)
 
-    def are_waiting(self) -> bool:
+    def is_pending(self) -> bool:
         """Return whether somebody wants a look."""
         return self._is_blind or self._wanted > self._seen
 
 
-def subscribe(url: str, channel: str, tell: Callable[[int], None], stopped: threading.Event) -> None:
-    """Call ``tell`` for every message until ``stopped``, with the version in it, 0 for none. For a thread of its own.
+def subscribe(url: str, channel: str, on_message: Callable[[int], None], stopped: threading.Event) -> None:
+    """Call ``on_message`` with the version in every message, 0 for none, until ``stopped``. For a thread of its own.
 
     Lost connections are replaced; a user who may not listen gives up.
     """
     while not stopped.is_set():
-        pool = open_pool(url, patience=5, connections=2)
+        pool = open_pool(url, timeout=5, connections=2)
         try:
-            _subscribe(redis.Redis(connection_pool=pool), channel, tell, stopped)
+            _subscribe(redis.Redis(connection_pool=pool), channel, on_message, stopped)
         except redis.exceptions.NoPermissionError:
             return
         except (redis.RedisError, OSError):  # the relay's own asking tells what is wrong
@@ -67,13 +67,13 @@ def subscribe(url: str, channel: str, tell: Callable[[int], None], stopped: thre
             pool.close()
 
 
-def _subscribe(client: Any, channel: str, tell: Callable[[int], None], stopped: threading.Event) -> None:
+def _subscribe(client: Any, channel: str, on_message: Callable[[int], None], stopped: threading.Event) -> None:
     with client.pubsub(ignore_subscribe_messages=True) as subscription:
         subscription.subscribe(channel)
         while not stopped.is_set():
             message = subscription.get_message(timeout=_LOOK)
             if message is not None:
-                tell(version_in(message["data"]))
+                on_message(version_in(message["data"]))
 
 
 def version_in(text: str | bytes) -> int:

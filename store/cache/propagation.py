@@ -16,7 +16,7 @@ from store.wire_format.layout import LIVE_CHANNEL, WAKE_CHANNEL
 
 Propagation = Literal["live", "pending"]
 
-PATIENCE = 1.0  # seconds
+TIMEOUT = 1.0  # seconds
 _SHORTEST, _LONGEST = 0.005, 0.04  # between two looks, when no relay says anything
 
 
@@ -26,7 +26,7 @@ def waiting(database: Database) -> int:
         return tx.scalars(select(func.count()).where(OutboxRow.applied_at.is_(None))).one()
 
 
-class Waiter:
+class PropagationWaiter:
     """Wakes the relays after a change and waits for one of them. Safe to share between threads.
 
     What counts is what the outbox says. A relay's word over Redis only tells when to look there.
@@ -35,14 +35,14 @@ class Waiter:
     def __init__(self, database: Database, url: str) -> None:
         """Wait for the relays between ``database`` and the Redis at ``url``. Raises StoreNotReady: it is no URL."""
         self._database = database
-        self._redis = redis.Redis(connection_pool=open_pool(url, patience=0.25, connections=8))
-        self._said = threading.Condition()
-        self._heard = 0  # how often a relay has said something
+        self._redis = redis.Redis(connection_pool=open_pool(url, timeout=0.25, connections=8))
+        self._condition = threading.Condition()
+        self._messages = 0  # how often a relay has said something
         self._closed = threading.Event()
-        listener = (url, LIVE_CHANNEL, self._hear, self._closed)
+        listener = (url, LIVE_CHANNEL, self._on_message, self._closed)
         self._listener = threading.Thread(target=subscribe, args=listener, name="live", daemon=True)
 
-    def wait_until_live(self, version: int | None, timeout: float = PATIENCE) -> Propagation:
+    def wait_until_live(self, version: int | None, timeout: float = TIMEOUT) -> Propagation:
         """Return "live" once the cache holds the change of ``version``, "pending" when it does not in time.
 
         None, the version of a change that no decision can see, is live at once. Never raises: the change is made,
@@ -51,13 +51,13 @@ class Waiter:
         if version is None:
             return "live"
         self._listen()
-        self._wake(version)
+        self._notify(version)
         end, pause = time.monotonic() + timeout, _SHORTEST
-        heard = self._heard
+        messages = self._messages
         while not self._is_applied(version):
             if time.monotonic() > end:
                 return "pending"
-            heard = self._until_something_is_said(heard, min(pause, end - time.monotonic()))
+            messages = self._wait_for_message(messages, min(pause, end - time.monotonic()))
             pause = min(2 * pause, _LONGEST)
         return "live"
 
@@ -67,22 +67,22 @@ class Waiter:
         self._redis.close()
 
     def _listen(self) -> None:
-        with self._said:
+        with self._condition:
             if self._listener.ident is None:
                 self._listener.start()
 
-    def _hear(self, version: int) -> None:
+    def _on_message(self, version: int) -> None:
         del version
-        with self._said:
-            self._heard += 1
-            self._said.notify_all()
+        with self._condition:
+            self._messages += 1
+            self._condition.notify_all()
 
-    def _until_something_is_said(self, heard: int, seconds: float) -> int:
-        with self._said:
-            self._said.wait_for(lambda: self._heard != heard, seconds)
-            return self._heard
+    def _wait_for_message(self, messages: int, seconds: float) -> int:
+        with self._condition:
+            self._condition.wait_for(lambda: self._messages != messages, seconds)
+            return self._messages
 
-    def _wake(self, version: int) -> None:
+    def _notify(self, version: int) -> None:
         try:
             self._redis.publish(WAKE_CHANNEL, version)
         except (redis.RedisError, OSError):  # then a relay looks by itself, if it can do anything at all

@@ -31,7 +31,7 @@ class Nameserver:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long a nameserver may take."""
 
     timeout: float = 2.0  # seconds for one try
@@ -43,7 +43,7 @@ class NoAnswer(Exception):
     """Nothing usable came; the message says why."""
 
 
-def exchange(server: Nameserver, name: dns.name.Name, kind: str, patience: Patience) -> dns.message.Message:
+def exchange(server: Nameserver, name: dns.name.Name, kind: str, retry_policy: RetryPolicy) -> dns.message.Message:
     """Ask and return a whole message that belongs to the question, whatever it says.
 
     Raises:
@@ -51,9 +51,9 @@ def exchange(server: Nameserver, name: dns.name.Name, kind: str, patience: Patie
     """
     query = dns.message.make_query(name, kind, use_edns=0, payload=_PAYLOAD)
     reason = "no answer"
-    for _ in range(patience.tries):
+    for _ in range(retry_policy.tries):
         try:
-            message = _once(query, server, patience.timeout)
+            message = _once(query, server, retry_policy.timeout)
         except NoAnswer as failure:
             reason = str(failure)
             continue

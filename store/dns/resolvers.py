@@ -1,7 +1,7 @@
 """Asking each nameserver for itself, so that what one says can be held against what another says.
 
 Several questions go out at once: a survey lasts as long as its slowest answer, usually some milliseconds. At worst that
-is ``Patience.whole`` and one more exchange: ``tries`` times ``timeout`` over UDP and as much over TCP.
+is ``RetryPolicy.whole`` and one more exchange: ``tries`` times ``timeout`` over UDP and as much over TCP.
 """
 
 import time
@@ -13,7 +13,7 @@ import dns.name
 import dns.resolver
 
 from store.dns.answers import Answer, Question, Unknown
-from store.dns.nameserver import Nameserver, NoAnswer, Patience, exchange
+from store.dns.nameserver import Nameserver, NoAnswer, RetryPolicy, exchange
 from store.dns.reading import read
 
 HOPS = 8  # CNAMEs followed by asking again; a message may hold more of them itself
@@ -25,9 +25,9 @@ Survey = Mapping[Question, Mapping[Nameserver, Answer]]
 class Resolvers:
     """The nameservers of this service. Safe for several threads: it keeps no connection."""
 
-    def __init__(self, servers: Sequence[Nameserver], patience: Patience | None = None) -> None:
+    def __init__(self, servers: Sequence[Nameserver], retry_policy: RetryPolicy | None = None) -> None:
         self.servers = tuple(dict.fromkeys(servers))  # one named twice is one witness
-        self.patience = patience or Patience()
+        self.retry_policy = retry_policy or RetryPolicy()
 
     def survey(self, questions: Iterable[Question]) -> Survey:
         """Return what every nameserver says to every question. Raises nothing: what cannot be told is Unknown."""
@@ -36,25 +36,25 @@ class Resolvers:
         if not pairs:
             return found
         with ThreadPoolExecutor(min(_AT_ONCE, len(pairs)), "dns") as pool:
-            answers = pool.map(lambda pair: ask(pair[1], pair[0], self.patience), pairs)
+            answers = pool.map(lambda pair: ask(pair[1], pair[0], self.retry_policy), pairs)
             for (question, server), answer in zip(pairs, answers, strict=True):
                 found[question][server] = answer
         return found
 
 
-def ask(server: Nameserver, question: Question, patience: Patience) -> Answer:
+def ask(server: Nameserver, question: Question, retry_policy: RetryPolicy) -> Answer:
     """Return what one nameserver says, following CNAMEs as far as HOPS."""
     try:
         name = dns.name.from_text(question.name)
     except dns.exception.DNSException:
         return Unknown("the name is too long for DNS")
     seen = {name}
-    end = time.monotonic() + patience.whole
+    end = time.monotonic() + retry_policy.whole
     for _ in range(HOPS):
         if time.monotonic() > end:
             return Unknown("timeout on the way through CNAMEs")
         try:
-            step = read(exchange(server, name, question.kind, patience))
+            step = read(exchange(server, name, question.kind, retry_policy))
         except NoAnswer as failure:
             return Unknown(str(failure))
         if not isinstance(step, dns.name.Name):

@@ -42,7 +42,7 @@ def _hosted(listed: Raw) -> Iterator[str]:
     return (name.decode("ascii", "replace") for name, raw in listed.items() if name != whole and raw.endswith(hosted))
 
 
-class Upkeep:
+class CacheMaintenance:
     """Spreads the looking over time, in small pieces between the relay's steps: a change waits for one at most."""
 
     def __init__(
@@ -65,7 +65,9 @@ class Upkeep:
         self._look: Iterator[int] | None = None
         self._audit: Iterator[Progress] | None = None
 
-    def work(self, seconds: float, version: int = 0, is_called: Callable[[], bool] = lambda: False) -> Progress | None:
+    def work(
+        self, seconds: float, version: int = 0, is_interrupted: Callable[[], bool] = lambda: False
+    ) -> Progress | None:
         """Do what is due, a piece of it at least; return the result of an audit that has ended.
 
         Args:
@@ -86,7 +88,7 @@ class Upkeep:
         if self._audit is None and now >= self._next_audit:
             self._next_audit = now + self._audit_every
             self._audit = audit(self._source, self._target, repairs=True, gently=True)
-        return self._go_on(now + seconds, is_called)
+        return self._go_on(now + seconds, is_interrupted)
 
     @property
     def is_busy(self) -> bool:
@@ -97,14 +99,14 @@ class Upkeep:
         """End what is under way."""
         self._look = self._audit = None
 
-    def _go_on(self, end: float, is_called: Callable[[], bool]) -> Progress | None:
+    def _go_on(self, end: float, is_interrupted: Callable[[], bool]) -> Progress | None:
         while self.is_busy:
             try:
                 ended = self._piece()
             except BaseException:
                 self.give_up()
                 raise
-            if ended is not None or self._clock() >= end or is_called():
+            if ended is not None or self._clock() >= end or is_interrupted():
                 return ended
         return None
 

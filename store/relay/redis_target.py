@@ -10,7 +10,7 @@ from store.relay import redis_replies as replies
 from store.relay.redis_link import Command, PipelinedConnection, RedisLink
 from store.relay.redis_replies import info, pairs
 from store.relay.source import Change
-from store.relay.target import CHUNK, Applied, Basis, Lifetimes, Raw, Repair, State, Vitals, Vouched
+from store.relay.target import CHUNK, Applied, Basis, CacheStats, LeaseBasis, Lifetimes, Raw, Repair, State
 from store.sql.outbox import Clock
 from store.wire_format import layout
 from store.wire_format.lease import lease_text
@@ -43,7 +43,7 @@ class RedisTarget:
         ((counter, outcomes),) = self._write(basis, [("apply", *words)])
         return Applied(counter, [outcome.decode() for outcome in outcomes])
 
-    def tell(self, version: int) -> None:
+    def publish(self, version: int) -> None:
         """See :class:`Target`."""
         self._link.ask([("PUBLISH", layout.LIVE_CHANNEL, version)])
 
@@ -104,11 +104,17 @@ class RedisTarget:
         """See :class:`Target`."""
         return bool(self._link.do("finish", token, run_id, clock.epoch, clock.version, clock.nonce, stored, counted))
 
-    def renew(self, vouched: Vouched, lives: Lifetimes) -> bool:
+    def renew(self, lease_basis: LeaseBasis, lifetimes: Lifetimes) -> bool:
         """See :class:`Target`."""
-        what = (vouched.build, vouched.run_id, vouched.epoch, vouched.stored, lease_text(vouched.run_id))
-        times = [int(seconds * 1000) for seconds in (lives.lease, lives.grace, lives.sender_grace)]
-        return bool(self._link.do("renew", *what, vouched.moment_ms, *times))
+        what = (
+            lease_basis.build,
+            lease_basis.run_id,
+            lease_basis.epoch,
+            lease_basis.stored,
+            lease_text(lease_basis.run_id),
+        )
+        times = [int(seconds * 1000) for seconds in (lifetimes.lease, lifetimes.grace, lifetimes.sender_grace)]
+        return bool(self._link.do("renew", *what, lease_basis.moment_ms, *times))
 
     def stop(self, build: str) -> None:
         """See :class:`Target`."""
@@ -160,14 +166,14 @@ class RedisTarget:
             if int(cursor) == 0:
                 return
 
-    def vitals(self) -> Vitals:
+    def stats(self) -> CacheStats:
         """Return what ``byname cache stat`` shows besides the state."""
         keys = (layout.LEASE_KEY, layout.GRACE_KEY, layout.SENDER_GRACE_KEY)
         wanted = [*(("PTTL", key) for key in keys), ("INFO", "memory"), ("HLEN", layout.HOSTED_KEY)]
-        *lives, memory, hosted = self._link.ask(wanted)
-        lease, grace, sender_grace = (life / 1000 if life >= 0 else None for life in lives)
+        *lifetimes, memory, hosted = self._link.ask(wanted)
+        lease, grace, sender_grace = (life / 1000 if life >= 0 else None for life in lifetimes)
         whole = max(0, hosted - 1) if isinstance(hosted, int) else 0  # without @l
-        return Vitals(lease, grace, sender_grace, int(info(memory).get("used_memory", 0)), whole)
+        return CacheStats(lease, grace, sender_grace, int(info(memory).get("used_memory", 0)), whole)
 
 
 def _resting_on(basis: Basis, calls: Sequence[Command]) -> list[Command]:

@@ -17,14 +17,14 @@ import structlog
 from conf.service import notify
 from conf.signals import SignalPipe
 from store.cache.connection import open_pool
-from store.cache.notify import Calls, subscribe
+from store.cache.notify import OutboxSignal, subscribe
 from store.errors import CacheUnavailable, StoreNotReady, StoreUnavailable
-from store.relay.cache_audit import Upkeep
+from store.relay.cache_audit import CacheMaintenance
 from store.relay.rebuild import Progress, rebuild
 from store.relay.redis_target import RedisTarget
 from store.relay.report import Report
 from store.relay.source import SqlSource
-from store.relay.status import Watch
+from store.relay.status import RelayStatus
 from store.relay.steps import Relay, Step, is_safe
 from store.relay.target import Lifetimes
 from store.sql.database import Database
@@ -33,14 +33,14 @@ from store.sql.pool_profiles import RELAY_READ, RELAY_WRITE
 from store.wire_format.layout import WAKE_CHANNEL
 
 POLL = 0.25  # seconds, when nobody wakes us
-_PATIENCE = 5.0  # seconds for an answer of Redis
+_TIMEOUT = 5.0  # seconds for an answer of Redis
 _PIECE = 0.02  # seconds of an audit between two steps
 _REMIND_EVERY = 60.0
 _SIGN_OF_LIFE = 5.0
 _STUCK = 60.0  # seconds without any progress after which the service manager may think us dead
 _END_WITHIN = 5.0
 
-_TROUBLE = (StoreUnavailable, StoreNotReady, CacheUnavailable)
+_FAILURES = (StoreUnavailable, StoreNotReady, CacheUnavailable)
 
 log = structlog.get_logger()
 
@@ -51,18 +51,18 @@ class Site:
 
     store_url: str
     cache_url: str
-    lives: Lifetimes
+    lifetimes: Lifetimes
 
 
-def serve(load: Callable[[], Site], watch: Watch) -> int:
+def serve(load: Callable[[], Site], status: RelayStatus) -> int:
     """Relay until SIGTERM or SIGINT, then return 0; 1 when the work ended by itself, which is a bug.
 
-    ``load`` reads the settings, at start and on SIGHUP; when it raises on SIGHUP the old ones stay. ``watch`` is told
+    ``load`` reads the settings, at start and on SIGHUP; when it raises on SIGHUP the old ones stay. ``status`` is told
     of everything.
     """
     site = load()
     with SignalPipe(SIGTERM, SIGINT, SIGHUP) as signals:
-        worker = Worker(site, signals.wake, watch)
+        worker = Worker(site, signals.wake, status)
         worker.start()
         notify("READY=1")
         log.info("started", role="relay")
@@ -92,16 +92,16 @@ def _reload(worker: "Worker", load: Callable[[], Site]) -> None:
 class Worker:
     """The relay's loop in a thread."""
 
-    def __init__(self, site: Site, at_end: Callable[[], None], watch: Watch, poll: float = POLL) -> None:
+    def __init__(self, site: Site, at_end: Callable[[], None], status: RelayStatus, poll: float = POLL) -> None:
         self.site = site  # replaced on SIGHUP
         self.alive_at = monotonic()
-        self._watch = watch
+        self._status = status
         self._poll = poll
         self._at_end = at_end
-        self._calls = Calls()
+        self._outbox_signal = OutboxSignal()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
-        self._told: dict[str, str] = {}
+        self._logged: dict[str, str] = {}
         self._reminded_at = -inf
 
     def start(self) -> None:
@@ -111,7 +111,7 @@ class Worker:
     def stop(self) -> None:
         """End, and wait for it for some seconds."""
         self._stopped.set()
-        self._calls.call()
+        self._outbox_signal.notify()
         self._thread.join(_END_WITHIN)
 
     def is_alive(self) -> bool:
@@ -131,11 +131,11 @@ class Worker:
         """Relay for one site, until there is another or the end."""
         ended = threading.Event()
         database = Database.open(site.store_url, reading=RELAY_READ, writing=RELAY_WRITE)
-        target = RedisTarget(open_pool(site.cache_url, patience=_PATIENCE, connections=4))
-        with closing(database), closing(target), self._watch.over(database):
-            heard = self._calls.call
+        target = RedisTarget(open_pool(site.cache_url, timeout=_TIMEOUT, connections=4))
+        with closing(database), closing(target), self._status.over(database):
+            on_notify = self._outbox_signal.notify
             for wait, place in ((listen, (site.store_url,)), (subscribe, (site.cache_url, WAKE_CHANNEL))):
-                threading.Thread(target=wait, args=(*place, heard, ended), daemon=True).start()
+                threading.Thread(target=wait, args=(*place, on_notify, ended), daemon=True).start()
             try:
                 self._loop(site, database, target)
             finally:
@@ -143,38 +143,38 @@ class Worker:
 
     def _loop(self, site: Site, database: Database, target: RedisTarget) -> None:
         source, file = SqlSource(database), database.identity()
-        relay, upkeep = Relay(source, target, site.lives), Upkeep(source, target)
+        relay, maintenance = Relay(source, target, site.lifetimes), CacheMaintenance(source, target)
         while not self._stopped.is_set() and self.site is site and database.identity() == file:
             self.alive_at = monotonic()
-            self._calls.begin()
+            self._outbox_signal.begin()
             try:
-                go_on = self._once(relay, upkeep, source, target)
-            except _TROUBLE as error:
-                upkeep.give_up()
-                self._watch.failed(str(error))
-                self._tell("trouble", str(error), log.warning)
+                go_on = self._once(relay, maintenance, source, target)
+            except _FAILURES as error:
+                maintenance.give_up()
+                self._status.failed(str(error))
+                self._log_change("trouble", str(error), log.warning)
                 go_on = False
             if not go_on and not self._stopped.is_set():
-                self._calls.wait(self._poll)
+                self._outbox_signal.wait(self._poll)
 
-    def _once(self, relay: Relay, upkeep: Upkeep, source: SqlSource, target: RedisTarget) -> bool:
+    def _once(self, relay: Relay, maintenance: CacheMaintenance, source: SqlSource, target: RedisTarget) -> bool:
         """Do a step, and what is due besides; return whether there is more to do at once."""
         begun = monotonic()
         step = relay.step()
-        self._calls.looked(step.version)
-        self._watch.stepped(step, begun)
-        self._tell("trouble", "", log.info)
+        self._outbox_signal.looked(step.version)
+        self._status.stepped(step, begun)
+        self._log_change("trouble", "", log.info)
         self._judge(step)
         if step.distrust is not None:
-            upkeep.give_up()
+            maintenance.give_up()
             self._rebuild(step, source, target)
             return True
-        called = self._calls.are_waiting
-        audited = upkeep.work(_PIECE, step.state.version, called) if step.is_all else None
+        is_pending = self._outbox_signal.is_pending
+        audited = maintenance.work(_PIECE, step.state.version, is_pending) if step.is_all else None
         if audited is not None:
-            self._watch.audited(audited.report)
-            _tell_audit(audited)
-        return not step.is_all or upkeep.is_busy
+            self._status.audited(audited.report)
+            _log_audit(audited)
+        return not step.is_all or maintenance.is_busy
 
     def _rebuild(self, step: Step, source: SqlSource, target: RedisTarget) -> None:
         log.warning("cache-rebuild-started", reason=step.distrust)
@@ -184,7 +184,7 @@ class Worker:
             self.alive_at = monotonic()
             if self._stopped.is_set():
                 return
-        self._watch.rebuilt(report)
+        self._status.rebuilt(report)
         log.info("cache-rebuilt", domains=report.domains, names=report.names, seconds=round(monotonic() - started, 3))
 
     def _judge(self, step: Step) -> None:
@@ -194,16 +194,16 @@ class Worker:
             must = "set maxmemory-policy noeviction"
             log.error("cache-policy-wrong", policy=policy, lease="given" if is_safe(policy) else "refused", hint=must)
         if step.is_all:
-            self._tell("lease", "given" if step.is_leased else "not given", log.info)
+            self._log_change("lease", "given" if step.is_leased else "not given", log.info)
 
-    def _tell(self, what: str, words: str, how: Callable[..., object]) -> None:
+    def _log_change(self, what: str, state: str, how: Callable[..., object]) -> None:
         """Log a state when it changes, not each time."""
-        if self._told.get(what, "") != words:
-            self._told[what] = words
-            how(f"relay-{what}", state=words or "over")
+        if self._logged.get(what, "") != state:
+            self._logged[what] = state
+            how(f"relay-{what}", state=state or "over")
 
 
-def _tell_audit(progress: Progress) -> None:
+def _log_audit(progress: Progress) -> None:
     report = progress.report
     how = log.warning if report.repaired or report.differences else log.info
     how("cache-audited", names=report.names, differences=len(report.differences), repaired=report.repaired)

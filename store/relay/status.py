@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
-from store.cache.deadline import Punctual, Unanswered
+from store.cache.deadline import DeadlineRunner, Unanswered
 from store.clock import utc_now
 from store.errors import StoreNotReady, StoreUnavailable
 from store.relay.report import Report
@@ -24,12 +24,12 @@ from store.sql.database import Database
 from store.sql.tables import OutboxRow
 from store.wire_format.lease import SECONDS as LEASE_SECONDS
 
-_PATIENCE = 1.0  # seconds for SQL to count what waits
+_TIMEOUT = 1.0  # seconds for SQL to count what waits
 _NOTHING_YET = "no step has ended since"
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
-class Watch:
+class RelayStatus:
     """Metrics and health of one relay. The relay's thread notes, any other reads."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -124,7 +124,7 @@ class _Outbox(Collector):
 
     def __init__(self) -> None:
         self.database: Database | None = None
-        self._ask = Punctual("outbox-depth", _PATIENCE, places=1)
+        self._ask = DeadlineRunner("outbox-depth", _TIMEOUT, places=1)
 
     def describe(self) -> list[GaugeMetricFamily]:
         """Return the names, without a look at SQL."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from store.errors import CacheUnavailable
 from store.relay.rebuild import basis_of, load
 from store.relay.source import Change, Pending, Source
-from store.relay.target import Basis, Lifetimes, Outdated, State, Target, Vouched
+from store.relay.target import Basis, LeaseBasis, Lifetimes, Outdated, State, Target
 
 BATCH = 500  # outbox rows in one step
 _ROUNDS = 3  # attempts to apply a change to a domain that had to be loaded first
@@ -46,10 +46,10 @@ class Step:
 class Relay:
     """Brings changes from one source to one target."""
 
-    def __init__(self, source: Source, target: Target, lives: Lifetimes) -> None:
+    def __init__(self, source: Source, target: Target, lifetimes: Lifetimes) -> None:
         self._source = source
         self._target = target
-        self.lives = lives
+        self.lifetimes = lifetimes
 
     def step(self) -> Step:
         """Do one step.
@@ -73,10 +73,10 @@ class Relay:
         is_all = found.is_all and len(done) == len(found.changes)
         if is_all and done:
             with suppress(CacheUnavailable):  # they look themselves
-                self._target.tell(found.clock.version)
+                self._target.publish(found.clock.version)
         if not (is_all and is_safe(state.policy)):
             return Step(state, done, is_all, version=found.clock.version)
-        if self._target.renew(_vouched(state, found, basis), self.lives):
+        if self._target.renew(_lease_basis(state, found, basis), self.lifetimes):
             return Step(state, done, is_leased=True, version=found.clock.version)
         self._target.stop(state.build)  # the list of domains is gone, or what we have just read is no longer so
         return Step(state, done, distrust="it refuses the lease: a part of it is missing")
@@ -115,8 +115,8 @@ def _basis(state: State, found: Pending) -> Basis:
     return replace(basis, counted=max(basis.counted, found.stored))
 
 
-def _vouched(state: State, found: Pending, basis: Basis) -> Vouched:
-    return Vouched(state.build, state.run_id, found.clock.epoch, basis.counted, state.now_ms)
+def _lease_basis(state: State, found: Pending, basis: Basis) -> LeaseBasis:
+    return LeaseBasis(state.build, state.run_id, found.clock.epoch, basis.counted, state.now_ms)
 
 
 def is_safe(policy: str) -> bool:

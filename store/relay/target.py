@@ -51,7 +51,7 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class CacheStats:
     """What a person wants to see. Seconds that keys have left to live, None without them; bytes; domains."""
 
     lease: float | None
@@ -79,7 +79,7 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
-class Vouched:
+class LeaseBasis:
     """What the lease rests on: a build, a Redis run, an epoch and counter of SQL, the moment before SQL was read."""
 
     build: str
@@ -115,7 +115,7 @@ class Target(Protocol):
         """Apply changes, all in one step."""
         ...
 
-    def tell(self, version: int) -> None:
+    def publish(self, version: int) -> None:
         """Tell whoever waits that the cache has everything up to a version, and that the outbox says so."""
         ...
 
@@ -182,7 +182,7 @@ class Target(Protocol):
         """End a rebuild; False when Redis was emptied or replaced under it, or has ``counted`` fewer writes."""
         ...
 
-    def renew(self, vouched: Vouched, lives: Lifetimes) -> bool:
+    def renew(self, lease_basis: LeaseBasis, lifetimes: Lifetimes) -> bool:
         """Renew lease and graces; False for a Redis that is not the one that was built, or has lost something.
 
         Outdated also when something came in late meanwhile.

@@ -17,7 +17,7 @@ from store.sql.database import Database
 from store.sql.outbox import read_clock
 from store.sql.tables import OutboxRow
 
-_PATIENCE = 10.0  # seconds for an answer of Redis
+_TIMEOUT = 10.0  # seconds for an answer of Redis
 _PASSES = 4  # a difference counts that was there in all of them, for changes are always on their way
 _PAUSE = 0.3
 
@@ -46,7 +46,7 @@ class CacheTools:
     def __init__(self, database: Database, url: str) -> None:
         self._database = database
         self._source = SqlSource(database)
-        self._target = RedisTarget(open_pool(url, patience=_PATIENCE, connections=4))
+        self._target = RedisTarget(open_pool(url, timeout=_TIMEOUT, connections=4))
 
     def rebuild(self) -> Iterator[Progress]:
         """Bring everything from SQL to Redis. There is no lease until its end, and then a relay must give it.
@@ -82,20 +82,20 @@ class CacheTools:
         Raises:
             StoreUnavailable, StoreNotReady, CacheUnavailable.
         """
-        state, vitals = self._target.state(), self._target.vitals()
+        state, stats = self._target.state(), self._target.stats()
         with self._database.read() as tx:
             clock = read_clock(tx)
             waiting = select(func.count(), func.min(OutboxRow.created_at)).where(OutboxRow.applied_at.is_(None))
             count, oldest = tx.execute(waiting).one()
         return CacheState(
             built=state.is_built and state.built_run == state.run_id,
-            lease=vitals.lease,
-            grace=vitals.grace,
-            sender_grace=vitals.sender_grace,
+            lease=stats.lease,
+            grace=stats.grace,
+            sender_grace=stats.sender_grace,
             policy=state.policy,
             run_id=state.run_id,
-            memory=vitals.memory,
-            hosted=vitals.hosted,
+            memory=stats.memory,
+            hosted=stats.hosted,
             version=state.version,
             store_version=clock.version if clock else 0,
             waiting=count,

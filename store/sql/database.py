@@ -30,7 +30,7 @@ class Database:
         self._reader = place.engine(reading)
         self._writer = place.engine(writing)
         self._writers = FairSemaphore(place.writers or writing.pool_size + writing.pool_overflow)
-        self._patience = writing.lock
+        self._lock_timeout = writing.lock
         self._single_reads = place.engine(replace(reading, transactions=False))
         self._single_writes = place.engine(replace(writing, transactions=False))
 
@@ -112,7 +112,7 @@ class Database:
     def _admitted_to_write(self) -> Iterator[None]:
         with ExitStack() as turn:
             try:
-                turn.enter_context(self._writers.acquired(self._patience))
+                turn.enter_context(self._writers.acquired(self._lock_timeout))
             except TimeoutError as error:
                 raise StoreUnavailable("the database is busy with other changes") from error
             yield

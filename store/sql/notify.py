@@ -11,8 +11,8 @@ from store.sql.outbox import CHANNEL
 _LOOK = 1.0  # seconds between looks whether to stop; also before a lost connection is tried again
 
 
-def listen(url: str, wake: Callable[[int], None], stopped: threading.Event) -> None:
-    """Call ``wake`` with the version in every notification until ``stopped``, over lost connections too.
+def listen(url: str, on_notify: Callable[[int], None], stopped: threading.Event) -> None:
+    """Call ``on_notify`` with the version in every notification until ``stopped``, over lost connections too.
 
     0 stands for a version that is not known. For a thread of its own.
     """
@@ -22,15 +22,15 @@ def listen(url: str, wake: Callable[[int], None], stopped: threading.Event) -> N
     conninfo = place.set(drivername="postgresql").render_as_string(hide_password=False)
     while not stopped.is_set():
         try:
-            _listen(conninfo, wake, stopped)
+            _listen(conninfo, on_notify, stopped)
         except (psycopg.Error, OSError):  # the relay's own reading tells what is wrong
             stopped.wait(_LOOK)
 
 
-def _listen(conninfo: str, wake: Callable[[int], None], stopped: threading.Event) -> None:
+def _listen(conninfo: str, on_notify: Callable[[int], None], stopped: threading.Event) -> None:
     with psycopg.connect(conninfo, autocommit=True, connect_timeout=5) as connection:
         connection.execute(f"LISTEN {CHANNEL}")
-        wake(0)  # for what came while nobody listened
+        on_notify(0)  # for what came while nobody listened
         while not stopped.is_set():
             for notice in connection.notifies(timeout=_LOOK, stop_after=1):
-                wake(int(notice.payload) if notice.payload.isdigit() else 0)
+                on_notify(int(notice.payload) if notice.payload.isdigit() else 0)

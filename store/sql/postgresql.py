@@ -1,7 +1,7 @@
 """PostgreSQL through psycopg 3, with limits on both ends.
 
 The server ends a statement that takes too long (``statement_timeout``). A server that is stopped dead, or a network
-that swallows packets, cannot do that: then the client hangs up, see :class:`PunctualConnection`.
+that swallows packets, cannot do that: then the client hangs up, see :class:`DeadlineConnection`.
 
 Known gap: name resolution of the server's host is libpq's and can take as long as the resolver likes.
 """
@@ -22,7 +22,7 @@ _CONNECT_SECONDS = 2  # the least that libpq and psycopg accept
 T = TypeVar("T")
 
 
-class PunctualConnection(psycopg.Connection[Any]):
+class DeadlineConnection(psycopg.Connection[Any]):
     """A connection that gives up on a silent server.
 
     It is closed when that happens, as nothing is known of the statement's fate; SQLAlchemy then takes it for a lost
@@ -72,8 +72,8 @@ class Postgresql:
             hide_parameters=True,  # they hold password hashes
         )
 
-        def connect(_dialect: object, _record: object, args: Any, kwargs: Any) -> PunctualConnection:
-            connection = PunctualConnection.connect(*args, **kwargs)
+        def connect(_dialect: object, _record: object, args: Any, kwargs: Any) -> DeadlineConnection:
+            connection = DeadlineConnection.connect(*args, **kwargs)
             connection.silence = purpose.silence
             return connection
 

@@ -13,7 +13,7 @@ from routing.records import HostedDomain, Mailbox
 from store.sql.directory_query import STATEMENT, Found
 from store.sql.directory_rows import records
 from store.sql.outbox import Clock
-from store.sql.snapshot_names import NO_PAGE, NamePage, NamePages, Place, Row, fields
+from store.sql.snapshot_names import NO_PAGE, NamePage, NamePages, PageRange, Row, fields
 from store.sql.tables import AddressRow, DomainRow
 
 _DOMAINS = 200  # in a page
@@ -89,15 +89,17 @@ class Snapshot:
 
     def _names(self, first: int, last: int, size: int) -> Iterator[tuple[int, list[Row], Mapping[int, Mailbox]]]:
         """Return the names of the domains with ids from ``first`` to ``last``, with the id, many at a time."""
-        page = self._pages.read(Place(first, "", last, size))
+        page = self._pages.read(PageRange(first, "", last, size))
         while page.rows:
             domain, local, *_ = page.rows[-1]
-            following = self._following(Place(domain, local, last, size)) if len(page.rows) == size else lambda: NO_PAGE
+            following = (
+                self._following(PageRange(domain, local, last, size)) if len(page.rows) == size else lambda: NO_PAGE
+            )
             for owner, rows in groupby(page.rows, itemgetter(0)):
                 yield owner, list(rows), page.mailboxes
             page = following()
 
-    def _following(self, place: Place) -> Callable[[], NamePage]:
+    def _following(self, place: PageRange) -> Callable[[], NamePage]:
         """Return what returns the next page, which a server may put together while we work on this one.
 
         SQLite would work in our own process, and its thread and ours would wait for each other at every row.

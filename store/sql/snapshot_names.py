@@ -23,7 +23,7 @@ _MAILBOXES = 500  # in one question
 Row = tuple[Any, ...]  # of a name: id of its domain, local part, id of its mailbox, and the three flags of an alias
 
 
-class Place(NamedTuple):
+class PageRange(NamedTuple):
     """Where a page begins, after a name in a domain, and ends: with the domain ``last``, or so many names."""
 
     domain: int
@@ -50,9 +50,9 @@ class NamePages:
         self._tx = tx
         self._mailboxes: dict[int, Mailbox] = {}  # of the last page; the next one mostly names the same
 
-    def read(self, place: Place) -> NamePage:
+    def read(self, start: PageRange) -> NamePage:
         """Return the names that follow."""
-        rows = self._plain(_NAMES_AFTER, place._asdict())
+        rows = self._plain(_NAMES_AFTER, start._asdict())
         return NamePage(rows, self._known({row[2] for row in rows}))
 
     def _known(self, ids: set[int]) -> dict[int, Mailbox]:
@@ -75,7 +75,7 @@ class NamePages:
 
 def _names_after() -> Select[*tuple[Any, ...]]:
     key = tuple_(AddressRow.domain_id, AddressRow.local_part)
-    place = tuple_(bindparam("domain", type_=BigInteger), bindparam("local", type_=String))
+    start = tuple_(bindparam("domain", type_=BigInteger), bindparam("local", type_=String))
     query: Select[*tuple[Any, ...]] = select(
         AddressRow.domain_id,
         AddressRow.local_part,
@@ -85,7 +85,7 @@ def _names_after() -> Select[*tuple[Any, ...]]:
         AliasRow.can_send,
     ).outerjoin(AliasRow, AliasRow.id == AddressRow.id)
     return (
-        query.where(key > place, AddressRow.domain_id <= bindparam("last", type_=BigInteger))
+        query.where(key > start, AddressRow.domain_id <= bindparam("last", type_=BigInteger))
         .order_by(AddressRow.domain_id, AddressRow.local_part)
         .limit(bindparam("size", type_=Integer))
     )
@@ -107,12 +107,12 @@ _NAMES_AFTER, _MAILBOXES_OF = _names_after(), _mailboxes_of()
 
 def fields(rows: Sequence[Row], home: str, mailboxes: Mapping[int, Mailbox]) -> dict[bytes, bytes]:
     """Return field and body of names of the domain ``home``; none of a name that leads to no mailbox."""
-    bodies = _Bodies(home, mailboxes)
-    called = fields_of([row[1] for row in rows])
-    return {field.encode(): body for field, row in zip(called, rows, strict=True) if (body := bodies[row[2:]])}
+    bodies = _NameBodies(home, mailboxes)
+    field_names = fields_of([row[1] for row in rows])
+    return {field.encode(): body for field, row in zip(field_names, rows, strict=True) if (body := bodies[row[2:]])}
 
 
-class _Bodies(dict[Row, bytes]):
+class _NameBodies(dict[Row, bytes]):
     """What the names in one domain say, by the rest of their rows; nothing for one that leads to no mailbox."""
 
     def __init__(self, home: str, mailboxes: Mapping[int, Mailbox]) -> None:

@@ -102,13 +102,13 @@ def _pragmas(purpose: PoolProfile) -> tuple[str, ...]:
     return ("synchronous=NORMAL", f"foreign_keys={foreign_keys}")
 
 
-def _use_wal(connection: sqlite3.Connection, patience: float) -> None:
-    """Turn the write-ahead log on, as happens once in a file's life, waiting ``patience`` seconds for others.
+def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
+    """Turn the write-ahead log on, as happens once in a file's life, waiting ``timeout`` seconds for others.
 
     Of two that turn it on together SQLite refuses one at once, without the busy_timeout: both hold the read lock that
     the change needs to be alone with (measured: 60 of 2,400 first connections, six at a time).
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")

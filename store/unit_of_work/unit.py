@@ -14,7 +14,7 @@ from store.unit_of_work.idempotency_lock import IdempotencyLock
 
 
 class Wait(Protocol):
-    """Waits until the cache holds a change: see :meth:`store.cache.propagation.Waiter.wait_until_live`."""
+    """Waits until the cache holds a change: see :meth:`store.cache.propagation.PropagationWaiter.wait_until_live`."""
 
     def __call__(self, version: int | None) -> Propagation:
         """Return "live" or "pending"; "live" at once where there is no cache."""

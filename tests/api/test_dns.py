@@ -8,7 +8,7 @@ import pytest
 
 from admin_api.site import Dns
 from byname.sandbox.waiting import wait_until
-from store.dns.nameserver import Patience
+from store.dns.nameserver import RetryPolicy
 from store.dns.resolvers import Resolvers
 from store.services.domain_checks.checker import CheckQueue, DomainChecker
 from store.sql.database import Database
@@ -28,7 +28,7 @@ def servers() -> Iterator[list[DnsServer]]:
 
 @pytest.fixture
 def dns_api(sqlite_api: Database, servers: list[DnsServer]) -> Iterator[RunningApi]:
-    resolvers = Resolvers([server.nameserver for server in servers], Patience(3, 1))
+    resolvers = Resolvers([server.nameserver for server in servers], RetryPolicy(3, 1))
     queue = CheckQueue(DomainChecker(sqlite_api, resolvers, EXPECTED), idle=0.1)
     running = RunningApi(site_over(sqlite_api, dns=Dns(EXPECTED, 2, queue.put)))
     yield running

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from store.cache.directory import RedisDirectory
-from store.cache.propagation import Waiter
+from store.cache.propagation import PropagationWaiter
 from store.sql.database import Database
 from tests.api.running_api import RunningApi, site_over
 from tests.api.tenants import Tenant, tenant
@@ -38,7 +38,7 @@ def working(relaying: Relaying) -> Iterator[None]:
 def cached(sqlite_api: Database, redis_server: RedisServer) -> Iterator[tuple[Tenant, Relaying]]:
     relaying = Relaying(sqlite_api, redis_server)
     cache = RedisDirectory.open(redis_server.url)
-    with closing(Waiter(sqlite_api, redis_server.url)) as waiter, closing(relaying), closing(cache):
+    with closing(PropagationWaiter(sqlite_api, redis_server.url)) as waiter, closing(relaying), closing(cache):
         running = RunningApi(site_over(sqlite_api, wait=waiter.wait_until_live, cache=cache))
         owner = tenant(running)
         relaying.settle()

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from store.cache.propagation import Waiter
+from store.cache.propagation import PropagationWaiter
 from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.running_api import RunningApi, code_of, site_over
@@ -117,7 +117,7 @@ def test_redis_gone(sqlite_api: Database) -> None:
     server = RedisServer()
     server.start()
     try:
-        with closing(Waiter(sqlite_api, server.url)) as waiter:
+        with closing(PropagationWaiter(sqlite_api, server.url)) as waiter:
             owner = serving(sqlite_api, wait=waiter.wait_until_live)
             server.stop()
             began = time.monotonic()

@@ -7,7 +7,7 @@ from typing import Any
 from store.errors import StoreUnavailable
 from store.relay.source import Change, Pending
 from store.relay.steps import Relay, Step
-from store.relay.target import State, Vouched
+from store.relay.target import LeaseBasis, State
 from store.sql.outbox import Clock
 from store.wire_format.layout import PREFIX
 from store.wire_format.lease import lease_text
@@ -62,7 +62,7 @@ class _RenewsWithoutReading(Relay):
             return super().step()
         except StoreUnavailable:
             state = self._target.state()
-            self._target.renew(Vouched(state.build, state.run_id, state.epoch, 0, state.now_ms), self.lives)
+            self._target.renew(LeaseBasis(state.build, state.run_id, state.epoch, 0, state.now_ms), self.lifetimes)
             raise
 
 

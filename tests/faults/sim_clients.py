@@ -58,7 +58,7 @@ class MemoryTarget(RedisTarget):
         """Return whether Redis does what it is sent before anybody asks for the replies: so at every other moment."""
         return self._network.master.time.now_ms % 2 == 0
 
-    def tell(self, version: int) -> None:
+    def publish(self, version: int) -> None:
         """Do nothing: nobody waits."""
 
 

@@ -78,8 +78,8 @@ class Operations:
         return moment < int(self.read(STATE, b"vouched") or b"0") <= self.redis.time.now_ms
 
     def looked(self, moment: bytes) -> None:
-        vouched = int(self.read(STATE, b"vouched") or b"0")
-        if int(moment) > vouched or vouched > self.redis.time.now_ms:
+        lease_basis = int(self.read(STATE, b"vouched") or b"0")
+        if int(moment) > lease_basis or lease_basis > self.redis.time.now_ms:
             self.redis.hash(STATE)[b"vouched"] = moment
 
     def in_time(self, moment: int) -> None:
@@ -254,7 +254,7 @@ class Operations:
             self.redis.set(key, text, end)
 
     def renew(self, build: bytes, run: bytes, epoch: bytes, stored: bytes, *rest: bytes) -> Any:
-        text, moment, *lives = rest
+        text, moment, *lifetimes = rest
         self.same_build(build)
         if int(moment) <= int(self.read(STATE, b"late") or b"0") <= self.redis.time.now_ms:
             raise Refused("STALE something came in late")
@@ -267,7 +267,7 @@ class Operations:
             return 0
         self.looked(moment)
         keys = (LEASE, f"{PREFIX}grace".encode(), f"{PREFIX}sender_grace".encode())
-        for key, life in zip(keys, lives, strict=True):
+        for key, life in zip(keys, lifetimes, strict=True):
             self.prolong(key, text if key == LEASE else b"1", int(moment), int(life))
         return 1
 

@@ -15,7 +15,7 @@ from store.migrations import migrate
 from store.relay.rebuild import audit, basis_of, rebuild
 from store.relay.redis_target import RedisTarget
 from store.relay.source import Change, Source, SqlSource
-from store.relay.target import Basis, Lifetimes, Outdated, Repair, Target, Vouched
+from store.relay.target import Basis, LeaseBasis, Lifetimes, Outdated, Repair, Target
 from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 from store.sql.outbox import Clock
@@ -173,7 +173,7 @@ def empty(request: pytest.FixtureRequest, server: RedisServer) -> Iterator[Targe
         yield MemoryTarget(Network(MemoryRedis(Time()), random.Random(1)), no_turn)
         return
     server.admin.flushall()
-    with closing(RedisTarget(open_pool(server.url, patience=10, connections=2))) as target:
+    with closing(RedisTarget(open_pool(server.url, timeout=10, connections=2))) as target:
         yield target
 
 
@@ -190,9 +190,9 @@ def target(empty: Target) -> Target:
     return empty
 
 
-def vouched(target: Target, **other: object) -> Vouched:
+def lease_basis(target: Target, **other: object) -> LeaseBasis:
     state = target.state()
-    found = Vouched(state.build, state.run_id, state.epoch, state.applied, state.now_ms)
+    found = LeaseBasis(state.build, state.run_id, state.epoch, state.applied, state.now_ms)
     return replace(found, **other)  # type: ignore[arg-type]
 
 
@@ -255,20 +255,20 @@ def test_a_domain_that_is_listed_is_not_dropped(target: Target) -> None:
 
 
 def test_the_lease(target: Target) -> None:
-    assert target.renew(vouched(target), LIVES)
+    assert target.renew(lease_basis(target), LIVES)
     with pytest.raises(Outdated, match="built anew"):
-        target.renew(vouched(target, build="t"), LIVES)
+        target.renew(lease_basis(target, build="t"), LIVES)
     for wrong in ({"epoch": "e2"}, {"run_id": "another"}, {"stored": 99}):
-        assert not target.renew(vouched(target, **wrong), LIVES)
+        assert not target.renew(lease_basis(target, **wrong), LIVES)
     target.stop("t")
     assert target.state().is_built
     target.stop(target.state().build)
     assert not target.state().is_built
-    assert not target.renew(vouched(target), LIVES)
+    assert not target.renew(lease_basis(target), LIVES)
 
 
 def test_what_is_late_ends_the_lease(target: Target) -> None:
-    before, basis = vouched(target), basis_of(target.state())
+    before, basis = lease_basis(target), basis_of(target.state())
     target.apply(replace(basis, moment_ms=basis.moment_ms - 2000), [change("a m0")])
     with pytest.raises(Outdated, match="late"):
         target.renew(before, LIVES)

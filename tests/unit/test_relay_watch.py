@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from store.relay.report import Report
 from store.relay.source import Change
-from store.relay.status import Watch
+from store.relay.status import RelayStatus
 from store.relay.steps import Step
 from store.relay.target import State
 from store.wire_format.lease import SECONDS
@@ -22,11 +22,11 @@ LEASED = Step(GOOD, is_leased=True)
 
 
 def test_not_ready_before_the_first_step() -> None:
-    assert Watch(CollectorRegistry()).health() == {"lease": "not given for 0 s: no step has ended since"}
+    assert RelayStatus(CollectorRegistry()).health() == {"lease": "not given for 0 s: no step has ended since"}
 
 
 def test_ready_while_the_lease_of_the_last_step_lives() -> None:
-    watch = Watch(CollectorRegistry())
+    watch = RelayStatus(CollectorRegistry())
     watch.stepped(LEASED, monotonic())
     assert watch.health() == {"lease": "ok"}
     watch.failed("the cache cannot be reached")
@@ -44,7 +44,7 @@ def test_ready_while_the_lease_of_the_last_step_lives() -> None:
     ],
 )
 def test_why_there_is_no_lease(step: Step, reason: str) -> None:
-    watch = Watch(CollectorRegistry())
+    watch = RelayStatus(CollectorRegistry())
     watch.stepped(step, monotonic())
     assert re.fullmatch(rf"not given for \d s: {re.escape(reason)}", watch.health()["lease"])
 
@@ -55,7 +55,7 @@ def change(nonce: str, written: datetime | None) -> Change:
 
 def test_each_change_counts_once_however_many_fields_it_has() -> None:
     registry = CollectorRegistry()
-    watch = Watch(registry)
+    watch = RelayStatus(registry)
     moment = datetime.now(UTC) - timedelta(seconds=3)
     applied = [change("a", moment), change("a", moment), change("b", moment), change("c", None)]
     watch.stepped(Step(GOOD, applied, is_leased=True), monotonic())
@@ -67,12 +67,12 @@ def test_each_change_counts_once_however_many_fields_it_has() -> None:
 
 def test_a_clock_that_is_ahead_makes_no_negative_age() -> None:
     registry = CollectorRegistry()
-    Watch(registry).stepped(Step(GOOD, [change("a", datetime.now(UTC) + timedelta(hours=1))]), monotonic())
+    RelayStatus(registry).stepped(Step(GOOD, [change("a", datetime.now(UTC) + timedelta(hours=1))]), monotonic())
     assert registry.get_sample_value("byname_propagation_seconds_sum") == 0
 
 
 def test_what_cannot_be_counted_costs_nothing() -> None:
-    watch = Watch(CollectorRegistry())
+    watch = RelayStatus(CollectorRegistry())
     naive = datetime.now()  # cannot be held against an aware moment
     watch.stepped(Step(GOOD, [change("a", naive)], is_leased=True), monotonic())
     assert watch.health() == {"lease": "ok"}
@@ -80,7 +80,7 @@ def test_what_cannot_be_counted_costs_nothing() -> None:
 
 def test_rebuilds_and_audits() -> None:
     registry = CollectorRegistry()
-    watch = Watch(registry)
+    watch = RelayStatus(registry)
     watch.rebuilt(Report(repaired=2))
     assert registry.get_sample_value("byname_relay_last_audit_timestamp_seconds") == 0
     watch.audited(Report(repaired=3))

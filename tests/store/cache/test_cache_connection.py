@@ -101,7 +101,7 @@ def test_who_is_not_let_in(server: RedisServer, url: str, reason: str) -> None:
 
 
 def test_a_reader_cannot_write(server: RedisServer) -> None:
-    pool = open_pool(f"unix://milter:{IN_URL}@{server.socket}", patience=1, connections=1)
+    pool = open_pool(f"unix://milter:{IN_URL}@{server.socket}", timeout=1, connections=1)
     connection: Any = pool.get_connection()
     for command in ("SET byname:1:lease x", "HSET byname:1:hosted x y", "GET other", "KEYS *", "FLUSHALL"):
         connection.send_command(*command.split())
@@ -192,7 +192,7 @@ def test_sentinels(server: RedisServer, tmp_path: Path) -> None:
 )
 def test_urls_that_are_none(url: str, rule: str) -> None:
     with pytest.raises(StoreNotReady, match=r"cache\.url") as told:
-        open_pool(url, patience=1, connections=1)
+        open_pool(url, timeout=1, connections=1)
     assert rule in str(told.value)
     assert "s3cret" not in str(told.value)
     assert told.value.__cause__ is None

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from store.cache.breaker import Breaker
-from store.cache.deadline import Punctual, Unanswered, Workers
+from store.cache.deadline import DeadlineRunner, Unanswered, Workers
 from tests.store.timing import within
 
 
@@ -147,7 +147,7 @@ def test_all_stuck(hanging: Hanging) -> None:
 
 
 def test_64_askers_of_a_backend_that_hangs(hanging: Hanging) -> None:
-    punctual = Punctual("hung", 0.2, 4)
+    punctual = DeadlineRunner("hung", 0.2, 4)
 
     def ask() -> None:
         with pytest.raises(Unanswered):
@@ -169,7 +169,7 @@ def test_64_askers_of_a_backend_that_hangs(hanging: Hanging) -> None:
 
 
 def test_quick_failures_do_not_open_the_breaker() -> None:
-    punctual = Punctual("quick", 1, 2)
+    punctual = DeadlineRunner("quick", 1, 2)
     for _ in range(5):
         with pytest.raises(ZeroDivisionError):
             punctual.ask(lambda: 1 // 0)
@@ -187,7 +187,7 @@ def closed_after(seconds: float) -> None:
 
 
 def test_the_quicker_way_is_tried_first() -> None:
-    punctual = Punctual("quicker", 0.2, 1)
+    punctual = DeadlineRunner("quicker", 0.2, 1)
     assert punctual.ask(lambda: "by a worker", lambda: "at once") == "at once"
     assert punctual.ask(lambda: "by a worker", lambda: None) == "by a worker"
     with pytest.raises(ZeroDivisionError):
@@ -197,7 +197,7 @@ def test_the_quicker_way_is_tried_first() -> None:
 
 
 def test_both_ways_share_one_patience_and_one_breaker(hanging: Hanging) -> None:
-    punctual = Punctual("sharing", 0.2, 1)
+    punctual = DeadlineRunner("sharing", 0.2, 1)
     with within(0.34), pytest.raises(Unanswered, match="timeout"):
         punctual.ask(hanging, lambda: closed_after(0.15))
     with pytest.raises(Unanswered, match="breaker"):

@@ -12,7 +12,7 @@ import redis
 
 from routing.address import Address
 from store.cache.directory import RedisDirectory
-from store.cache.propagation import Waiter
+from store.cache.propagation import PropagationWaiter
 from store.errors import CacheUnavailable
 from store.relay.cache_audit import load_missing
 from store.services import aliases
@@ -70,8 +70,8 @@ def test_the_relay_has_all_its_rights(world: Database, sample: SampleServer) -> 
         own.audit()
         assert own.differences() == []
         assert load_missing(own.source, own.target) == 0
-        assert own.target.vitals().hosted == 3
-        with closing(Waiter(world, sample.url_of("byname-relay"))) as waiter:
+        assert own.target.stats().hosted == 3
+        with closing(PropagationWaiter(world, sample.url_of("byname-relay"))) as waiter:
             assert waiter.wait_until_live(1) == "live"
 
 

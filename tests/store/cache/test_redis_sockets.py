@@ -32,7 +32,7 @@ def proxy(server: RedisServer) -> Iterator[TcpProxy]:
 
 
 def lines_to(url: str, most: int = 8) -> KeptConnections:
-    return KeptConnections(open_pool(url, patience=1, connections=most))
+    return KeptConnections(open_pool(url, timeout=1, connections=most))
 
 
 def test_nothing_is_opened_at_once(server: RedisServer) -> None:

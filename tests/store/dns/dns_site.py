@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from store.clock import utc_now
-from store.dns.nameserver import Patience
+from store.dns.nameserver import RetryPolicy
 from store.dns.records import Expected
 from store.dns.resolvers import Resolvers
 from store.services import domains
@@ -18,7 +18,7 @@ from store.sql.database import Database
 from tests.store.dns.dns_server import DnsServer
 
 EXPECTED = Expected(("mx1.host.test", "mx2.host.test"), "spf.host.test", "byname")
-PATIENT, HASTY = Patience(3, 1), Patience(0.3, 1)  # HASTY for servers that are to be silent
+PATIENT, HASTY = RetryPolicy(3, 1), RetryPolicy(0.3, 1)  # HASTY for servers that are to be silent
 
 
 @dataclass
@@ -44,7 +44,7 @@ class DnsSite:
     checker: DomainChecker
 
     def hurry(self) -> None:
-        self.checker.resolvers.patience = HASTY
+        self.checker.resolvers.retry_policy = HASTY
 
     def domain(self, ref: int | str) -> Domain:
         with self.database.read() as tx:

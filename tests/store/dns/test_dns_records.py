@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from store.dns.answers import Absent, Answer, Found, Unknown
 from store.dns.checking import check
 from store.dns.judging import Purpose, State
-from store.dns.nameserver import Patience
+from store.dns.nameserver import RetryPolicy
 from store.dns.proof import Sighting
 from store.dns.records import Expected, Requirement, judge, judge_values, not_checked, requirements, sighting
 from store.dns.resolvers import Resolvers
@@ -147,7 +147,7 @@ def test_a_whole_check_with_one_server_down() -> None:
         one.add("example.test", "TXT", "v=spf1 include:spf.host.test ~all")
         one.add("_dmarc.example.test", "TXT", "v=DMARC1; p=reject")
         two.behave(silent=True)
-        resolvers = Resolvers([one.nameserver, two.nameserver], Patience(0.5, 1))
+        resolvers = Resolvers([one.nameserver, two.nameserver], RetryPolicy(0.5, 1))
         report = check("example.test", "abc123", EXPECTED, resolvers)
         names = (str(one.nameserver), str(two.nameserver))
     assert [(str(record.purpose), str(record.state)) for record in report.records] == [

@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.dns.answers import Absent, Answer, Found, Question, Unknown
-from store.dns.nameserver import Nameserver, Patience
+from store.dns.nameserver import Nameserver, RetryPolicy
 from store.dns.reading import read
 from store.dns.resolvers import HOPS, Resolvers, ask, system_nameservers
 from tests.store.dns.dns_server import DnsServer
 
 NAME = "_byname.example.test"
 TOKEN = "byname-verify=abc"
-QUICK = Patience(timeout=0.3, tries=2)
+QUICK = RetryPolicy(timeout=0.3, tries=2)
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def server() -> Iterator[DnsServer]:
         yield running
 
 
-def asked(server: DnsServer, name: str = NAME, kind: str = "TXT", patience: Patience = QUICK) -> Answer:
-    return ask(server.nameserver, Question(name, kind), patience)
+def asked(server: DnsServer, name: str = NAME, kind: str = "TXT", retry_policy: RetryPolicy = QUICK) -> Answer:
+    return ask(server.nameserver, Question(name, kind), retry_policy)
 
 
 # How the server behaves while it holds the record, and what is learned. What is forged or damaged is never believed.
@@ -140,7 +140,7 @@ def test_nobody_listens() -> None:
         gone = server.nameserver
     time.sleep(0.05)
     before = time.monotonic()
-    assert ask(gone, Question(NAME, "TXT"), Patience(5, 2)) == Unknown("Connection refused")
+    assert ask(gone, Question(NAME, "TXT"), RetryPolicy(5, 2)) == Unknown("Connection refused")
     assert time.monotonic() - before < 1
 
 
@@ -152,7 +152,7 @@ def test_a_name_that_is_too_long(server: DnsServer) -> None:
 
 def test_tries_are_counted(server: DnsServer) -> None:
     server.behave(silent=True)
-    asked(server, patience=Patience(0.1, 3))
+    asked(server, retry_policy=RetryPolicy(0.1, 3))
     assert [transport for transport, _, _ in server.asked] == ["udp"] * 3
 
 
@@ -163,7 +163,7 @@ def test_survey_asks_everyone_at_once(server: DnsServer) -> None:
     with DnsServer() as other:
         other.behave(rcode=dns.rcode.REFUSED, delay=0.1)
         before = time.monotonic()
-        survey = Resolvers([server.nameserver, other.nameserver], Patience(1, 1)).survey(questions)
+        survey = Resolvers([server.nameserver, other.nameserver], RetryPolicy(1, 1)).survey(questions)
         assert time.monotonic() - before < 0.55  # one after the other: 0.6
         both = [survey[questions[0]][one] for one in (server.nameserver, other.nameserver)]
     assert both == [Found((TOKEN,)), Unknown("REFUSED")]

@@ -30,13 +30,13 @@ LIVES = Lifetimes(lease=5, grace=60, sender_grace=30)
 class Relaying:
     """One relay with its own connections."""
 
-    def __init__(self, database: Database, server: RedisServer, lives: Lifetimes = LIVES, url: str = "") -> None:
+    def __init__(self, database: Database, server: RedisServer, lifetimes: Lifetimes = LIVES, url: str = "") -> None:
         self.database = database
         self.server = server
         self.source = SqlSource(database)
         self._url = url or server.url
         self.target = self._opened()
-        self.relay = Relay(self.source, self.target, lives)
+        self.relay = Relay(self.source, self.target, lifetimes)
 
     def settle(self) -> Step:
         """Step, and rebuild where that is asked for, until the lease is given."""
@@ -79,7 +79,7 @@ class Relaying:
         self.target.close()
 
     def _opened(self) -> RedisTarget:
-        return RedisTarget(open_pool(self._url, patience=10, connections=4))
+        return RedisTarget(open_pool(self._url, timeout=10, connections=4))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from routing.address import Address
 from routing.directory import LookupFailed
 from routing.records import Alias, HostedDomain, Mailbox
 from store.cache.directory import RedisDirectory
-from store.relay.cache_audit import Upkeep, load_missing
+from store.relay.cache_audit import CacheMaintenance, load_missing
 from store.relay.rebuild import BuiltElsewhere, audit, load, rebuild
 from store.relay.source import SqlSource
 from store.services import accounts, aliases, domain_settings, domains, mailboxes
@@ -267,14 +267,14 @@ def test_many_missing_hashes_are_all_loaded(sqlite_world: Relaying, redis_server
 
 def test_an_audit_gives_way(large: Relaying) -> None:
     """Its pieces are small, it does one and no more when the relay is called, and it still comes to its end."""
-    upkeep = Upkeep(large.source, large.target, look_every=1000, audit_every=0)
+    maintenance = CacheMaintenance(large.source, large.target, look_every=1000, audit_every=0)
     large.server.admin.hset(KEY, "n5", "garbage")
     times, done = [], None
     while done is None:
         begun = time.process_time()
-        done = upkeep.work(60, large.relay.step().state.version, lambda: True)
+        done = maintenance.work(60, large.relay.step().state.version, lambda: True)
         times.append(time.process_time() - begun)
-        assert upkeep.is_busy or done is not None
+        assert maintenance.is_busy or done is not None
     assert done.report.repaired == 1
     assert len(times) > MANY / 1000
     assert sorted(times)[-3] < 0.05
@@ -285,7 +285,7 @@ def test_upkeep_spreads_its_work(sqlite_world: Relaying, redis_server: RedisServ
     own, now = sqlite_world, 0.0
     own.change(lambda tx: aliases.update(tx, "sales@brand-b.com", can_send=True))
     own.settle()
-    upkeep = Upkeep(own.source, own.target, look_every=10, audit_every=100, clock=lambda: now)
+    maintenance = CacheMaintenance(own.source, own.target, look_every=10, audit_every=100, clock=lambda: now)
     redis_server.admin.hdel(KEY, "sales")
     redis_server.admin.delete(layout.domain_key("brand-a.com"))
     with own.database.write() as tx:
@@ -293,7 +293,7 @@ def test_upkeep_spreads_its_work(sqlite_world: Relaying, redis_server: RedisServ
     done, looked, pruned = None, [], []
     while done is None:
         assert now < 60
-        done = upkeep.work(1, own.relay.step().state.version)
+        done = maintenance.work(1, own.relay.step().state.version)
         looked.append(bool(redis_server.admin.exists(layout.domain_key("brand-a.com"))))
         with own.database.read() as tx:
             pruned.append(tx.scalars(select(func.count()).select_from(OutboxRow)).one())

@@ -21,7 +21,7 @@ HASH = {b"@": b"9 d3 - -", b"@c": b"9 c -", b"@l": b"9 h"}
 @pytest.fixture
 def target(redis_server: RedisServer) -> Iterator[RedisTarget]:
     """One that is being built."""
-    with closing(RedisTarget(open_pool(redis_server.url, patience=1, connections=1))) as target:
+    with closing(RedisTarget(open_pool(redis_server.url, timeout=1, connections=1))) as target:
         target.begin("t", "")
         yield target
 

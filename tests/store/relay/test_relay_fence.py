@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from store.relay.rebuild import BuiltElsewhere, rebuild
 from store.relay.source import Change, Pending
-from store.relay.target import Basis, Outdated, Repair, Vouched
+from store.relay.target import Basis, LeaseBasis, Outdated, Repair
 from store.sql.database import Database
 from store.sql.outbox import Clock
 from store.sql.tables import OutboxRow
@@ -191,9 +191,9 @@ def test_what_comes_in_late_ends_the_lease(world: Database, relaying: Relaying) 
     relaying.target.apply(basis, [CHANGE])
     assert seen(relaying.server, "brand-b.com", "sales") == CHANGE.value
     assert not relaying.server.admin.exists(LEASE_KEY)
-    vouched = Vouched(state.build, state.run_id, state.epoch, state.applied, state.now_ms)
+    lease_basis = LeaseBasis(state.build, state.run_id, state.epoch, state.applied, state.now_ms)
     with pytest.raises(Outdated, match="late"):
-        relaying.target.renew(vouched, LIVES)
+        relaying.target.renew(lease_basis, LIVES)
     relaying.settle()
 
 

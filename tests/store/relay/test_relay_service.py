@@ -16,11 +16,11 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
-from store.cache.notify import Calls
-from store.cache.propagation import Waiter
+from store.cache.notify import OutboxSignal
+from store.cache.propagation import PropagationWaiter
 from store.relay import service
 from store.relay.service import Site, Worker
-from store.relay.status import Watch
+from store.relay.status import RelayStatus
 from store.relay.steps import Step
 from store.sql import outbox
 from store.sql.database import Database
@@ -36,7 +36,7 @@ NEVER = 600.0
 @contextmanager
 def worker(url: str, server: RedisServer) -> Iterator[Worker]:
     """The relay's loop, which asks by itself only every ten minutes, once it has given the lease."""
-    running = Worker(Site(url, server.url, LIVES), lambda: None, Watch(CollectorRegistry()), poll=NEVER)
+    running = Worker(Site(url, server.url, LIVES), lambda: None, RelayStatus(CollectorRegistry()), poll=NEVER)
     running.start()
     try:
         eventually(lambda: server.admin.exists(layout.LEASE_KEY) == 1)
@@ -72,7 +72,7 @@ def test_woken_by_postgresql(world: Database, url: str, redis_server: RedisServe
 
 
 def test_woken_over_redis(world: Database, url: str, redis_server: RedisServer) -> None:
-    with worker(url, redis_server), closing(Waiter(world, redis_server.url)) as waiter:
+    with worker(url, redis_server), closing(PropagationWaiter(world, redis_server.url)) as waiter:
         assert waiter.wait_until_live(change(world), timeout=2) == "live"
         assert seen(redis_server, "brand-b.com", "sales") is not None
 
@@ -101,7 +101,7 @@ def test_it_tells_the_service_manager(
             process.communicate()
 
 
-class Hanging(Watch):
+class Hanging(RelayStatus):
     """Holds the relay's thread for ever, after a step."""
 
     let_go = threading.Event()
@@ -138,25 +138,25 @@ def received(manager: socket.socket) -> bytes:
 
 
 def test_who_calls_again_wants_no_second_look() -> None:
-    calls = Calls()
-    calls.call(7)
-    assert calls.are_waiting()
-    calls.begin()
-    calls.looked(7)
+    signal = OutboxSignal()
+    signal.notify(7)
+    assert signal.is_pending()
+    signal.begin()
+    signal.looked(7)
     for version, wants in ((7, False), (6, False), (8, True)):
-        calls.call(version)
-        assert calls.are_waiting() is wants
-    calls.begin()
-    calls.looked(3)  # the database was restored: nobody waits for ever
-    assert not calls.are_waiting()
-    calls.call()
-    assert calls.are_waiting()
+        signal.notify(version)
+        assert signal.is_pending() is wants
+    signal.begin()
+    signal.looked(3)  # the database was restored: nobody waits for ever
+    assert not signal.is_pending()
+    signal.notify()
+    assert signal.is_pending()
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_a_change_costs_one_look(world: Database, url: str, redis_server: RedisServer) -> None:
     """Though both PostgreSQL and the one who waits have called."""
-    with worker(url, redis_server), closing(Waiter(world, redis_server.url)) as waiter:
+    with worker(url, redis_server), closing(PropagationWaiter(world, redis_server.url)) as waiter:
         before = looks(redis_server)
         assert waiter.wait_until_live(change(world), timeout=2) == "live"
         time.sleep(0.3)
@@ -170,7 +170,7 @@ def looks(server: RedisServer) -> int:
 
 def test_a_relays_word_ends_the_waiting(world: Database, url: str, redis_server: RedisServer) -> None:
     """It is heard at once; but what counts is the outbox."""
-    with closing(Waiter(world, redis_server.url)) as waiter:
+    with closing(PropagationWaiter(world, redis_server.url)) as waiter:
         version = change(world)
         assert waiter.wait_until_live(version, timeout=0.3) == "pending"
         redis_server.admin.publish(layout.LIVE_CHANNEL, version)
@@ -201,7 +201,7 @@ def test_a_wrong_policy_is_told_loudly(
 ) -> None:
     redis_server.admin.config_set("maxmemory-policy", policy)
     with capture_logs() as lines:
-        running = Worker(Site(sqlite_url, redis_server.url, LIVES), lambda: None, Watch(CollectorRegistry()))
+        running = Worker(Site(sqlite_url, redis_server.url, LIVES), lambda: None, RelayStatus(CollectorRegistry()))
         running.start()
         try:
             eventually(lambda: any(line["event"] == "cache-policy-wrong" for line in lines))
