@@ -116,6 +116,6 @@ def _of_framework(known: list[tuple[str, str]], request: Request, error: Excepti
     """Tell what the framework refused: no such path, no such method, a body that is no JSON."""
     refusal = of_status(error.status_code if isinstance(error, HTTPException) else 500)
     if refusal.code == "method-not-allowed":
-        methods = allowed(request.scope["path"], known) or ["GET"]
+        methods = allowed(request.scope["path"], known) or ["GET", "HEAD"]
         refusal = Refusal(refusal.code, refusal.detail, headers={"Allow": ", ".join(methods)})
     return respond(request, refusal)

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Row, insert, select
@@ -141,7 +141,7 @@ def _told(view: "DataclassInstance | None") -> dict[str, Any] | None:
 def _plain(value: Any) -> Any:
     """Return a value as JSON has it."""
     if isinstance(value, datetime):
-        return value.isoformat()
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _told(value)
     return list(value) if isinstance(value, tuple) else value

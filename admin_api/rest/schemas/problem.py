@@ -32,6 +32,8 @@ _MEMBERS: dict[str, Any] = {
     },
 }
 _FIGURES: dict[str, Any] = {
+    "retry_after": {"type": "integer", "minimum": 1, "description": "Seconds, as in the header Retry-After."},
+    "reason": {"type": "string", "enum": ["feature_not_available"], "description": "With feature-not-available."},
     "used": _COUNT,
     "limit": _COUNT,
     "plan": {"type": "string", "enum": list(get_args(Plan))},
