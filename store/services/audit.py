@@ -17,6 +17,8 @@ from store.sql.tenant import Acting, Transaction
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+CREATED, DELETED = ".create", ".delete"  # how the actions end that make an object, and that remove it
+Touched = tuple[str, int, bool]  # type of an object, its id, and whether the change made it
 _AT_ONCE = 500  # rows in one statement
 _OBJECT = re.compile(r"([a-z-]{1,20}):([0-9]{1,9})")
 
@@ -78,6 +80,17 @@ def note_all(tx: Transaction, changes: Iterable[Change]) -> None:
     """Write down many changes with few statements, in their order."""
     for some in batches(changes, _AT_ONCE):
         tx.execute(insert(AuditRow), [_row(tx.acting, change) for change in some])
+        _noted(tx).update((one.object_type, one.object_id, one.action.endswith(CREATED)) for one in some)
+
+
+def noted(tx: Transaction) -> frozenset[Touched]:
+    """Return the objects of which this transaction has noted a change so far."""
+    return frozenset(_noted(tx))
+
+
+def _noted(tx: Transaction) -> set[Touched]:
+    found: set[Touched] = tx.info.setdefault("noted", set())
+    return found
 
 
 def _row(acting: Acting, change: Change) -> dict[str, Any]:
