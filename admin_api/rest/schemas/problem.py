@@ -41,6 +41,8 @@ _FIGURES: dict[str, Any] = {
     "mailboxes": _COUNT,
     "aliases": _COUNT,
     "aliases_elsewhere": _COUNT,
+    "line": {"type": "integer", "minimum": 1, "description": "Of a file that is refused as a whole."},
+    "line_code": {**_TEXT, "description": "What is wrong with that line."},
     "catch_all_of": {"type": "array", "items": _TEXT},
     "system_mailbox_of": {"type": "array", "items": _TEXT},
 }
