@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from admin_api.http.metrics import RequestMetrics
+from admin_api.http.outages import OutageLog
 from admin_api.http.problems import Refusal, of_status, respond
 from admin_api.http.request_ids import HEADER, request_id
 from admin_api.site import ApiSite
@@ -37,9 +38,10 @@ class _Sent:
 class RequestMiddleware:
     """ASGI middleware around every request: its id, its log line, its metrics, and the answer when a bug was hit."""
 
-    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics, outages: OutageLog) -> None:
         self._app = app
         self._meters = metrics
+        self._outages = outages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, and tell of it afterwards."""
@@ -79,6 +81,8 @@ class RequestMiddleware:
         if request.scope["path"] in {"/healthz", "/readyz", "/metrics"}:
             return  # asked every few seconds, and no event
         caller: Caller | None = getattr(request.state, "caller", None)
+        if caller is not None and told.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._outages.worked()
         log.info(
             "request",
             method=method,
