@@ -16,6 +16,7 @@ from admin_api.http.guard import GuardedRoute, Rule
 from admin_api.http.methods import allowed
 from admin_api.http.metrics import RequestMetrics
 from admin_api.http.middleware import RequestMiddleware
+from admin_api.http.outages import OutageLog
 from admin_api.http.problems import Refusal, from_service, from_validation, of_status, respond
 from admin_api.rest.calls import replayed
 from admin_api.rest.description import SUMMARY, TITLE
@@ -47,8 +48,9 @@ def create_app(site: ApiSite) -> FastAPI:
     app.include_router(health.router)
     app.add_route(f"{PREFIX}/openapi.json", _description, include_in_schema=False)
     add_docs(app, f"{PREFIX}/docs")
-    _handle_errors(app)
-    app.add_middleware(RequestMiddleware, metrics=RequestMetrics(site.registry))
+    outages = OutageLog()
+    _handle_errors(app, outages)
+    app.add_middleware(RequestMiddleware, metrics=RequestMetrics(site.registry), outages=outages)
     return app
 
 
@@ -83,7 +85,7 @@ def _description(request: Request) -> Response:
     return Response(known[1], media_type="application/json")
 
 
-def _handle_errors(app: FastAPI) -> None:
+def _handle_errors(app: FastAPI, outages: OutageLog) -> None:
     """Make a problem document of everything that a route may raise."""
 
     def tell(make: Any) -> Any:
@@ -93,7 +95,7 @@ def _handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _refused_by_service)
     app.add_exception_handler(RequestValidationError, tell(from_validation))
     for failure in (StoreUnavailable, StoreNotReady):
-        app.add_exception_handler(failure, tell(_unavailable))
+        app.add_exception_handler(failure, tell(partial(_unavailable, outages)))
     app.add_exception_handler(AlreadyAnswered, _replayed)
     app.add_exception_handler(HTTPException, partial(_of_framework, _methods()))
 
@@ -108,7 +110,8 @@ def _replayed(_: Request, error: Exception) -> Response:
     return replayed(error)
 
 
-def _unavailable(_: Exception) -> Refusal:
+def _unavailable(outages: OutageLog, error: Exception) -> Refusal:
+    outages.failed(error)
     return Refusal("unavailable", "the database does not answer; nothing was changed", "try again in some seconds")
 
 
@@ -116,6 +119,6 @@ def _of_framework(known: list[tuple[str, str]], request: Request, error: Excepti
     """Tell what the framework refused: no such path, no such method, a body that is no JSON."""
     refusal = of_status(error.status_code if isinstance(error, HTTPException) else 500)
     if refusal.code == "method-not-allowed":
-        methods = allowed(request.scope["path"], known) or ["GET"]
+        methods = allowed(request.scope["path"], known) or ["GET", "HEAD"]
         refusal = Refusal(refusal.code, refusal.detail, headers={"Allow": ", ".join(methods)})
     return respond(request, refusal)

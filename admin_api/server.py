@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from admin_api.app import create_app
+from admin_api.http.connections import ConnectionLimits, limited
 from admin_api.site import ApiSite
 from conf.service import notify
 from conf.signals import SignalPipe
@@ -35,7 +36,7 @@ class ApiServer:
         # Headers and body are two writes: without this the second waits for the client's delayed acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._listener = listener
-        self._server = uvicorn.Server(_config(self.app))
+        self._server = uvicorn.Server(_config(self.app, site.connection_limits))
 
     @property
     def is_up(self) -> bool:
@@ -101,10 +102,11 @@ def _reload(reload: Callable[[], None]) -> None:
         log.info("reloaded", role="api")
 
 
-def _config(app: FastAPI) -> uvicorn.Config:
+def _config(app: FastAPI, limits: ConnectionLimits) -> uvicorn.Config:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it says in many lines what we say in one
     return uvicorn.Config(
         app,
+        http=limited(limits),
         lifespan="off",
         ws="none",
         log_config=None,

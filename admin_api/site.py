@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
+from admin_api.http.connections import ConnectionLimits
 from admin_api.http.rate_limit import RateLimit
 from routing.directory import Directory
 from routing.policy import Policy
@@ -54,3 +55,4 @@ class ApiSite:
     idempotency_lock: IdempotencyLock = field(default_factory=IdempotencyLock)
     import_limit: ConcurrencyLimit = field(default_factory=import_limit)
     bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)
+    connection_limits: ConnectionLimits = field(default_factory=ConnectionLimits)  # from the start of the process on

@@ -137,12 +137,14 @@ class LmtpSettings(Section):
 
 
 class ApiSettings(Section):
-    """The REST API: its address, its limits per token and the prefixes of account, message and operator tokens."""
+    """The REST API: its address, its limits, and the prefixes of account, message and operator tokens."""
 
     listen: HostPort = "127.0.0.1:8080"
     base_url: HttpUrl | None = None
     rate: Count = 50  # requests a second
     burst: Count = 200
+    stall_timeout: Count = 30  # seconds
+    max_connections: Count = 500
     token_prefixes: TokenPrefixes = ("bn_ops_", "bn_msg_", "bn_opr_")
 
 

@@ -7,14 +7,13 @@ lets scanners for leaked secrets be sure. It guards against nobody.
 import re
 import secrets
 import string
-from collections.abc import Sequence
 from hashlib import sha256
 from zlib import crc32
 
 RANDOM, CHECKSUM = 30, 6  # characters; 62**30 is 178 bits, 62**6 holds every CRC-32
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_REST = re.compile(rf"[0-9A-Za-z]{{{RANDOM + CHECKSUM}}}")
+_TOKEN = re.compile(rf"[A-Za-z0-9_-]{{1,20}}[0-9A-Za-z]{{{RANDOM + CHECKSUM}}}")  # with whatever prefix
 _SHOWN = 4  # random characters by which people tell tokens apart
 
 
@@ -24,10 +23,9 @@ def make(prefix: str) -> str:
     return told + _checksum(told)
 
 
-def well_formed(text: str, prefixes: Sequence[str]) -> bool:
-    """Return whether ``text`` can be a token that begins with one of the ``prefixes``."""
-    fits = any(text.startswith(prefix) and _REST.fullmatch(text, len(prefix)) for prefix in prefixes)
-    return fits and _checksum(text[:-CHECKSUM]) == text[-CHECKSUM:]
+def well_formed(text: str) -> bool:
+    """Return whether ``text`` can be a token. Its prefix may be one that the settings named once, and now do not."""
+    return bool(_TOKEN.fullmatch(text)) and _checksum(text[:-CHECKSUM]) == text[-CHECKSUM:]
 
 
 def digest(text: str) -> str:

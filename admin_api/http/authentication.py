@@ -17,7 +17,7 @@ def authenticate(site: ApiSite, request: Request) -> Caller:
         Refusal: ``unauthenticated``; ``invalid-request`` for the account that a header names.
         ServiceError: ``not-found`` for that account.
     """
-    caller = find_caller(site.database, bearer(request), site.token_prefixes, request.state.request_id)
+    caller = find_caller(site.database, bearer(request), request.state.request_id)
     if caller is None:
         raise _unauthenticated("the token is unknown, malformed or expired", error="invalid_token")
     named = _named_account(request)

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from admin_api.http import path_types  # noqa: F401 - routes use {..:id}
 from admin_api.http.authentication import ACCOUNT_HEADER, authenticate
+from admin_api.http.bodies import check_type, read_body, read_json
 from admin_api.http.problems import Flaw, Refusal
 from admin_api.site import ApiSite
 from store.errors import ServiceError
@@ -23,8 +24,6 @@ from store.services.scopes import ACCOUNT, OPERATOR
 from store.unit_of_work.caller import Caller
 
 JSON = "application/json"
-LARGEST_BODY = 1_000_000  # bytes; a body that is streamed sees to its own limit
-
 _RULE = "x-byname-rule"
 _ONCE = ("Content-Type", "Idempotency-Key", ACCOUNT_HEADER, "X-Confirm-Delete")  # headers; Authorization: see auth
 
@@ -91,9 +90,11 @@ class GuardedRoute(APIRoute):
             _check_headers(request)
             _check_query(request, known)
             if not self.rule.streams:
-                await _read_body(request)
+                await read_body(request)
             if self.body_field is not None or self.rule.streams:
-                _check_type(request, self.rule.takes)
+                check_type(request, self.rule.takes)
+            if self.body_field is not None:
+                await read_json(request)
             return await handle(request)
 
         return guarded
@@ -130,20 +131,3 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
         flaws = [Flaw("/query", "there is no such parameter")]
         hint = f"there are: {', '.join(sorted(known))}" if known else "this path takes no parameters"
         raise Refusal("invalid-request", "there is a query parameter that this path does not know", hint, flaws)
-
-
-def _check_type(request: Request, wanted: str) -> None:
-    given = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if given != wanted:
-        raise Refusal("unsupported-media-type", f"the body must be {wanted}", headers={"Accept": wanted})
-
-
-async def _read_body(request: Request) -> None:
-    """Read the body for those who come after, and stop at the limit."""
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > LARGEST_BODY:
-            raise Refusal("payload-too-large", f"the body must have at most {LARGEST_BODY} bytes")
-        pieces.append(piece)
-    request._body = b"".join(pieces)  # where Starlette keeps it, so that it is read once

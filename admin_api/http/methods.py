@@ -7,8 +7,13 @@ from starlette.routing import compile_path
 
 
 def allowed(path: str, known: Iterable[tuple[str, str]]) -> list[str]:
-    """Return the methods of ``path``, in upper case. ``known``: pairs of a path's pattern and a method."""
-    return sorted({method.upper() for pattern, method in known if _matches(pattern, path)})
+    """Return the methods of ``path``, in upper case, HEAD wherever there is GET.
+
+    Args:
+        known: pairs of a path's pattern and a method.
+    """
+    found = {method.upper() for pattern, method in known if _matches(pattern, path)}
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 
 def _matches(pattern: str, path: str) -> bool:

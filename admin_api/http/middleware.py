@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from admin_api.http.metrics import RequestMetrics
+from admin_api.http.outages import OutageLog
 from admin_api.http.problems import Refusal, of_status, respond
 from admin_api.http.request_ids import HEADER, request_id
 from admin_api.site import ApiSite
@@ -37,15 +38,17 @@ class _Sent:
 class RequestMiddleware:
     """ASGI middleware around every request: its id, its log line, its metrics, and the answer when a bug was hit."""
 
-    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics, outages: OutageLog) -> None:
         self._app = app
         self._meters = metrics
+        self._outages = outages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, and tell of it afterwards."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method, scope = scope["method"], _as_get(scope)
         request = Request(scope, receive)
         request.state.request_id = request_id(request.headers.get(HEADER))
         told = _Sent()
@@ -68,16 +71,18 @@ class RequestMiddleware:
                 refusal = Refusal("internal-error", "something went wrong here; the log of the server says what")
                 await respond(request, refusal)(scope, receive, send_on)
         finally:
-            self._tell(request, told)
+            self._tell(request, method, told)
         await _note_use(request)
 
-    def _tell(self, request: Request, told: _Sent) -> None:
+    def _tell(self, request: Request, asked: str, told: _Sent) -> None:
         seconds = monotonic() - told.started
-        method = request.method if request.method in _METHODS else "other"
+        method = asked if asked in _METHODS else "other"
         self._meters.answered(method, _route(request.scope), told.status, seconds)
         if request.scope["path"] in {"/healthz", "/readyz", "/metrics"}:
             return  # asked every few seconds, and no event
         caller: Caller | None = getattr(request.state, "caller", None)
+        if caller is not None and told.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._outages.worked()
         log.info(
             "request",
             method=method,
@@ -88,6 +93,14 @@ class RequestMiddleware:
             token=None if caller is None else caller.token.id,
             account=None if caller is None else caller.acting.account_id,
         )
+
+
+def _as_get(scope: Scope) -> Scope:
+    """Return a HEAD request as the GET that it asks about (RFC 9110 section 9.3.2).
+
+    The server, which keeps the scope that it made, sends the answer's headers and no body.
+    """
+    return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
 
 def _mark(scope: Scope, headers: MutableHeaders, identity: str) -> None:

@@ -19,8 +19,12 @@ _TYPE = "urn:byname:problem:"
 _MOST_FLAWS = 100  # told of one request; a body can hold a hundred thousand
 _RETRY_AFTER = {"request-in-progress": 1.0, "unavailable": 5.0}  # seconds
 _MEMBERS = frozenset(  # that details may not overwrite
-    {"type", "title", "status", "detail", "instance", "code", "message", "hint", "request_id", "retryable", "errors"}
-)
+    {
+        "type", "title", "status", "detail", "instance", "code", "message", "hint", "request_id", "retryable", "errors",
+        "retry_after", "reason",
+    }
+)  # fmt: skip
+_REASON = {"feature-not-available": "feature_not_available"}  # what clients of the public API test, beside the code
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def from_service(error: ServiceError, method: str) -> Refusal:
 def from_validation(error: RequestValidationError) -> Refusal:
     """Return why a request does not fit its schema: its first flaws. No value that was sent is repeated."""
     found = error.errors()[:_MOST_FLAWS]
-    flaws = [Flaw(_pointer(one["loc"], error.body), _words(one)) for one in found]
+    flaws = [Flaw(_pointer(one, error.body), _words(one)) for one in found]
     detail = "the request does not fit its description: " + "; ".join(
         f"{one.pointer}: {one.detail}" for one in flaws[:3]
     )
@@ -67,10 +71,12 @@ def respond(request: Request, refusal: Refusal) -> Response:
     """Return the answer that tells ``refusal``."""
     status = STATUS[refusal.code]
     headers = dict(refusal.headers)
+    document = _document(request, refusal, status)
     after = refusal.retry_after or _RETRY_AFTER.get(refusal.code)
     if after is not None:
-        headers["Retry-After"] = str(max(1, ceil(after)))
-    body = json.dumps(_document(request, refusal, status), default=str)
+        document["retry_after"] = max(1, ceil(after))
+        headers["Retry-After"] = str(document["retry_after"])
+    body = json.dumps(document, default=str)
     return Response(body, status, headers, MEDIA_TYPE)
 
 
@@ -89,6 +95,8 @@ def example(code: str) -> dict[str, object]:
         "request_id": "0f8fad5bd9cb469fa16570867728950e",
         "retryable": code in RETRYABLE,
         "errors": [],
+        **({"retry_after": 1} if code in RETRYABLE else {}),
+        **_reason(code),
         **_EXAMPLE_DETAILS.get(code, {}),
     }
 
@@ -117,35 +125,47 @@ def _document(request: Request, refusal: Refusal, status: int) -> dict[str, obje
         "request_id": request.state.request_id,
         "retryable": refusal.code in RETRYABLE,
         "errors": [{"pointer": one.pointer, "detail": one.detail} for one in refusal.flaws],
+        **_reason(refusal.code),
         **{name: value for name, value in refusal.details.items() if name not in _MEMBERS},
     }
 
 
-def _pointer(path: Sequence[int | str], body: Any) -> str:
+def _reason(code: str) -> dict[str, object]:
+    return {"reason": _REASON[code]} if code in _REASON else {}
+
+
+def _pointer(found: Mapping[str, Any], body: Any) -> str:
     """Return the JSON pointer (RFC 6901) of what pydantic points at; a body's pointer starts at its root."""
-    found = _in_body(path[1:], body) if path[:1] == ("body",) else path
-    return "".join("/" + str(word).replace("~", "~0").replace("/", "~1") for word in found)
+    place, *path = found["loc"]
+    names = _in_body(path, body, is_missing=found["type"] == "missing") if place == "body" else (place, *path[:1])
+    return "".join("/" + str(name).replace("~", "~0").replace("/", "~1") for name in names)
 
 
-def _in_body(path: Sequence[int | str], body: Any) -> Iterator[int | str]:
-    """Leave out the words by which pydantic tells kinds of items apart: there is nothing of that name in the body."""
-    for word in path[:-1]:
+def _in_body(path: Sequence[int | str], body: Any, *, is_missing: bool) -> Iterator[int | str]:
+    """Leave out what pydantic adds of its own (kinds of items, validators): there is no such name in the body."""
+    for name in path[:-1] if is_missing else path:
         try:
-            body = body[word]
+            body = body[name]
         except (KeyError, IndexError, TypeError):
             continue
-        yield word
-    yield from path[-1:]
+        yield name
+    if is_missing:
+        yield from path[-1:]
 
 
-def _words(found: Mapping[str, object]) -> str:
-    """Return what is wrong, in pydantic's words, which hold the rule but not the value."""
-    if found["type"] == "json_invalid":
-        return "this is not JSON"
-    if found["type"] == "extra_forbidden":
-        return "there is no such field"
-    return str(found["msg"]).removeprefix("Value error, ")
+def _words(found: Mapping[str, Any]) -> str:
+    """Return what is wrong, in pydantic's words where they hold the rule, and neither the value nor a name of ours."""
+    ours = _WORDS.get(found["type"])
+    return ours or str(found["msg"]).removeprefix("Value error, ")
 
+
+_WORDS = {
+    "json_invalid": "this is not JSON",
+    "extra_forbidden": "there is no such field",
+    "model_type": "must be a JSON object",
+    "model_attributes_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+}
 
 _EXAMPLE_DETAILS: dict[str, dict[str, object]] = {
     "invalid-local-part": {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from admin_api.http.guard import LARGEST_BODY
+from admin_api.http.bodies import LARGEST_BODY
 from admin_api.http.paging import LARGEST_PAGE, MOST
 from admin_api.site import ApiSite
 from store.unit_of_work.concurrency_limit import BULK_CALLS, IMPORTS

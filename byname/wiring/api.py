@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry
 
+from admin_api.http.connections import ConnectionLimits
 from admin_api.http.rate_limit import RateLimit
 from admin_api.site import ApiSite, Dns, Explaining
 from byname.wiring import policy
@@ -35,6 +36,7 @@ def api_site(settings: Settings, database: Database, known: Directory, registry:
         health=health(known),
         waiting=lambda: waiting(database),
         registry=registry,
+        connection_limits=ConnectionLimits(api.stall_timeout, api.max_connections),
     )
 
 

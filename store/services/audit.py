@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Row, insert, select
@@ -17,6 +17,8 @@ from store.sql.tenant import Acting, Transaction
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+CREATED, DELETED = ".create", ".delete"  # how the actions end that make an object, and that remove it
+ChangedFields = tuple[str, int, bool]  # type of an object, its id, and whether the change made it
 _AT_ONCE = 500  # rows in one statement
 _OBJECT = re.compile(r"([a-z-]{1,20}):([0-9]{1,9})")
 
@@ -78,6 +80,17 @@ def note_all(tx: Transaction, changes: Iterable[Change]) -> None:
     """Write down many changes with few statements, in their order."""
     for some in batches(changes, _AT_ONCE):
         tx.execute(insert(AuditRow), [_row(tx.acting, change) for change in some])
+        _noted(tx).update((one.object_type, one.object_id, one.action.endswith(CREATED)) for one in some)
+
+
+def noted(tx: Transaction) -> frozenset[ChangedFields]:
+    """Return the objects of which this transaction has noted a change so far."""
+    return frozenset(_noted(tx))
+
+
+def _noted(tx: Transaction) -> set[ChangedFields]:
+    found: set[ChangedFields] = tx.info.setdefault("noted", set())
+    return found
 
 
 def _row(acting: Acting, change: Change) -> dict[str, Any]:
@@ -141,7 +154,7 @@ def _told(view: "DataclassInstance | None") -> dict[str, Any] | None:
 def _plain(value: Any) -> Any:
     """Return a value as JSON has it."""
     if isinstance(value, datetime):
-        return value.isoformat()
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _told(value)
     return list(value) if isinstance(value, tuple) else value

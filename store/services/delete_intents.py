@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select
 
 from store.clock import utc_now
 from store.errors import ServiceError
-from store.services import audit, lookup, mailboxes
+from store.services import audit, kept_answers, lookup, mailboxes
 from store.services.deletion import destinations
 from store.services.lookup import Ref, has_id
 from store.services.views import Mailbox, RemovedMailbox
@@ -46,6 +46,7 @@ def create(tx: Transaction, mailbox: Ref) -> DeleteIntent:
         row.id, view, mailboxes.contents(tx, view.id), uses.catch_all_of, uses.system_mailbox_of, now, row.expires_at
     )
     audit.note(tx, "mailbox.delete-intent", "mailbox", view.id, view.address, view, intent, account_id=found.account.id)
+    kept_answers.hold_until(tx, row.expires_at)
     return intent
 
 

@@ -1,20 +1,22 @@
 """Requests that a client may repeat: the key, written in the change's own transaction, with the answer.
 
 draft-ietf-httpapi-idempotency-key-header. A repeat while the first runs waits for it: on PostgreSQL at the unique key,
-on SQLite for its turn to write.
+on SQLite for its turn to write. A kept answer ends after a day, or when a later request changes away what it speaks of
+(:mod:`store.services.kept_answers`): then the repeat is a request of its own.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, bindparam, delete, select, update
+from sqlalchemy import CursorResult, bindparam, delete, func, select, update
 from sqlalchemy.exc import OperationalError
 
 from store.clock import utc_now
 from store.errors import ServiceError
+from store.services import kept_answers
 from store.sql.insert_if_free import insert_if_free
-from store.sql.tables import IdempotencyKeyRow
+from store.sql.tables import AuditRow, IdempotencyKeyRow
 from store.sql.tenant import Transaction
 
 KEPT = timedelta(hours=24)
@@ -24,7 +26,13 @@ _SILENT = {"synchronize_session": False}
 _ANSWERED = (
     update(IdempotencyKeyRow)
     .where(IdempotencyKeyRow.id == bindparam("wanted"))
-    .values(status=bindparam("answer"), body=bindparam("kept"))
+    .values(
+        status=bindparam("answer"),
+        body=bindparam("kept"),
+        changed=bindparam("objects"),
+        audited=select(func.max(AuditRow.id)).scalar_subquery(),
+        ends_at=bindparam("until"),
+    )
 )
 
 
@@ -65,7 +73,7 @@ def begin(tx: Transaction, token_id: int, key: str, fingerprint: str) -> Fresh |
         raise ServiceError("invalid-request", f"a key has 1 to {_LONGEST_KEY} printable characters")
     taken = _take(tx, token_id, key, fingerprint)
     if taken is None and (found := _found(tx, token_id, key)):
-        return _known(found, fingerprint)
+        return _known(tx, found, fingerprint)
     if taken is None:
         taken = _take(tx, token_id, key, fingerprint)
     if taken is None:
@@ -78,9 +86,12 @@ def begin(tx: Transaction, token_id: int, key: str, fingerprint: str) -> Fresh |
 def finish(tx: Transaction, key_id: int, status: int, body: str | None) -> None:
     """Keep the answer, in the transaction of the change. ``body`` holds no secrets.
 
-    Does nothing when the change removed the token, and the key with it.
+    With it go the objects of which the transaction noted a change (:mod:`store.services.kept_answers`). Does nothing
+    when the change removed the token, and the key with it.
     """
-    tx.execute(_ANSWERED, {"wanted": key_id, "answer": status, "kept": body}, execution_options=_SILENT)
+    about = {"objects": kept_answers.objects(tx), "until": kept_answers.until(tx)}
+    values = {"wanted": key_id, "answer": status, "kept": body, **about}
+    tx.execute(_ANSWERED, values, execution_options=_SILENT)
 
 
 def advance(tx: Transaction, key_id: int, *, lines_before: int, lines_done: int) -> None:
@@ -125,7 +136,7 @@ def _found(tx: Transaction, token_id: int, key: str) -> IdempotencyKeyRow | None
     return None
 
 
-def _known(found: IdempotencyKeyRow, fingerprint: str) -> Fresh | Replay:
+def _known(tx: Transaction, found: IdempotencyKeyRow, fingerprint: str) -> Fresh | Replay:
     if found.fingerprint != fingerprint:
         raise ServiceError(
             "idempotency-key-reused",
@@ -134,6 +145,10 @@ def _known(found: IdempotencyKeyRow, fingerprint: str) -> Fresh | Replay:
         )
     if found.status is None:
         return Fresh(found.id, found.lines_done)
+    if kept_answers.has_ended(tx, found):
+        found.status, found.body, found.created_at = None, None, utc_now()
+        tx.flush()
+        return Fresh(found.id)
     return Replay(found.status, found.body)
 
 

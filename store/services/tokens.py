@@ -127,12 +127,12 @@ def create(
     return NewToken(made, secret)
 
 
-def find(database: Database, secret: str, prefixes: Sequence[str], now: datetime) -> ShownToken | None:
+def find(database: Database, secret: str, now: datetime) -> ShownToken | None:
     """Return the token with that secret; None for one that is malformed (no query then), unknown or expired.
 
     One statement, a transaction of its own: every request begins with it.
     """
-    if not token_format.well_formed(secret, prefixes):
+    if not token_format.well_formed(secret):
         return None
     row = token_of(database, token_format.digest(secret))
     if row is None or (row.expires_at is not None and row.expires_at <= now):

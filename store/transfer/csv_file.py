@@ -15,11 +15,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
-from store.transfer.lines import AliasLine, Line, Malformed, malformed, text_lines
+from store.transfer.csv_head import COLUMNS, UnusableHead, columns_of
+from store.transfer.lines import LONGEST_LINE, AliasLine, Line, Malformed, malformed, text_lines
 
-COLUMNS = ("address", "mailbox", "can_receive", "can_send", "is_active", "note")
-_NEEDED = frozenset({"address", "mailbox"})
-_FLAGS = frozenset({"can_receive", "can_send", "is_active"})
+__all__ = ["COLUMNS", "check_head", "escaped", "read_csv", "unescaped", "write_csv"]
+
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _FORMULA = re.compile(r"'*[=+\-@]")
 _ESCAPED = re.compile(r"'+[=+\-@]")
@@ -36,21 +36,28 @@ class _BadLine(Exception):
 
 def read_csv(source: IO[bytes]) -> Iterator[Line]:
     """Return what each line says. Empty lines are passed over. Without a good first line nothing after it is read."""
-    lines = text_lines(source)
-    first = next(lines, (1, ""))
-    if isinstance(first, Malformed):
-        yield first
-        return
     try:
-        columns = _header(first[1])
-    except _BadLine as error:
-        yield malformed(first[0], error.code, error.message)
+        columns = _columns(source)
+    except UnusableHead as error:
+        yield malformed(1, error.code, error.message)
         return
-    for line in lines:
+    for line in text_lines(source, first=2):
         if isinstance(line, Malformed):
             yield line
         elif line[1]:
             yield _line(columns, *line)
+
+
+def check_head(source: IO[bytes]) -> None:
+    """Look at the first line of a file that can be read again from its start, and go back there.
+
+    Raises:
+        UnusableHead: it does not name the columns, so no line can be understood.
+    """
+    try:
+        _columns(source)
+    finally:
+        source.seek(0)
 
 
 def write_csv(rows: Iterable[Sequence[str | bool | None]]) -> Iterator[str]:
@@ -87,14 +94,8 @@ def unescaped(note: str) -> str:
     return note[1:] if _ESCAPED.match(note) else note
 
 
-def _header(text: str) -> list[str]:
-    columns = [cell.strip() for cell in _split(text)]
-    wrong = [name for name in columns if name not in COLUMNS]
-    if wrong or len(set(columns)) < len(columns) or not set(columns) >= _NEEDED:
-        raise _BadLine(
-            "invalid-header", f"the first line must name the columns, separated by commas: {','.join(COLUMNS)}"
-        )
-    return columns
+def _columns(source: IO[bytes]) -> list[str]:
+    return columns_of(source.readline(LONGEST_LINE + 3))  # with CR LF, and one octet too many
 
 
 def _line(columns: list[str], number: int, text: str) -> Line:

@@ -84,9 +84,13 @@ def at_most(lines: Iterable[Line], most: int) -> Iterator[Line]:
         yield line
 
 
-def text_lines(source: IO[bytes]) -> Iterator[tuple[int, str] | Malformed]:
-    """Return each line's number, from 1, and its text without the line's end; a byte order mark is left out."""
-    for number, raw in enumerate(_pieces(source), 1):
+def text_lines(source: IO[bytes], first: int = 1) -> Iterator[tuple[int, str] | Malformed]:
+    """Return each line's number and its text without the line's end; a byte order mark is left out.
+
+    Args:
+        first: the number of the line that is read next.
+    """
+    for number, raw in enumerate(_pieces(source), first):
         if raw is None:
             yield malformed(number, "line-too-long")
             continue

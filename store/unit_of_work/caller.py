@@ -60,17 +60,16 @@ class Caller:
         return replace(self, acting=replace(self.acting, account_id=account_id))
 
 
-def find_caller(database: Database, secret: str, prefixes: tuple[str, ...], request_id: str | None) -> Caller | None:
+def find_caller(database: Database, secret: str, request_id: str | None) -> Caller | None:
     """Return who shows a token's secret; None when it is unknown, malformed or expired.
 
     Args:
-        prefixes: of account, message and operator tokens.
         request_id: for the audit log.
 
     Raises:
         StoreUnavailable: nothing could be learned.
     """
-    shown = tokens.find(database, secret, prefixes, utc_now())
+    shown = tokens.find(database, secret, utc_now())
     if shown is None:
         return None
     token = shown.token

@@ -1,6 +1,7 @@
 """Tokens: who is let in, what each may do, and how fast."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -50,6 +51,29 @@ def test_the_scheme_is_read_in_any_case(api: RunningApi, acme: Tenant) -> None:
     secret = secret_of(api.database, account=acme.id)
     for scheme in ("bearer", "BEARER"):
         assert httpx.get(f"{api.url}/api/v1/me", headers={"Authorization": f"{scheme} {secret}"}).status_code == 200
+
+
+def test_a_token_outlives_the_prefixes_of_its_day(sqlite_api: Database) -> None:
+    secret = secret_of(sqlite_api)
+    running = RunningApi(replace(site_over(sqlite_api), token_prefixes=("a_", "m_", "o_")))
+    try:
+        with running.client(secret) as client:
+            assert client.get("/me").status_code == 200
+    finally:
+        running.close()
+
+
+def test_the_mailbox_of_a_message_token(api: RunningApi, acme: Tenant) -> None:
+    acme.client.patch(f"/mailboxes/{acme.mailbox_id}", json={"display_name": "John Doe"})
+    with api.client(secret_of(api.database, mailbox=acme.mailbox_id)) as message:
+        told = message.get("/messages/_me").json()
+        assert told["capabilities"] == message.get("/me").json()["capabilities"]
+    assert "messages:send" in told["capabilities"]["effective_scopes"]
+    assert told["data"] == {
+        "id": acme.mailbox_id, "address": acme.mailbox, "domain_id": acme.domain_id, "display_name": "John Doe",
+        "is_active": True,
+    }  # fmt: skip
+    assert code_of(acme.client.get("/messages/_me")) == (403, "insufficient-scope")
 
 
 def test_a_token_that_expires(api: RunningApi, acme: Tenant) -> None:
@@ -142,7 +166,11 @@ def test_the_rate_is_limited_for_each_token(limited: RunningApi, clock: Clock) -
     assert refused.status_code == 404
     refused = first.get("/me")
     assert code_of(refused) == (429, "rate-limited")
-    assert (refused.headers["Retry-After"], refused.json()["retryable"]) == ("1", True)
+    assert (refused.headers["Retry-After"], refused.json()["retry_after"], refused.json()["retryable"]) == (
+        "1",
+        1,
+        True,
+    )
     assert "2 requests a second, 3 at once" in refused.json()["detail"]
     assert second.get("/me").status_code == 200
     clock.now += 0.5

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from admin_api.http.bodies import LARGEST_BODY
 from admin_api.http.error_codes import RETRYABLE, STATUS, TITLES
-from admin_api.http.guard import LARGEST_BODY
 from admin_api.http.uploads import LARGEST_UPLOAD
 from admin_api.rest.routes.transfer import MOST_LINES
 from conf.sections import ApiSettings

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
+from admin_api.app import rules
 from byname.sandbox.waiting import wait_until
 from store.sql.tables import AliasRow, IdempotencyKeyRow
 from store.unit_of_work.concurrency_limit import BULK_CALLS
@@ -138,6 +139,26 @@ def test_a_suspended_account_reads_and_changes_nothing(acme: Tenant, operator: h
     assert operator.patch(path, json={"can_send": True}).status_code == 200
     assert operator.patch(f"/accounts/{acme.id}", json={"is_active": True}).status_code == 200
     assert acme.client.delete(path).status_code == 204
+
+
+def test_every_route_that_changes_something_knows_that_it_does() -> None:
+    """So that a suspended account is held off, bulk calls and imports among the rest."""
+    assert {path for (path, method), rule in rules().items() if rule.is_change != (method != "get")} == set()
+
+
+def test_a_suspended_account_brings_nothing_in(acme: Tenant, operator: httpx.Client) -> None:
+    alias = acme.added("sales")
+    assert operator.patch(f"/accounts/{acme.id}", json={"is_active": False}).status_code == 200
+    item = {"op": "delete", "mailbox_id": acme.mailbox_id, "alias_id": alias}
+    line = f"address,mailbox\nnew@{acme.other},{acme.mailbox}\n"
+    for refused in (
+        acme.client.post("/aliases:bulk", json={"items": [item]}),
+        acme.client.post("/aliases:import", content=line, headers={"Content-Type": CSV}),
+        acme.client.post(f"/mailboxes/{acme.mailbox_id}:delete-intent"),
+        acme.client.post(f"/domains/{acme.domain_id}/dns-recheck"),
+    ):
+        assert code_of(refused) == (403, "account-suspended")
+    assert [one["id"] for one in acme.client.get(f"/mailboxes/{acme.mailbox_id}/aliases").json()["data"]] == [alias]
 
 
 def test_an_operator_who_may_not_give_access_closes_no_account(api: RunningApi, acme: Tenant) -> None:

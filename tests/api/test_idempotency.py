@@ -39,9 +39,101 @@ def test_a_repeat_gets_the_first_answer(acme: Tenant) -> None:
     assert first.content == second.content
     first, second = repeated_with("delete", acme, "DELETE", alias)
     assert (first.status_code, second.status_code, second.content) == (204, 204, b"")
-    again = acme.client.post(path_of(acme), json=body, headers=KEY)
-    assert again.headers["Idempotency-Replayed"] == "true"
-    assert acme.client.get(path_of(acme)).json()["data"] == []
+
+
+def test_what_was_deleted_is_made_anew(acme: Tenant) -> None:
+    """A client that derives the key from the request means it, once what it made is gone."""
+    body = {"local_part": "sales", "domain_id": acme.other_id}
+    first, retry = repeated(acme, "POST", path_of(acme), json=body)
+    acme.client.patch(f"{path_of(acme)}/{first.json()['data']['id']}", json={"can_send": True})
+    assert acme.client.post(path_of(acme), json=body, headers=KEY).content == retry.content  # it is still there
+    acme.client.delete(f"{path_of(acme)}/{first.json()['data']['id']}")
+    second, retry = repeated(acme, "POST", path_of(acme), json=body)
+    assert second.json()["data"]["id"] != first.json()["data"]["id"]
+    assert second.content == retry.content
+    assert [one["id"] for one in acme.client.get(path_of(acme)).json()["data"]] == [second.json()["data"]["id"]]
+
+
+def test_what_was_deleted_and_is_taken_by_another_request(acme: Tenant) -> None:
+    body = {"local_part": "sales", "domain_id": acme.other_id}
+    first = acme.client.post(path_of(acme), json=body, headers=KEY)
+    acme.client.delete(f"{path_of(acme)}/{first.json()['data']['id']}")
+    other = acme.added("sales")
+    for _ in range(2):
+        assert code_of(acme.client.post(path_of(acme), json=body, headers=KEY)) == (409, "address-taken")
+    acme.client.delete(f"{path_of(acme)}/{other}")
+    repeated(acme, "POST", path_of(acme), json=body)
+
+
+def test_a_switch_that_was_turned_back_is_turned_again(acme: Tenant) -> None:
+    path = f"/mailboxes/{acme.mailbox_id}"
+    for _ in range(3):
+        for action, is_active in (("pause", False), ("resume", True)):
+            first, retry = repeated_with(action, acme, "POST", f"{path}:{action}")
+            assert "Idempotency-Replayed" not in first.headers
+            assert retry.headers["Idempotency-Replayed"] == "true"
+            assert acme.client.get(path).json()["data"]["is_active"] is is_active
+
+
+def test_other_objects_end_no_answer(acme: Tenant, rival: Tenant) -> None:
+    body = {"local_part": "sales", "domain_id": acme.other_id}
+    first, _ = repeated(acme, "POST", path_of(acme), json=body)
+    acme.client.delete(f"{path_of(acme)}/{acme.added('support')}")
+    rival.client.delete(f"{path_of(rival)}/{rival.added('sales')}")
+    acme.client.post(f"/mailboxes/{acme.mailbox_id}:pause")
+    assert acme.client.post(path_of(acme), json=body, headers=KEY).content == first.content
+
+
+def test_a_bulk_call_is_done_anew_when_any_of_it_is_gone(acme: Tenant) -> None:
+    items = [{"op": "create", "mailbox_id": acme.mailbox_id, "domain_id": acme.other_id, "local_part": f"x{n}"}
+             for n in range(20)]  # fmt: skip
+    first, retry = repeated(acme, "POST", "/aliases:bulk", json={"items": items})
+    assert first.content == retry.content
+    made = [one["alias"]["id"] for one in first.json()["data"]["results"]]
+    away = [{"op": "delete", "mailbox_id": acme.mailbox_id, "alias_id": one} for one in made]
+    repeated_with("away", acme, "POST", "/aliases:bulk", json={"items": away[:1]})
+    assert code_of(acme.client.post("/aliases:bulk", json={"items": items}, headers=KEY)) == (409, "address-taken")
+    repeated_with("the-others", acme, "POST", "/aliases:bulk", json={"items": away[1:]})
+    repeated(acme, "POST", "/aliases:bulk", json={"items": items})
+
+
+def test_other_things_that_were_made_and_are_gone(acme: Tenant) -> None:
+    for path, body in (
+        ("/tokens", {"name": "x"}), ("/domains", {"name": f"new-{acme.domain}"}),
+        ("/mailboxes", {"domain_id": acme.domain_id, "local_part": "mary", "password": "x" * 8}),
+    ):  # fmt: skip
+        made = [repeated_with(path, acme, "POST", path, json=body)[0].json()["data"]["id"]]
+        if path == "/mailboxes":
+            intent = acme.client.post(f"{path}/{made[0]}:delete-intent").json()["data"]["id"]
+            acme.client.post(f"/delete-intents/{intent}:confirm", headers={"X-Confirm-Delete": "true"})
+        else:
+            assert acme.client.delete(f"{path}/{made[0]}").status_code == 204
+        again, retry = repeated_with(path, acme, "POST", path, json=body)
+        assert again.json()["data"]["id"] != made[0]
+        assert retry.headers["Idempotency-Replayed"] == "true"
+
+
+def test_an_intent_to_delete_is_kept_until_it_expires(acme: Tenant) -> None:
+    path = f"/mailboxes/{acme.mailbox_id}:delete-intent"
+    first, retry = repeated(acme, "POST", path)
+    assert retry.content == first.content
+    with acme.api.database.write() as tx:
+        mine = update(IdempotencyKeyRow).where(IdempotencyKeyRow.ends_at.is_not(None))
+        tx.execute(mine.values(ends_at=utc_now()))
+    second, _ = repeated(acme, "POST", path)
+    assert second.json()["data"]["id"] != first.json()["data"]["id"]
+    confirm = f"/delete-intents/{second.json()['data']['id']}:confirm"
+    gone = [acme.client.post(confirm, headers={"X-Confirm-Delete": "true", "Idempotency-Key": "c"}) for _ in range(2)]
+    assert [(one.status_code, "Idempotency-Replayed" in one.headers) for one in gone] == [(204, False), (204, True)]
+    assert code_of(acme.client.post(path, headers=KEY)) == (404, "not-found")
+
+
+def test_an_operator_with_no_account_named(operator: httpx.Client, acme: Tenant) -> None:
+    path, key = f"/accounts/{acme.id}", {"Idempotency-Key": f"plan-of-{acme.name}"}
+    for _ in range(2):
+        first, retry = (operator.patch(path, json={"plan": "agency"}, headers=key) for _ in range(2))
+        assert ["Idempotency-Replayed" in one.headers for one in (first, retry)] == [False, True]
+        operator.patch(path, json={"plan": "pro"})
 
 
 def repeated_with(key: str, owner: Tenant, method: str, path: str, **more: object) -> list[httpx.Response]:

@@ -1,5 +1,6 @@
 """Each route's good path, on both databases: what goes in, what comes out."""
 
+import re
 from datetime import datetime
 
 import httpx
@@ -122,7 +123,9 @@ def test_mailboxes(acme: Tenant) -> None:
     assert made.pop("password") is None
     assert set(made) == MAILBOX
     path = f"/mailboxes/{made['id']}"
-    assert data(acme.client.patch(path, json={"display_name": ""})) == {**made, "display_name": ""}
+    for nothing in ("", None):
+        assert data(acme.client.patch(path, json={"display_name": nothing})) == {**made, "display_name": ""}
+        assert data(acme.client.patch(path, json={"display_name": "Mary Élan"})) == made
     assert data(acme.client.post(f"{path}:pause"))["is_active"] is False
     assert data(acme.client.post(f"{path}:pause"))["is_active"] is False
     assert data(acme.client.post(f"{path}:resume"))["is_active"] is True
@@ -130,6 +133,22 @@ def test_mailboxes(acme: Tenant) -> None:
     found = acme.client.get("/mailboxes", params={"search": "MARY", "domain_id": acme.domain_id}).json()
     assert [one["address"] for one in found["data"]] == [f"mary@{acme.domain}"]
     assert acme.client.get("/mailboxes", params={"domain_id": acme.other_id}).json()["meta"]["total"] == 0
+
+
+def test_moments_end_in_z(acme: Tenant) -> None:
+    """In answers, and in what the audit log kept of them."""
+    acme.added("sales")
+    acme.client.post("/tokens", json={"name": "x", "expires_at": "2099-01-01T01:00:00+01:00"})
+    acme.client.post(f"/mailboxes/{acme.mailbox_id}:delete-intent")
+    check = acme.client.post(f"/domains/{acme.domain_id}/dns-recheck").json()["data"]["id"]
+    paths = (
+        "/me", "/account", "/domains", "/mailboxes", f"/mailboxes/{acme.mailbox_id}/aliases", "/tokens", "/audit-log",
+        f"/dns-checks/{check}", f"/domains/{acme.domain_id}/dns-requirements",
+    )  # fmt: skip
+    told = "".join(acme.client.get(path).text for path in paths)
+    found = re.findall(r"\d{4}-\d\d-\d\d[T ][^\"]*", told)
+    assert len(found) > 20
+    assert [one for one in found if not re.fullmatch(r"[-\d]{10}T[\d:]{8}(\.\d+)?Z", one)] == []
 
 
 def test_deleting_a_mailbox(acme: Tenant) -> None:

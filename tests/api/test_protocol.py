@@ -1,5 +1,8 @@
 """HTTP itself: request ids, methods, types and sizes of bodies, unknown paths and parameters, pages, trouble."""
 
+import gzip
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -8,7 +11,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from admin_api.http.guard import LARGEST_BODY
+from admin_api.http.bodies import LARGEST_BODY
 from store.sql.database import Database
 from tests.api.running_api import RunningApi, code_of, site_over
 from tests.api.tenants import Tenant, secret_of
@@ -50,17 +53,41 @@ def test_paths_that_are_not_there(acme: Tenant) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/domains/1", "DELETE, GET, PATCH"),
+        ("PUT", "/domains/1", "DELETE, GET, HEAD, PATCH"),
         ("GET", "/mailboxes/1:pause", "POST"),
-        ("DELETE", "/mailboxes/1", "GET, PATCH"),
-        ("POST", "/me", "GET"),
-        ("PATCH", "/tokens", "GET, POST"),
+        ("DELETE", "/mailboxes/1", "GET, HEAD, PATCH"),
+        ("POST", "/me", "GET, HEAD"),
+        ("PATCH", "/tokens", "GET, HEAD, POST"),
+        ("POST", "/openapi.json", "GET, HEAD"),
+        ("POST", "/docs", "GET, HEAD"),
     ],
 )
 def test_methods_that_a_path_does_not_know(acme: Tenant, method: str, path: str, allowed: str) -> None:
     answer = acme.client.request(method, path)
     assert code_of(answer) == (405, "method-not-allowed")
     assert answer.headers["Allow"] == allowed
+
+
+HEADS = (
+    "/api/v1/me", "/api/v1/domains", "/api/v1/account", "/api/v1/aliases:export", "/api/v1/audit-log",
+    "/api/v1/openapi.json", "/api/v1/docs", "/api/v1/docs/swagger-ui.css", "/healthz", "/readyz", "/metrics",
+    "/api/v1/nothing", "/api/v1/domains/99999999",
+)  # fmt: skip
+OF_EACH_ANSWER = {"date", "x-request-id"}
+
+
+@pytest.mark.parametrize("path", HEADS)
+def test_head_is_get_without_the_body(acme: Tenant, path: str) -> None:
+    got, head = (acme.client.request(method, f"{acme.api.url}{path}") for method in ("GET", "HEAD"))
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    left_out = OF_EACH_ANSWER | ({"content-length"} if path == "/metrics" else set())
+    told = [{name: value for name, value in one.headers.items() if name not in left_out} for one in (got, head)]
+    assert told[0] == told[1]
+
+
+def test_head_of_what_cannot_be_read(acme: Tenant) -> None:
+    answer = acme.client.head("/mailboxes/1:pause")
+    assert (answer.status_code, answer.headers["Allow"], answer.content) == (405, "POST", b"")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonx"])
@@ -73,6 +100,75 @@ def test_json_with_a_charset_is_json(acme: Tenant) -> None:
     body = f'{{"name": "charset-{acme.domain}"}}'.encode()
     kind = {"Content-Type": "Application/JSON; charset=utf-8"}
     assert acme.client.post("/domains", content=body, headers=kind).status_code == 201
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", '"UTF-16"', "us-ascii", "nonsense"])
+@pytest.mark.parametrize(("path", "kind"), [("/domains", "application/json"), ("/aliases:import", "text/csv")])
+def test_other_charsets(acme: Tenant, path: str, kind: str, charset: str) -> None:
+    answer = acme.client.post(path, content=b"{}", headers={"Content-Type": f"{kind}; charset={charset}"})
+    assert code_of(answer) == (415, "unsupported-media-type")
+    assert "UTF-8" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/domains", "application/json"), ("/aliases:import", "text/csv")])
+def test_compressed_bodies(acme: Tenant, path: str, kind: str) -> None:
+    headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
+    answer = acme.client.post(path, content=gzip.compress(b"{}"), headers=headers)
+    assert code_of(answer) == (415, "unsupported-media-type")
+    assert answer.headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ('{"name": "a.com", "name": "b.com"}', "the member name stands more than once"),
+        ('{"name": {"x": 1, "x": 1}}', "the member x stands more than once"),
+        ('{"name": NaN}', "NaN is no number"),
+        ('{"name": -Infinity}', "-Infinity is no number"),
+    ],
+)
+def test_json_that_can_be_read_in_two_ways(acme: Tenant, body: str, says: str) -> None:
+    answer = acme.client.post("/domains", content=body, headers={"Content-Type": "application/json"})
+    assert code_of(answer) == (422, "invalid-request")
+    assert says in answer.json()["errors"][0]["detail"]
+
+
+def test_json_in_another_encoding(acme: Tenant) -> None:
+    for encoding in ("utf-16", "utf-32", "utf-16-le"):
+        body = '{"name": "x.com"}'.encode(encoding)
+        answer = acme.client.post("/domains", content=body, headers={"Content-Type": "application/json"})
+        assert code_of(answer) == (422, "invalid-request")
+
+
+PYTHON = re.compile(r"function|validator|instance of|\[|_[a-z]+\(|Body\b|\bNew[A-Z]|class", re.ASCII)
+
+
+@pytest.mark.parametrize("path", ["/domains", "/mailboxes", "/tokens", "/aliases:bulk", "/accounts"])
+@pytest.mark.parametrize("value", [None, [], {}, 1.5, True, "x", {"x": []}], ids=str)
+def test_a_refusal_names_nothing_of_ours(operator: httpx.Client, acme: Tenant, path: str, value: object) -> None:
+    """Whatever stands in place of each field, a message gives the rule and no name of the code behind it."""
+    fields = ("name", "plan", "is_trial", "first_payment_at", "domain_id", "local_part", "password", "password_mode",
+              "display_name", "scopes", "expires_at", "mailbox_id", "items", "atomic")  # fmt: skip
+    items = [{"op": op, "mailbox_id": value, "alias_id": value, "note": value} for op in ("create", "update", "x")]
+    bodies = (value, dict.fromkeys(fields, value), {"items": items}, {"items": [value]})
+    for body in bodies:
+        headers = {"X-Byname-Account": str(acme.id), "Content-Type": "application/json"}
+        answer = operator.post(path, content=json.dumps(body), headers=headers)
+        assert code_of(answer)[0] == 422
+        for flaw in answer.json()["errors"]:
+            assert not PYTHON.search(flaw["pointer"] + flaw["detail"]), flaw
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["/mailboxes?domain_id=x", "/mailboxes?domain_id=0", "/audit-log?since=x", "/domains?page=x", "/domains?status=x"],
+)
+def test_a_refused_parameter_names_nothing_of_ours(acme: Tenant, query: str) -> None:
+    answer = acme.client.get(query)
+    assert code_of(answer) == (422, "invalid-request")
+    parameter = query.partition("?")[2].partition("=")[0]
+    assert {flaw["pointer"] for flaw in answer.json()["errors"]} == {f"/query/{parameter}"}
+    assert not PYTHON.search(answer.json()["detail"])
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"null", b'"x"', b"\xff\xfe", b'{"name": "\\ud800.com"}', b"[" * 100_000])

@@ -148,6 +148,7 @@ def test_limits(api: RunningApi, plan: str, trial: bool, used: int, code: str, l
     assert code_of(answer) == (422, code)
     figures = {name: answer.json()[name] for name in ("used", "limit", "plan", "upgrade_to")}
     assert figures == {"used": used, "limit": limit, "plan": plan, "upgrade_to": upgrade}
+    assert answer.json().get("reason") == ("feature_not_available" if code == "feature-not-available" else None)
     assert answer.json()["hint"]
 
 
@@ -201,7 +202,7 @@ def test_conflicts(acme: Tenant, operator: httpx.Client) -> None:
         ("POST", "/mailboxes", {"domain_id": 1, "local_part": "x"}, ""),
         ("POST", "/mailboxes", {"domain_id": 1, "local_part": "x", "password": "short"}, "/password"),
         ("POST", "/mailboxes", {"domain_id": 1, "local_part": "x", "password_mode": "secret"}, "/password_mode"),
-        ("PATCH", "/mailboxes/{mailbox}", {"display_name": None}, "/display_name"),
+        ("PATCH", "/mailboxes/{mailbox}", {"display_name": 5}, "/display_name"),
         ("PATCH", "/mailboxes/{mailbox}", {"is_active": False}, "/is_active"),
         ("PATCH", "/domains/{domain}", {"is_active": 1}, "/is_active"),
         ("PATCH", "/domains/{domain}/catch-all", {"enabled": "yes"}, "/enabled"),

@@ -116,9 +116,6 @@ def test_an_operator_imports_for_all_or_for_one(api: RunningApi, acme: Tenant, r
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b"", "invalid-header"),
-        (b"\xff\xfea\0", "invalid-encoding"),
-        (b"one,two\n", "invalid-header"),
         (b"address,mailbox\n\0", "control-character"),
         (b"address,mailbox\na@x.test\n", "wrong-number-of-columns"),
         (b"address,mailbox\n" + b"x" * 9000, "line-too-long"),
@@ -127,6 +124,37 @@ def test_an_operator_imports_for_all_or_for_one(api: RunningApi, acme: Tenant, r
 def test_what_is_no_csv_is_told_by_line(acme: Tenant, body: bytes, code: str) -> None:
     (line,) = report(bring(acme, body))["lines"]
     assert (line["status"], line["code"]) == ("failed", code)
+
+
+@pytest.mark.parametrize("dry_run", ["false", "true"])
+@pytest.mark.parametrize(
+    ("body", "code", "says"),
+    [
+        (b"", "invalid-header", "empty"),
+        (b"\n", "invalid-header", "empty"),
+        (HEADER.encode("utf-16"), "invalid-encoding", "UTF-16"),
+        (HEADER.encode("utf-16-le"), "control-character", "UTF-16"),
+        (b"\xe4,mailbox\n", "invalid-encoding", "not UTF-8"),
+        (b"address;mailbox\n", "invalid-header", "semicolons"),
+        (b"one,two\n", "invalid-header", "there is no column one"),
+        (b"address,mailbox,address\n", "invalid-header", "the column address stands twice"),
+        (b"address,note\n", "invalid-header", "the column mailbox is missing"),
+        (b'"address,mailbox\n', "invalid-quoting", "quotation mark"),
+        (b"address,mailbox\ra@x.test,m@x.test\r", "invalid-header", "bare CR"),
+        (b"address,mailbox\r" + b"a@x.test,m@x.test\r" * 9000, "invalid-header", "bare CR"),
+        (b"a" * 9000, "line-too-long", "8192"),
+    ],
+)
+def test_a_file_without_a_usable_head_is_refused_whole(
+    acme: Tenant, body: bytes, code: str, says: str, dry_run: str
+) -> None:
+    headers = {"Content-Type": "text/csv", "Idempotency-Key": f"{acme.name}-{dry_run}"}
+    refused = acme.client.post("/aliases:import", content=body, params={"dry_run": dry_run}, headers=headers)
+    assert code_of(refused) == (422, "invalid-request")
+    assert (refused.json()["line"], refused.json()["line_code"]) == (1, code)
+    assert says in refused.json()["detail"]
+    good = f"address,mailbox\nnew@{acme.other},{acme.mailbox}\n"
+    assert report(acme.client.post("/aliases:import", content=good, headers=headers))["created"] == 1
 
 
 def test_requests_that_are_refused(acme: Tenant, api: RunningApi) -> None:

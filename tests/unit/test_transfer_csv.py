@@ -68,6 +68,7 @@ def test_columns_in_any_order(header: bytes, cells: bytes, given_: dict[str, obj
         (b"address,mailbox,address\n", "invalid-header"),
         (b"address;mailbox\n", "invalid-header"),
         (b"Address,Mailbox\n", "invalid-header"),
+        (b"address,mailbox\ra@x.test,m@x.test\r", "invalid-header"),
         (b"a@x.test,m@x.test\n", "invalid-header"),
         (b'"address,mailbox\n', "invalid-quoting"),
         ("address,mailbox\n".encode("utf-16"), "invalid-encoding"),

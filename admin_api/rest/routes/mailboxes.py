@@ -80,7 +80,7 @@ def get_mailbox(call: Read, mailbox_id: PathId) -> Response:
 
 @router.patch(_ONE, **needs(_WRITE, changes=True, codes=("not-found",), response_model=Answer[Mailbox]))
 def change_mailbox(call: Change, mailbox_id: PathId, body: MailboxChange) -> Response:
-    """Change the display name of a mailbox."""
+    """Change the display name of a mailbox; null clears it."""
     return _update(call, mailbox_id, **body.given())
 
 

@@ -1,4 +1,4 @@
-"""``/me`` and ``/account``: who calls."""
+"""``/me``, ``/account`` and ``/messages/_me``: who calls."""
 
 from dataclasses import replace
 
@@ -7,10 +7,11 @@ from starlette.responses import Response
 
 from admin_api.http.guard import GuardedRoute, needs
 from admin_api.http.models import Answer
-from admin_api.rest.calls import Read, respond
+from admin_api.rest.calls import Read, ReadCall, respond
 from admin_api.rest.schemas.accounts import Account
-from admin_api.rest.schemas.tokens import Capabilities, Me, MeAnswer
-from store.services import accounts
+from admin_api.rest.schemas.mailboxes import OwnMailbox
+from admin_api.rest.schemas.tokens import Capabilities, Me, MeAnswer, OwnMailboxAnswer
+from store.services import accounts, mailboxes
 from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR
 
 router = APIRouter(route_class=GuardedRoute, tags=["account"])
@@ -19,13 +20,23 @@ router = APIRouter(route_class=GuardedRoute, tags=["account"])
 @router.get("/me", **needs(kinds=(ACCOUNT, MESSAGE, OPERATOR), response_model=MeAnswer))
 def get_me(call: Read) -> Response:
     """Tell which token this is, what it may do, and whether it does so for an account or a mailbox."""
-    token, scopes = call.caller.token, sorted(call.caller.scopes)
-    acts_in = call.caller.acting.account_id
-    told = MeAnswer(
-        data=Me.of(replace(token, account_id=acts_in)),
-        capabilities=Capabilities.model_validate({"effective_scopes": scopes}),
+    me = Me.of(replace(call.caller.token, account_id=call.caller.acting.account_id))
+    return respond(MeAnswer(data=me, capabilities=_capabilities(call)))
+
+
+@router.get("/messages/_me", **needs(kinds=(MESSAGE,), response_model=OwnMailboxAnswer))
+def get_own_mailbox(call: Read) -> Response:
+    """Return the mailbox that the token belongs to, and what the token may do."""
+    with call.begin() as tx:
+        found = mailboxes.get(tx, call.caller.token.mailbox_id or 0)
+    data = OwnMailbox(
+        id=found.id,
+        address=found.address,
+        domain_id=found.domain_id,
+        display_name=found.display_name,
+        is_active=found.is_active,
     )
-    return respond(told)
+    return respond(OwnMailboxAnswer(data=data, capabilities=_capabilities(call)))
 
 
 @router.get("/account", **needs(codes=("invalid-request",), response_model=Answer[Account]))
@@ -34,3 +45,7 @@ def get_account(call: Read) -> Response:
     with call.begin() as tx:
         found = accounts.get(tx, call.caller.account_id)
     return respond(Answer[Account](data=Account.of(found)))
+
+
+def _capabilities(call: ReadCall) -> Capabilities:
+    return Capabilities.model_validate({"effective_scopes": sorted(call.caller.scopes)})

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from admin_api.http.guard import GuardedRoute, needs
 from admin_api.http.models import Answer
+from admin_api.http.problems import Flaw, Refusal
 from admin_api.http.uploads import Upload, Uploaded
 from admin_api.rest.calls import JSON_TYPE, PROPAGATION, REPLAYED, Change, ChangeCall, Read, fingerprint
 from admin_api.rest.schemas.transfer import ImportReport
@@ -18,7 +19,8 @@ from store.services.export import export
 from store.services.importing import progress
 from store.services.importing.chunks import Import
 from store.services.importing.run import Finished, complete
-from store.transfer.csv_file import COLUMNS, read_csv
+from store.transfer.csv_file import COLUMNS, check_head, read_csv
+from store.transfer.csv_head import UnusableHead
 from store.transfer.lines import at_most
 from store.transfer.report import Report
 
@@ -65,8 +67,9 @@ def import_aliases(
 
     Every 500 lines are committed together. A line that is refused holds up no other. If the request is cut off, repeat
     it with the same `Idempotency-Key` and the same body: it goes on where it stopped, and the report tells of all
-    lines. At most 64 MB and 250,000 lines.
+    lines. At most 64 MB and 250,000 lines. Without a first line that names the columns nothing is tried: 422.
     """
+    _check_head(body)
     site, acting = call.site, call.caller.acting
     key = None
     if call.unit.repeatable is not None and not dry_run:
@@ -93,6 +96,15 @@ def export_aliases(call: Read) -> Response:
     text = ("".join(some) for some in batches(lines, _LINES_AT_ONCE))
     headers = {"Content-Disposition": 'attachment; filename="aliases.csv"'}
     return StreamingResponse(text, headers=headers, media_type=f"{CSV}; charset=utf-8")
+
+
+def _check_head(body: Upload) -> None:
+    """Refuse a file none of whose lines could be understood. Raises Refusal ``invalid-request``."""
+    try:
+        check_head(body.file)
+    except UnusableHead as error:
+        details = {"line": 1, "line_code": error.code}
+        raise Refusal("invalid-request", error.message, flaws=[Flaw("", error.message)], details=details) from None
 
 
 def _complete(how: Import, body: Upload, report: Report) -> Finished:

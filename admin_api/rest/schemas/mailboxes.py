@@ -1,6 +1,6 @@
 """Mailboxes on the wire."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
@@ -31,6 +31,16 @@ class Mailbox(Out):
     is_active: bool = Field(description="False: paused; mail to it is refused.", examples=[True])
     alias_count: int = Field(examples=[2])
     created_at: Moment
+
+
+class OwnMailbox(Out):
+    """The mailbox that a message token belongs to."""
+
+    id: Id
+    address: str = Field(examples=["john@brand-a.com"])
+    domain_id: Id
+    display_name: str = Field(examples=["John Doe"])
+    is_active: bool = Field(description="False: paused; it may not send.", examples=[True])
 
 
 class MadeMailbox(Mailbox):
@@ -74,7 +84,11 @@ class NewMailbox(Body):
 class MailboxChange(Body):
     """What to change of a mailbox; what is left out stays."""
 
-    display_name: DisplayName = unsent()
+    display_name: DisplayName | None = unsent(description="null, like an empty text: no name.")
+
+    def given(self) -> dict[str, Any]:
+        """Return the fields that were sent; a null name as the empty text that is kept."""
+        return {name: value or "" for name, value in super().given().items()}
 
 
 class NewPassword(Body):

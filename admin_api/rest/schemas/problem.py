@@ -32,6 +32,8 @@ _MEMBERS: dict[str, Any] = {
     },
 }
 _FIGURES: dict[str, Any] = {
+    "retry_after": {"type": "integer", "minimum": 1, "description": "Seconds, as in the header Retry-After."},
+    "reason": {"type": "string", "enum": ["feature_not_available"], "description": "With feature-not-available."},
     "used": _COUNT,
     "limit": _COUNT,
     "plan": {"type": "string", "enum": list(get_args(Plan))},
@@ -39,6 +41,8 @@ _FIGURES: dict[str, Any] = {
     "mailboxes": _COUNT,
     "aliases": _COUNT,
     "aliases_elsewhere": _COUNT,
+    "line": {"type": "integer", "minimum": 1, "description": "Of a file that is refused as a whole."},
+    "line_code": {**_TEXT, "description": "What is wrong with that line."},
     "catch_all_of": {"type": "array", "items": _TEXT},
     "system_mailbox_of": {"type": "array", "items": _TEXT},
 }

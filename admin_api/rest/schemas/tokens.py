@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints
 
 from admin_api.http.models import TRIMMED, Body, GivenMoment, Id, Moment, Out, WithSecrets, unsent
+from admin_api.rest.schemas.mailboxes import OwnMailbox
 from store.services.scopes import ACCOUNT, MESSAGE, SCOPES
 
 Kind = Literal["account", "message", "operator"]
@@ -97,4 +98,11 @@ class MeAnswer(Out):
     """Who calls."""
 
     data: Me
+    capabilities: Capabilities
+
+
+class OwnMailboxAnswer(Out):
+    """The token's mailbox, and what the token may do."""
+
+    data: OwnMailbox
     capabilities: Capabilities

@@ -46,6 +46,9 @@ class IdempotencyKeyRow(Base):
     body: Mapped[str | None] = mapped_column(Text)
     lines_done: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+    changed: Mapped[str | None] = mapped_column(Text)  # JSON: [type, is created, [ids]] of the objects of the change
+    audited: Mapped[int | None]  # the highest id of the audit log by then
+    ends_at: Mapped[datetime | None]  # what was answered holds no longer than that
 
 
 class ImportChunkRow(Base):

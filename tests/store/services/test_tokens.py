@@ -29,7 +29,7 @@ def make(database: Database, kind: str = "account", **options: object) -> tokens
 
 
 def find(database: Database, secret: str) -> tokens.TokenView | None:
-    shown = tokens.find(database, secret, PREFIXES, utc_now())
+    shown = tokens.find(database, secret, utc_now())
     return None if shown is None else shown.token
 
 
@@ -66,18 +66,18 @@ def test_the_secret_is_nowhere(world: Database) -> None:
 def test_a_malformed_secret_costs_no_query(world: Database, spoil: object) -> None:
     secret = spoil(make(world).secret)  # type: ignore[operator]
     nowhere = Database.open("sqlite:////nowhere/byname.db")
-    assert tokens.find(nowhere, secret, PREFIXES, utc_now()) is None
+    assert tokens.find(nowhere, secret, utc_now()) is None
     with pytest.raises(StoreNotReady):
-        tokens.find(nowhere, make(world).secret, PREFIXES, utc_now())
+        tokens.find(nowhere, make(world).secret, utc_now())
 
 
 def test_unknown_and_expired(world: Database) -> None:
     assert find(world, token_format.make("bn_ops_")) is None
     end = utc_now() + timedelta(hours=1)
     made = make(world, expires_at=end)
-    shown = tokens.find(world, made.secret, PREFIXES, end - timedelta(seconds=1))
+    shown = tokens.find(world, made.secret, end - timedelta(seconds=1))
     assert shown == tokens.ShownToken(made.token, is_suspended=False)
-    assert tokens.find(world, made.secret, PREFIXES, end) is None
+    assert tokens.find(world, made.secret, end) is None
 
 
 def test_removed(world: Database) -> None:
