@@ -78,12 +78,12 @@ class MilterClient:
     def mail(self, sender: str = "", *parameters: str, macros: Mapping[str, str] | None = None) -> Answer:
         """Begin a message. ``sender`` comes without angle brackets."""
         known = {"{mail_addr}": sender, "{mail_mailer}": "smtp", "{client_addr}": "192.0.2.1", **(macros or {})}
-        return self._event("M", words(f"<{sender}>", *parameters), known)
+        return self._event("M", nul_strings(f"<{sender}>", *parameters), known)
 
     def rcpt(self, recipient: str, *parameters: str) -> Answer:
         """Name a recipient, without angle brackets."""
         known = {"{rcpt_addr}": recipient, "{rcpt_mailer}": "smtp"}
-        return self._event("R", words(f"<{recipient}>", *parameters), known)
+        return self._event("R", nul_strings(f"<{recipient}>", *parameters), known)
 
     def message(
         self, fields: Sequence[tuple[str, str]] = (), body: bytes = b"x\r\n", queue_id: str = "4Bench"
@@ -178,7 +178,7 @@ def frame(letter: str, data: bytes = b"") -> bytes:
     return struct.pack("!Ic", len(data) + 1, letter.encode()) + data
 
 
-def words(*texts: str) -> bytes:
+def nul_strings(*texts: str) -> bytes:
     """Return texts as they follow each other in a frame."""
     return b"".join(text.encode() + b"\0" for text in texts)
 
@@ -196,5 +196,5 @@ def wanted_macros(data: bytes) -> Mapping[str, frozenset[str]]:
 def definitions(letter: str, macros: Mapping[str, str], chosen: Mapping[str, frozenset[str]]) -> bytes:
     """Return the frame that defines an event's macros, of those that the filter chose if it did; nothing for none."""
     of_use = chosen.get(letter, macros.keys())
-    pairs = [word for name, value in macros.items() if name in of_use for word in (name, value)]
-    return frame("D", letter.encode() + words(*pairs)) if pairs else b""
+    pairs = [item for name, value in macros.items() if name in of_use for item in (name, value)]
+    return frame("D", letter.encode() + nul_strings(*pairs)) if pairs else b""
