@@ -51,9 +51,9 @@ class OutboxSignal:
 
 
 def subscribe(url: str, channel: str, on_message: Callable[[int], None], stopped: threading.Event) -> None:
-    """Call ``on_message`` for every message until ``stopped``, with the version in it, 0 for none. For a thread of its own.
+    """Call ``on_message`` for every message until ``stopped``, with the version in it, 0 for none.
 
-    Lost connections are replaced; a user who may not listen gives up.
+    For a thread of its own. Lost connections are replaced; a user who may not listen gives up.
     """
     while not stopped.is_set():
         pool = open_pool(url, timeout=5, connections=2)
