@@ -39,12 +39,12 @@ def test_migrations_make_the_tables(spare_url: str) -> None:
     database.close()
 
 
-def test_drift_is_told(spare_url: str) -> None:
+def test_drift_is_reported(spare_url: str) -> None:
     migrate.upgrade(spare_url)
     run_sql(spare_url, "ALTER TABLE mailboxes DROP COLUMN display_name", "DROP INDEX ix_aliases_mailbox_id")
-    told = "\n".join(migrate.schema_drift(spare_url))
-    assert "display_name" in told
-    assert "ix_aliases_mailbox_id" in told
+    drift = "\n".join(migrate.schema_drift(spare_url))
+    assert "display_name" in drift
+    assert "ix_aliases_mailbox_id" in drift
 
 
 def test_checks_and_cascades_are_the_same_too(tmp_path: Path) -> None:
@@ -52,15 +52,15 @@ def test_checks_and_cascades_are_the_same_too(tmp_path: Path) -> None:
     migrated, made = tmp_path / "migrated.db", tmp_path / "made.db"
     migrate.upgrade(f"sqlite:///{migrated}")
     Base.metadata.create_all(create_engine(f"sqlite:///{made}"))
-    words = []
+    schemas = []
     for path in (migrated, made):
         with create_engine(f"sqlite:///{path}").connect() as connection:
             query = text("SELECT name, sql FROM sqlite_master WHERE tbl_name NOT LIKE '%alembic%' AND type <> 'view'"
                          " AND sql IS NOT NULL")  # fmt: skip
-            words.append(
+            schemas.append(
                 {row.name: sorted(row.sql.replace(", \n", "\n").split("\n")) for row in connection.execute(query)}
             )
-    assert words[0] == words[1]
+    assert schemas[0] == schemas[1]
 
 
 def test_down_and_up_again(spare_url: str) -> None:
@@ -121,7 +121,7 @@ def test_the_list_of_revisions_is_alembics() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "known", "words"),
+    ("found", "known", "message"),
     [
         (None, ("0001",), "run: byname db upgrade"),
         ("0001", ("0001", "0002"), "older than 0002; run: byname db upgrade"),
@@ -129,10 +129,10 @@ def test_the_list_of_revisions_is_alembics() -> None:
         ("abc\n", ("0001",), r"'abc\n', which"),
     ],
 )
-def test_other_revisions(found: str | None, known: tuple[str, ...], words: str) -> None:
-    with pytest.raises(StoreNotReady) as told:
+def test_other_revisions(found: str | None, known: tuple[str, ...], message: str) -> None:
+    with pytest.raises(StoreNotReady) as error:
         require_current(found, known)
-    assert words in str(told.value)
+    assert message in str(error.value)
 
 
 def test_the_current_revision() -> None:
