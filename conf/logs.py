@@ -22,10 +22,10 @@ import structlog
 EventDict = MutableMapping[str, Any]
 Renderer = Callable[[Any, str, EventDict], str]
 
-_WORD = re.compile(r"[!#-&(-<>-\[\]-~]+")  # printable ASCII without blanks, quotes, = and \
+_BARE_TOKEN = re.compile(r"[!#-&(-<>-\[\]-~]+")  # printable ASCII without blanks, quotes, = and \
 _RUNNING = re.compile(r"[ !#-\[\]-~]*")  # what JSON leaves as it is
 _NOT_A_KEY = re.compile(r"[^A-Za-z0-9_.-]")
-_WORDS: Mapping[object, str] = {None: "-", True: "true", False: "false"}
+_LITERALS: Mapping[object, str] = {None: "-", True: "true", False: "false"}
 
 # Libraries that tell more than an operator wants to read at the level of our own events.
 _QUIET = ("alembic", "asyncio", "mail", "sqlalchemy")
@@ -143,8 +143,8 @@ def _key(key: str) -> str:
 
 def _value(value: object) -> str:
     """Write a value so that it is one word, or one JSON string."""
-    word = _WORDS[value] if value is None or isinstance(value, bool) else _text(value)
-    return word if _WORD.fullmatch(word) else _json(word)
+    token = _LITERALS[value] if value is None or isinstance(value, bool) else _text(value)
+    return token if _BARE_TOKEN.fullmatch(token) else _json(token)
 
 
 def _inline(value: object) -> str:

@@ -29,6 +29,6 @@ class ConfigError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def closest(word: str, known: Collection[str]) -> str | None:
-    """Return the known word most like ``word``, or None when there is none near enough to be worth naming."""
-    return next(iter(get_close_matches(word, known, n=1, cutoff=0.65)), None)
+def closest(key: str, known: Collection[str]) -> str | None:
+    """Return the known word most like ``key``, or None when there is none near enough to be worth naming."""
+    return next(iter(get_close_matches(key, known, n=1, cutoff=0.65)), None)

@@ -19,8 +19,8 @@ _SHOWN = 4  # random characters by which people tell tokens apart
 
 def make(prefix: str) -> str:
     """Return a new token."""
-    told = prefix + "".join(secrets.choice(_BASE62) for _ in range(RANDOM))
-    return told + _checksum(told)
+    text = prefix + "".join(secrets.choice(_BASE62) for _ in range(RANDOM))
+    return text + _checksum(text)
 
 
 def well_formed(text: str) -> bool:

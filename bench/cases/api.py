@@ -57,20 +57,20 @@ def _creates(place: tuple[str, int], store: Store, account: _Account, each: int)
     rounds, seconds = list[float](), list[float]()
     with ThreadPoolExecutor(_CLIENTS) as pool:
         for round_ in range(_ROUNDS):
-            turns = range(round_ * each, (round_ + 1) * each)
+            indexes = range(round_ * each, (round_ + 1) * each)
             begun = time.perf_counter()
-            series = list(pool.map(partial(_create, place, account, turns), range(_CLIENTS)))
+            series = list(pool.map(partial(_create, place, account, indexes), range(_CLIENTS)))
             rounds.append(_CLIENTS * each / (time.perf_counter() - begun))
             seconds += [one for client in series for one in client]
     yield median_of(f"api.{store}_creates_per_s", "1/s", rounds)
     yield from _times(f"api.{store}_create", seconds)
 
 
-def _create(place: tuple[str, int], account: _Account, turns: range, number: int) -> list[float]:
+def _create(place: tuple[str, int], account: _Account, indexes: range, number: int) -> list[float]:
     with closing(ApiClient(place, account.secret)) as client:
-        for turn in turns:
-            mailbox = account.mailboxes[(number + turn * _CLIENTS) % len(account.mailboxes)]
-            body = {"local_part": f"name-{number}-{turn}", "domain_id": account.domain}
+        for index in indexes:
+            mailbox = account.mailboxes[(number + index * _CLIENTS) % len(account.mailboxes)]
+            body = {"local_part": f"name-{number}-{index}", "domain_id": account.domain}
             client.ask("POST", f"/mailboxes/{mailbox}/aliases", body, **{"Idempotency-Key": str(uuid.uuid4())})
         return client.seconds
 

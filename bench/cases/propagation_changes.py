@@ -118,6 +118,6 @@ def by_api(site: BenchSite) -> Iterator[Changing]:
     api.stop()
 
 
-def _require_live(told: str | None) -> None:
-    if told != "live":
-        raise RuntimeError(f"the change is not live: {told}")
+def _require_live(propagation: str | None) -> None:
+    if propagation != "live":
+        raise RuntimeError(f"the change is not live: {propagation}")

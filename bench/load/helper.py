@@ -25,13 +25,13 @@ class Result:
 
 
 @contextmanager
-def helper(module: str, *words: str) -> Iterator[Result]:
+def helper(module: str, *args: str) -> Iterator[Result]:
     """Have a helper work for the length of a block, which begins when the helper is at work.
 
     Raises:
         SandboxError: it failed; standard error says why.
     """
-    command = [sys.executable, "-m", module, *words]
+    command = [sys.executable, "-m", module, *args]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT)
     result = Result()
     try:

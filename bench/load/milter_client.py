@@ -208,5 +208,5 @@ def wanted_macros(data: bytes) -> Mapping[str, frozenset[str]]:
 def definitions(letter: str, macros: Mapping[str, str], chosen: Mapping[str, frozenset[str]]) -> bytes:
     """Return the frame that defines an event's macros, of those that the filter chose if it did; nothing for none."""
     of_use = chosen.get(letter, macros.keys())
-    pairs = [word for name, value in macros.items() if name in of_use for word in (name, value)]
-    return frame("D", letter.encode() + words(*pairs)) if pairs else b""
+    pairs = [item for name, value in macros.items() if name in of_use for item in (name, value)]
+    return frame("D", letter.encode() + nul_strings(*pairs)) if pairs else b""

@@ -115,7 +115,7 @@ class _Player:
         while len(self.whole) < self.messages:
             wait = self._start_due(begun)
             for key, _ in self.selector.select(wait):
-                self._hear(key.data)
+                self._receive_answer(key.data)
         took = time.perf_counter() - begun
         times = [percentile(self.rcpt, share) for share in (0.5, 0.99, 0.999)] + [percentile(self.whole, 0.99)]
         return Played(len(self.whole), self.refused, len(self.whole) / took, *(1000 * value for value in times))
@@ -137,7 +137,7 @@ class _Player:
         self.open += 1
         session.go_on()
 
-    def _hear(self, session: _Session) -> None:
+    def _receive_answer(self, session: _Session) -> None:
         letter = session.verdict()
         if letter is None:
             return

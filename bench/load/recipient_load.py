@@ -63,9 +63,9 @@ def asking(
 ) -> Iterator[Load]:
     """Have a process ask for the length of a block; the yielded value is filled at its end."""
     load = Load()
-    words = [address, "--aliases", str(aliases), "--connections", str(connections), "--pause", str(pause)]
-    words += ["--per-pair", str(per_pair)]
-    with helper("bench.load.recipient_load", *words) as result:
+    args = [address, "--aliases", str(aliases), "--connections", str(connections), "--pause", str(pause)]
+    args += ["--per-pair", str(per_pair)]
+    with helper("bench.load.recipient_load", *args) as result:
         yield load
     for name, value in json.loads(result.text).items():
         setattr(load, name, value)

@@ -4,7 +4,7 @@ import random
 import struct
 from collections.abc import Mapping, Sequence
 
-from bench.load.milter_client import NO_REPLY, NOT_SENT, OFFER, MilterClient, definitions, frame, words
+from bench.load.milter_client import NO_REPLY, NOT_SENT, OFFER, MilterClient, definitions, frame, nul_strings
 from bench.load.names import alias
 
 RCPT = "R"
@@ -59,7 +59,10 @@ class Script:
         return portions
 
     def _recipient(self, name: str) -> list[tuple[str, bytes]]:
-        return [self._defined(RCPT, {"{rcpt_addr}": name, "{rcpt_mailer}": "smtp"}), (RCPT, words(f"<{name}>"))]
+        return [
+            self._defined(RCPT, {"{rcpt_addr}": name, "{rcpt_mailer}": "smtp"}),
+            (RCPT, nul_strings(f"<{name}>")),
+        ]
 
     def _defined(self, letter: str, macros: Mapping[str, str]) -> tuple[str, bytes]:
         return f"D{letter}", definitions(letter, macros, self._macros)

@@ -127,7 +127,7 @@ def write_json(figures: Sequence[Figure], machine: Mapping[str, object], path: P
         if figure.name in flat:
             raise ValueError(f"two figures are called {figure.name}")
         flat[figure.name] = round(figure.value, 3)
-    flat |= {f"{_TEXT}{figure.name}": "\t".join(_words(figure)) for figure in figures}
+    flat |= {f"{_TEXT}{figure.name}": "\t".join(_table_cells(figure)) for figure in figures}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(flat, indent=2) + "\n")
 
@@ -140,7 +140,7 @@ def read_json(path: Path) -> tuple[list[Figure], dict[str, object]]:
     return [_figure(name, flat[name], text) for name, text in texts.items()], machine
 
 
-def _words(figure: Figure) -> tuple[str, str, str]:
+def _table_cells(figure: Figure) -> tuple[str, str, str]:
     return figure.unit, "" if figure.goal is None else f"{figure.goal.sign} {figure.goal.limit}", figure.spread
 
 

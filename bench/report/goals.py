@@ -11,7 +11,7 @@ _STALL = "longest wait of a look-up while Redis is filled anew,"
 
 _REFUSED = "names that were there and refused all the same,"
 
-WORDS: Mapping[str, str] = {
+DESCRIPTIONS: Mapping[str, str] = {
     "mta.redis_over_lmdb": f"{_CPU} Postfix with lmdb maps",
     "mta.redis_over_sqlite": f"{_CPU} Postfix with sqlite maps",
     "mta.redis_over_pgsql": f"{_CPU} Postfix with pgsql maps",
@@ -48,17 +48,17 @@ WORDS: Mapping[str, str] = {
 _UNITS = {"x": "times", "us": "µs", "1/s": "a second", "B": "bytes"}
 
 
-def said(figure: Figure) -> str:
+def describe(figure: Figure) -> str:
     """Return what a figure is about; its name where there are no words for it."""
-    return WORDS.get(figure.name, f"`{figure.name}`")
+    return DESCRIPTIONS.get(figure.name, f"`{figure.name}`")
 
 
-def valued(figure: Figure) -> str:
+def with_unit(figure: Figure) -> str:
     """Return a figure with its unit."""
     return f"{number(figure.value)} {_UNITS.get(figure.unit, figure.unit)}".strip()
 
 
-def asked(figure: Figure) -> str:
+def goal_text(figure: Figure) -> str:
     """Return the goal of a figure; empty without one."""
     if figure.goal is None:
         return ""

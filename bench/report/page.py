@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.report.figures import Figure, met, number
-from bench.report.goals import asked, said, valued
+from bench.report.goals import describe, goal_text, with_unit
 from bench.report.machine import doubts
 from bench.report.picture import Bar, Chart, drawn
 from bench.report.reading import read
@@ -79,7 +79,7 @@ def _charts(figures: Sequence[Figure]) -> list[Chart]:
 
 
 def _parts(known: Mapping[str, float], way: str) -> dict[str, float]:
-    parts = {words: known[name] for part, words in _PARTS.items() if (name := f"mta.{way}_cpu_{part}_us") in known}
+    parts = {text: known[name] for part, text in _PARTS.items() if (name := f"mta.{way}_cpu_{part}_us") in known}
     if not parts and f"mta.{way}_cpu_us" in known:
         parts = {_PARTS["postfix"]: known[f"mta.{way}_cpu_us"]}
     return parts
@@ -104,19 +104,19 @@ def _goals(figures: Sequence[Figure]) -> str:
     judged = [figure for figure in figures if figure.goal]
     reached = [figure for figure in judged if met(figure) == "met"]
     rows = [
-        f"| {said(figure)} | {valued(figure)} | {figure.spread} | {asked(figure)} | {_JUDGED[met(figure)]} |"
+        f"| {describe(figure)} | {with_unit(figure)} | {figure.spread} | {goal_text(figure)} | {_JUDGED[met(figure)]} |"
         for figure in judged
     ]
-    words = f"{len(reached)} of {len(judged)} goals are met in this run."
-    return "\n".join([words, "", "| what | here | spread | goal | |", "|---|---:|---:|---:|---|", *rows])
+    text = f"{len(reached)} of {len(judged)} goals are met in this run."
+    return "\n".join([text, "", "| what | here | spread | goal | |", "|---|---:|---:|---:|---|", *rows])
 
 
 def _section(bench: str, note: str, figures: Sequence[Figure]) -> str:
     title, _, method = note.replace("``", "`").partition("\n")
-    words = title.partition(": ")[2] or bench
+    text = title.partition(": ")[2] or bench
     rows = [_row(figure) for figure in figures if figure.name.startswith(f"{bench}.")]
     head = ["| figure | value | unit | spread | goal | |", "|---|---:|---|---:|---:|---|"]
-    heading = f"## {bench}: {words.removesuffix('.')}"
+    heading = f"## {bench}: {text.removesuffix('.')}"
     return "\n".join([heading, "", method.strip(), "", *head, *rows, ""])
 
 

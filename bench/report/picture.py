@@ -89,5 +89,5 @@ def _bar(bar: Bar, y: int, scale: float, colours: Mapping[str, str]) -> list[str
     return [*lines, _text(round(x) + 6, y + 15, bar.label_behind, "small")]
 
 
-def _text(x: int, y: int, words: str, kind: str = "") -> str:
-    return f'<text x="{x}" y="{y}" class="{kind}">{escape(words)}</text>'
+def _text(x: int, y: int, text: str, kind: str = "") -> str:
+    return f'<text x="{x}" y="{y}" class="{kind}">{escape(text)}</text>'

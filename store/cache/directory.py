@@ -186,7 +186,7 @@ def _question(names: Names) -> tuple[str, ...]:
     for domain, locals_ in names.items():
         hashes[layout.domain_key(domain)] = [layout.DOMAIN, layout.CATCH_ALL, *map(layout.field_of, locals_)]
     keys = [layout.LEASE_KEY, layout.GRACE_KEY, layout.SENDER_GRACE_KEY, *hashes]
-    fields = [word for wanted in hashes.values() for word in (str(len(wanted)), *wanted)]
+    fields = [arg for wanted in hashes.values() for arg in (str(len(wanted)), *wanted)]
     return "EVAL_RO", _LOOKUP_SCRIPT, str(len(keys)), *keys, *fields
 
 

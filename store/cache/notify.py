@@ -53,7 +53,7 @@ class OutboxSignal:
 def subscribe(url: str, channel: str, on_message: Callable[[int], None], stopped: threading.Event) -> None:
     """Call ``on_message`` with the version in every message, 0 for none, until ``stopped``. For a thread of its own.
 
-    Lost connections are replaced; a user who may not listen gives up.
+    For a thread of its own. Lost connections are replaced; a user who may not listen gives up.
     """
     while not stopped.is_set():
         pool = open_pool(url, timeout=5, connections=2)

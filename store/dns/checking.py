@@ -20,6 +20,6 @@ def check(domain: str, token: str, expected: Expected, resolvers: Resolvers) -> 
     """Ask every nameserver for every record that ``domain`` should have. Raises nothing; takes seconds at worst."""
     wanted = requirements(domain, token, expected)
     survey = resolvers.survey(requirement.question for requirement in wanted)
-    answers = [{str(who): said for who, said in survey[one.question].items()} for one in wanted]
-    records = tuple(judge(one, said) for one, said in zip(wanted, answers, strict=True))
+    answers = [{str(who): answer for who, answer in survey[one.question].items()} for one in wanted]
+    records = tuple(judge(one, answer) for one, answer in zip(wanted, answers, strict=True))
     return Report(records, sighting(wanted[0], answers[0]), tuple(map(str, resolvers.servers)))

@@ -127,7 +127,7 @@ def _together(judged: Mapping[str, Judgement], silent: Mapping[str, str]) -> Jud
         return State.UNKNOWN, reasons or "no nameserver is known"
     states = {state for state, _ in judged.values()}
     if len(states) > 1:
-        told = ", ".join(f"{who}: {state}" for who, (state, _) in sorted(judged.items()))
-        return State.UNKNOWN, f"the nameservers differ, a change may still be on its way ({told})"
+        differing = ", ".join(f"{who}: {state}" for who, (state, _) in sorted(judged.items()))
+        return State.UNKNOWN, f"the nameservers differ, a change may still be on its way ({differing})"
     state, note = next(iter(judged.values()))
     return state, "; ".join(filter(None, (note, reasons))) or None

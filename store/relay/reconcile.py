@@ -50,12 +50,12 @@ def compare(expected: Mapping[bytes, bytes], actual: Raw, version: int, suspects
         if raw is None:
             found.repairs.append(Repair(name, None, stamp + body))
             continue
-        written, _, said = raw.partition(b" ")
-        if said != body or not is_past[written]:
+        written, _, body_there = raw.partition(b" ")
+        if body_there != body or not is_past[written]:
             _judge(found, name, raw, stamp + body, version, suspects)
     for name, raw in _beyond(expected, actual):
-        written, _, said = raw.partition(b" ")
-        if said == _GONE and is_past[written]:
+        written, _, body_there = raw.partition(b" ")
+        if body_there == _GONE and is_past[written]:
             found.tombstones[name] = raw
         else:
             _judge(found, name, raw, stamp + _GONE, version, suspects)

@@ -39,8 +39,8 @@ class RedisTarget:
 
     def apply(self, basis: Basis, changes: Sequence[Change]) -> Applied:
         """See :class:`Target`."""
-        words = [word for change in changes for word in (change.nonce, change.domain, change.field, change.value)]
-        ((counter, outcomes),) = self._write(basis, [("apply", *words)])
+        args = [arg for change in changes for arg in (change.nonce, change.domain, change.field, change.value)]
+        ((counter, outcomes),) = self._write(basis, [("apply", *args)])
         return Applied(counter, [outcome.decode() for outcome in outcomes])
 
     def publish(self, version: int) -> None:
@@ -181,7 +181,7 @@ def _resting_on(basis: Basis, calls: Sequence[Command]) -> list[Command]:
 
 
 def _flat(raw: Raw) -> list[bytes]:
-    return [word for pair in raw.items() for word in pair]
+    return [arg for pair in raw.items() for arg in pair]
 
 
 def _gathered(token: str) -> str:

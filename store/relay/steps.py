@@ -85,7 +85,7 @@ class Relay:
         """Read Redis, then SQL; return why the first cannot be trusted, if so."""
         state = self._target.state()
         found = self._source.pending(BATCH, state.version)
-        return state, found, next((words for words, holds in _DISTRUST if holds(state, found)), None)
+        return state, found, next((reason for reason, holds in _DISTRUST if holds(state, found)), None)
 
     def _apply(self, found: Pending, basis: Basis) -> tuple[list[Change], Basis]:
         """Apply and mark changes; return those that the cache holds now, and what the rest of the step rests on."""

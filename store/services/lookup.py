@@ -136,7 +136,7 @@ def mailbox(tx: Transaction, ref: Ref, *, lock: bool = False) -> FoundMailbox:
     query = _at(_MAILBOX, ref, "mailbox")
     found = tx.execute(query.with_for_update(of=MailboxRow) if lock else query).one_or_none()
     if found is None:
-        raise nothing("mailbox", ref, "mailbox")
+        raise not_found("mailbox", ref, "mailbox")
     return FoundMailbox(*found)
 
 
@@ -156,7 +156,7 @@ def alias(tx: Transaction, ref: Ref, *, mailbox_id: int | None = None, lock: boo
     query = _at(query, ref, "address")
     found = tx.execute(query.with_for_update(of=AliasRow) if lock else query).one_or_none()
     if found is None:
-        raise nothing("alias", ref, "address")
+        raise not_found("alias", ref, "address")
     return FoundAlias(*found)
 
 
@@ -171,8 +171,8 @@ def destination(tx: Transaction, ref: Ref, *, account_id: int, field: str = "des
     query = _at(query, ref, field).where(DomainRow.account_id == account_id)
     found = tx.scalars(query.with_for_update(read=True, of=MailboxRow)).one_or_none()
     if found is None:
-        called = ref if isinstance(ref, int) else known_address(ref, field)
-        raise ServiceError("destination-not-a-mailbox", f"{called} is not a mailbox of this account", field=field)
+        subject = ref if isinstance(ref, int) else known_address(ref, field)
+        raise ServiceError("destination-not-a-mailbox", f"{subject} is not a mailbox of this account", field=field)
     return found
 
 
@@ -185,25 +185,25 @@ def _domain_is(ref: Ref) -> ColumnElement[bool]:
 
 
 def _no_account(ref: Ref) -> ServiceError:
-    called = f"there is no account {ref}" if isinstance(ref, int) else "there is no account of that name"
-    return ServiceError("not-found", called, field=_field(ref, "account"))
+    message = f"there is no account {ref}" if isinstance(ref, int) else "there is no account of that name"
+    return ServiceError("not-found", message, field=_field(ref, "account"))
 
 
 def _no_domain(ref: Ref) -> ServiceError:
-    called = ref if isinstance(ref, int) else domain_name(ref)
-    return ServiceError("not-found", f"there is no domain {called}", field=_field(ref, "name"))
+    subject = ref if isinstance(ref, int) else domain_name(ref)
+    return ServiceError("not-found", f"there is no domain {subject}", field=_field(ref, "name"))
 
 
 def not_yours(ref: Ref) -> ServiceError:
     """Return the refusal of a domain in which a name is to be made, and which is not there or another account's."""
-    called = f"domain {ref}" if isinstance(ref, int) else domain_name(ref)
-    return ServiceError("domain-not-yours", f"{called} is not a domain of this account", field="domain_id")
+    subject = f"domain {ref}" if isinstance(ref, int) else domain_name(ref)
+    return ServiceError("domain-not-yours", f"{subject} is not a domain of this account", field="domain_id")
 
 
-def nothing(what: str, ref: Ref, field: str) -> ServiceError:
+def not_found(what: str, ref: Ref, field: str) -> ServiceError:
     """Return the refusal of what is not there, or is another account's."""
-    called = ref if isinstance(ref, int) else known_address(ref, field)
-    return ServiceError("not-found", f"there is no {what} {called}", field=_field(ref, field))
+    subject = ref if isinstance(ref, int) else known_address(ref, field)
+    return ServiceError("not-found", f"there is no {what} {subject}", field=_field(ref, field))
 
 
 def _field(ref: Ref, field: str) -> str | None:

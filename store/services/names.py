@@ -40,7 +40,7 @@ def check_local_part(name: str, system_names: frozenset[str] = SYSTEM_ADDRESSES)
     Raises:
         ServiceError: ``invalid-local-part``, naming the rule; ``address-reserved`` for a system address.
     """
-    broken = next((told for told in (rule(name) for rule in _LOCAL_PART_RULES) if told), None)
+    broken = next((problem for problem in (rule(name) for rule in _LOCAL_PART_RULES) if problem), None)
     if broken:
         raise ServiceError("invalid-local-part", f"invalid name before the @: {broken}", field="local_part")
     if name in system_names:

@@ -85,10 +85,10 @@ def mailboxes_go(tx: Session, mailboxes: Select[int]) -> None:
 
 def fields(tx: Session) -> list[Field]:
     """Return every field of the cache that ``tx`` may have changed, in order, spread over what depends on them now."""
-    told = touched(tx)
-    domains = told.domains | set(_ids(tx, DomainRow.id, DomainRow.account_id, told.accounts))
-    found = set(told.fields)
-    for ids in batches(told.mailboxes, _AT_ONCE):
+    changed = touched(tx)
+    domains = changed.domains | set(_ids(tx, DomainRow.id, DomainRow.account_id, changed.accounts))
+    found = set(changed.fields)
+    for ids in batches(changed.mailboxes, _AT_ONCE):
         found.update(_of_mailboxes(tx, ids))
     for ids in batches(domains, _AT_ONCE):
         found.update(_of_domains(tx, ids))

@@ -110,9 +110,9 @@ class Database:
 
     @contextmanager
     def _admitted_to_write(self) -> Iterator[None]:
-        with ExitStack() as turn:
+        with ExitStack() as stack:
             try:
-                turn.enter_context(self._writers.acquired(self._lock_timeout))
+                stack.enter_context(self._writers.acquired(self._lock_timeout))
             except TimeoutError as error:
                 raise StoreUnavailable("the database is busy with other changes") from error
             yield

@@ -59,14 +59,14 @@ def translated(backend: Backend) -> Iterator[None]:
         raise StoreUnavailable("all connections to the database are busy") from error
     except DBAPIError as error:
         backend.require_present()
-        raise _in_our_words(error) from error
+        raise _translated(error) from error
 
 
-def _in_our_words(error: DBAPIError) -> StoreNotReady | StoreUnavailable:
-    told = f"{type(error.orig).__name__} {error.orig}"
-    for sign, words in _NOT_READY:
-        if sign in told:
-            return StoreNotReady(words)
-    if 'database "' in told and "does not exist" in told:
+def _translated(error: DBAPIError) -> StoreNotReady | StoreUnavailable:
+    detail = f"{type(error.orig).__name__} {error.orig}"
+    for pattern, message in _NOT_READY:
+        if pattern in detail:
+            return StoreNotReady(message)
+    if 'database "' in detail and "does not exist" in detail:
         return StoreNotReady("the database server has no database of that name; create it, then run: byname db upgrade")
-    return StoreUnavailable(next((words for sign, words in _UNAVAILABLE if sign in told), _UNREACHABLE))
+    return StoreUnavailable(next((message for pattern, message in _UNAVAILABLE if pattern in detail), _UNREACHABLE))

@@ -31,7 +31,7 @@ _ADVANCE = (
     .values(version=ClockRow.version + 1, nonce=bindparam("new"))
     .returning(ClockRow.version, ClockRow.nonce, ClockRow.epoch)
 )
-_NOTIFY = select(func.pg_notify(CHANNEL, bindparam("told")))
+_NOTIFY = select(func.pg_notify(CHANNEL, bindparam("version")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def record(tx: Session) -> None:
         tx.execute(insert(OutboxRow), batch, execution_options={"dml_strategy": "raw"})  # no ids are asked for
     tx.info[_VERSION] = now.version
     if tx.get_bind().dialect.name == "postgresql":
-        tx.execute(_NOTIFY, {"told": str(now.version)})
+        tx.execute(_NOTIFY, {"version": str(now.version)})
 
 
 def _tick(tx: Session) -> Clock:

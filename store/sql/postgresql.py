@@ -97,8 +97,8 @@ class Postgresql:
             "lock_timeout": int(purpose.lock * 1000),
             "default_transaction_read_only": "on" if purpose.read_only else "off",
         }
-        words = [given] if isinstance(given, str) else list(given)
-        return " ".join(words + [f"-c {name}={value}" for name, value in ours.items()])
+        options = [given] if isinstance(given, str) else list(given)
+        return " ".join(options + [f"-c {name}={value}" for name, value in ours.items()])
 
 
 def _isolation(purpose: PoolProfile) -> Any:

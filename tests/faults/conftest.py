@@ -37,8 +37,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     is_long = metafunc.config.getoption("--all-faults", False)
     chosen = [(fault, fault.long if is_long else fault.seconds) for fault in metafunc.module.ROWS]
     rows = [
-        pytest.param(fault, seconds, id=f"{fault.name}-{turn}" if turn else fault.name)
-        for turn in range(metafunc.config.getoption("--rounds", 1))
+        pytest.param(fault, seconds, id=f"{fault.name}-{round_}" if round_ else fault.name)
+        for round_ in range(metafunc.config.getoption("--rounds", 1))
         for fault, seconds in chosen
         if is_long or fault.is_short
     ]

@@ -24,13 +24,18 @@ def _milter_killed(world: World, _timeline: Timeline) -> Iterator[None]:
 def _milter_killed_at_each_stage(world: World, _timeline: Timeline) -> Iterator[None]:
     for stage in range(4):
         with Dialogue(world.site.postfix.inbound_port) as smtp:
-            said = ["MAIL FROM:<a@outside.example>", "RCPT TO:<sales@brand-b.test>", "DATA", "Subject: x\r\n\r\nx\r\n."]
-            replies = [smtp.say(command) for command in said[:stage]]
+            commands = [
+                "MAIL FROM:<a@outside.example>",
+                "RCPT TO:<sales@brand-b.test>",
+                "DATA",
+                "Subject: x\r\n\r\nx\r\n.",
+            ]
+            replies = [smtp.say(command) for command in commands[:stage]]
             world.kill("inbound")
-            last = smtp.say(said[stage])
+            last = smtp.say(commands[stage])
             assert [reply[:1] for reply in replies] == ["2", "2", "3"][:stage]
             if stage == 2:  # DATA itself asks nobody
-                last = smtp.say(said[3])
+                last = smtp.say(commands[3])
             assert last.startswith("451 "), (stage, last)
         if stage < 3:
             world.start("inbound")
@@ -121,8 +126,8 @@ def mailbox_deleted(world: World, _timeline: Timeline) -> Iterator[None]:
         world.wait_until_in_step()
         dialogues = [open_ones.enter_context(Dialogue(world.site.postfix.inbound_port)) for _ in names]
         for smtp, name in zip(dialogues, names, strict=True):
-            said = ["MAIL FROM:<a@outside.example>", f"RCPT TO:<{name}>", "DATA"]
-            assert [smtp.say(command)[:3] for command in said] == ["250", "250", "354"]
+            commands = ["MAIL FROM:<a@outside.example>", f"RCPT TO:<{name}>", "DATA"]
+            assert [smtp.say(command)[:3] for command in commands] == ["250", "250", "354"]
         with database.write() as tx:
             mailboxes.remove(tx, names[0])
         world.wait_until_in_step()

@@ -21,9 +21,9 @@ _PAUSE = 20_000  # milliseconds, ended earlier
 def _killed_anywhere(world: World, _timeline: Timeline) -> Iterator[None]:
     """Kill it at random moments, before every second start with a cache to rebuild."""
     dice = random.Random(11)
-    for turn in range(_DEATHS):
+    for round_ in range(_DEATHS):
         world.kill("relay")
-        if turn % 2:
+        if round_ % 2:
             world.cache.flushall()
         world.site.start_daemon("relay")
         begun = world.site.daemons["relay"].log().count("started")

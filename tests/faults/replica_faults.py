@@ -111,9 +111,9 @@ def _disconnect_all(admin: "redis.Redis") -> None:
         admin.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")  # type: ignore[no-untyped-call]
 
 
-def _first_line(server: PrivateRedis, *words: str) -> str:
+def _first_line(server: PrivateRedis, *args: str) -> str:
     try:
-        return server.say(*words)
+        return server.say(*args)
     except OSError:
         return ""
 

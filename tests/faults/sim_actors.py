@@ -34,7 +34,7 @@ class Actor:
             self._mine.release()
             self._thread.join(0.001)
 
-    def _turn(self) -> None:
+    def _pause(self) -> None:
         self._theirs.release()
         self._mine.acquire()
         if self._is_killed:
@@ -44,7 +44,7 @@ class Actor:
         self._mine.acquire()
         try:
             if not self._is_killed:
-                self._work(self._turn)
+                self._work(self._pause)
         except Killed:
             pass
         except BaseException as error:  # noqa: BLE001 - told to whoever lets it go on

@@ -58,12 +58,12 @@ class Checks:
             facts = self._reader.lookup(wanted)
             if self._reader.source != "cache":
                 raise Broken(f"{domain} is answered by {self._reader.source}")
-            if said(domain, wanted, facts) != said(domain, wanted, now):
+            if fields_of_facts(domain, wanted, facts) != fields_of_facts(domain, wanted, now):
                 raise Broken(f"{domain} has not come to what SQL says")
 
     def _fresh(self, domain: str, locals_: list[str], facts: Mapping[str, HostedDomain]) -> None:
         """Expect each field of a fresh answer as SQL had it within a lease, and no older than reported live."""
-        answer = said(domain, [Address(local, domain) for local in locals_], facts)
+        answer = fields_of_facts(domain, [Address(local, domain) for local in locals_], facts)
         if domain not in facts:
             answer = {(domain, LISTING): GONE}
         window = self._sql.window(LEASE_MS)
@@ -114,7 +114,7 @@ def _led(moment: Moment, address: Address, mailbox: Address) -> bool:
     return target is not None and target.address == mailbox
 
 
-def said(domain: str, wanted: list[Address], facts: Mapping[str, HostedDomain]) -> Fields:
+def fields_of_facts(domain: str, wanted: list[Address], facts: Mapping[str, HostedDomain]) -> Fields:
     """Return what facts say about a domain and names of it, field by field."""
     if domain not in facts:
         return {}

@@ -18,7 +18,7 @@ from store.cache.metrics import DirectoryMetrics
 from store.relay.redis_link import Command, PipelinedConnection, RedisLink
 from store.relay.redis_target import RedisTarget
 from tests.faults.sim_operations import Operations
-from tests.faults.sim_redis import MemoryRedis, Refused, Word, encoded
+from tests.faults.sim_redis import Argument, MemoryRedis, Refused, encoded
 from tests.faults.sim_sql import Sql
 
 Result = TypeVar("Result")
@@ -39,14 +39,14 @@ class MemoryTarget(RedisTarget):
 
     operations: type[Operations] = Operations
 
-    def __init__(self, network: Network, turn: Callable[[], None]) -> None:
+    def __init__(self, network: Network, before_step: Callable[[], None]) -> None:
         super().__init__(redis.ConnectionPool())
         self._link = RedisLink(MemoryConnection(self))
-        self._network, self._turn = network, turn
+        self._network, self._before_step = network, before_step
 
-    def ask(self, command: tuple[Word, ...]) -> Any:
+    def ask(self, command: tuple[Argument, ...]) -> Any:
         """Run one command on the master of the moment; error replies are values."""
-        self._turn()
+        self._before_step()
         if not self._network.is_up:
             raise redis.ConnectionError
         reply = execute(self._network.master, command, self.operations)
@@ -91,12 +91,12 @@ class MemoryConnection(PipelinedConnection):
         self._replies = replies
 
 
-def execute(server: MemoryRedis, command: tuple[Word, ...], operations: type[Operations] = Operations) -> Any:
+def execute(server: MemoryRedis, command: tuple[Argument, ...], operations: type[Operations] = Operations) -> Any:
     """Run a command or, behind EVALSHA, an operation; return the raw reply, an error too."""
     try:
         if command[0] != "EVALSHA":
             return server.execute(command)
-        return operations(server).run(str(command[3]), [encoded(word) for word in command[4:]])
+        return operations(server).run(str(command[3]), [encoded(arg) for arg in command[4:]])
     except Refused as error:
         return redis.ResponseError(str(error))
 
@@ -114,16 +114,16 @@ class MemoryCache(RedisDirectory):
         server = self._network.master
         server.expire()
         count = int(command[2])
-        keys, words = command[3 : 3 + count], command[3 + count :]
+        keys, args = command[3 : 3 + count], command[3 + count :]
         vouched: list[Any] = [server.values.get(key.encode()) for key in keys[:3]]
-        return [vouched, *_hashes(server, keys[3:], words)], server.run_id
+        return [vouched, *_hashes(server, keys[3:], args)], server.run_id
 
 
-def _hashes(server: MemoryRedis, keys: tuple[str, ...], words: tuple[str, ...]) -> list[Any]:
+def _hashes(server: MemoryRedis, keys: tuple[str, ...], args: tuple[str, ...]) -> list[Any]:
     found, at = [], 0
     for key in keys:
-        last = at + int(words[at])
-        found.append(server.execute(("HMGET", key, *words[at + 1 : last + 1])))
+        last = at + int(args[at])
+        found.append(server.execute(("HMGET", key, *args[at + 1 : last + 1])))
         at = last + 1
     return found
 

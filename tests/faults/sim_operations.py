@@ -29,8 +29,8 @@ def is_gone(value: bytes) -> bool:
     return value.endswith(b" x")
 
 
-def _paired(words: tuple[bytes, ...]) -> Hash:
-    return dict(zip(words[::2], words[1::2], strict=True))
+def _paired(args: tuple[bytes, ...]) -> Hash:
+    return dict(zip(args[::2], args[1::2], strict=True))
 
 
 def _fields(redis: MemoryRedis, key: bytes) -> Hash:
@@ -133,10 +133,10 @@ class Operations:
         self.write(key, field, value)
         return b"applied"
 
-    def apply(self, *words: bytes) -> Any:
+    def apply(self, *args: bytes) -> Any:
         answers = []
-        for at in range(0, len(words), 4):
-            nonce, domain, field, value = words[at : at + 4]
+        for at in range(0, len(args), 4):
+            nonce, domain, field, value = args[at : at + 4]
             version = version_of(value) or 0
             answer = self.put(domain, field, value, version) if field else self.list_(domain, value, version)
             if answer not in {b"load", b"rebuild"}:
@@ -173,12 +173,12 @@ class Operations:
         self.redis.set(domain_key(domain), fields)
         return self.installed(domain, listed, nonce)
 
-    def repair(self, key: bytes, nonce: bytes, *words: bytes) -> Any:
+    def repair(self, key: bytes, nonce: bytes, *args: bytes) -> Any:
         if key != HOSTED and self.read(key, _OWN) is None:
             return 0
         done = 0
-        for at in range(0, len(words), 3):
-            field, seen, value = words[at : at + 3]
+        for at in range(0, len(args), 3):
+            field, seen, value = args[at : at + 3]
             version = version_of(value) or 0
             if (self.read(key, field) or b"") == seen and (seen or version >= self.version(key, _WHOLE)):
                 self.redis.hash(key)[field] = value

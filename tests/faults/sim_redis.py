@@ -14,7 +14,7 @@ from store.wire_format.layout import PREFIX
 
 Hash = dict[bytes, bytes]
 Value = Hash | bytes
-Word = bytes | str | int
+Argument = bytes | str | int
 
 STATE, HOSTED, LEASE = (f"{PREFIX}{name}".encode() for name in ("state", "hosted", "lease"))
 
@@ -84,16 +84,16 @@ class MemoryRedis:
         if self.values:
             self.delete(rng.choice(sorted(self.values)))
 
-    def execute(self, words: Sequence[Word]) -> Any:
+    def execute(self, args: Sequence[Argument]) -> Any:
         """Run one plain command and return its raw reply."""
         self.expire()
-        name, *arguments = words
-        return _COMMANDS[str(name)](self, [encoded(word) for word in arguments])
+        name, *arguments = args
+        return _COMMANDS[str(name)](self, [encoded(arg) for arg in arguments])
 
 
-def encoded(word: Word) -> bytes:
+def encoded(arg: Argument) -> bytes:
     """Return a word as it goes over the wire."""
-    return word if isinstance(word, bytes) else str(word).encode()
+    return arg if isinstance(arg, bytes) else str(arg).encode()
 
 
 def _time(redis: MemoryRedis, arguments: list[bytes]) -> Any:
@@ -113,7 +113,7 @@ def _read(redis: MemoryRedis, key: bytes) -> Hash:
 
 
 def _hgetall(redis: MemoryRedis, arguments: list[bytes]) -> Any:
-    return [word for pair in _read(redis, arguments[0]).items() for word in pair]
+    return [arg for pair in _read(redis, arguments[0]).items() for arg in pair]
 
 
 def _hlen(redis: MemoryRedis, arguments: list[bytes]) -> Any:
@@ -143,7 +143,7 @@ def _hscan(redis: MemoryRedis, arguments: list[bytes]) -> Any:
     """Return a third of a hash each time, by the names."""
     key, cursor = arguments[0], int(arguments[1])
     pairs = sorted(pair for pair in _read(redis, key).items() if sum(pair[0]) % 3 == cursor)
-    return [str((cursor + 1) % 3).encode(), [word for pair in pairs for word in pair]]
+    return [str((cursor + 1) % 3).encode(), [arg for pair in pairs for arg in pair]]
 
 
 def _scan(redis: MemoryRedis, arguments: list[bytes]) -> Any:

@@ -131,7 +131,7 @@ def _point(site: Site, rng: random.Random) -> None:
     zone.catch_all = rng.choice([None, *site.all_boxes()])
 
 
-def _steward(site: Site, rng: random.Random) -> None:
+def _set_system_mailbox(site: Site, rng: random.Random) -> None:
     zone = _zone(site, rng)
     zone.system = rng.choice([None, *site.all_boxes()])
 
@@ -175,7 +175,7 @@ _CHANGES: tuple[tuple[Callable[[Site, random.Random], None], int], ...] = (
     (_box, 3),
     (_pause, 4),
     (_point, 3),
-    (_steward, 1),
+    (_set_system_mailbox, 1),
     (_switch_domain, 2),
     (_switch_account, 1),
     (_domain, 2),

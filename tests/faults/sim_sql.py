@@ -54,7 +54,7 @@ class Sql:
         self.is_up = True
         self.was_read = False  # the outbox, with something in it
         site = first_site()
-        self.now = Contents(site, Clock(1, self._word(), self._word()))
+        self.now = Contents(site, Clock(1, self._random_text(), self._random_text()))
         self._note(Row(Change(0, self.now.clock.nonce, "", "", ""), 1, is_applied=True))
         self.moments: list[Moment] = []
         self.live: dict[tuple[str, str], int] = {}  # by field the last moment that was reported live for it
@@ -62,13 +62,13 @@ class Sql:
         self._moment_of: dict[str, int] = {}
         self._remember()
 
-    def _word(self) -> str:
+    def _random_text(self) -> str:
         return f"{self.rng.getrandbits(64):x}"
 
     def _remember(self) -> None:
         records = self.now.site.records()
-        said = {name: body for domain in records.values() for name, body in fields(domain).items()}
-        self.moments.append(Moment(self.time.now_ms, records, said))
+        found = {name: body for domain in records.values() for name, body in fields(domain).items()}
+        self.moments.append(Moment(self.time.now_ms, records, found))
         self._moment_of[self.now.clock.nonce] = len(self.moments) - 1
 
     def _note(self, row: Row) -> None:
@@ -83,7 +83,7 @@ class Sql:
         before = self.moments[-1].fields
         clock = self.now.clock
         self.now.site = changed(self.now.site, self.rng)
-        self.now.clock = clock = Clock(clock.version + 1, self._word(), clock.epoch)
+        self.now.clock = clock = Clock(clock.version + 1, self._random_text(), clock.epoch)
         self._remember()
         for (domain, name), body in sorted(_differences(before, self.moments[-1].fields).items()):
             self._note(Row(Change(0, clock.nonce, domain, name, stamped(clock.version, body)), clock.version))
@@ -117,7 +117,7 @@ class Sql:
         """Begin a new epoch."""
         if self.now.clock.epoch == seen.epoch and self.now.clock.version <= beyond:
             version = max(seen.version, beyond) + 1
-            self.now.clock = Clock(version, self._word(), self._word())
+            self.now.clock = Clock(version, self._random_text(), self._random_text())
             self._moment_of[self.now.clock.nonce] = len(self.moments) - 1
             self._note(Row(Change(0, self.now.clock.nonce, "", "", ""), version, is_applied=True))
 
@@ -162,11 +162,11 @@ class MemorySnapshot(Snapshot):
 
 
 class MemorySource:
-    """The relay's source over it. ``turn`` is called before every step that others can see."""
+    """The relay's source over it. ``before_step`` is called before every step that others can see."""
 
-    def __init__(self, sql: Sql, turn: Callable[[], None]) -> None:
+    def __init__(self, sql: Sql, before_step: Callable[[], None]) -> None:
         self.sql = sql
-        self._turn = turn
+        self._before_step = before_step
 
     def pending(self, limit: int, seen: int) -> Pending:
         self._reach()
@@ -197,6 +197,6 @@ class MemorySource:
         self._reach()
 
     def _reach(self) -> None:
-        self._turn()
+        self._before_step()
         if not self.sql.is_up:
             raise StoreUnavailable("the database does not answer")

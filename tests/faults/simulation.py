@@ -41,8 +41,8 @@ class Parts:
 class Found(AssertionError):
     """Something that must not be, at a step."""
 
-    def __init__(self, seed: int, step: int, words: str) -> None:
-        super().__init__(f"seed {seed}, step {step}: {words}")
+    def __init__(self, seed: int, step: int, what: str) -> None:
+        super().__init__(f"seed {seed}, step {step}: {what}")
         self.step = step
 
 
@@ -137,12 +137,12 @@ class Simulation:
         except Broken as error:
             raise Found(self.seed, self.steps, f"after {SETTLES_WITHIN} quiet steps: {error}") from error
 
-    def _work(self, turn: Callable[[], None]) -> None:
+    def _work(self, before_step: Callable[[], None]) -> None:
         """A relay's life, from the start of its process to its end."""
-        source, target = self.parts.source(self.sql, turn), self.parts.target(self.network, turn)
+        source, target = self.parts.source(self.sql, before_step), self.parts.target(self.network, before_step)
         relay = self.parts.relay(source, target, LIVES)
         while True:
-            turn()
+            before_step()
             is_idle = True
             with suppress(StoreUnavailable, CacheUnavailable):
                 is_idle = self._once(relay, source, target)

@@ -11,7 +11,7 @@ import redis
 from store.wire_format.layout import HOSTED_KEY, PREFIX, STATE_KEY, domain_key
 from store.wire_format.values import version_text
 from tests.faults.sim_clients import execute
-from tests.faults.sim_redis import MemoryRedis, Time, Word
+from tests.faults.sim_redis import Argument, MemoryRedis, Time
 from tests.store.redis_server import RedisServer
 
 _DOMAINS = ("a.test", "b.test")
@@ -46,14 +46,14 @@ class Twins:
         seconds, rest = self.real.execute_command("TIME")
         return int(seconds) * 1000 + int(rest) // 1000
 
-    def do(self, *words: Word) -> None:
+    def do(self, *args: Argument) -> None:
         """Run an operation on both; a guarded one on a basis that mostly holds."""
-        if words[0] in _GUARDED:
-            words = (*words, *self._basis())
-        theirs = _plain(self._ask(("EVALSHA", self.sha, 0, *words)))
-        assert _plain(execute(self.memory, ("EVALSHA", self.sha, 0, *words))) == theirs, words
+        if args[0] in _GUARDED:
+            args = (*args, *self._basis())
+        theirs = _plain(self._ask(("EVALSHA", self.sha, 0, *args)))
+        assert _plain(execute(self.memory, ("EVALSHA", self.sha, 0, *args))) == theirs, args
 
-    def _basis(self) -> tuple[Word, ...]:
+    def _basis(self) -> tuple[Argument, ...]:
         build = self.memory.field(STATE_KEY.encode(), b"build") or b""
         applied = int(self.memory.field(STATE_KEY.encode(), b"applied") or 0)
         wrong = self.rng.random()
@@ -92,19 +92,19 @@ def _value(rng: random.Random) -> str:
     return f"{version_text(rng.randint(1, 50))} {rng.choice(('x', 'h', 'm1', 'm0'))}"
 
 
-def _apply(rng: random.Random) -> tuple[Word, ...]:
+def _apply(rng: random.Random) -> tuple[Argument, ...]:
     rows = [(f"n{rng.randint(1, 3)}", rng.choice(_DOMAINS), rng.choice(("", "@", "b0", "s0")), _value(rng))
             for _ in range(rng.randint(1, 4))]  # fmt: skip
     return ("apply", *(word for row in rows for word in row))
 
 
-def _install(rng: random.Random) -> tuple[Word, ...]:
+def _install(rng: random.Random) -> tuple[Argument, ...]:
     stamp = version_text(rng.randint(1, 50))
     pairs = [word for field in _FIELDS for word in (field, f"{stamp} h")]
     return ("install", rng.choice(_DOMAINS), f"{stamp} h", "n9", *pairs)
 
 
-def _gathered(twins: Twins) -> tuple[Word, ...]:
+def _gathered(twins: Twins) -> tuple[Argument, ...]:
     """Gather a hash, perhaps without one of its fields, and return how to put it in."""
     key, stamp = f"{PREFIX}load:t", version_text(twins.rng.randint(1, 50))
     fields = _FIELDS[: twins.rng.choice((4, 5, 5))]
@@ -122,19 +122,19 @@ def _seen(twins: Twins, key: str, field: str) -> bytes:
     return twins.memory.field(key.encode(), field.encode()) or b""
 
 
-def _repair(twins: Twins) -> tuple[Word, ...]:
+def _repair(twins: Twins) -> tuple[Argument, ...]:
     key, field = _key(twins.rng), twins.rng.choice((*_FIELDS, "a.test"))
     seen = _seen(twins, key, field) if twins.rng.random() < 0.7 else b"1 m1"
     return "repair", key, "n8", field, seen, _value(twins.rng)
 
 
-def _seal(twins: Twins) -> tuple[Word, ...]:
+def _seal(twins: Twins) -> tuple[Argument, ...]:
     key, field = _key(twins.rng), twins.rng.choice(("b0", "s0", "a.test", "b.test"))
     whole = f"{version_text(twins.rng.randint(1, 50))} h"
     return "seal", key, whole, twins.rng.choice((0, 1, 3)), field, _seen(twins, key, field)
 
 
-def _state(twins: Twins, rng: random.Random) -> tuple[Word, ...]:
+def _state(twins: Twins, rng: random.Random) -> tuple[Argument, ...]:
     build = twins.memory.field(STATE_KEY.encode(), b"build") or b""
     builds = (build, build, build, b"t9")
     token, run = rng.choice(("t1", "t2")), rng.choice((twins.run_id, twins.run_id, "other"))

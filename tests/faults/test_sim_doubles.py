@@ -30,8 +30,8 @@ CLOCK = Clock(9, "n9", "e1")
 HASH = {b"@": b"9 d3 - -", b"@c": b"9 c -", b"@l": b"9 h", b"b0": b"9 m1"}
 
 
-def no_turn() -> None:
-    """Nobody else has a turn."""
+def do_nothing() -> None:
+    """Take the place of the scheduler of the simulation: no other thread runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Store:
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "memory":
         sql = Sql(Time(), random.Random(1))
-        yield Store(MemorySource(sql, no_turn), lambda: _until_rows(sql))
+        yield Store(MemorySource(sql, do_nothing), lambda: _until_rows(sql))
         return
     url = f"sqlite:///{tmp_path / 'byname.db'}"
     migrate.upgrade(url)
@@ -170,7 +170,7 @@ def server() -> Iterator[RedisServer]:
 def empty(request: pytest.FixtureRequest, server: RedisServer) -> Iterator[Target]:
     """A target over an empty Redis."""
     if request.param == "memory":
-        yield MemoryTarget(Network(MemoryRedis(Time()), random.Random(1)), no_turn)
+        yield MemoryTarget(Network(MemoryRedis(Time()), random.Random(1)), do_nothing)
         return
     server.admin.flushall()
     with closing(RedisTarget(open_pool(server.url, timeout=10, connections=2))) as target:

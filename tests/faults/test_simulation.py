@@ -17,7 +17,7 @@ MORE_SEEDS = range(60)  # for the bugs, when the shipped code takes other steps 
 LONG_SEEDS = range(1000, 1000 + int(os.environ.get("BYNAME_SIM_SEEDS", "0")))
 
 
-def goes_well(seed: int, steps: int, events: Events = EVENTS) -> Simulation:
+def run_without_faults(seed: int, steps: int, events: Events = EVENTS) -> Simulation:
     simulation = Simulation(seed, events=events)
     simulation.run(steps)
     return simulation
@@ -33,13 +33,13 @@ def found(seed: int, parts: Parts, events: Events) -> Found | None:
 
 @pytest.mark.parametrize(("seed", "steps"), [*((one, STEPS) for one in SEEDS), *((one, 2000) for one in LONG_SEEDS)])
 def test_the_law_holds(seed: int, steps: int, record_property: Callable[[str, object], None]) -> None:
-    simulation = goes_well(seed, steps)
+    simulation = run_without_faults(seed, steps)
     record_property("steps", simulation.steps)
     assert simulation.checks.answers["cache"] > 0
 
 
 def test_the_same_seed_is_the_same_run() -> None:
-    first, second = goes_well(5, STEPS), goes_well(5, STEPS)
+    first, second = run_without_faults(5, STEPS), run_without_faults(5, STEPS)
     assert first.steps == second.steps
     assert first.checks.answers == second.checks.answers
     assert first.sql.moments == second.sql.moments
@@ -53,6 +53,6 @@ def test_a_planted_bug_is_found(bug: str, record_property: Callable[[str, object
         what = found(seed, BUGS[bug](), events)
         if what is not None:
             record_property("found", str(what))
-            goes_well(seed, what.step, events)
+            run_without_faults(seed, what.step, events)
             return
     pytest.fail(f"{bug}: not found")

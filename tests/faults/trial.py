@@ -30,7 +30,7 @@ class Figures:
     recovery: float
     slowest: float  # seconds that one mail took, from MAIL to the last reply
     cache_back: float | None  # seconds from the end of the fault until the cache was vouched for; None without one
-    words: tuple[str, ...]  # some of the replies that asked to try again
+    replies: tuple[str, ...]  # some of the replies that asked to try again
 
 
 def check(fault: Fault, world: World, *, seconds: float, record: Callable[[str, object], None]) -> None:
@@ -40,8 +40,8 @@ def check(fault: Fault, world: World, *, seconds: float, record: Callable[[str, 
     record("fault", row(fault, figures))
     assert figures.summary.wrong.keys() <= fault.allows, figures.summary.examples
     assert figures.recovery <= fault.recovers
-    assert figures.put_off == 0 or fault.sees != RIGHT, figures.words
-    assert figures.known_put_off == 0 or fault.sees != GRACE, figures.words
+    assert figures.put_off == 0 or fault.sees != RIGHT, figures.replies
+    assert figures.known_put_off == 0 or fault.sees != GRACE, figures.replies
 
 
 def row(fault: Fault, figures: Figures) -> dict[str, object]:
@@ -115,5 +115,5 @@ def _figures(ledger: Ledger, summary: Summary, fault: tuple[float, float], back:
         recovery=max(0.0, last - ended),
         slowest=slowest,
         cache_back=back,
-        words=tuple(f"{entry.recipient}: {attempt.code} {attempt.text}" for entry, attempt in put_off[:5]),
+        replies=tuple(f"{entry.recipient}: {attempt.code} {attempt.text}" for entry, attempt in put_off[:5]),
     )

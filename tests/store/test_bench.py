@@ -79,5 +79,5 @@ def test_the_page_says_what_was_found(tmp_path: Path) -> None:
     ):
         assert line in page.splitlines()
     assert picture.startswith("<svg ")
-    for words in ("Postfix, lmdb maps", "C filter over Redis", ">2,910<"):
-        assert words in picture
+    for text in ("Postfix, lmdb maps", "C filter over Redis", ">2,910<"):
+        assert text in picture

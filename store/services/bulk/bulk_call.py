@@ -105,8 +105,8 @@ def _one(plan: Plan, item: Item) -> Entry:
         return plan.create(owner, plan.domain(owner, item.domain_id), item.local_part, item.given)
     alias = plan.alias(item.alias_id, owner)
     if item.renames:
-        told = "the address of an alias cannot be changed; delete it and create another"
-        raise ServiceError("alias-not-renamable", told, field="local_part")
+        message = "the address of an alias cannot be changed; delete it and create another"
+        raise ServiceError("alias-not-renamable", message, field="local_part")
     if item.op == "delete":
         return plan.delete(owner, alias)
     return plan.update(owner, alias, item.given)

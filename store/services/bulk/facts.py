@@ -101,8 +101,8 @@ def _mailboxes(tx: Transaction, wanted: Wanted, facts: Facts) -> None:
 def _names(tx: Transaction, wanted: Wanted, facts: Facts) -> None:
     ids: dict[int | str, list[int]] = {}
     for row in facts.domains.values():
-        for called in (row.id, row.name):  # several accounts may have a name pending
-            ids.setdefault(called, []).append(row.id)
+        for key in (row.id, row.name):  # several accounts may have a name pending
+            ids.setdefault(key, []).append(row.id)
     facts.asked = {(found, local) for domain, local in wanted.names for found in ids.get(domain, [])}
     facts.names = {(row.domain_id, row.local_part): row.id for row in _taken(tx, facts.asked)}
 
@@ -148,9 +148,9 @@ def _alias_query() -> Select[*tuple[object, ...]]:
     owner, owner_domain = aliased(AddressRow), aliased(DomainRow)
     own = (AliasRow.id, AddressRow.local_part, AddressRow.domain_id, DomainRow.name.label("domain"))
     fields = (AliasRow.mailbox_id, AliasRow.can_receive, AliasRow.can_send, AliasRow.is_active, AliasRow.note)
-    told = (AddressRow.created_at, AliasRow.updated_at, owner.local_part, owner_domain.name)
+    others = (AddressRow.created_at, AliasRow.updated_at, owner.local_part, owner_domain.name)
     return (
-        select(*own, *fields, *told[:2], told[2].label("owner_local"), told[3].label("owner_domain"))
+        select(*own, *fields, *others[:2], others[2].label("owner_local"), others[3].label("owner_domain"))
         .join_from(AliasRow, AddressRow, AddressRow.id == AliasRow.id)
         .join(DomainRow, DomainRow.id == AddressRow.domain_id)
         .join(owner, owner.id == AliasRow.mailbox_id)

@@ -50,7 +50,7 @@ class Plan:
         """Return a mailbox by id or address. Raises ServiceError ``invalid-request`` or ``not-found``."""
         found = self.facts.mailboxes.get(ref) if isinstance(ref, int) else self._mailbox_at(ref)
         if found is None:
-            raise lookup.nothing("mailbox", ref, "mailbox")
+            raise lookup.not_found("mailbox", ref, "mailbox")
         return found
 
     def _mailbox_at(self, text: str) -> FoundMailbox | None:
@@ -87,9 +87,9 @@ class Plan:
     def pretend(self, name: Name, mailbox_id: int, switches: Given) -> None:
         """Take an alias for new that an earlier plan would have made, had it not been a dry run."""
         now = utc_now()
-        told: dict[str, Any] = {"address": "", "domain": "", "mailbox": "", "created_at": now, "updated_at": now}
+        defaults: dict[str, Any] = {"address": "", "domain": "", "mailbox": "", "created_at": now, "updated_at": now}
         alias = Alias(
-            id=_NOT_WRITTEN, domain_id=name[0], local_part=name[1], mailbox_id=mailbox_id, **{**told, **switches}
+            id=_NOT_WRITTEN, domain_id=name[0], local_part=name[1], mailbox_id=mailbox_id, **{**defaults, **switches}
         )
         self.facts.names[name] = _NOT_WRITTEN
         self.planned[name] = Entry(0, None, alias)
@@ -98,7 +98,7 @@ class Plan:
         """Return an alias by id, if it is one of ``owner``. Raises ServiceError ``not-found``."""
         found = self.facts.aliases.get(ref)
         if found is None or found.mailbox_id != owner.mailbox.id:
-            raise lookup.nothing("alias", ref, "alias_id")
+            raise lookup.not_found("alias", ref, "alias_id")
         return found
 
     def update(self, owner: FoundMailbox, alias: Alias, given: Given) -> Entry:
@@ -171,7 +171,7 @@ def _new(owner: FoundMailbox, domain: DomainRow, local_part: str, given: Given) 
 
 def _changed(alias: Alias, given: Given) -> Alias:
     """Return what an alias becomes, the same one if nothing changes; an empty note is as good as none."""
-    wished: dict[str, Any] = dict(given)
-    if all((getattr(alias, name) or None) == (value or None) for name, value in wished.items()):
+    wanted: dict[str, Any] = dict(given)
+    if all((getattr(alias, name) or None) == (value or None) for name, value in wanted.items()):
         return alias
-    return replace(alias, updated_at=utc_now(), **wished)
+    return replace(alias, updated_at=utc_now(), **wanted)

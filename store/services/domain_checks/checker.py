@@ -91,8 +91,8 @@ class DomainChecker:
         with self._database.write(ACTING) as tx:
             done = checks.finish(tx, task, report, self._now())
         if done is not None and done.event is not None:
-            tell = log.warning if done.event in _TO_BE_WARNED_OF else log.info
-            tell(f"domain-{done.event}", domain=task.name, domain_id=task.domain_id)
+            write_log = log.warning if done.event in _TO_BE_WARNED_OF else log.info
+            write_log(f"domain-{done.event}", domain=task.name, domain_id=task.domain_id)
         return done
 
 

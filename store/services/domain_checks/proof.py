@@ -115,8 +115,8 @@ def _park(tx: Transaction, row: DomainRow, kept: DomainProofRow, now: datetime) 
     if kept.parked_at is None:
         kept.parked_at = now
         tx.flush()
-        told = view(tx, row.id)
-        audit.note(tx, "domain.park", "domain", row.id, row.name, None, told, account_id=row.account_id)
+        domain = view(tx, row.id)
+        audit.note(tx, "domain.park", "domain", row.id, row.name, None, domain, account_id=row.account_id)
     return PARKED
 
 

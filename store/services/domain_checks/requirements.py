@@ -51,14 +51,14 @@ def required(tx: Transaction, ref: Ref, expected: Expected, nameservers: int) ->
 
 def warnings(domain: Domain, nameservers: int) -> tuple[str, ...]:
     """Return what the owner of a domain should know, a sentence each."""
-    proof, told = domain.proof, list(lookalikes(domain.name))
+    proof, found = domain.proof, list(lookalikes(domain.name))
     if domain.verified_at is None and proof.parked_at is not None:
-        told.append("the proof was seen, but another account has proved this domain: a person must decide")
+        found.append("the proof was seen, but another account has proved this domain: a person must decide")
     if domain.proof_lapsed:
-        told.append("the proof has lapsed: no new names until its record is back; mail still arrives")
+        found.append("the proof has lapsed: no new names until its record is back; mail still arrives")
     elif proof.warned_at is not None and proof.lapses_at is not None:
         by = proof.lapses_at.isoformat(" ", "minutes")
-        told.append(f"the proof has been missing since {proof.missing_since:%Y-%m-%d %H:%M}; it lapses after {by}")
+        found.append(f"the proof has been missing since {proof.missing_since:%Y-%m-%d %H:%M}; it lapses after {by}")
     if nameservers < WITNESSES:
-        told.append(f"{nameservers or 'no'} nameserver is asked: with fewer than {WITNESSES} a proof never lapses")
-    return tuple(told)
+        found.append(f"{nameservers or 'no'} nameserver is asked: with fewer than {WITNESSES} a proof never lapses")
+    return tuple(found)

@@ -17,12 +17,12 @@ def apply(tx: Transaction, lines: Iterable[CatchAllLine]) -> dict[int, LineResul
 
 
 def _result(tx: Transaction, line: CatchAllLine) -> LineResult:
-    called = f"@{line.domain}"
+    address = f"@{line.domain}"
     try:
         with tx.begin_nested():
-            return LineResult(line.number, _set(tx, line), called)
+            return LineResult(line.number, _set(tx, line), address)
     except ServiceError as refusal:
-        return LineResult(line.number, "failed", called, refusal.code, refusal.message)
+        return LineResult(line.number, "failed", address, refusal.code, refusal.message)
 
 
 def _set(tx: Transaction, line: CatchAllLine) -> Status:

@@ -108,11 +108,11 @@ def _apply(tx: Transaction, how: Import, lines: Sequence[Line], carry: DryRunSta
 def _decided(plan: Plan, line: Line) -> LineResult:
     if isinstance(line, Malformed):
         return LineResult(line.number, "failed", None, line.code, line.message)
-    called = (line.address if isinstance(line, AliasLine) else line.domain)[:_SHOWN]
+    subject = (line.address if isinstance(line, AliasLine) else line.domain)[:_SHOWN]
     try:
-        return LineResult(line.number, _one(plan, line), called)
+        return LineResult(line.number, _one(plan, line), subject)
     except ServiceError as refusal:
-        return LineResult(line.number, "failed", called, refusal.code, refusal.message)
+        return LineResult(line.number, "failed", subject, refusal.code, refusal.message)
 
 
 def _one(plan: Plan, line: AliasLine | CatchAllLine | DomainLine) -> Status:

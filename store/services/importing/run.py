@@ -27,12 +27,12 @@ class Finished:
     replayed: bool = False
 
 
-def complete(how: Import, lines: Iterable[Line], report: Report, tell: Callable[[int], None]) -> Finished:
+def complete(how: Import, lines: Iterable[Line], report: Report, on_progress: Callable[[int], None]) -> Finished:
     """Bring in what is not done yet of ``lines`` and put all of it into ``report``.
 
     Args:
         lines: of the whole file, also when a part is done.
-        tell: called after each chunk with the number of lines done.
+        on_progress: called after each chunk with the number of lines done.
 
     Raises:
         ServiceError: ``request-in-progress``.
@@ -46,7 +46,7 @@ def complete(how: Import, lines: Iterable[Line], report: Report, tell: Callable[
         report.add(chunk.results)
         done += len(chunk.results)
         version = chunk.version or version
-        tell(done)
+        on_progress(done)
     summary: Summary = {"done_before": before, "dry_run": how.dry_run, "finished": True}
     if how.key is not None:
         progress.finish(how.database, how.acting, how.key, summary)

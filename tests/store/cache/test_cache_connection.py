@@ -40,10 +40,10 @@ def server() -> Iterator[RedisServer]:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tls")
-    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=redis"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=redis"
     files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
     names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    subprocess.run([*words.split(), *files, *names], check=True, capture_output=True)
+    subprocess.run([*command.split(), *files, *names], check=True, capture_output=True)
     return folder
 
 
@@ -66,10 +66,10 @@ def answers(url: str) -> bool:
 
 def refusal(url: str) -> str:
     directory = RedisDirectory.open(url)
-    with pytest.raises(LookupFailed) as told:
+    with pytest.raises(LookupFailed) as error:
         directory.lookup(ASKED)
-    assert "s3cr" not in repr(told.value) + repr(told.value.__cause__) + str(told.value.__cause__)
-    return str(told.value).rpartition(": ")[2]
+    assert "s3cr" not in repr(error.value) + repr(error.value.__cause__) + str(error.value.__cause__)
+    return str(error.value).rpartition(": ")[2]
 
 
 @pytest.mark.parametrize(
@@ -191,8 +191,8 @@ def test_sentinels(server: RedisServer, tmp_path: Path) -> None:
     ],
 )
 def test_urls_that_are_none(url: str, rule: str) -> None:
-    with pytest.raises(StoreNotReady, match=r"cache\.url") as told:
+    with pytest.raises(StoreNotReady, match=r"cache\.url") as error:
         open_pool(url, timeout=1, connections=1)
-    assert rule in str(told.value)
-    assert "s3cret" not in str(told.value)
-    assert told.value.__cause__ is None
+    assert rule in str(error.value)
+    assert "s3cret" not in str(error.value)
+    assert error.value.__cause__ is None

@@ -269,9 +269,9 @@ def test_loading(server: RedisServer) -> None:
     server.start(wait=False, more=("--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"))
     seen = set()
     for _ in range(40):
-        with within(IN_TIME), pytest.raises(LookupFailed) as told:
+        with within(IN_TIME), pytest.raises(LookupFailed) as error:
             cache.lookup(ASKED)
-        seen.add(str(told.value))
+        seen.add(str(error.value))
         time.sleep(0.02)
     assert "the cache gave no evidence: loading" in seen
     knows_everything(both(cache), within_seconds=IN_TIME)
@@ -326,20 +326,20 @@ def test_a_server_that_is_none() -> None:
         b"*-1\r\n" * 50,
         b"-ERR\r\n" * 50,
     ]
-    for said in answers:
+    for reply in answers:
         with socket.create_server(("127.0.0.1", 0)) as listener:
 
-            def speak(listener: socket.socket = listener, said: bytes = said) -> None:
+            def answer_all(listener: socket.socket = listener, reply: bytes = reply) -> None:
                 try:
                     while True:
                         client, _ = listener.accept()
                         with client:
                             client.recv(1000)
-                            client.sendall(said)
+                            client.sendall(reply)
                 except OSError:
                     return
 
-            threading.Thread(target=speak, daemon=True).start()
+            threading.Thread(target=answer_all, daemon=True).start()
             cache = RedisDirectory.open(f"redis://127.0.0.1:{listener.getsockname()[1]}")
             with within(1), pytest.raises(LookupFailed):
                 cache.lookup(ASKED)

@@ -37,7 +37,7 @@ def new_token(byname: CommandLine, *options: str) -> str:
 def works(byname: CommandLine, secret: str) -> bool:
     database = Database.open(f"sqlite:///{byname.database}")
     try:
-        return tokens.find(database, secret, PREFIXES, utc_now()) is not None
+        return tokens.find(database, secret, utc_now()) is not None
     finally:
         database.close()
 

@@ -166,18 +166,18 @@ def test_what_is_due(site: DnsSite) -> None:
 
 def test_before_the_first_check(site: DnsSite) -> None:
     site.add(NEW)
-    told = shown(site)
-    assert told.checked_at is None
-    assert {str(one.state) for one in told.records} == {"unknown"}
-    assert told.records[0].required == f"byname-verify={site.token(NEW)}"
-    assert told.warnings == ()
+    view = shown(site)
+    assert view.checked_at is None
+    assert {str(one.state) for one in view.records} == {"unknown"}
+    assert view.records[0].required == f"byname-verify={site.token(NEW)}"
+    assert view.warnings == ()
 
 
 def test_after_a_check_and_with_other_settings(site: DnsSite) -> None:
     site.proved(NEW)
-    told = shown(site)
-    assert told.checked_at == site.clock()
-    assert [str(one.state) for one in told.records] == ["ok"] + ["missing"] * 5
+    view = shown(site)
+    assert view.checked_at == site.clock()
+    assert [str(one.state) for one in view.records] == ["ok"] + ["missing"] * 5
     with site.database.read() as tx:
         other = required(tx, NEW, type(EXPECTED)(("mx9.host.test",)), 2)
     assert [(str(one.purpose), str(one.state)) for one in other.records] == [

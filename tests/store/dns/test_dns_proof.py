@@ -101,9 +101,9 @@ def test_what_could_not_be_told_neither_counts_nor_clears() -> None:
 )
 def test_any_sight_clears_it_all(sight: Sighting, missed: list[float], event: Event | None) -> None:
     before, _ = run(PROVED, *((hour, GONE) for hour in missed))
-    after, told = step(before, sight, START + 100 * H)
+    after, noticed = step(before, sight, START + 100 * H)
     assert after == Proof(proved=True, seen_at=START + 100 * H)
-    assert told is event
+    assert noticed is event
 
 
 def test_counting_starts_anew_after_a_sight() -> None:

@@ -203,9 +203,9 @@ def test_a_milter_counts_its_decisions(leased: Pages, site: CommandLine) -> None
 
 def test_the_page_about_metrics_lists_them_all(leased: Pages) -> None:
     rows = ROW.findall((ROOT / "docs" / "metrics.md").read_text())
-    told = {name: kind for name, kind, _ in rows}
-    assert len(told) == len(rows)
-    assert told == leased.families(*ROLES)
+    measured = {name: kind for name, kind, _ in rows}
+    assert len(measured) == len(rows)
+    assert measured == leased.families(*ROLES)
     labels = {name: set(re.findall(r"`(\w+)`", text)) for name, _, text in rows}
     for role in ROLES:
         for sample, given in re.findall(

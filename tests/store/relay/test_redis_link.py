@@ -61,11 +61,11 @@ def test_replies_that_never_came_are_nobodys(target: RedisTarget, redis_server: 
     assert target.outcomes() == []
 
 
-@pytest.mark.parametrize("words", [4000, 4001, 8000, 11_998])
-def test_a_hash_of_more_words_than_fit_on_the_stack_of_lua(
-    target: RedisTarget, redis_server: RedisServer, words: int
+@pytest.mark.parametrize("members", [4000, 4001, 8000, 11_998])
+def test_a_hash_of_more_members_than_fit_on_the_stack_of_lua(
+    target: RedisTarget, redis_server: RedisServer, members: int
 ) -> None:
-    fields = HASH | {b"n%d" % number: b"9 m1" for number in range(words // 2 - len(HASH))}
+    fields = HASH | {b"n%d" % number: b"9 m1" for number in range(members // 2 - len(HASH))}
     target.install(BASIS, {"a.test": fields}, CLOCK)
     assert target.outcomes() == ["applied"]
     assert redis_server.admin.hgetall(domain_key("a.test")) == fields

@@ -107,9 +107,9 @@ def test_two_relays_at_once(world: Database, relaying: Relaying, url: str) -> No
     threads = [threading.Thread(target=relay) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for turn in range(25):
-        relaying.change(add_sales if turn % 2 == 0 else lambda tx: aliases.remove(tx, str(SALES)))
-        relaying.change(lambda tx, turn=turn: mailboxes.update(tx, str(JOHN), is_active=bool(turn % 2)))  # type: ignore[misc]
+    for round_ in range(25):
+        relaying.change(add_sales if round_ % 2 == 0 else lambda tx: aliases.remove(tx, str(SALES)))
+        relaying.change(lambda tx, round_=round_: mailboxes.update(tx, str(JOHN), is_active=bool(round_ % 2)))  # type: ignore[misc]
     ended.set()
     for thread in threads:
         thread.join()

@@ -138,9 +138,9 @@ def test_what_an_earlier_look_puts_right_ends_the_lease(world: Database, relayin
     assert not relaying.server.admin.exists(LEASE_KEY)
 
 
-@pytest.mark.parametrize(("somebody_wrote", "applied"), [(False, 1), (True, 0)])
+@pytest.mark.parametrize(("other_wrote", "applied"), [(False, 1), (True, 0)])
 def test_older_than_what_came_in_meanwhile_is_not_done(
-    world: Database, relaying: Relaying, somebody_wrote: bool, applied: int
+    world: Database, relaying: Relaying, other_wrote: bool, applied: int
 ) -> None:
     """It may have come from before a restore. What was newer at the look already is no surprise."""
     relaying.change(add_sales)
@@ -148,13 +148,13 @@ def test_older_than_what_came_in_meanwhile_is_not_done(
 
     def write() -> None:
         admin.hset(KEY, "sales", stamped(1000, "m1"))
-        if somebody_wrote:
+        if other_wrote:
             admin.hincrby(STATE_KEY, "applied", 1)
 
     overtaken(relaying, write)
     step = relaying.relay.step()
     assert len(step.applied) == applied
-    assert step.is_leased is not somebody_wrote
+    assert step.is_leased is not other_wrote
 
 
 def test_no_rebuild_after_another(world: Database, relaying: Relaying) -> None:

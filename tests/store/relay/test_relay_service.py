@@ -124,10 +124,10 @@ def test_a_relay_that_hangs_shows_no_sign_of_life(
         assert service.serve(lambda: Site(sqlite_url, redis_server.url, LIVES), watch) == 0
         watch.let_go.set()
         manager.settimeout(0)
-        told = list(iter(lambda: received(manager), b""))
-    assert (told[0], told[-1]) == (b"READY=1", b"STOPPING=1")
-    assert set(told[1:-1]) == {b"WATCHDOG=1"}
-    assert len(told[1:-1]) <= 6  # of twenty
+        messages = list(iter(lambda: received(manager), b""))
+    assert (messages[0], messages[-1]) == (b"READY=1", b"STOPPING=1")
+    assert set(messages[1:-1]) == {b"WATCHDOG=1"}
+    assert len(messages[1:-1]) <= 6  # of twenty
 
 
 def received(manager: socket.socket) -> bytes:
@@ -207,8 +207,8 @@ def test_a_wrong_policy_is_told_loudly(
             eventually(lambda: any(line["event"] == "cache-policy-wrong" for line in lines))
         finally:
             running.stop()
-    (told,) = [line for line in lines if line["event"] == "cache-policy-wrong"]
-    assert (told["log_level"], told["policy"], told["lease"]) == ("error", policy, lease)
+    (entry,) = [line for line in lines if line["event"] == "cache-policy-wrong"]
+    assert (entry["log_level"], entry["policy"], entry["lease"]) == ("error", policy, lease)
 
 
 def test_the_hosts_clock_plays_no_part_in_the_lease(

@@ -120,9 +120,9 @@ class Site(RuleBasedStateMachine):
         self.second.apply(rows)
         self._step(self.second)
 
-    @rule(mends=flag)
-    def audit(self, mends: bool) -> None:
-        self.first.audit() if mends else self.first.differences()
+    @rule(repairs=flag)
+    def audit(self, repairs: bool) -> None:
+        self.first.audit() if repairs else self.first.differences()
 
     @rule(what=st.sampled_from(["flush", "hash", "list", "lease", "state"]), name=domain)
     def damage(self, what: str, name: str) -> None:

@@ -26,7 +26,7 @@ def bring(how: Import, lines: Iterable[Line]) -> list[LineResult]:
     return [result for chunk in run(how, lines) for result in chunk.results]
 
 
-def told(results: Iterable[LineResult]) -> list[str]:
+def outcomes(results: Iterable[LineResult]) -> list[str]:
     return [result.code or result.status for result in results]
 
 

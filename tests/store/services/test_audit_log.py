@@ -115,8 +115,8 @@ def test_no_changing_function_is_missing_above() -> None:
     """A new one must come into the table, and into the audit log with it."""
     found = {name for module in MODULES for name in public_functions(module)}
     changing = {name for name in found if name.split(".")[1] not in READING | WITHIN}
-    told = Path(__file__).read_text()
-    assert {name for name in changing if f"{name}(tx" not in told} == set()
+    source = Path(__file__).read_text()
+    assert {name for name in changing if f"{name}(tx" not in source} == set()
 
 
 def test_what_goes_along_is_noted_too(world: Database) -> None:
@@ -157,9 +157,9 @@ def test_no_secret_is_in_it(world: Database) -> None:
         mailboxes.remove(tx, JOHN)
     with world.read() as tx:
         hashes = [*tx.scalars(select(MailboxRow.password_hash)), *tx.scalars(select(TokenRow.sha256))]
-        told = json.dumps([[row.before, row.after, row.name] for row in tx.scalars(select(AuditRow))])
+        logged = json.dumps([[row.before, row.after, row.name] for row in tx.scalars(select(AuditRow))])
     assert len(hashes) == 3
-    assert not [secret for secret in [*hashes, made.secret, "a password", "another one", "$argon2"] if secret in told]
+    assert not [secret for secret in [*hashes, made.secret, "a password", "another one", "$argon2"] if secret in logged]
 
 
 def test_finding_the_changes_of_something(world: Database) -> None:

@@ -56,7 +56,7 @@ def run(database: Database, *items: Item, atomic: bool = True, dry_run: bool = F
         return bulk_call.apply(tx, items, atomic=atomic, dry_run=dry_run)
 
 
-def told(results: list[ItemResult]) -> list[str]:
+def codes(results: list[ItemResult]) -> list[str]:
     return [result.code or result.status for result in results]
 
 
@@ -71,7 +71,7 @@ def test_all_three_in_one_call(site: Database) -> None:
     assert first.alias is not None
     assert second.alias is not None
     done = run(site, change(first.alias.id, can_receive=False), gone(second.alias.id), new("three"))
-    assert told(done) == ["updated", "deleted", "created"]
+    assert codes(done) == ["updated", "deleted", "created"]
     assert state(site) == [
         ("one@brand-a.com", "john@brand-a.com", False, False, True, None),
         ("three@brand-a.com", "john@brand-a.com", True, False, True, None),
@@ -86,7 +86,7 @@ def test_all_three_in_one_call(site: Database) -> None:
 def test_a_name_goes_from_one_mailbox_to_another(site: Database) -> None:
     (made,) = run(site, new("info"))
     assert made.alias is not None
-    assert told(run(site, gone(made.alias.id), new("info", mailbox=MARY))) == ["deleted", "created"]
+    assert codes(run(site, gone(made.alias.id), new("info", mailbox=MARY))) == ["deleted", "created"]
     assert state(site) == [("info@brand-a.com", "mary@brand-a.com", True, False, True, None)]
 
 
@@ -96,7 +96,7 @@ def test_the_order_given_counts(site: Database) -> None:
     items = (new("info", mailbox=MARY), gone(made.alias.id))
     with refused(site, "address-taken"):
         run(site, *items)
-    assert told(run(site, *items, atomic=False)) == ["address-taken", "deleted"]
+    assert codes(run(site, *items, atomic=False)) == ["address-taken", "deleted"]
 
 
 def test_deleting_makes_room(site: Database) -> None:
@@ -105,7 +105,7 @@ def test_deleting_makes_room(site: Database) -> None:
         some = aliases.list_all(tx)[0].id
     with refused(site, "alias-limit-reached"):
         run(site, new("more"), gone(some))
-    assert told(run(site, gone(some), new("more"), new("most"), atomic=False)) == [
+    assert codes(run(site, gone(some), new("more"), new("most"), atomic=False)) == [
         "deleted",
         "created",
         "alias-limit-reached",
@@ -116,9 +116,11 @@ def test_one_alias_changed_several_times(site: Database) -> None:
     (made,) = run(site, new("one"))
     assert made.alias is not None
     id_ = made.alias.id
-    assert told(run(site, change(id_, note="a"), change(id_, can_send=True), change(id_, note=None))) == ["updated"] * 3
+    assert (
+        codes(run(site, change(id_, note="a"), change(id_, can_send=True), change(id_, note=None))) == ["updated"] * 3
+    )
     assert state(site) == [("one@brand-a.com", "john@brand-a.com", True, True, True, None)]
-    assert told(run(site, change(id_, note="b"), gone(id_), gone(id_), change(id_), atomic=False)) == [
+    assert codes(run(site, change(id_, note="b"), gone(id_), gone(id_), change(id_), atomic=False)) == [
         "updated",
         "deleted",
         "not-found",
@@ -169,7 +171,7 @@ def test_the_first_refusal_undoes_all(site: Database, item: Item, code: str, fie
             {"index": 2, "status": "not-done"},
         ]
     assert state(site) == before
-    assert told(run(site, *items, atomic=False)) == ["created", code, "invalid-local-part"]
+    assert codes(run(site, *items, atomic=False)) == ["created", code, "invalid-local-part"]
 
 
 def test_a_dry_run_checks_all_and_keeps_nothing(site: Database) -> None:
@@ -179,10 +181,10 @@ def test_a_dry_run_checks_all_and_keeps_nothing(site: Database) -> None:
     items = (gone(made.alias.id), new("one", mailbox=MARY), new("one"), new("two"), new("two"))
     wanted = ["deleted", "created", "address-taken", "created", "address-taken"]
     dry = run(site, *items, dry_run=True, atomic=False)
-    assert told(dry) == wanted
+    assert codes(dry) == wanted
     assert [result.alias for result in dry] == [None] * 5
     assert counts(site) == before
-    assert told(run(site, *items, atomic=False)) == wanted
+    assert codes(run(site, *items, atomic=False)) == wanted
 
 
 def test_too_many_items(site: Database) -> None:
@@ -231,8 +233,8 @@ ITEMS = st.lists(
 Described = tuple[bulk_call.Op, int, int, str, int, dict[str, bool | str | None]]
 
 
-def _item(there: list[int], told_: Described) -> Item:
-    op, mailbox, domain, local_part, number, given_ = told_
+def _item(there: list[int], described: Described) -> Item:
+    op, mailbox, domain, local_part, number, given_ = described
     if op == "create":
         return new(local_part, mailbox, domain, **given_)
     return Item(op, mailbox, given_, alias_id=[*there, 7_000_077, EVE][number])
@@ -275,7 +277,7 @@ def test_as_one_by_one(site: Database, described: list[Described], acting: Actin
     outcomes, states = list[list[str]](), list[object]()
     for together in (False, True):
         there = _old_ones(site, plan)
-        items = [_item(there, told_) for told_ in described]
+        items = [_item(there, one) for one in described]
         names = {id_: f"old{number}" for number, id_ in enumerate(there)}
         with site.write(acting) as tx:
             if together:
@@ -301,7 +303,7 @@ def test_writers_side_by_side(site: Database) -> None:
         items = [new(name, mailbox=(JOHN, MARY)[number % 2]) for name in (names if number % 3 else names[::-1])]
         gate.wait()
         try:
-            outcomes.update(told(run(site, *items, atomic=False)))
+            outcomes.update(codes(run(site, *items, atomic=False)))
         except Exception as error:  # noqa: BLE001 - told by the assertion
             outcomes[repr(error)] += 1
 
@@ -322,8 +324,8 @@ def test_a_thousand_items(site: Database) -> None:
     items = [new(f"n{number}", mailbox=MARY + 1 + number % 20) for number in range(1000)]
     statements: list[str] = []
     with within(4), site.write(ACME) as tx:  # measured: 0.2 s; the machine may be busy
-        event.listen(tx.get_bind(), "before_cursor_execute", lambda *told_: statements.append(told_[2]))
-        assert Counter(told(bulk_call.apply(tx, items))) == {"created": 1000}
+        event.listen(tx.get_bind(), "before_cursor_execute", lambda *args: statements.append(args[2]))
+        assert Counter(codes(bulk_call.apply(tx, items))) == {"created": 1000}
     assert len(statements) < 60
 
 
@@ -333,8 +335,8 @@ def test_a_name_that_somebody_takes_meanwhile(site: Database, url: str) -> None:
         return
     taken = threading.Event()
 
-    def take(*told_: object) -> None:
-        if "INSERT INTO addresses" in str(told_[2]) and not taken.is_set():
+    def take(*args: object) -> None:
+        if "INSERT INTO addresses" in str(args[2]) and not taken.is_set():
             taken.set()
             with site.write() as other:
                 mailboxes.add(other, "n1@brand-a.com", "correct horse")
@@ -342,4 +344,4 @@ def test_a_name_that_somebody_takes_meanwhile(site: Database, url: str) -> None:
     with site.write(ACME) as tx:
         event.listen(tx.connection(), "before_cursor_execute", take)
         results = bulk_call.apply(tx, [new("n0"), new("n1"), new("n2")], atomic=False)
-    assert told(results) == ["created", "address-taken", "created"]
+    assert codes(results) == ["created", "address-taken", "created"]

@@ -74,9 +74,9 @@ def test_what_nothing_can_hold(world: Database, search: str) -> None:
 
 
 def test_an_unknown_status(world: Database) -> None:
-    with refused(world, "invalid-request") as told, world.read() as tx:
+    with refused(world, "invalid-request") as error, world.read() as tx:
         domains.page(tx, status="made-up")
-    assert told.value.field == "status"
+    assert error.value.field == "status"
 
 
 def test_changes_by_id(world: Database) -> None:
@@ -156,9 +156,9 @@ def test_a_new_catch_all(world: Database, given: dict[str, Any], found: tuple[bo
     with world.write() as tx:
         aliases.add(tx, "sales@brand-b.com", JOHN)
     if isinstance(found, str):
-        with refused(world, found) as told, world.write() as tx:
+        with refused(world, found) as error, world.write() as tx:
             domain_settings.set_catch_all(tx, BRAND_A, **given)
-        assert told.value.field == "destination"
+        assert error.value.field == "destination"
         return
     with world.write() as tx:
         catch_all = domain_settings.set_catch_all(tx, BRAND_A, **given).catch_all

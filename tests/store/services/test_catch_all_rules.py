@@ -79,7 +79,7 @@ def test_what_stands_below_them(world: Database, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "told"),
+    ("label", "expected"),
     [
         ("brand", None),
         ("b\u00fccher", None),
@@ -92,7 +92,7 @@ def test_what_stands_below_them(world: Database, name: str) -> None:
         ("\u03bd\u03bf", "looks like 'vo'"),
     ],
 )
-def test_lookalikes(label: str, told: str | None) -> None:
+def test_lookalikes(label: str, expected: str | None) -> None:
     found = list(lookalikes(canonical_domain(f"{label}.example")))
-    assert len(found) == (told is not None)
-    assert told is None or told in found[0]
+    assert len(found) == (expected is not None)
+    assert expected is None or expected in found[0]

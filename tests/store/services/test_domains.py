@@ -164,12 +164,12 @@ def test_no_new_names_where_off_or_lapsed(world: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "wishes",
+    "settings",
     [{"catch_all": JOHN, "no_catch_all": True}, {"system_mailbox": JOHN, "no_system_mailbox": True}],
 )
-def test_opposite_wishes(world: Database, wishes: dict[str, str]) -> None:
+def test_contradictory_settings(world: Database, settings: dict[str, str]) -> None:
     with refused(world, "invalid-request"), world.write() as tx:
-        domain_settings.update(tx, "brand-b.com", **wishes)  # type: ignore[arg-type]
+        domain_settings.update(tx, "brand-b.com", **settings)  # type: ignore[arg-type]
 
 
 def test_list(world: Database) -> None:

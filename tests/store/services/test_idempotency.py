@@ -71,17 +71,17 @@ def test_a_repeat_gets_the_first_answer(world: Database, acting: Acting) -> None
 
 def test_a_refused_change_leaves_its_key_free(world: Database, acting: Acting) -> None:
     for _ in range(2):
-        with pytest.raises(ServiceError) as told:
+        with pytest.raises(ServiceError) as error:
             ask(world, acting, "NO@brand-b.com")
-        assert told.value.code == "invalid-local-part"
+        assert error.value.code == "invalid-local-part"
     assert ask(world, acting)[0] == 201
 
 
 def test_another_request_with_the_key(world: Database, acting: Acting) -> None:
     ask(world, acting)
-    with pytest.raises(ServiceError) as told:
+    with pytest.raises(ServiceError) as error:
         ask(world, acting, "info@brand-b.com")
-    assert told.value.code == "idempotency-key-reused"
+    assert error.value.code == "idempotency-key-reused"
 
 
 def test_keys_are_the_tokens_own(world: Database, acting: Acting) -> None:
@@ -93,9 +93,9 @@ def test_keys_are_the_tokens_own(world: Database, acting: Acting) -> None:
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\nb", "\x00"])
 def test_what_is_no_key(world: Database, acting: Acting, key: str) -> None:
-    with pytest.raises(ServiceError) as told, world.write(acting) as tx:
+    with pytest.raises(ServiceError) as error, world.write(acting) as tx:
         take(tx, key)
-    assert told.value.code == "invalid-request"
+    assert error.value.code == "invalid-request"
 
 
 def test_a_key_is_kept_for_a_day(world: Database, acting: Acting) -> None:
@@ -134,9 +134,9 @@ def test_a_token_that_removes_itself(world: Database, acting: Acting) -> None:
         assert isinstance(begun, Fresh)
         tokens.remove(tx, acting.token_id)
         idempotency.finish(tx, begun.id, 204, None)
-    with pytest.raises(ServiceError) as told, world.write(acting) as tx:
+    with pytest.raises(ServiceError) as error, world.write(acting) as tx:
         take(tx)
-    assert told.value.code == "conflict"
+    assert error.value.code == "conflict"
 
 
 def test_an_import_goes_on_where_it_stopped(world: Database, acting: Acting) -> None:
@@ -146,9 +146,9 @@ def test_an_import_goes_on_where_it_stopped(world: Database, acting: Acting) -> 
         idempotency.advance(tx, begun.id, lines_before=0, lines_done=500)
     with world.write(acting) as tx:
         assert take(tx) == Fresh(begun.id, 500)
-    with pytest.raises(ServiceError) as told, world.write(acting) as tx:
+    with pytest.raises(ServiceError) as error, world.write(acting) as tx:
         idempotency.advance(tx, begun.id, lines_before=0, lines_done=500)
-    assert told.value.code == "request-in-progress"
+    assert error.value.code == "request-in-progress"
     with world.write(acting) as tx:
         idempotency.finish(tx, begun.id, 200, "all")
     with world.write(acting) as tx:
@@ -181,13 +181,13 @@ def test_the_first_takes_too_long(world: Database, impatient: Database, acting: 
     """PostgreSQL knows which row is waited for; SQLite has one writer and cannot tell. Both are asked to come again."""
     with world.write(acting) as tx:
         take(tx)
-        with pytest.raises((ServiceError, StoreUnavailable)) as told:
+        with pytest.raises((ServiceError, StoreUnavailable)) as error:
             ask(impatient, acting)
     if tx.get_bind().dialect.name == "postgresql":
-        assert isinstance(told.value, ServiceError)
-        assert told.value.code == "request-in-progress"
+        assert isinstance(error.value, ServiceError)
+        assert error.value.code == "request-in-progress"
     else:
-        assert isinstance(told.value, StoreUnavailable)
+        assert isinstance(error.value, StoreUnavailable)
 
 
 _PROCESS = """

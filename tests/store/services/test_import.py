@@ -16,7 +16,7 @@ from store.sql.tenant import OPERATOR, Acting
 from store.transfer.csv_file import read_csv
 from store.transfer.virtual_file import read_virtual
 from tests.store.refusals import counts
-from tests.store.services.importing import HEADER, JOHN, add_boxes, bring, csv, many, state, told
+from tests.store.services.importing import HEADER, JOHN, add_boxes, bring, csv, many, outcomes, state
 
 
 def test_created_updated_unchanged(world: Database) -> None:
@@ -25,7 +25,7 @@ def test_created_updated_unchanged(world: Database) -> None:
         f"b@brand-b.com,{JOHN},,true,false,hi",
         f"c@brand-b.com,{JOHN},,,,",
     )
-    assert told(bring(Import(world), csv(*rows))) == ["created"] * 3
+    assert outcomes(bring(Import(world), csv(*rows))) == ["created"] * 3
     wanted = {
         "a@brand-a.com": (JOHN, True, False, True, None),
         "b@brand-b.com": (JOHN, True, True, False, "hi"),
@@ -33,10 +33,10 @@ def test_created_updated_unchanged(world: Database) -> None:
     }
     assert state(world) == wanted
     before = counts(world)
-    assert told(bring(Import(world), csv(*rows))) == ["unchanged"] * 3
+    assert outcomes(bring(Import(world), csv(*rows))) == ["unchanged"] * 3
     assert counts(world) == before
     changed = (f"b@brand-b.com,{JOHN},false,,,", f"a@brand-a.com,{JOHN},,,,", f"c@brand-b.com,{JOHN},,,,new")
-    assert told(bring(Import(world), csv(*changed))) == ["updated", "unchanged", "updated"]
+    assert outcomes(bring(Import(world), csv(*changed))) == ["updated", "unchanged", "updated"]
     assert state(world) == wanted | {
         "b@brand-b.com": (JOHN, False, True, False, None),
         "c@brand-b.com": (JOHN, True, False, True, "new"),
@@ -49,7 +49,7 @@ def test_created_updated_unchanged(world: Database) -> None:
 def test_columns_that_are_not_there_leave_things_as_they_are(world: Database) -> None:
     bring(Import(world), csv(f"a@brand-a.com,{JOHN},false,true,false,hi"))
     lines = read_csv(io.BytesIO(f"address,mailbox,can_send\na@brand-a.com,{JOHN},false\n".encode()))
-    assert told(bring(Import(world), lines)) == ["updated"]
+    assert outcomes(bring(Import(world), lines)) == ["updated"]
     assert state(world) == {"a@brand-a.com": (JOHN, False, False, False, "hi")}
 
 
@@ -86,7 +86,7 @@ def test_a_line_that_is_refused_holds_up_nothing(world: Database, row: str, code
         domain_settings.update(tx, "off.test", is_active=False)
     before = state(world)
     results = bring(Import(world), csv(f"one@brand-a.com,{JOHN},,,,", row, f"two@brand-a.com,{JOHN},,,,"))
-    assert told(results) == ["created", code, "created"]
+    assert outcomes(results) == ["created", code, "created"]
     assert [result.line for result in results] == [2, 3, 4]
     assert results[1].message
     assert state(world).keys() - before.keys() == {"one@brand-a.com", "two@brand-a.com"}
@@ -98,10 +98,10 @@ def test_within_an_account(world: Database) -> None:
     rows = ("a@rival.com,eve@rival.com,,,,", f"a@rival.com,{JOHN},,,,", f"a@brand-a.com,{JOHN},,,,")
     acting = Acting(account_id=1)
     results = bring(Import(world, acting), csv(*rows))
-    assert told(results) == ["not-found", "domain-not-yours", "created"]
+    assert outcomes(results) == ["not-found", "domain-not-yours", "created"]
     assert results[0].message == "there is no mailbox eve@rival.com"
-    assert told(bring(Import(world, OPERATOR), csv(rows[0]))) == ["created"]
-    assert told(bring(Import(world, acting), csv(*rows))) == ["not-found", "domain-not-yours", "unchanged"]
+    assert outcomes(bring(Import(world, OPERATOR), csv(rows[0]))) == ["created"]
+    assert outcomes(bring(Import(world, acting), csv(*rows))) == ["not-found", "domain-not-yours", "unchanged"]
 
 
 def test_one_address_several_times(world: Database) -> None:
@@ -113,9 +113,9 @@ def test_one_address_several_times(world: Database) -> None:
     wanted = ["created", "unchanged", "updated", "address-taken", *["created"] * CHUNK]
     wanted += ["unchanged", "updated", "address-taken", "unchanged"]
     before = counts(world)
-    assert told(bring(Import(world, dry_run=True), csv(*rows))) == wanted
+    assert outcomes(bring(Import(world, dry_run=True), csv(*rows))) == wanted
     assert counts(world) == before
-    assert told(bring(Import(world), csv(*rows))) == wanted
+    assert outcomes(bring(Import(world), csv(*rows))) == wanted
     assert state(world)["a@brand-a.com"] == (JOHN, True, False, True, "n")
 
 
@@ -125,7 +125,7 @@ def test_a_dry_run_counts_to_the_limit(world: Database) -> None:
     wanted = Counter({"created": 30, "alias-limit-reached": 10, "invalid-request": CHUNK})
     for dry_run in (True, False):
         how = Import(world, dry_run=dry_run)
-        assert Counter(told(bring(how, csv(*rows[:20], *filler, *rows[20:])))) == wanted
+        assert Counter(outcomes(bring(how, csv(*rows[:20], *filler, *rows[20:])))) == wanted
 
 
 def test_names_over_many_domains(world: Database) -> None:
@@ -137,15 +137,15 @@ def test_names_over_many_domains(world: Database) -> None:
     add_boxes(world, 20)
     rows = [f"n{n % 7}-{n % 450}@d{n % 450}.test,m{n // 100}@brand-a.com,,,," for n in range(1300)]
     wanted = Counter({"created": 1300})
-    assert Counter(told(bring(Import(world, dry_run=True), csv(*rows)))) == wanted
+    assert Counter(outcomes(bring(Import(world, dry_run=True), csv(*rows)))) == wanted
     statements: list[str] = []
     event.listen(Engine, "before_cursor_execute", listener := lambda *seen: statements.append(seen[2]))
     try:
-        assert Counter(told(bring(Import(world, Acting(account_id=1)), csv(*rows)))) == wanted
+        assert Counter(outcomes(bring(Import(world, Acting(account_id=1)), csv(*rows)))) == wanted
     finally:
         event.remove(Engine, "before_cursor_execute", listener)
     assert len(statements) < 3 * 60
-    assert Counter(told(bring(Import(world), csv(*rows)))) == {"unchanged": 1300}
+    assert Counter(outcomes(bring(Import(world), csv(*rows)))) == {"unchanged": 1300}
 
 
 def test_postfix_virtual(world: Database) -> None:
@@ -190,7 +190,7 @@ def test_what_is_exported_is_unchanged(world: Database) -> None:
     assert text.splitlines()[0] == HEADER.strip()
     assert "-a@rival.com,eve@rival.com,true,false,true,'@für" in text
     results = bring(Import(world), read_csv(io.BytesIO(text.encode())))
-    assert Counter(told(results)) == {"unchanged": 1102}
+    assert Counter(outcomes(results)) == {"unchanged": 1102}
     own = "".join(export(world, Acting(account_id=2))).splitlines()
     assert own[1:] == ["-a@rival.com,eve@rival.com,true,false,true,'@für"]
 

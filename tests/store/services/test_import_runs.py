@@ -20,7 +20,7 @@ from store.sql.tenant import Acting
 from store.transfer.csv_file import read_csv
 from store.transfer.report import LineResult, Report
 from tests.store.refusals import counts, refused
-from tests.store.services.importing import HEADER, JOHN, add_boxes, csv, many, state, told
+from tests.store.services.importing import HEADER, JOHN, add_boxes, csv, many, outcomes, state
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def with_key(
 def test_a_key_makes_a_repeat_the_same_answer(world: Database, acting: Acting) -> None:
     rows = [*many(1200), "broken"]
     first, results = with_key(world, acting, rows)
-    assert Counter(told(results)) == {"created": 1200, "wrong-number-of-columns": 1}
+    assert Counter(outcomes(results)) == {"created": 1200, "wrong-number-of-columns": 1}
     assert (first.summary, first.replayed) == ({"done_before": 0, "dry_run": False, "finished": True}, False)
     before = counts(world)
     again, repeated = with_key(world, acting, rows)
@@ -112,7 +112,7 @@ def test_killed_in_the_middle(world: Database, url: str, acting: Acting, chunks:
     assert finished.summary["done_before"] == kept * CHUNK
     results = list(report.lines())
     assert [result.line for result in results] == list(range(2, 3903))
-    assert Counter(told(results)) == {"created": 3900, "invalid-local-part": 1}
+    assert Counter(outcomes(results)) == {"created": 3900, "invalid-local-part": 1}
     assert len(state(world)) == 3900
     with world.read() as tx:
         made = select(func.count()).where(AuditRow.action == "alias.create")

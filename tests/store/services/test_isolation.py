@@ -175,9 +175,9 @@ def test_services_do_not_reach_past_it() -> None:
 
 
 def refusal_of(database: Database, acting: Acting, change: Callable[[Transaction], object]) -> tuple[str, str]:
-    with pytest.raises(ServiceError) as told, database.write(acting) as tx:
+    with pytest.raises(ServiceError) as error, database.write(acting) as tx:
         change(tx)
-    return told.value.code, told.value.message
+    return error.value.code, error.value.message
 
 
 def foreign(rival: Owned) -> list[tuple[int, str, Callable[[Transaction, int], object]]]:
@@ -227,11 +227,11 @@ def test_what_another_has_is_not_there(world: Database) -> None:
     """By id, in the same words as for an id that nobody has: small, large, and larger than any column takes."""
     acme, rival = two_accounts(world)
     for ref, code, attempt in foreign(rival):
-        told = refusal_of(world, acme.acting, lambda tx: attempt(tx, ref))  # noqa: B023
-        assert told[0] == code, told
+        refusal = refusal_of(world, acme.acting, lambda tx: attempt(tx, ref))  # noqa: B023
+        assert refusal[0] == code, refusal
         for nobodys in (999, 2**31, 2**62):
             same = refusal_of(world, acme.acting, lambda tx: attempt(tx, nobodys))  # noqa: B023
-            assert same == (code, told[1].replace(str(ref), str(nobodys)))
+            assert same == (code, refusal[1].replace(str(ref), str(nobodys)))
     with world.read(rival.acting) as tx:
         assert [alias.address for alias in aliases.list_all(tx)] == ["sales@rival.com"]
 

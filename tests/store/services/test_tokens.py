@@ -56,10 +56,10 @@ def test_the_secret_is_nowhere(world: Database) -> None:
         row = tx.scalars(select(TokenRow)).one()
         noted = tx.scalars(select(AuditRow).where(AuditRow.object_type == "token")).one()
         kept = [str(value) for value in vars(row).values()]
-        told = json.dumps([noted.before, noted.after])
+        noted_values = json.dumps([noted.before, noted.after])
     assert row.sha256 == token_format.digest(made.secret)
-    assert not any(made.secret in text for text in [*kept, told])
-    assert row.sha256 not in told
+    assert not any(made.secret in text for text in [*kept, noted_values])
+    assert row.sha256 not in noted_values
 
 
 @pytest.mark.parametrize("spoil", [lambda s: s[:-1] + "~", lambda s: s[:-1], lambda s: "x" + s, lambda s: ""])

@@ -43,11 +43,11 @@ JOHN = Address("john", "brand-a.com")
 )
 def test_bad_urls(url: str) -> None:
     for attempt in (Database.open, migrate.upgrade, migrate.revision, migrate.schema_drift):
-        with pytest.raises(StoreNotReady) as told:
+        with pytest.raises(StoreNotReady) as error:
             attempt(url)
-        assert "store.url" in str(told.value)
-        assert "s3cret" not in str(told.value)
-        assert told.value.__cause__ is None
+        assert "store.url" in str(error.value)
+        assert "s3cret" not in str(error.value)
+        assert error.value.__cause__ is None
 
 
 @pytest.mark.parametrize(
@@ -132,9 +132,9 @@ def test_a_locked_file(sqlite_url: str) -> None:
 
 
 def test_an_unforeseen_collision_is_a_conflict(world: Database) -> None:
-    with pytest.raises(ServiceError) as told, world.write() as tx:
+    with pytest.raises(ServiceError) as error, world.write() as tx:
         tx.add(AccountRow(name="acme", plan="pro"))
-    assert told.value.code == "conflict"
+    assert error.value.code == "conflict"
 
 
 def test_moments_are_utc(world: Database) -> None:

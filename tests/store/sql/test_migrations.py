@@ -40,26 +40,26 @@ def test_migrations_make_the_tables(spare_url: str) -> None:
     database.close()
 
 
-def test_drift_is_told(spare_url: str) -> None:
+def test_drift_is_reported(spare_url: str) -> None:
     migrate.upgrade(spare_url)
     run_sql(spare_url, "ALTER TABLE mailboxes DROP COLUMN display_name", "DROP INDEX ix_aliases_mailbox_id")
-    told = "\n".join(migrate.schema_drift(spare_url))
-    assert "display_name" in told
-    assert "ix_aliases_mailbox_id" in told
+    drift = "\n".join(migrate.schema_drift(spare_url))
+    assert "display_name" in drift
+    assert "ix_aliases_mailbox_id" in drift
 
 
 def test_checks_and_cascades_are_the_same_too(tmp_path: Path) -> None:
-    """Alembic's comparison sees neither; SQLite keeps the words of each CREATE statement."""
+    """Alembic's comparison sees neither; SQLite keeps the schemas of each CREATE statement."""
     migrated, made = tmp_path / "migrated.db", tmp_path / "made.db"
     migrate.upgrade(f"sqlite:///{migrated}")
     Base.metadata.create_all(create_engine(f"sqlite:///{made}"))
-    words = []
+    schemas = []
     for path in (migrated, made):
         with create_engine(f"sqlite:///{path}").connect() as connection:
             query = text("SELECT name, sql FROM sqlite_master WHERE tbl_name NOT LIKE '%alembic%' AND type <> 'view'"
                          " AND sql IS NOT NULL")  # fmt: skip
-            words.append({row.name: _parts(row.sql) for row in connection.execute(query)})
-    assert words[0] == words[1]
+            schemas.append({row.name: _parts(row.sql) for row in connection.execute(query)})
+    assert schemas[0] == schemas[1]
 
 
 def _parts(statement: str) -> list[str]:
@@ -125,7 +125,7 @@ def test_the_list_of_revisions_is_alembics() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "known", "words"),
+    ("found", "known", "message"),
     [
         (None, ("0001",), "run: byname db upgrade"),
         ("0001", ("0001", "0002"), "older than 0002; run: byname db upgrade"),
@@ -133,10 +133,10 @@ def test_the_list_of_revisions_is_alembics() -> None:
         ("abc\n", ("0001",), r"'abc\n', which"),
     ],
 )
-def test_other_revisions(found: str | None, known: tuple[str, ...], words: str) -> None:
-    with pytest.raises(StoreNotReady) as told:
+def test_other_revisions(found: str | None, known: tuple[str, ...], message: str) -> None:
+    with pytest.raises(StoreNotReady) as error:
         require_current(found, known)
-    assert words in str(told.value)
+    assert message in str(error.value)
 
 
 def test_the_current_revision() -> None:

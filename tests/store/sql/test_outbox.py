@@ -145,12 +145,12 @@ def test_many_at_once_are_in_the_order_of_their_commits(world: Database, relayin
     relaying.change(site)
 
     def write(number: int) -> None:
-        for turn in range(5):
+        for round_ in range(5):
             with world.write() as tx:
                 if number % 2:
-                    mailboxes.update(tx, JOHN, is_active=bool(turn % 2))
+                    mailboxes.update(tx, JOHN, is_active=bool(round_ % 2))
                 else:
-                    aliases.update(tx, SALES, can_send=bool(turn % 2))
+                    aliases.update(tx, SALES, can_send=bool(round_ % 2))
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for thread in threads:

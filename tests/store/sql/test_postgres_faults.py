@@ -36,10 +36,10 @@ def database(postgres_url: str) -> Iterator[Database]:
 def test_unreachable(url: str) -> None:
     database = Database.open(url)
     for attempt in (database.check, lambda: migrate.upgrade(url), lambda: _write(database)):
-        with within(4), pytest.raises(StoreUnavailable) as told:
+        with within(4), pytest.raises(StoreUnavailable) as error:
             attempt()
-        assert "s3cret" not in repr(told.value)
-        assert "s3cret" not in repr(told.value.__cause__)
+        assert "s3cret" not in repr(error.value)
+        assert "s3cret" not in repr(error.value.__cause__)
     with within(4), pytest.raises(LookupFailed):
         SqlDirectory(database).lookup([JOHN])
 
