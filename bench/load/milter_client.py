@@ -79,12 +79,12 @@ class MilterClient:
     def mail(self, sender: str = "", *parameters: str, macros: Mapping[str, str] | None = None) -> Answer:
         """Begin a message. ``sender`` comes without angle brackets."""
         known = {"{mail_addr}": sender, "{mail_mailer}": "smtp", "{client_addr}": "192.0.2.1", **(macros or {})}
-        return self.event("M", words(f"<{sender}>", *parameters), known)
+        return self.event("M", nul_strings(f"<{sender}>", *parameters), known)
 
     def rcpt(self, recipient: str, *parameters: str) -> Answer:
         """Name a recipient, without angle brackets."""
         known = {"{rcpt_addr}": recipient, "{rcpt_mailer}": "smtp"}
-        return self.event("R", words(f"<{recipient}>", *parameters), known)
+        return self.event("R", nul_strings(f"<{recipient}>", *parameters), known)
 
     def message(
         self, fields: Sequence[tuple[str, str]] = (), body: bytes = b"x\r\n", queue_id: str = "4Bench"
@@ -190,7 +190,7 @@ def frame(letter: str, data: bytes = b"") -> bytes:
     return struct.pack("!Ic", len(data) + 1, letter.encode()) + data
 
 
-def words(*texts: str) -> bytes:
+def nul_strings(*texts: str) -> bytes:
     """Return texts as they follow each other in a frame; surrogates stand for bytes that are no UTF-8."""
     return b"".join(text.encode("utf-8", "surrogateescape") + b"\0" for text in texts)
 

@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.load.milter_client import NO_REPLY, NOT_SENT, OFFER, Answer, MilterClient, ProtocolError, frame, words
+from bench.load.milter_client import NO_REPLY, NOT_SENT, OFFER, Answer, MilterClient, ProtocolError, frame, nul_strings
 from routing.limits import MOST_NAMES, most_actions
 from routing.policy import Policy
 from tests.mail.fuzz.content import LOGINS, LONGEST_FIELD, header, long_field, octets, path
@@ -105,12 +105,12 @@ class Conversation:
         macros = {"{mail_addr}": sender if self._source.random() < 0.9 else path(self._source), "i": "4Fuzz"}
         if self._role == "submission" or self._source.random() < 0.03:
             macros["{auth_authen}"] = JOHN if self._source.random() < 0.7 else self._login()
-        return self._say("M", words(f"<{sender}>", *self._parameters()), macros)
+        return self._say("M", nul_strings(f"<{sender}>", *self._parameters()), macros)
 
     def _recipient(self) -> Answer:
         name = f"any-{self._source.random()}@brand-b.test" if self._session.is_heavy else path(self._source)
         macros = {"{rcpt_addr}": name if self._source.random() < 0.9 else path(self._source), "i": "4Fuzz"}
-        return self._say("R", words(f"<{name}>", *self._parameters()), macros)
+        return self._say("R", nul_strings(f"<{name}>", *self._parameters()), macros)
 
     def _message(self) -> None:
         before = self._session.milter.cpu_ms()
