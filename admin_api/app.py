@@ -1,4 +1,4 @@
-"""The application: routes, what stands around them, and how each kind of trouble is told."""
+"""The ASGI application: routes, middleware, and an answer for each kind of exception."""
 
 from functools import partial
 from importlib.metadata import version
@@ -88,25 +88,25 @@ def _description(request: Request) -> Response:
 def _handle_errors(app: FastAPI, outages: OutageLog) -> None:
     """Make a problem document of everything that a route may raise."""
 
-    def tell(make: Any) -> Any:
+    def answered(make: Any) -> Any:
         return lambda request, error: respond(request, make(error))
 
-    app.add_exception_handler(Refusal, tell(lambda error: error))
+    app.add_exception_handler(Refusal, answered(lambda error: error))
     app.add_exception_handler(ServiceError, _refused_by_service)
-    app.add_exception_handler(RequestValidationError, tell(from_validation))
+    app.add_exception_handler(RequestValidationError, answered(from_validation))
     for failure in (StoreUnavailable, StoreNotReady):
-        app.add_exception_handler(failure, tell(partial(_unavailable, outages)))
+        app.add_exception_handler(failure, answered(partial(_unavailable, outages)))
     app.add_exception_handler(AlreadyAnswered, _replayed)
     app.add_exception_handler(HTTPException, partial(_of_framework, _methods()))
 
 
 def _refused_by_service(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ServiceError)  # noqa: S101 - told to the type checker
+    assert isinstance(error, ServiceError)  # noqa: S101 - for the type checker
     return respond(request, from_service(error, request.method))
 
 
 def _replayed(_: Request, error: Exception) -> Response:
-    assert isinstance(error, AlreadyAnswered)  # noqa: S101 - told to the type checker
+    assert isinstance(error, AlreadyAnswered)  # noqa: S101 - for the type checker
     return replayed(error)
 
 

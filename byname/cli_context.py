@@ -42,7 +42,7 @@ class CliContext:
     def database(self, *, may_be_silent: bool = False, may_be_missing: bool = False) -> Iterator["Database"]:
         """Open the store for the length of a block, once it is known to be one of this version.
 
-        ``may_be_silent``: a database that does not answer is told and let pass, because decisions over it are 451.
+        ``may_be_silent``: a database that does not answer only causes a warning, because decisions over it are 451.
         ``may_be_missing``: so is one that is gone or of another version, because the cache may answer.
 
         Raises:

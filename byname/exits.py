@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a finished ``byname`` tells its caller."""
+    """The exit codes of ``byname``."""
 
     DONE = 0  # done, delivered or allowed
     REFUSED = 1  # refused, or a check failed

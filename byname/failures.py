@@ -1,4 +1,4 @@
-"""Foreseeable trouble, told in words and an exit code. What is not listed here is a bug and keeps its traceback."""
+"""Foreseeable errors, as a message and an exit code. What is not listed here is a bug and keeps its traceback."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def report(failure: Failure, *, as_json: bool) -> ExitCode:
 
 
 def describe(error: BaseException) -> Failure | None:
-    """Return what to tell about ``error``; None for a bug."""
+    """Return the message for ``error``; None for a bug."""
     if isinstance(error, KeyboardInterrupt):
         return Failure(ExitCode.INTERRUPTED, "interrupted", "stopped by Ctrl-C")
     if isinstance(error, OutputLostError):

@@ -36,7 +36,7 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Print a line to stderr; there is nobody to tell when that fails."""
+    """Print a line to stderr; a failure to do so is ignored."""
     try:
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - the one place
     except OSError:

@@ -1,4 +1,4 @@
-"""What a running daemon tells of itself over HTTP: ``/metrics`` for Prometheus, ``/readyz`` with reasons, ``/livez``.
+"""Telemetry of a running daemon over HTTP: ``/metrics`` for Prometheus, ``/readyz`` with reasons, ``/livez``.
 
 All daemons of a host share one setting, ``[metrics] listen``, so each role has its own port, counted from that one. A
 port that cannot be had costs the metrics, never the mail.
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 def observed_directory(
     settings: Settings, database: Database, role: str, registry: CollectorRegistry | None = None
 ) -> Iterator[Directory]:
-    """Open what the decisions of a daemon ask, and tell the world how it fares, for the length of a block.
+    """Open what the decisions of a daemon ask, and serve its telemetry, for the length of a block.
 
     ``registry`` may hold more metrics of the daemon.
 
@@ -52,7 +52,7 @@ def observed_directory(
 
 
 def new_registry() -> CollectorRegistry:
-    """Return a registry that tells of this process (memory, CPU, open files)."""
+    """Return a registry with the metrics of this process (memory, CPU, open files)."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     return registry

@@ -1,4 +1,4 @@
-"""Bodies of requests: their type, their size, and JSON that says one thing only.
+"""Bodies of requests: their type, their size, and JSON without ambiguity.
 
 RFC 8259 leaves open what two members of one name mean, and which encodings a reader takes; programs differ, so both
 are refused here rather than guessed.
@@ -21,7 +21,7 @@ class _Unreadable(ValueError):
 
 
 def check_type(request: Request, wanted: str) -> None:
-    """Refuse a body that says of itself that it is anything but ``wanted`` in UTF-8, uncompressed.
+    """Refuse a body whose header declares anything but ``wanted`` in UTF-8, uncompressed.
 
     Raises:
         Refusal: ``unsupported-media-type``, with what would do in ``Accept`` or ``Accept-Encoding`` (RFC 9110 15.5.16).

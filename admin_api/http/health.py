@@ -31,7 +31,7 @@ def healthz() -> Response:
 
 @router.get("/readyz", response_model=Health, responses={503: {"model": Health, "description": "Not ready."}})
 def readyz(request: Request) -> Response:
-    """Tell whether the API can serve: it needs the database alone. The rest is told, and no reason to turn away."""
+    """Report readiness: the API needs the database alone. The state of the rest is reported, and keeps nobody away."""
     site: ApiSite = request.app.state.site
     reasons = dict(site.health())
     if "cache" in reasons:

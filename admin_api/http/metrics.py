@@ -1,4 +1,4 @@
-"""What the API tells Prometheus: requests by route and status, and how long they took. No name of any tenant."""
+"""The metrics of the API for Prometheus: requests by route and status, and how long they took. No tenant is named."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 

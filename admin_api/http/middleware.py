@@ -21,7 +21,7 @@ from store.services import tokens
 from store.unit_of_work.caller import Caller
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_GONE = 499  # nobody was told anything; the number is what nginx calls it
+_GONE = 499  # no answer was sent; the number is what nginx calls it
 _PUBLIC = "/api/v1/docs"  # the pages that may be kept by a browser
 
 log = structlog.get_logger()
@@ -44,18 +44,18 @@ class RequestMiddleware:
         self._outages = outages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, and tell of it afterwards."""
+        """Serve one request, and log and count it afterwards."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         method, scope = scope["method"], _as_get(scope)
         request = Request(scope, receive)
         request.state.request_id = request_id(request.headers.get(HEADER))
-        told = _Sent()
+        sent = _Sent()
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                told.status = message["status"]
+                sent.status = message["status"]
                 _mark(scope, MutableHeaders(scope=message), request.state.request_id)
             await send(message)
 
@@ -64,30 +64,30 @@ class RequestMiddleware:
         try:
             await app(scope, receive, send_on)
         except ClientDisconnect:  # in the middle of its body
-            told.status = told.status or _GONE
+            sent.status = sent.status or _GONE
         except Exception:
             log.exception("request-failed", request_id=request.state.request_id, path=scope["path"])
-            if not told.status:
+            if not sent.status:
                 refusal = Refusal("internal-error", "something went wrong here; the log of the server says what")
                 await respond(request, refusal)(scope, receive, send_on)
         finally:
-            self._tell(request, method, told)
+            self._record(request, method, sent)
         await _note_use(request)
 
-    def _tell(self, request: Request, asked: str, told: _Sent) -> None:
-        seconds = monotonic() - told.started
+    def _record(self, request: Request, asked: str, sent: _Sent) -> None:
+        seconds = monotonic() - sent.started
         method = asked if asked in _METHODS else "other"
-        self._meters.answered(method, _route(request.scope), told.status, seconds)
+        self._meters.answered(method, _route(request.scope), sent.status, seconds)
         if request.scope["path"] in {"/healthz", "/readyz", "/metrics"}:
             return  # asked every few seconds, and no event
         caller: Caller | None = getattr(request.state, "caller", None)
-        if caller is not None and told.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        if caller is not None and sent.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             self._outages.worked()
         log.info(
             "request",
             method=method,
             path=request.scope["path"],
-            status=told.status,
+            status=sent.status,
             ms=round(seconds * 1000, 1),
             request_id=request.state.request_id,
             token=None if caller is None else caller.token.id,

@@ -25,7 +25,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class DocumentedPattern:
-    """A pattern that the description shows; the services check it, and more, with words of their own."""
+    """A pattern that the description shows; the services check it, and more, with messages of their own."""
 
     pattern: str
 

@@ -16,7 +16,7 @@ from store.errors import ServiceError
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:byname:problem:"
-_MOST_FLAWS = 100  # told of one request; a body can hold a hundred thousand
+_MOST_FLAWS = 100  # shown of one request; a body can hold a hundred thousand
 _RETRY_AFTER = {"request-in-progress": 1.0, "unavailable": 5.0}  # seconds
 _MEMBERS = frozenset(  # that details may not overwrite
     {
@@ -49,7 +49,7 @@ class Refusal(Exception):
 
 
 def from_service(error: ServiceError, method: str) -> Refusal:
-    """Return what a service refused, in HTTP's words. What a GET gives stands in its query."""
+    """Return what a service refused, as HTTP shows it. What a GET gives stands in its query."""
     place = "/query/" if method == "GET" else "/"
     flaws = []
     if error.field is not None and error.code != "not-found":  # what is not there was named by the path
@@ -60,7 +60,7 @@ def from_service(error: ServiceError, method: str) -> Refusal:
 def from_validation(error: RequestValidationError) -> Refusal:
     """Return why a request does not fit its schema: its first flaws. No value that was sent is repeated."""
     found = error.errors()[:_MOST_FLAWS]
-    flaws = [Flaw(_pointer(one, error.body), _words(one)) for one in found]
+    flaws = [Flaw(_pointer(one, error.body), _message(one)) for one in found]
     detail = "the request does not fit its description: " + "; ".join(
         f"{one.pointer}: {one.detail}" for one in flaws[:3]
     )
@@ -68,7 +68,7 @@ def from_validation(error: RequestValidationError) -> Refusal:
 
 
 def respond(request: Request, refusal: Refusal) -> Response:
-    """Return the answer that tells ``refusal``."""
+    """Return the problem document of ``refusal``."""
     status = STATUS[refusal.code]
     headers = dict(refusal.headers)
     document = _document(request, refusal, status)
@@ -153,8 +153,8 @@ def _in_body(path: Sequence[int | str], body: Any, *, is_missing: bool) -> Itera
         yield from path[-1:]
 
 
-def _words(found: Mapping[str, Any]) -> str:
-    """Return what is wrong, in pydantic's words where they hold the rule, and neither the value nor a name of ours."""
+def _message(found: Mapping[str, Any]) -> str:
+    """Return what is wrong, in pydantic's message where it holds the rule, and neither the value nor a name of ours."""
     ours = _WORDS.get(found["type"])
     return ours or str(found["msg"]).removeprefix("Value error, ")
 

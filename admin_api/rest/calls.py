@@ -39,7 +39,7 @@ class ReadCall:
 
 @dataclass(slots=True)
 class ChangeCall:
-    """A call that changes something, once for each idempotency key. It answers 204 unless the route says otherwise.
+    """A call that changes something, once for each idempotency key. It answers 204 without :meth:`answer`.
 
     Use::
 
@@ -107,7 +107,7 @@ Change = Annotated[ChangeCall, Depends(_change_call)]
 
 
 def fingerprint(request: Request, caller: Caller, body: bytes) -> str:
-    """Return what tells one request from another: method, path, query, account and body.
+    """Return a digest that identifies a request: method, path, query, account and body.
 
     Keyed with the token's secret, which is kept nowhere: a body may hold a password, and a bare digest of it would let
     whoever reads the database try passwords.

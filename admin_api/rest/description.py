@@ -1,4 +1,4 @@
-"""The words of the OpenAPI description that belong to no single route."""
+"""The texts of the OpenAPI description that belong to no single route."""
 
 from typing import Any
 

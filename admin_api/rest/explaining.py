@@ -33,15 +33,15 @@ def explained_sender(site: Explaining, login: str, sender: str) -> Comparison:
     return _compared(site, lambda directory: explain_sender(directory, site.policy, login, sender))
 
 
-def without_foreign(told: Comparison, policy: Policy, own: set[str]) -> Comparison:
+def without_foreign(comparison: Comparison, policy: Policy, own: set[str]) -> Comparison:
     """Leave out what is known of the site's own postmaster, the one mailbox of others that a decision may look at."""
     postmaster = policy.postmaster
     if postmaster is None or postmaster.domain in own:
-        return told
+        return comparison
     return Comparison(
-        _cleaned(told.found, postmaster),
-        None if told.by_cache is None else _cleaned(told.by_cache, postmaster),
-        _cleaned(told.by_sql, postmaster),
+        _cleaned(comparison.found, postmaster),
+        None if comparison.by_cache is None else _cleaned(comparison.by_cache, postmaster),
+        _cleaned(comparison.by_sql, postmaster),
     )
 
 

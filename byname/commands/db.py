@@ -35,9 +35,9 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
     if as_json:
         say_json({"revision": revision, "differences": differences})
     else:
-        say("\n".join([*differences, f"the database is at revision {revision}, {_words(differences)}"]))
+        say("\n".join([*differences, f"the database is at revision {revision}, {_summary(differences)}"]))
     stop(ExitCode.REFUSED if differences else ExitCode.DONE)
 
 
-def _words(differences: list[str]) -> str:
+def _summary(differences: list[str]) -> str:
     return f"with {len(differences)} differences from this version's tables" if differences else "as it should be"

@@ -32,8 +32,8 @@ def add(
     run = cli_context.of(context)
     with run.changing() as transaction:
         domain = domains.add(transaction, name, account=account, verified=verified)
-    for told in lookalikes(domain.name):
-        warn(told)
+    for warning in lookalikes(domain.name):
+        warn(warning)
     show(domain, COLUMNS, as_json=as_json, more=run.outcome)
 
 

@@ -42,18 +42,18 @@ Account = Annotated[str | None, typer.Option(metavar="NAME", help="Whose, when s
 
 
 def check(context: typer.Context, name: Name, account: Account = None, as_json: JsonOption = False) -> None:
-    """Look at a domain's DNS records now, and change nothing. 0: all right; 1: not; 75: could not be told."""
+    """Look at a domain's DNS records now, and change nothing. 0: all right; 1: not; 75: could not be determined."""
     from byname.wiring.dns import domain_checker
     from store.services.domain_checks.requirements import warnings
 
     run = cli_context.of(context)
     with run.database() as database:
         domain, report = domain_checker(run.settings(), database).look(name, account=account)
-    told = warnings(domain, len(report.nameservers))
+    found_warnings = warnings(domain, len(report.nameservers))
     if as_json:
-        say_json({"domain": domain, **members(report), "warnings": told})
+        say_json({"domain": domain, **members(report), "warnings": found_warnings})
     else:
-        _show_report(domain, report, told)
+        _show_report(domain, report, found_warnings)
     stop(_exit_code(report.records))
 
 
@@ -64,7 +64,7 @@ def verify(
     account: Account = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a domain, or all that are due, and let what is found take effect. 1: not proved; 75: could not be told."""
+    """Check a domain, or all that are due, and let what is found take effect. 1: not proved; 75: undetermined."""
     if due == (name is not None):
         raise typer.BadParameter("give a domain, or --due")
     from byname.wiring.dns import domain_checker
@@ -115,7 +115,7 @@ def called(name: str, unicode_name: str) -> str:
     return name if name == unicode_name else f"{unicode_name} ({name})"
 
 
-def _show_report(domain: "Domain", report: "Report", told: tuple[str, ...]) -> None:
+def _show_report(domain: "Domain", report: "Report", found_warnings: tuple[str, ...]) -> None:
     lapsed = ", proof lapsed" if domain.proof_lapsed else ""
     say(f"{called(domain.name, domain.unicode_name)}: {domain.status}{lapsed}\n")
     table(
@@ -126,7 +126,7 @@ def _show_report(domain: "Domain", report: "Report", told: tuple[str, ...]) -> N
         ],
     )
     notes = [f"{one.purpose}: {one.note}" for one in report.records if one.note]
-    for line in dict.fromkeys([*notes, *told]):
+    for line in dict.fromkeys([*notes, *found_warnings]):
         say(f"! {cell_text(line)}")  # it may hold what a stranger put into the DNS
     _show_zone_lines([one for one in report.records if _is_to_be_pasted(one)])
     if domain.verified_at is None and report.records[0].state == "ok":
@@ -156,5 +156,5 @@ def _exit_code(records: "list[CheckedRecord] | tuple[CheckedRecord, ...]") -> Ex
 def _summary(found: "list[DnsCheck]") -> ExitCode:
     """Tell how many were checked. When nothing at all could be learned, the timer's unit is to show it."""
     silent = [done for done in found if done.records[0].state == "unknown"]
-    complain(f"byname: {len(found)} domains checked, {len(silent)} could not be told")
+    complain(f"byname: {len(found)} domains checked, {len(silent)} could not be determined")
     return ExitCode.CANNOT_TELL if found and len(silent) == len(found) else ExitCode.DONE

@@ -66,12 +66,12 @@ def explain(
     ask = _question(wiring.policy(settings), address, login, sender, message)
     with run.database(may_be_silent=True, may_be_missing=settings.cache.url is not None) as database:
         deciding, cache = decision_directory(settings, database), cache_directory(settings)
-        told = compare(ask, deciding, cache, sql_directory(database))
+        comparison = compare(ask, deciding, cache, sql_directory(database))
     if as_json:
-        say_json({**told.as_object(), "answered_by": told.answered_by})
+        say_json({**comparison.as_object(), "answered_by": comparison.answered_by})
     else:
-        _print(told, verbose=verbose)
-    stop(OF_VERDICT[told.found.verdict])
+        _print(comparison, verbose=verbose)
+    stop(OF_VERDICT[comparison.found.verdict])
 
 
 def _check_usage(address: str | None, login: str | None, sender: str | None, message: Path | None) -> None:
@@ -116,18 +116,18 @@ def _read(message: Path) -> bytes:
     return sys.stdin.buffer.read() if str(message) == "-" else message.read_bytes()
 
 
-def _print(told: "Comparison", *, verbose: bool) -> None:
-    found = told.found
+def _print(comparison: "Comparison", *, verbose: bool) -> None:
+    found = comparison.found
     shown = (step for step in found.steps if verbose or step.mattered)
     lines = [(f"looked up {cell_text(step.looked_up)}", step.found) for step in shown]
     lines += [("rule", found.rule), ("verdict", found.verdict)]
     lines += [("reply", str(found.reply) if found.reply else _MTA_REPLY[found.verdict])]
     if found.mailbox is not None:
         lines += [("mailbox", str(found.mailbox)), ("Delivered-To", str(found.delivered_to or "none added"))]
-    if told.by_cache is not None:
-        lines += [("answered by", _ANSWERED_BY[told.answered_by])]
-        lines += [("by cache", _in_short(told.by_cache)), ("by SQL", _in_short(told.by_sql))]
-        lines += [("agree", {True: "yes", False: "no", None: "cannot tell"}[told.agree])]
+    if comparison.by_cache is not None:
+        lines += [("answered by", _ANSWERED_BY[comparison.answered_by])]
+        lines += [("by cache", _in_short(comparison.by_cache)), ("by SQL", _in_short(comparison.by_sql))]
+        lines += [("agree", {True: "yes", False: "no", None: "cannot tell"}[comparison.agree])]
     width = max(len(name) for name, _ in lines)
     for name, text in lines:
         say(f"{name.ljust(width)}  {cell_text(text)}")

@@ -24,7 +24,7 @@ def relay(context: typer.Context) -> None:
     set_up("relay", settings.log.format)
     for line in settings.warnings:
         warn(line)
-    relay_site(settings)  # a wrong setting is told before the store is asked
+    relay_site(settings)  # a wrong setting is an error before the store is opened
     with run.database(may_be_silent=True):
         pass  # it is there, and of this version
     registry = telemetry.new_registry()

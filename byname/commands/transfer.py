@@ -42,7 +42,7 @@ def bring_in(
     """Create aliases from a file, or make those that are there what the file says. Repeating it changes nothing more.
 
     CSV: the first line names the columns, address,mailbox and any of can_receive,can_send,is_active,note. Every 500
-    lines are committed together; a line that is refused is told with its code, and holds up no other. Exit code 65:
+    lines are committed together; a line that is refused is reported with its code, and holds up no other. Exit code 65:
     lines were refused. From Postfix's virtual(5), "@domain mailbox" becomes the domain's catch-all.
     """
     from store.services.importing.chunks import Import
@@ -95,7 +95,7 @@ def _reader(kind: Format) -> "Callable[[IO[bytes]], Iterator[Line]]":
 
 
 def _mover(bar: Bar, source: IO[bytes]) -> Callable[[int], None]:
-    """Return what moves the bar: by how much of the file was read, where that can be told."""
+    """Return what moves the bar: by how much of the file was read, where that is known."""
     if source is sys.stdin.buffer or not source.seekable():
         return lambda _: None
     size = os.fstat(source.fileno()).st_size
@@ -115,6 +115,6 @@ def _print(report: "Report", finished: "Finished", outcome: dict[str, object], *
     if rows:
         table(("line", "address", "code", "why"), rows)
     if report.counts["failed"] > _SHOWN:
-        say(f"and {report.counts['failed'] - _SHOWN} more; --json tells all")
+        say(f"and {report.counts['failed'] - _SHOWN} more; --json shows all")
     counts = ", ".join(f"{count} {status}" for status, count in report.counts.items())
     say(f"{counts}{' (a dry run: nothing was kept)' if finished.summary['dry_run'] else ''}")

@@ -105,7 +105,7 @@ def _judge(mail: Mail, client: smtplib.SMTP, site: PrivateSite, *, log_in: bool)
 def _message(mail: Mail, message_id: str) -> bytes:
     lines = [*mail.header, *(f"From: {author}" for author in mail.authors)]
     lines += [f"To: {mail.recipient}", "Subject: A sample of byname demo", f"Message-ID: {message_id}"]
-    lines += [f"Date: {formatdate()}", "", mail.words, ""]
+    lines += [f"Date: {formatdate()}", "", mail.summary, ""]
     return "\r\n".join(lines).encode("ascii")
 
 

@@ -75,8 +75,8 @@ class Mail:
         return self.by_milter if self.by_milter and delivery == "milter" else self.expected
 
     @property
-    def words(self) -> str:
-        """What sets this mail apart, in one short line; ``LEGEND`` tells the rest."""
+    def summary(self) -> str:
+        """What sets this mail apart, in one short line; ``LEGEND`` explains the rest."""
         before = f"after 'byname {' '.join(self.first)}': " if self.first else ""
         to = self.recipient + (f", Bcc {', '.join(self.also_to)}" if self.also_to else "")
         header = "".join(f", {line}" for line in self.header)
@@ -88,7 +88,7 @@ class Mail:
         return f"{before}{login}as {self.sender}{whom}{shown}{header}"
 
 
-# What the short words of a mail leave out.
+# What the summary of a mail leaves out.
 LEGEND = (
     f"'to' is mail from the outside, sent by {STRANGER} to the inbound port;",
     f"'as' is mail to {CUSTOMER} on the submission port, by the login {JOHN} where no other is named.",

@@ -66,7 +66,7 @@ def _cells(row: Row) -> Iterator[Sequence[object]]:
         yield (
             row.number,
             row.sample.title if index == 0 else "  and then",
-            outcome.mail.words,
+            outcome.mail.summary,
             outcome.reply,
             ", ".join(arrival.place for arrival in outcome.arrived),
             "; ".join(", ".join(arrival.delivered_to) for arrival in outcome.arrived if arrival.delivered_to),

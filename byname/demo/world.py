@@ -26,7 +26,7 @@ class SampleAlias:
     """An alias of John's mailbox, with its toggles."""
 
     address: str
-    kind: str  # in words, for people
+    kind: str  # text for people
     can_send: bool = False
     can_receive: bool = True
     is_active: bool = True

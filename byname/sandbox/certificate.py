@@ -19,7 +19,7 @@ def make_certificate(folder: Path) -> Certificate:
     """Write ``certificate.pem`` and ``key.pem`` below ``folder`` with the ``openssl`` program.
 
     Raises:
-        SandboxError: openssl failed; its own words are in the message.
+        SandboxError: openssl failed; its output is in the message.
     """
     made = Certificate(folder / "certificate.pem", folder / "key.pem")
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]

@@ -52,10 +52,10 @@ class DovecotInstance(ABC):
             self._daemon.start()
             wait_until(self._answers, 10, "the private Dovecot")
         except BaseException as error:
-            words = f"Dovecot did not start: {error}\n{self._daemon.log()}{self.log()[-2000:]}"
+            message = f"Dovecot did not start: {error}\n{self._daemon.log()}{self.log()[-2000:]}"
             self.stop()
             if isinstance(error, Exception):
-                raise SandboxError(words) from error
+                raise SandboxError(message) from error
             raise
 
     def stop(self) -> None:

@@ -1,8 +1,8 @@
-"""What the rig raises."""
+"""What the sandbox raises."""
 
 
 class SandboxError(RuntimeError):
-    """A part of the rig did not start, stop or answer; the message holds the end of its log."""
+    """A part of the sandbox did not start, stop or answer; the message holds the end of its log."""
 
 
 class SandboxTimeout(SandboxError):

@@ -21,7 +21,7 @@ NOTHING_LEAVES = "error:5.1.2 nothing leaves this private Postfix"
 
 @dataclass(slots=True)
 class PrivatePostfix(PostfixInstance):
-    """A Postfix whose settings are the rig's own tables.
+    """A Postfix whose settings are the sandbox's own tables.
 
     Milters are written in Postfix's own way: ``inet:127.0.0.1:PORT`` or ``unix:PATH``; several are separated by
     commas. ``extra`` is added to main.cf last, so it can overrule every setting (``postfix_config`` explains them).

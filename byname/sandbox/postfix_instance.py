@@ -24,7 +24,7 @@ from byname.sandbox.processes import end_session
 from byname.sandbox.waiting import greets, wait_until
 
 # In the order in which a message moves on, so that none is missed between two folders; twice because of bounces, which
-# begin at the front as the message that they tell of leaves at the end.
+# begin at the front as the message that they report on leaves at the end.
 _ON_THE_WAY = ("maildrop", "incoming", "active") * 2
 
 
@@ -129,7 +129,7 @@ class PostfixInstance(ABC):
         return not any(_is_whole(path) for path in waiting)
 
     def _answers(self) -> bool:
-        # The TLS port says nothing before a handshake.
+        # The TLS port sends nothing before a handshake.
         plain = (self.inbound_port, self.submission_port)
         return all(greets((LOOPBACK, port), b"220 ") for port in plain) and greets(
             (LOOPBACK, self.submissions_port), b""

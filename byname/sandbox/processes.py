@@ -93,7 +93,7 @@ class Daemon:
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self.check_running()
-        assert self._process is not None  # noqa: S101 - told to the type checker
+        assert self._process is not None  # noqa: S101 - for the type checker
         self._process.send_signal(number)
 
     def log(self) -> str:

@@ -80,17 +80,17 @@ class PrivateRedis:
         """Let it go on."""
         self._daemon.send(signal.SIGCONT)
 
-    def say(self, *words: str) -> str:
+    def say(self, *arguments: str) -> str:
         """Send one command and return the first line of the reply as it came (``+OK``, ``:1``, ``-ERR ...``).
 
         Raises:
             OSError: it cannot be reached, or does not answer in time.
         """
-        raw = [word.encode() for word in words]
+        raw = [each.encode() for each in arguments]
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(_ANSWERS_WITHIN)
             client.connect(str(self.socket))
-            client.sendall(b"*%d\r\n" % len(raw) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in raw))
+            client.sendall(b"*%d\r\n" % len(raw) + b"".join(b"$%d\r\n%s\r\n" % (len(each), each) for each in raw))
             with client.makefile("rb") as lines:
                 return lines.readline().decode().rstrip("\r\n")
 

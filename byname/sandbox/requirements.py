@@ -1,4 +1,4 @@
-"""What the machine must have for the rig, said before anything starts. Nothing is installed or changed here."""
+"""What the machine must have for the sandbox, checked before anything starts. Nothing is installed or changed here."""
 
 import os
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def other_mta(root: Path = _ROOT) -> str | None:
 
 
 def obstacle(root: Path = _ROOT) -> str | None:
-    """Return one line saying why the rig cannot start on this machine, None when it can."""
+    """Return one line saying why the sandbox cannot start on this machine, None when it can."""
     if other := other_mta(root):
         return f"another mail server is installed ({other}); this needs Postfix, and replaces nothing"
     if missing := missing_packages(RIG, root):

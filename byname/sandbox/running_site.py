@@ -72,7 +72,7 @@ class RunningSite(ABC):
         """Run a ``byname`` command as an admin would.
 
         Raises:
-            CalledProcessError: it failed; its words are in the exception.
+            CalledProcessError: it failed; its output is in the exception.
         """
         self.run(*arguments).check_returncode()
 

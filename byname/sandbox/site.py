@@ -52,7 +52,7 @@ _DAEMONS = {
 
 @dataclass(slots=True)
 class PrivateSite(RunningSite):
-    """A site of the rig's own settings.
+    """A site of the sandbox's own settings.
 
     ``fill`` puts names into the empty store and returns the password of each mailbox.
     """

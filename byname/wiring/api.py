@@ -17,7 +17,7 @@ from store.unit_of_work.unit import Wait, live_at_once
 
 
 def api_site(settings: Settings, database: Database, known: Directory, registry: CollectorRegistry) -> ApiSite:
-    """Return what the API works with. ``known`` decides about mail, and tells whether the backends answer.
+    """Return what the API works with. ``known`` decides about mail, and reports whether the backends answer.
 
     Raises:
         ConfigError: a key that shapes decisions is wrong.

@@ -28,7 +28,7 @@ def decision_directory(settings: Settings, database: Database, registry: Collect
 
 
 def health(known: Directory) -> Callable[[], Mapping[str, str]]:
-    """Return what tells whether the backends of a directory answer: "ok" or a reason, by backend."""
+    """Return the health check of a directory: "ok" or a reason, by backend."""
     if isinstance(known, FallbackDirectory):
         return known.health
     return lambda: {"sql": _sql_health(known)}

@@ -5,7 +5,7 @@ from routing.lookalike import Skeleton
 
 
 def skeleton(settings: Settings) -> Skeleton | None:
-    """Return what tells look-alikes, None where nobody asks for them."""
+    """Return the function that finds look-alikes, None where that check is off."""
     if settings.senders.inbound_spoof != "lookalike":
         return None
     from store.services import skeletons

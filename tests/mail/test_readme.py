@@ -66,7 +66,7 @@ def test_the_readmes_postfix_lines_work(
     with Sink(folder / "sink") as sink, plain_postfix(folder, sink, certificate) as postfix:
         configure_as_the_readme_says(postfix)
         inbound = f"127.0.0.1:{postfix.inbound_port}/inet"
-        postconf(postfix, "-PX", f"{inbound}/smtpd_milters")  # the rig's own setting for this listener
+        postconf(postfix, "-PX", f"{inbound}/smtpd_milters")  # the sandbox's own setting for this listener
         for service in (inbound, "rewrite/unix", "cleanup/unix"):
             postconf(postfix, "-F", f"{service}/chroot = {chroot}")
         (postfix.folders.queue / "etc").mkdir(exist_ok=True)

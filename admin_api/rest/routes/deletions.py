@@ -1,4 +1,4 @@
-"""Deleting a mailbox, in two steps: what goes with it is told first, and then confirmed."""
+"""Deleting a mailbox, in two steps: an intent that lists what goes with it, then a confirmation."""
 
 from fastapi import APIRouter
 from starlette.responses import Response

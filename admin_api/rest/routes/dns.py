@@ -25,7 +25,7 @@ def get_dns_requirements(call: Read, domain_id: PathId) -> Response:
     dns = call.site.dns
     with call.begin() as tx:
         found = requirements.required(tx, domain_id, dns.expected, dns.nameservers)
-    return respond(Answer[DnsRequirements](data=DnsRequirements.told(found)))
+    return respond(Answer[DnsRequirements](data=DnsRequirements.with_records(found)))
 
 
 @router.post(

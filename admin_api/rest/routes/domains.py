@@ -76,7 +76,7 @@ def change_domain(call: Change, domain_id: PathId, body: DomainChange) -> Respon
 
 
 def _system_mailbox(tx: Transaction, mailbox_id: int | None) -> dict[str, Any]:
-    """Return the wish in the service's words; a mailbox that the caller cannot see is not found."""
+    """Return the service's argument for the system mailbox; one that the caller cannot see is not found."""
     if mailbox_id is None:
         return {"no_system_mailbox": True}
     return {"system_mailbox": mailboxes.get(tx, mailbox_id).id}

@@ -30,7 +30,7 @@ Sender = Annotated[
 def explain_recipient(call: Read, address: Recipient) -> Response:
     """Explain what happens to a mail for an address, for a domain of the account."""
     own = _own(call, explaining.domains_of_recipient(address))
-    return _told(call, explaining.explained_recipient(call.site.explaining, address), own)
+    return _answer(call, explaining.explained_recipient(call.site.explaining, address), own)
 
 
 @router.get("/explain/sender", **needs("aliases:read", codes=_CODES, response_model=Answer[Explanation]))
@@ -38,7 +38,7 @@ def explain_sender(call: Read, login: Login, sender: Sender) -> Response:
     """Explain whether a login may send as an address; both of domains of the account."""
     site = call.site.explaining
     own = _own(call, explaining.domains_of_sender(site.policy, login, sender))
-    return _told(call, explaining.explained_sender(site, login, sender), own)
+    return _answer(call, explaining.explained_sender(site, login, sender), own)
 
 
 def _own(call: ReadCall, wanted: set[str]) -> set[str] | None:
@@ -61,7 +61,7 @@ def _require_own(tx: Transaction, name: str) -> None:
         raise ServiceError("domain-not-active", f"the domain {name} is not verified yet")
 
 
-def _told(call: ReadCall, told: Comparison, own: set[str] | None) -> Response:
+def _answer(call: ReadCall, comparison: Comparison, own: set[str] | None) -> Response:
     if own is not None:
-        told = explaining.without_foreign(told, call.site.explaining.policy, own)
-    return respond(Answer[Explanation](data=Explanation.model_validate(told.as_object())))
+        comparison = explaining.without_foreign(comparison, call.site.explaining.policy, own)
+    return respond(Answer[Explanation](data=Explanation.model_validate(comparison.as_object())))

@@ -20,7 +20,7 @@ class DnsRecord(Out):
     type: Literal["TXT", "MX"]
     required: str = Field(description="What to publish.", examples=["byname-verify=3f1d9c0e8b7a4a55b0e1c2d3f4a5b6c7"])
     found: list[str] = Field(examples=[["v=spf1 -all"]])
-    state: State = Field(description="unknown: it could not be told, or was not looked for yet.")
+    state: State = Field(description="unknown: it could not be determined, or was not looked for yet.")
     note: str | None = Field(examples=["the quotation marks are part of the value; leave them out"])
 
 
@@ -38,7 +38,7 @@ class DnsRequirements(Out):
     )
 
     @classmethod
-    def told(cls, found: requirements.DnsRequirements) -> "DnsRequirements":
+    def with_records(cls, found: requirements.DnsRequirements) -> "DnsRequirements":
         """Return what the service found as it goes over the wire."""
         domain = found.domain
         return cls(

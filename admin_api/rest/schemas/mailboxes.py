@@ -62,7 +62,7 @@ class MadeMailboxAnswer(WithSecrets):
 
 
 class NewMailbox(Body):
-    """A mailbox to be made, with a password or the wish for one."""
+    """A mailbox to be made, with a password or a mode that generates one."""
 
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": ["password"]}, {"required": ["password_mode"]}]}

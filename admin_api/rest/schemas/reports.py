@@ -10,7 +10,7 @@ Verdict = Literal["deliver", "allow", "not-ours", "reject", "defer"]
 
 
 class Reply(Out):
-    """What the SMTP client is told."""
+    """The SMTP reply that the client gets."""
 
     code: int = Field(examples=[550])
     enhanced: str = Field(examples=["5.1.1"])
