@@ -64,7 +64,7 @@ def verify(
     account: Account = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a domain, or all that are due, and let what is found take effect. 1: not proved; 75: undetermined."""
+    """Check a domain, or all that are due; what is found takes effect. 1: not proved; 75: could not be determined."""
     if due == (name is not None):
         raise typer.BadParameter("give a domain, or --due")
     from byname.wiring.dns import domain_checker

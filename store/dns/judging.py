@@ -17,7 +17,7 @@ class Purpose(StrEnum):
 
 
 class State(StrEnum):
-    """How what was found holds against what is required. UNKNOWN: it could not be told."""
+    """How what was found holds against what is required. UNKNOWN: it could not be determined."""
 
     OK = "ok"
     MISSING = "missing"

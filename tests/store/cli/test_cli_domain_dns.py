@@ -124,9 +124,9 @@ def test_verify_due(byname: CommandLine, servers: list[DnsServer]) -> None:
     finished = byname("domain", "verify", "--due")
     assert finished.code == 0
     assert finished.out.splitlines()[1].split()[:3] == [NAME, "\u2713", "ok"]
-    assert finished.err.endswith("byname: 4 domains checked, 0 could not be told\n")
+    assert finished.err.endswith("byname: 4 domains checked, 0 could not be determined\n")
     again = byname("domain", "verify", "--due")
-    assert (again.code, again.out, again.err) == (0, "", "byname: 0 domains checked, 0 could not be told\n")
+    assert (again.code, again.out, again.err) == (0, "", "byname: 0 domains checked, 0 could not be determined\n")
 
 
 def test_verify_due_with_dead_nameservers(byname: CommandLine, servers: list[DnsServer]) -> None:
@@ -134,7 +134,7 @@ def test_verify_due_with_dead_nameservers(byname: CommandLine, servers: list[Dns
         server.behave(rcode=dns.rcode.SERVFAIL)
     finished = byname("domain", "verify", "--due")
     assert (finished.code, finished.out) == (75, "")
-    assert finished.err == "byname: 4 domains checked, 4 could not be told\n"
+    assert finished.err == "byname: 4 domains checked, 4 could not be determined\n"
 
 
 @pytest.mark.parametrize("arguments", [[], [NAME, "--due"]])
