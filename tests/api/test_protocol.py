@@ -140,7 +140,7 @@ def test_json_in_another_encoding(acme: Tenant) -> None:
         assert code_of(answer) == (422, "invalid-request")
 
 
-PYTHON = re.compile(r"function|validator|instance of|\[|_[a-z]+\(|Body\b|\bNew[A-Z]|class", re.ASCII)
+PYTHON = re.compile(r"function|dictionary|validator|instance of|\[|_[a-z]+\(|Body\b|\bNew[A-Z]|class", re.ASCII)
 
 
 @pytest.mark.parametrize("path", ["/domains", "/mailboxes", "/tokens", "/aliases:bulk", "/accounts"])
