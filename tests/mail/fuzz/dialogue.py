@@ -109,6 +109,8 @@ class SmtpSession:
         code, text = client.getreply()
         self._last = code
         self.report.answers[str(code)] += 1
+        if code == 421 and text.endswith(b"too many errors"):  # Postfix's smtpd_hard_error_limit, whoever refused
+            raise Left
         if 400 <= code < 500 and not text.startswith(b"4.5.3"):
             self.report.violate(self.name, f"{command[:80]!r} got {code} {text!r}")
         if code == -1:
