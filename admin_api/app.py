@@ -1,5 +1,7 @@
 """The ASGI application: routes, middleware, and an answer for each kind of exception."""
 
+import re
+from collections.abc import Iterable
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -10,10 +12,10 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import compile_path
 
 from admin_api.http import health
 from admin_api.http.guard import GuardedRoute, Rule
-from admin_api.http.methods import allowed
 from admin_api.http.metrics import RequestMetrics
 from admin_api.http.middleware import RequestMiddleware
 from admin_api.http.outages import OutageLog
@@ -122,3 +124,17 @@ def _of_framework(known: list[tuple[str, str]], request: Request, error: Excepti
         methods = allowed(request.scope["path"], known) or ["GET", "HEAD"]
         refusal = Refusal(refusal.code, refusal.detail, headers={"Allow": ", ".join(methods)})
     return respond(request, refusal)
+
+
+def allowed(path: str, known: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the methods of ``path``, in upper case, HEAD wherever there is GET.
+
+    Args:
+        known: pairs of a path's pattern and a method.
+    """
+    found = {method.upper() for pattern, method in known if _matches(pattern, path)}
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
+
+
+def _matches(pattern: str, path: str) -> bool:
+    return re.fullmatch(compile_path(pattern)[0].pattern, path) is not None

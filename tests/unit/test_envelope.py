@@ -3,7 +3,7 @@
 import pytest
 
 from byname_milter.envelope import envelope_address, forms_to_remove, parameter
-from byname_milter.reply_text import reply_arguments
+from byname_milter.mta import reply_arguments
 from routing.address import AddressSyntaxError
 from routing.replies import Reply
 
