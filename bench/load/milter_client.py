@@ -29,7 +29,7 @@ _STAGES = ("C", "H", "M", "R", "T", "E", "N")  # SMFIM_CONNECT and so on, by the
 
 
 class ProtocolError(Exception):
-    """The filter said what the protocol does not know, or hung up."""
+    """A protocol error: the filter sent an unknown answer, or closed the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class MilterClient:
 
 
 def opened(address: str) -> MilterClient:
-    """Return a connection that has told of a client and its greeting, ready for MAIL."""
+    """Return a connection after CONNECT and HELO, ready for MAIL."""
     client = MilterClient(address)
     try:
         client.negotiate()
@@ -179,7 +179,7 @@ def frame(letter: str, data: bytes = b"") -> bytes:
 
 
 def nul_strings(*texts: str) -> bytes:
-    """Return texts as they follow each other in a frame."""
+    """Return texts as strings that end in NUL, as a frame has them."""
     return b"".join(text.encode() + b"\0" for text in texts)
 
 

@@ -26,7 +26,7 @@ _GONE, _HOSTED = GONE.encode(), HOSTED.encode()
 
 @dataclass(slots=True)
 class Findings:
-    """What a comparison found in one hash."""
+    """The result of comparing one hash."""
 
     repairs: list[Repair] = field(default_factory=list)
     newer: Raw = field(default_factory=dict)  # written after the snapshot, or so their version says

@@ -1,4 +1,4 @@
-"""The relay's steps: the outbox goes to the cache, and the lease says so (docs/design.md, sections 6 and 7).
+"""A step of the relay: apply pending outbox rows to the cache and renew the lease (docs/design.md, sections 6 and 7).
 
 A step is: ask Redis what it is; read what is not applied; apply it; mark it; renew the lease from the moment before
 that read. Any of it may fail or be cut short at any place: nothing is lost, for a row stays until it is marked, and
@@ -20,7 +20,7 @@ from store.relay.target import Basis, LeaseBasis, Lifetimes, Outdated, State, Ta
 BATCH = 500  # outbox rows in one step
 _ROUNDS = 3  # attempts to apply a change to a domain that had to be loaded first
 
-# Why a Redis cannot be trusted as it is. The first reason that holds is told.
+# Why a Redis cannot be trusted as it is. The first reason that holds is reported.
 _DISTRUST: tuple[tuple[str, Callable[[State, Pending], bool]], ...] = (
     ("it was never built, or was emptied", lambda state, _: not state.is_built),
     ("it is another Redis than was built, or was restarted", lambda state, _: state.run_id != state.built_run),
@@ -33,7 +33,7 @@ _DISTRUST: tuple[tuple[str, Callable[[State, Pending], bool]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step came to."""
+    """The result of a step."""
 
     state: State
     applied: Sequence[Change] = ()
@@ -44,7 +44,7 @@ class Step:
 
 
 class Relay:
-    """Brings changes from one source to one target."""
+    """The relay between one source and one target."""
 
     def __init__(self, source: Source, target: Target, lifetimes: Lifetimes) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""Bringing the cache in step with a snapshot of SQL, in small pieces: what loading, rebuild and audit have in common.
+"""Synchronisation of the cache with a snapshot of SQL in small pieces, shared by loading, rebuild and audit.
 
 A hash that is not there is put in whole, in one step. One that is there is compared and put right field by field, each
 only as long as it is as it was seen; so a name that lives is never out of sight, and nothing newer is overwritten.

@@ -1,4 +1,4 @@
-"""Deciding many changes of aliases in order, each knowing what those before it did, to be written together afterwards.
+"""A plan of many alias changes: decided in order, each over the results of those before it, and written together.
 
 The rules are those of :mod:`store.services.aliases`, by the same functions in the same order; a test holds the two
 together. A change that is refused leaves no trace in the plan, as if each had a savepoint of its own.
