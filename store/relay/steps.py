@@ -57,9 +57,9 @@ class Relay:
         Raises:
             StoreUnavailable, StoreNotReady, CacheUnavailable: it could not be finished.
         """
-        state, found, reason = self._look()
+        state, found, reason = self._read_state()
         if reason is not None:  # another relay may have changed both between the two reads
-            state, found, reason = self._look()
+            state, found, reason = self._read_state()
         if reason is not None:
             self._target.stop(state.build)
             return Step(state, distrust=reason)
@@ -81,7 +81,7 @@ class Relay:
         self._target.stop(state.build)  # the list of domains is gone, or what we have just read is no longer so
         return Step(state, done, distrust="it refuses the lease: a part of it is missing")
 
-    def _look(self) -> tuple[State, Pending, str | None]:
+    def _read_state(self) -> tuple[State, Pending, str | None]:
         """Read Redis, then SQL; return why the first cannot be trusted, if so."""
         state = self._target.state()
         found = self._source.pending(BATCH, state.version)
@@ -95,7 +95,7 @@ class Relay:
                 break
             result = self._target.apply(basis, left)
             if "older" in result.outcomes and result.counter > basis.counted + 1:
-                raise Outdated("somebody wrote since we looked, perhaps from before a restore")
+                raise Outdated("another relay wrote since the state was read, perhaps from before a restore")
             basis = replace(basis, counted=result.counter)
             settled = [c for c, outcome in zip(left, result.outcomes, strict=True) if outcome in {"applied", "older"}]
             self._source.mark(settled, result.counter, found.clock)

@@ -139,11 +139,11 @@ class Target(Protocol):
         """Return how many fields each domain's hash has."""
         ...
 
-    def whole(self, domains: Sequence[str]) -> list[Raw]:
+    def read_hashes(self, domains: Sequence[str]) -> list[Raw]:
         """Return all fields of small hashes."""
         ...
 
-    def some(self, key: str, fields: Sequence[bytes]) -> Raw:
+    def read_fields(self, key: str, fields: Sequence[bytes]) -> Raw:
         """Return those of the fields that are there."""
         ...
 
@@ -151,7 +151,7 @@ class Target(Protocol):
         """Return all fields of a large hash, some at a time; one that changes meanwhile may be missed."""
         ...
 
-    def present(self) -> Iterator[list[str]]:
+    def hashed_domains(self) -> Iterator[list[str]]:
         """Return the domains that have a hash, some at a time."""
         ...
 

@@ -140,7 +140,7 @@ def read_name(body: str, local: str, domain: HostedDomain) -> Name | None:
         return None
     found = _matched(_NAME, body)
     if found[1]:
-        return _here(Address(local, domain.name), found[1] == "1", domain)
+        return _local_mailbox(Address(local, domain.name), found[1] == "1", domain)
     mailbox = _read_mailbox(found[3], domain)
     if mailbox is None:
         raise Unreadable("an alias of nobody")
@@ -167,12 +167,12 @@ def _read_mailbox(text: str, home: HostedDomain) -> Mailbox | None:
     found = _matched(_MAILBOX, text)
     flags, local = int(found[1]), local_of(found[2])
     if found[3] is None:
-        return _here(Address(local, home.name), flags == 1, home)
+        return _local_mailbox(Address(local, home.name), flags == 1, home)
     states = {"is_active": bool(flags & 1), "domain_active": bool(flags & 2), "account_active": bool(flags & 4)}
     return Mailbox(Address(local, found[3]), **states)
 
 
-def _here(address: Address, is_active: bool, home: HostedDomain) -> Mailbox:
+def _local_mailbox(address: Address, is_active: bool, home: HostedDomain) -> Mailbox:
     return Mailbox(address, is_active=is_active, domain_active=home.is_active, account_active=home.account_active)
 
 
