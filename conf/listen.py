@@ -63,7 +63,7 @@ def parse_host_port(text: str) -> InetSocket:
 
 
 def parse_nameserver(text: str) -> InetSocket:
-    """Read the address of a DNS server: ``ip``, ``ip:port`` or ``[ipv6]:port``; port 53 unless told.
+    """Read the address of a DNS server: ``ip``, ``ip:port`` or ``[ipv6]:port``; port 53 by default.
 
     Raises:
         ValueError: as for :func:`parse_socket`.

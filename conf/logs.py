@@ -32,7 +32,7 @@ _QUIET = ("alembic", "asyncio", "mail", "sqlalchemy")
 
 
 class LineHandler(logging.Handler):
-    """Writes finished lines. What cannot be written is counted and lost: no log line is worth a mail."""
+    """A log handler for finished lines. What cannot be written is counted and lost: no log line is worth a mail."""
 
     def __init__(self, stream: TextIO) -> None:
         """Write to ``stream``, which stays the caller's to close."""
@@ -142,7 +142,7 @@ def _key(key: str) -> str:
 
 
 def _value(value: object) -> str:
-    """Write a value so that it is one word, or one JSON string."""
+    """Write a value as one bare token, or one JSON string."""
     token = _LITERALS[value] if value is None or isinstance(value, bool) else _text(value)
     return token if _BARE_TOKEN.fullmatch(token) else _json(token)
 

@@ -1,4 +1,4 @@
-"""Where the threads of a daemon run: all on one processor, and none interrupts another.
+"""CPU affinity of a daemon: all its threads on one processor, and none interrupts another.
 
 Python's lock lets one thread work at a time. Spread over processors they hand it to and fro: each wakes a sleeping one
 with a futex. On one processor the lock is free whenever a thread gets to run, for SCHED_BATCH keeps one that wakes up

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in words for the person who wrote it."""
+"""Configuration errors: what is wrong and where, as messages for the person who wrote it."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -30,5 +30,5 @@ class ConfigError(Exception):
 
 
 def closest(key: str, known: Collection[str]) -> str | None:
-    """Return the known word most like ``key``, or None when there is none near enough to be worth naming."""
+    """Return the known key most like ``key``, or None when there is none near enough to be worth naming."""
     return next(iter(get_close_matches(key, known, n=1, cutoff=0.65)), None)

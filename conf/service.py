@@ -1,4 +1,4 @@
-"""What every daemon of Byname owes its host: readiness for the service manager, and one owner per socket."""
+"""Service helpers for every daemon: readiness for the service manager (sd_notify), and one owner per socket."""
 
 import errno
 import fcntl
@@ -17,7 +17,7 @@ class ListenError(Exception):
 
 
 class SocketBusy(ListenError):
-    """Somebody else listens there now; it may be free later."""
+    """Another process listens there now; it may be free later."""
 
 
 def notify(state: str) -> None:
@@ -38,7 +38,7 @@ def notify(state: str) -> None:
 
 
 class SocketLock:
-    """The right to listen on a unix socket, held as flock(2) on ``<socket>.lock`` beside it.
+    """A lock for the right to listen on a unix socket, held as flock(2) on ``<socket>.lock`` beside it.
 
     A second process that binds the same path would silently take the mail of the first (docs/facts.md, "Milter and
     Postfix"). The kernel drops the lock with its process, so a killed daemon leaves none behind; the lock *file*

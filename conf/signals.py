@@ -1,4 +1,4 @@
-"""Signals as bytes on a pipe: they wake the main thread whichever thread the kernel hands them to.
+"""A self-pipe for signals (signal.set_wakeup_fd): they wake the main thread whichever thread the kernel hands them to.
 
 An Event set in a Python handler would do neither: the handler runs in the main thread only, which a signal taken by
 another thread does not wake, and it could run while the main thread holds the Event's own lock.

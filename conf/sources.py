@@ -1,4 +1,4 @@
-"""Where settings come from: TOML files, the environment and secret files, read into entries that know their origin."""
+"""Sources of settings: TOML files, the environment and secret files, read into entries with their origin."""
 
 import re
 import stat

@@ -1,4 +1,4 @@
-"""From entries to values: later sources win, secret files are read, environment text gets its type, mistakes get words.
+"""Values of settings from entries: later sources win, secret files are read, text is typed, errors are explained.
 
 ``fields`` maps ``section.key`` to pydantic's description of the setting everywhere here.
 """
@@ -17,7 +17,7 @@ from conf.sources import ENVIRONMENT, Entry, Known, read_secret
 
 Fields = Mapping[str, FieldInfo]
 
-# pydantic's error type: the rule in our words; other types keep pydantic's
+# pydantic's error type: the rule as our message; other types keep pydantic's
 _RULES = {
     "int_type": "must be a whole number",
     "string_type": "must be text in quotes",

@@ -1,4 +1,4 @@
-"""Long work in pieces."""
+"""Batches: a sequence in pieces of bounded size."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice

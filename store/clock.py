@@ -1,4 +1,4 @@
-"""The store's one clock."""
+"""The clock of the store: UTC now."""
 
 from datetime import UTC, datetime
 

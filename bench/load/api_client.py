@@ -11,7 +11,7 @@ from admin_api.rest.calls import PROPAGATION
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API said; ``data`` is that of its body, None without one."""
+    """The API's answer; ``data`` is that of its body, None without one."""
 
     data: Any
     propagation: str | None  # "live" or "pending", after a change

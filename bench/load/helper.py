@@ -1,4 +1,4 @@
-"""Processes that do something beside a bench until they are told to end, and then say what they did.
+"""Helper processes that run beside a bench until their input ends, and then print their result.
 
 A helper is a module of ours, run with ``python -m``. It prints one line as soon as it is at work, goes on until its
 standard input ends, and prints its result last.
@@ -19,7 +19,7 @@ _ROOT = Path(__file__).parents[2]  # where ``python -m bench...`` is understood
 
 @dataclass(slots=True)
 class Result:
-    """What a helper said last; empty until its end."""
+    """A helper's output; empty until its end."""
 
     text: str = ""
 
@@ -45,7 +45,7 @@ def helper(module: str, *args: str) -> Iterator[Result]:
 
 
 def at_work() -> threading.Event:
-    """Say, in a helper, that the work has begun; return what is set when it is to end."""
+    """Report, in a helper, that the work has begun; return what is set when it is to end."""
     print("at work", flush=True)
     ended = threading.Event()
     threading.Thread(target=_wait_for_the_end, args=(ended,), daemon=True).start()

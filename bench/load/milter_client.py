@@ -29,7 +29,7 @@ _STAGES = ("C", "H", "M", "R", "T", "E", "N")  # SMFIM_CONNECT and so on, by the
 
 
 class ProtocolError(Exception):
-    """The filter said what the protocol does not know, or hung up."""
+    """A protocol error: the filter sent an unknown answer, or closed the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class MilterClient:
 
 
 def opened(address: str) -> MilterClient:
-    """Return a connection that has told of a client and its greeting, ready for MAIL."""
+    """Return a connection after CONNECT and HELO, ready for MAIL."""
     client = MilterClient(address)
     try:
         client.negotiate()

@@ -1,4 +1,4 @@
-"""What a bench finds: figures with names, some with a goal, and the two forms in which they are shown."""
+"""The results of a bench: figures with names, some with a goal, and the two forms in which they are shown."""
 
 import json
 import statistics
@@ -47,7 +47,7 @@ class Figure:
     value: float
     unit: str
     goal: Goal | None = None
-    spread: str = ""  # how much the measurements behind it differ, in words
+    spread: str = ""  # how much the measurements behind it differ, as text
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def milliseconds(name: str, share: float, seconds: Sequence[float], goal: Goal |
 
 
 def met(figure: Figure) -> str:
-    """Return whether a figure keeps its goal, in words; empty without one."""
+    """Return whether a figure keeps its goal, as text; empty without one."""
     if figure.goal is None:
         return ""
     return "met" if figure.goal.is_met(figure.value) else "not met"

@@ -1,4 +1,4 @@
-"""The figures with a goal, in words for an operator: what docs/performance.md says of them first."""
+"""Descriptions of the figures with a goal, for the first table of docs/performance.md."""
 
 from collections.abc import Mapping
 
@@ -49,7 +49,7 @@ _UNITS = {"x": "times", "us": "µs", "1/s": "a second", "B": "bytes"}
 
 
 def describe(figure: Figure) -> str:
-    """Return what a figure is about; its name where there are no words for it."""
+    """Return the description of a figure; its name where there is none."""
     return DESCRIPTIONS.get(figure.name, f"`{figure.name}`")
 
 

@@ -52,7 +52,7 @@ _FACTS = {
 def write(
     figures: Sequence[Figure], machine: Mapping[str, object], notes: Mapping[str, str], place: Path = DOCS
 ) -> None:
-    """Write page and picture into ``place``. ``notes`` are the words of each bench on its method, by its name."""
+    """Write page and picture into ``place``. ``notes`` are the notes of each bench on its method, by its name."""
     if charts := _charts(figures):
         (place / _PICTURE).write_text(drawn(charts))
     (place / "performance.md").write_text(_page(figures, machine, notes))

@@ -1,1 +1,1 @@
-"""What decisions read: the directory over Redis, with SQL and grace behind it, and whether a change has arrived."""
+"""The read side of the cache: the Redis directory, the fallback to SQL and grace, and the wait for a change."""

@@ -1,4 +1,4 @@
-"""The breaker: keeps a backend that hangs from costing every decision its whole patience."""
+"""A circuit breaker: while a backend hangs, one request a second waits for its timeout, the others fail at once."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ PAUSE = 1.0  # seconds between two probes of a backend that hangs (docs/design.m
 
 
 class Breaker:
-    """Lets every question through while a backend answers, and one a second while it does not. For many threads."""
+    """A circuit breaker: closed while the backend answers; open, it admits one probe a second. Thread-safe."""
 
     def __init__(self, pause: float = PAUSE, clock: Callable[[], float] = monotonic) -> None:
         self._pause = pause
@@ -22,7 +22,7 @@ class Breaker:
         return self._next_probe is not None
 
     def admits(self) -> bool:
-        """Return whether to ask the backend now. Who is admitted reports with succeeded() or failed()."""
+        """Return whether to ask the backend now. A caller that is admitted reports with succeeded() or failed()."""
         if self._next_probe is None:
             return True
         with self._lock:
@@ -34,12 +34,12 @@ class Breaker:
             return True
 
     def succeeded(self) -> None:
-        """Note an answer: everybody may ask again."""
+        """Note an answer: the breaker closes."""
         if self._next_probe is not None:
             with self._lock:
                 self._next_probe = None
 
     def failed(self) -> None:
-        """Note that the backend used up somebody's patience."""
+        """Note that a request timed out: the breaker opens."""
         with self._lock:
             self._next_probe = self._clock() + self._pause

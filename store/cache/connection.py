@@ -1,11 +1,11 @@
-"""Connections to Redis, from ``[cache] url``.
+"""Connection pools for Redis, made from ``[cache] url``.
 
     redis://[user:password@]host[:port][/db]         rediss:// the same over TLS
     unix://[user:password@]/path/to/socket[?db=0]
     redis+sentinel://[user:password@]host[:port][,host[:port]...]/service[/db][?sentinel_password=...][&ssl=yes]
 
 Options after the ``?``: db, ssl_ca_certs, ssl_ca_path, ssl_certfile, ssl_keyfile, ssl_cert_reqs (required, none),
-ssl_check_hostname. TLS checks the server's certificate and name unless told otherwise.
+ssl_check_hostname. TLS checks the server's certificate and name by default.
 
 redis-py's conveniences are off: its retries, which would exceed any deadline; its client-side cache, which refuses
 Redis below 7.4 (docs/facts.md, "Redis"); RESP3 and CLIENT SETINFO, round trips that a reader with few rights may not
@@ -73,7 +73,7 @@ def _common(parts: SplitResult, options: dict[str, str], timeout: float) -> dict
 
 
 def _socket_options(timeout: float) -> dict[str, Any]:
-    """Return how every connection behaves, also those to the sentinels."""
+    """Return the options of every connection, also of those to the sentinels."""
     return {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,

@@ -1,4 +1,4 @@
-"""Deadlines that hold whatever a backend does: stopped dead, dripping bytes, or stuck in the resolver.
+"""Worker threads that enforce a deadline on calls which have none: a backend that hangs, drips bytes or waits for DNS.
 
 A question that keeps no deadline by itself runs in one of a few worker threads, and the asker waits for its answer only
 so long. A worker that is stuck stays stuck alone: its asker goes on, the other workers serve the rest, and when all are
@@ -20,7 +20,7 @@ _QUICK = 0.05  # seconds; a failure as quick as this costs nothing, so the break
 
 
 class Unanswered(Exception):
-    """There was no answer in time. ``reason`` is a word for logs and metrics: breaker, timeout or no-worker."""
+    """There was no answer in time. ``reason``, for logs and metrics, is breaker, timeout or no-worker."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -28,7 +28,7 @@ class Unanswered(Exception):
 
 
 class _Task(Generic[T]):
-    """A question on its way, and its answer."""
+    """A call that was queued, and its result."""
 
     __slots__ = ("answer", "done", "error", "question")
 
@@ -53,7 +53,7 @@ class _Task(Generic[T]):
 
 
 class Workers:
-    """At most ``places`` threads that answer questions, started as they are needed."""
+    """A thread pool with a queue: at most ``places`` threads, started as they are needed."""
 
     def __init__(self, name: str, places: int) -> None:
         self._name = name
@@ -121,7 +121,7 @@ class Workers:
 
 
 class DeadlineRunner:
-    """A backend that answers within ``seconds`` or counts as silent, with a breaker for when it hangs."""
+    """Runs calls to a backend under a deadline of ``seconds``, behind a circuit breaker."""
 
     def __init__(self, name: str, seconds: float, places: int, breaker: Breaker | None = None) -> None:
         self.breaker = breaker or Breaker()

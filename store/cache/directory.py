@@ -1,4 +1,4 @@
-"""The directory over Redis: one round trip for each look-up, and what it proves.
+"""The Redis directory: answers a look-up in one round trip, as evidence only while the lease is valid.
 
 A look-up is one read-only script, so lease and values are of one moment: a flush, a rebuild or a new lease between two
 commands could make absence look like evidence. MULTI would do too, but takes half as long again (measured: 108 us for
@@ -53,7 +53,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 
 class NoEvidence(Exception):
-    """Redis proved nothing. ``reason`` is a word for logs and metrics; the cause is chained."""
+    """Redis gave no evidence. ``reason`` is a token for logs and metrics; the cause is chained."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -62,7 +62,7 @@ class NoEvidence(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one round trip brought."""
+    """The result of one round trip."""
 
     facts: Facts
     is_fresh: bool  # the lease is there: the facts are evidence for everything
@@ -78,7 +78,7 @@ _NOTHING = Answer({}, is_fresh=True, may_deliver=True, may_send=True)  # nothing
 
 
 class RedisDirectory:
-    """Implements :class:`routing.directory.Directory`; safe to share between threads."""
+    """The Redis directory: a :class:`routing.directory.Directory`; safe to share between threads."""
 
     def __init__(self, pool: redis.ConnectionPool) -> None:
         self._lines = KeptConnections(pool)
@@ -127,7 +127,7 @@ class RedisDirectory:
         return self._read(names, lambda: self._exchange(_question(names))) or _NOTHING
 
     def read_at_once(self, wanted: Collection[Address]) -> Answer | None:
-        """The same over a connection that is open already, which keeps the patience as a whole; None without one.
+        """The same over a connection that is open already, which keeps the timeout as a whole; None without one.
 
         Raises:
             NoEvidence: as above.

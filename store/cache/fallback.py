@@ -1,6 +1,6 @@
 """The directory of a site with a cache: Redis, else SQL, else Redis under grace (docs/design.md, section 6).
 
-No failure of theirs holds a decision longer than their patience: 0.25 s for Redis, 1 s for SQL. SQL is asked through
+No failure of theirs holds a decision longer than their timeout: 0.25 s for Redis, 1 s for SQL. SQL is asked through
 workers; Redis over open connections, which keep the deadline by themselves, and through workers when there is none. A
 backend that hangs costs that once a second, not every time.
 """
@@ -26,7 +26,7 @@ Facts = Mapping[str, HostedDomain]
 
 
 class FallbackDirectory:
-    """Implements :class:`routing.directory.Directory`; safe to share between threads. Not to be carried over a fork."""
+    """A :class:`routing.directory.Directory` over Redis and SQL; thread-safe, but not to be carried over a fork."""
 
     def __init__(self, cache: RedisDirectory, sql: Directory, metrics: DirectoryMetrics) -> None:
         self._cache = cache
@@ -40,7 +40,7 @@ class FallbackDirectory:
         """Answer from the cache if it is fresh, else from SQL, else with the cache's affirmed facts.
 
         Raises:
-            LookupFailed: neither could tell.
+            LookupFailed: neither gave evidence.
         """
         started = monotonic()
         source = "none"
@@ -51,7 +51,7 @@ class FallbackDirectory:
         return facts
 
     def health(self) -> Mapping[str, str]:
-        """Return, for ``cache`` and ``sql``, "ok" or a word for what is wrong. One of them is enough for decisions."""
+        """Return, for ``cache`` and ``sql``, "ok" or a token for what is wrong. One of them is enough for decisions."""
         return {"cache": self._cache_health(), "sql": self._sql_health()}
 
     def close(self) -> None:

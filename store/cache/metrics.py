@@ -1,4 +1,4 @@
-"""What the directory counts, for Prometheus. Counting is memory only and never fails a look-up."""
+"""Prometheus metrics of the directory. Counting is memory only and never fails a look-up."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 

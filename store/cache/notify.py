@@ -1,4 +1,4 @@
-"""Being told over Redis: that there is something in the outbox, and that the cache has it. And who wants a look."""
+"""Redis pub/sub between those who change the store and the relays, and the signal that wakes the relay."""
 
 import threading
 from collections.abc import Callable
@@ -12,41 +12,41 @@ _LOOK = 1.0  # seconds between looks whether to stop; also before a lost connect
 
 
 class OutboxSignal:
-    """Who wants the relay to look at the outbox, and up to which version. Any thread calls, the relay's looks.
+    """A coalescing signal that the relay should read the outbox, up to a version. Any thread notifies, the relay waits.
 
-    A change calls twice, from PostgreSQL and over Redis: who comes after the look that found it wants nothing.
+    A change notifies twice, through PostgreSQL and Redis: the one after the read that found the change is dropped.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._seen = 0
         self._wanted = 0
-        self._is_blind = False  # somebody called who named no version
+        self._is_blind = False  # notified without a version
 
     def notify(self, version: int = 0) -> None:
-        """Ask for a look; 0 for whatever there is."""
+        """Ask the relay to read the outbox up to ``version``; 0 for whatever there is."""
         with self._changed:
             self._is_blind |= not version
             self._wanted = max(self._wanted, version)
             self._changed.notify_all()
 
     def begin(self) -> None:
-        """Note that a look begins, which answers all that have called so far."""
+        """Note that a read begins, which answers all notifications so far."""
         with self._changed:
             self._wanted, self._is_blind = 0, False
 
     def looked(self, version: int) -> None:
-        """Note that a look found all there was, up to ``version``."""
+        """Note that a read found all there was, up to ``version``."""
         with self._changed:
             self._seen = version
 
     def wait(self, seconds: float) -> None:
-        """Wait for somebody who wants a look, at most so long."""
+        """Wait for a notification, at most so many seconds."""
         with self._changed:
             self._changed.wait_for(self.is_pending, seconds)
 
     def is_pending(self) -> bool:
-        """Return whether somebody wants a look."""
+        """Return whether a notification is pending."""
         return self._is_blind or self._wanted > self._seen
 
 
@@ -61,7 +61,7 @@ def subscribe(url: str, channel: str, on_message: Callable[[int], None], stopped
             _subscribe(redis.Redis(connection_pool=pool), channel, on_message, stopped)
         except redis.exceptions.NoPermissionError:
             return
-        except (redis.RedisError, OSError):  # the relay's own asking tells what is wrong
+        except (redis.RedisError, OSError):  # the relay's own requests report what is wrong
             stopped.wait(_LOOK)
         finally:
             pool.close()

@@ -1,4 +1,4 @@
-"""Whether a change has reached the cache: what an admin is told about when it works (docs/design.md, section 7)."""
+"""The wait until a change has reached the cache, for the answer to the admin (docs/design.md, section 7)."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ from store.wire_format.layout import LIVE_CHANNEL, WAKE_CHANNEL
 Propagation = Literal["live", "pending"]
 
 TIMEOUT = 1.0  # seconds
-_SHORTEST, _LONGEST = 0.005, 0.04  # between two looks, when no relay says anything
+_SHORTEST, _LONGEST = 0.005, 0.04  # between two reads of the outbox without a message
 
 
 def waiting(database: Database) -> int:
@@ -27,9 +27,9 @@ def waiting(database: Database) -> int:
 
 
 class PropagationWaiter:
-    """Wakes the relays after a change and waits for one of them. Safe to share between threads.
+    """Notifies the relays of a change and waits until it is in the cache. Safe to share between threads.
 
-    What counts is what the outbox says. A relay's word over Redis only tells when to look there.
+    The outbox alone is the evidence. A relay's message over Redis only says when to read it.
     """
 
     def __init__(self, database: Database, url: str) -> None:
@@ -37,7 +37,7 @@ class PropagationWaiter:
         self._database = database
         self._redis = redis.Redis(connection_pool=open_pool(url, timeout=0.25, connections=8))
         self._condition = threading.Condition()
-        self._messages = 0  # how often a relay has said something
+        self._messages = 0  # messages received from relays
         self._closed = threading.Event()
         listener = (url, LIVE_CHANNEL, self._on_message, self._closed)
         self._listener = threading.Thread(target=subscribe, args=listener, name="live", daemon=True)

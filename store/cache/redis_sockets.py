@@ -1,7 +1,7 @@
-"""Open connections to one Redis, for questions of one command and one reply, each under one deadline as a whole.
+"""A pool of open Redis connections with raw sockets: one command and one reply, under one deadline as a whole.
 
 redis-py makes the connections (places, TLS, sentinels, logging in), but its own reading gives every packet the whole
-patience again, so a server that drips bytes would hold the asker for ever. Here time that is spent is spent.
+timeout again, so a server that drips bytes would hold the asker for ever. Here time that is spent is spent.
 
 Opening is the one thing that keeps no deadline, for the system's resolver takes as long as it likes. Who needs one asks
 ``at_once`` first, which never opens, and ``ask`` from a worker (:mod:`store.cache.deadline`).
@@ -43,7 +43,7 @@ class _KeptConnection:
         self._reader = hiredis.Reader(protocolError=redis.InvalidResponse, replyError=named)
 
     def exchange(self, packed: bytes, until: float) -> Any:
-        """Return the reply. Raises redis.RedisError; nothing can be said over this line afterwards."""
+        """Return the reply. Raises redis.RedisError; the connection cannot be used afterwards."""
         try:
             self._send(packed, until)
             reply = self._receive(until)
@@ -90,7 +90,7 @@ class _KeptConnection:
 
 
 class KeptConnections:
-    """Asks over the connections of a pool; safe to share between threads."""
+    """A pool of kept connections; safe to share between threads."""
 
     def __init__(self, pool: redis.ConnectionPool) -> None:
         self._pool = pool

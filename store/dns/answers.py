@@ -1,11 +1,11 @@
-"""What a nameserver says to one question. That it cannot be told is a type of its own, and never "there is none"."""
+"""Types of DNS answers: Found, Absent, and Unknown for a failed query, which never counts as "there is none"."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Question:
-    """One name and one type of record."""
+    """A DNS question: one name and one type of record."""
 
     name: str
     kind: str  # TXT or MX
@@ -20,7 +20,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """There is no such record.
+    """A negative answer: there is no such record.
 
     ``proven``: an SOA stands by it (RFC 2308 section 2). Some forwarders leave that out; what they say is good enough
     to show, not to take a domain's proof away.

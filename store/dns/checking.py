@@ -1,4 +1,4 @@
-"""One check of a domain: ask for all its records, judge them."""
+"""A DNS check of a domain: queries for all its records, and the judgement of each."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from store.dns.resolvers import Resolvers
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check found. The first record is the proof of ownership."""
+    """The result of a check. The first record is the proof of ownership."""
 
     records: tuple[CheckedRecord, ...]
     sighting: Sighting

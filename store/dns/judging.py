@@ -1,4 +1,4 @@
-"""How the values found for one record hold against what it should be: one judge for each purpose. Pure."""
+"""Judges of DNS records: one function for each purpose compares found values with the required one. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -17,7 +17,7 @@ class Purpose(StrEnum):
 
 
 class State(StrEnum):
-    """How what was found holds against what is required. UNKNOWN: it could not be determined."""
+    """The state of a record against its requirement. UNKNOWN: no evidence."""
 
     OK = "ok"
     MISSING = "missing"
@@ -25,7 +25,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
-Judgement = tuple[State, str | None]  # and a word on why
+Judgement = tuple[State, str | None]  # and the reason
 Judge = Callable[[Sequence[str], Sequence[str]], Judgement]  # values found, and what is wanted
 
 

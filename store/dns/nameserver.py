@@ -1,4 +1,4 @@
-"""One question to one nameserver: UDP, TCP after truncation, within a deadline; the answer is still a message.
+"""A DNS query to one nameserver: UDP, TCP after truncation, within a deadline. Returns the DNS message.
 
 Bounded: ``tries`` queries of ``timeout`` seconds. Whatever goes wrong is :class:`NoAnswer`, with a reason for people.
 """
@@ -19,7 +19,7 @@ _PAYLOAD = 1232  # octets that pass everywhere unfragmented (DNS flag day 2020)
 
 @dataclass(frozen=True, slots=True)
 class Nameserver:
-    """Where one listens."""
+    """The address of a nameserver."""
 
     host: str  # an IP address
     port: int = 53
@@ -32,7 +32,7 @@ class Nameserver:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long a nameserver may take."""
+    """Timeout and number of tries for one nameserver."""
 
     timeout: float = 2.0  # seconds for one try
     tries: int = 2
@@ -40,7 +40,7 @@ class RetryPolicy:
 
 
 class NoAnswer(Exception):
-    """Nothing usable came; the message says why."""
+    """There was no usable answer; the message says why."""
 
 
 def exchange(server: Nameserver, name: dns.name.Name, kind: str, retry_policy: RetryPolicy) -> dns.message.Message:
@@ -82,7 +82,7 @@ def _over_udp(query: dns.message.Message, server: Nameserver, expires: float) ->
     stray: str | None = None
     with socket.socket(family, socket.SOCK_DGRAM) as udp:
         udp.setblocking(False)
-        udp.connect((server.host, server.port))  # the kernel drops packets of others, and tells of a closed port
+        udp.connect((server.host, server.port))  # the kernel drops packets of others, and reports a closed port
         dns.query.send_udp(udp, query.to_wire(), None, expires)
         while True:
             try:

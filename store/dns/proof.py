@@ -1,6 +1,6 @@
-"""When a domain is proved, and when its proof lapses: facts and a moment in, what changes out. No I/O, no clock.
+"""The state machine of a domain proof: when a domain is proved and when its proof lapses. Pure: no I/O, no clock.
 
-Proved at once when every nameserver that could tell shows the token, so that one lying server among several proves
+Proved at once when every nameserver that gave an answer shows the token, so that one lying server among several proves
 nothing. Lapsed slowly, since a mistake would cost more than patience: only by proven absence at two nameservers, seen
 LAPSE_TIMES times with SPACING between, LAPSE_AFTER after the first, WARNED_FOR after a warning. Whatever could not be
 told counts for nothing, and one sight of the token clears it all (docs/design.md, section 3).
@@ -20,7 +20,7 @@ WARNED_FOR = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What the nameservers said about the token: how many of them showed it, or said that it is not there."""
+    """Counts of nameservers: how many showed the token, and how many proved that it is not there."""
 
     seen: int = 0
     absent: int = 0
@@ -30,10 +30,10 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is kept about a domain's proof."""
+    """The stored state of a domain's proof."""
 
     proved: bool = False
-    seen_at: datetime | None = None  # the token; never: proved by an operator's word, which does not lapse
+    seen_at: datetime | None = None  # the token; never: proved by an operator, which does not lapse
     lapsed: bool = False
     missing_since: datetime | None = None
     missing_times: int = 0
@@ -42,7 +42,7 @@ class Proof:
 
 
 class Event(StrEnum):
-    """What a sighting led to, for log and audit."""
+    """The result of a sighting, for log and audit."""
 
     PROVED = "proved"
     WARNED = "warned"
@@ -52,7 +52,7 @@ class Event(StrEnum):
 
 
 def step(proof: Proof, sighting: Sighting, now: datetime) -> tuple[Proof, Event | None]:
-    """Return the proof after a sighting at ``now``, and what is to be told."""
+    """Return the proof after a sighting at ``now``, and the event to report."""
     if sighting.seen:
         return _seen(proof, now, contradicted=sighting.absent > 0)
     if proof.proved and not proof.lapsed and proof.seen_at and sighting.proven_absent >= WITNESSES:

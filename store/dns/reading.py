@@ -1,4 +1,4 @@
-"""What a message says to its question (RFC 1034 section 4.3, RFC 2308): records, none, go on at a CNAME, or nothing."""
+"""Interpretation of a DNS response (RFC 1034 section 4.3, RFC 2308): records, none, a CNAME to follow, or unknown."""
 
 import dns.exception
 import dns.flags

@@ -1,4 +1,4 @@
-"""The records that a domain should have here: what to publish, and how what was found holds against it. Pure.
+"""The DNS records required of a domain: what to publish, and the judgement of what was found. Pure.
 
 Only the proof of ownership decides anything; the others are advice.
 """

@@ -1,4 +1,4 @@
-"""Asking each nameserver for itself, so that what one says can be held against what another says.
+"""A survey of several nameservers: each is asked separately, so that their answers can be compared.
 
 Several questions go out at once: a survey lasts as long as its slowest answer, usually some milliseconds. At worst that
 is ``RetryPolicy.whole`` and one more exchange: ``tries`` times ``timeout`` over UDP and as much over TCP.
@@ -23,14 +23,14 @@ Survey = Mapping[Question, Mapping[Nameserver, Answer]]
 
 
 class Resolvers:
-    """The nameservers of this service. Safe for several threads: it keeps no connection."""
+    """The configured nameservers. Thread-safe: it keeps no connection."""
 
     def __init__(self, servers: Sequence[Nameserver], retry_policy: RetryPolicy | None = None) -> None:
         self.servers = tuple(dict.fromkeys(servers))  # one named twice is one witness
         self.retry_policy = retry_policy or RetryPolicy()
 
     def survey(self, questions: Iterable[Question]) -> Survey:
-        """Return what every nameserver says to every question. Raises nothing: what cannot be told is Unknown."""
+        """Return the answer of every nameserver to every question. Raises nothing: a failed query is Unknown."""
         found: dict[Question, dict[Nameserver, Answer]] = {question: {} for question in questions}
         pairs = [(question, server) for question in found for server in self.servers]
         if not pairs:

@@ -1,1 +1,1 @@
-"""What fills the cache: the relay that brings SQL's outbox to Redis, rebuilds the cache and holds it against SQL."""
+"""The write side of the cache: the relay applies SQL's outbox to Redis, rebuilds the cache and audits it."""

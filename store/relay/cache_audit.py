@@ -1,4 +1,4 @@
-"""What the relay looks after besides the outbox: hashes that went away, now and then everything, and old rows."""
+"""Periodic maintenance of the cache: missing hashes are loaded, the whole is audited, old outbox rows are pruned."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ def load_missing(source: Source, target: Target) -> int:
 
 
 def _loading_missing(source: Source, target: Target) -> Iterator[int]:
-    """Do so piece by piece."""
+    """Load the missing domains piece by piece; yield how many each piece had."""
     for some in target.scan(HOSTED_KEY):
         for listed in batches(_hosted(some), _AT_ONCE):
             sizes = target.sizes(listed)
@@ -43,7 +43,7 @@ def _hosted(listed: Raw) -> Iterator[str]:
 
 
 class CacheMaintenance:
-    """Spreads the looking over time, in small pieces between the relay's steps: a change waits for one at most."""
+    """A scheduler of maintenance in small pieces between the relay's steps: a change waits for one piece at most."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class CacheMaintenance:
         Args:
             seconds: for about how long.
             version: the last one that the cache has seen: what led to it must stay in the outbox.
-            is_called: whether the relay should look at the outbox now, and the rest can wait.
+            is_interrupted: whether the relay should read the outbox now, and the rest can wait.
 
         Raises:
             StoreUnavailable, StoreNotReady, CacheUnavailable: an audit is given up, until it is due again.

@@ -1,4 +1,4 @@
-"""Rebuilding a Redis of which nothing is known, checking one, and loading single domains."""
+"""Rebuild of the whole cache from SQL, audit of it, and loading of single domains."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Progress:
 
 
 class BuiltElsewhere(CacheUnavailable):
-    """Another relay rebuilds the cache just now; or Redis was emptied or replaced while we did."""
+    """The rebuild was overtaken: another relay rebuilds the cache, or Redis was emptied or replaced meanwhile."""
 
 
 def rebuild(source: Source, target: Target, build: str | None = None, *, counts: bool = False) -> Iterator[Progress]:

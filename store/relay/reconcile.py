@@ -26,7 +26,7 @@ _GONE, _HOSTED = GONE.encode(), HOSTED.encode()
 
 @dataclass(slots=True)
 class Findings:
-    """What a comparison found in one hash."""
+    """The result of comparing one hash."""
 
     repairs: list[Repair] = field(default_factory=list)
     newer: Raw = field(default_factory=dict)  # written after the snapshot, or so their version says
@@ -126,7 +126,7 @@ class Reconciler:
         hashes = {name: self.raw({**bodies, **WHOLE_FIELD}) for name, bodies in absent.items()}
         self.target.install(self.basis, hashes, self.clock)
 
-    def whole(self, name: str, bodies: Mapping[bytes, bytes], actual: Raw) -> None:
+    def reconcile_hash(self, name: str, bodies: Mapping[bytes, bytes], actual: Raw) -> None:
         """Bring a whole hash, that has the fields ``actual``, in step."""
         if _DOMAIN not in actual:  # rubbish, or a hash of the wrong type
             self.install({name: bodies})
@@ -135,7 +135,7 @@ class Reconciler:
         found.is_sealed &= _WHOLE in actual
         self._settle(name, found, bodies)
 
-    def some(self, name: str, bodies: Mapping[bytes, bytes], actual: Raw) -> None:
+    def reconcile_fields(self, name: str, bodies: Mapping[bytes, bytes], actual: Raw) -> None:
         """Bring some fields of a hash, which are ``actual`` there, in step."""
         self._settle(name, self._compare(name, bodies, actual), bodies)
 
@@ -153,7 +153,7 @@ class Reconciler:
             least = len(actual.keys() | {repair.field for repair in found.repairs})
             self.target.seal(self.basis, HOSTED_KEY, self.clock, found.tombstones, least)
 
-    def stray(self, name: str) -> None:
+    def remove_unhosted(self, name: str) -> None:
         """Take away a hash of a domain that is not in the list."""
         self.report.differences.append(Difference(name, "", "a hash that is in no list", None))
         if self.repairs:

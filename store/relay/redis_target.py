@@ -131,12 +131,12 @@ class RedisTarget:
         found = self._link.ask([("HLEN", layout.domain_key(domain)) for domain in domains])
         return [size if isinstance(size, int) else 0 for size in found]
 
-    def whole(self, domains: Sequence[str]) -> list[Raw]:
+    def read_hashes(self, domains: Sequence[str]) -> list[Raw]:
         """See :class:`Target`."""
         found = self._link.ask([("HGETALL", layout.domain_key(domain)) for domain in domains])
         return [pairs(raw) for raw in found]
 
-    def some(self, key: str, fields: Sequence[bytes]) -> Raw:
+    def read_fields(self, key: str, fields: Sequence[bytes]) -> Raw:
         """See :class:`Target`."""
         if not fields:
             return {}
@@ -156,7 +156,7 @@ class RedisTarget:
             if int(cursor) == 0:
                 return
 
-    def present(self) -> Iterator[list[str]]:
+    def hashed_domains(self) -> Iterator[list[str]]:
         """See :class:`Target`."""
         start = layout.domain_key("")
         cursor = b"0"

@@ -1,4 +1,4 @@
-"""What a pass over the cache found and did."""
+"""The report of a pass over the cache: counts, repairs and differences."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Report:
-    """What came of it so far."""
+    """Counts and differences so far."""
 
     domains: int = 0
     names: int = 0

@@ -1,7 +1,7 @@
-"""``byname relay`` as a process: wake-ups, the loop, what is logged, signals.
+"""The relay daemon, ``byname relay``: its loop in a thread, notifications, logging and signals.
 
-The work is done in a thread that may hang in SQL or Redis for seconds; the main thread waits for signals and tells the
-service manager that the work goes on. Ending it at any place loses nothing.
+The work is done in a thread that may hang in SQL or Redis for seconds; the main thread waits for signals and sends the
+watchdog sign to the service manager. Ending it at any place loses nothing.
 """
 
 import threading
@@ -32,7 +32,7 @@ from store.sql.notify import listen
 from store.sql.pool_profiles import RELAY_READ, RELAY_WRITE
 from store.wire_format.layout import WAKE_CHANNEL
 
-POLL = 0.25  # seconds, when nobody wakes us
+POLL = 0.25  # seconds between steps without a notification
 _TIMEOUT = 5.0  # seconds for an answer of Redis
 _PIECE = 0.02  # seconds of an audit between two steps
 _REMIND_EVERY = 60.0
@@ -47,7 +47,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """From where to where, and how long what the cache says is good."""
+    """The settings of the relay: store, cache, and the lifetimes of lease and grace."""
 
     store_url: str
     cache_url: str
@@ -57,8 +57,8 @@ class Site:
 def serve(load: Callable[[], Site], status: RelayStatus) -> int:
     """Relay until SIGTERM or SIGINT, then return 0; 1 when the work ended by itself, which is a bug.
 
-    ``load`` reads the settings, at start and on SIGHUP; when it raises on SIGHUP the old ones stay. ``status`` is told
-    of everything.
+    ``load`` reads the settings, at start and on SIGHUP; when it raises on SIGHUP the old ones stay. ``status`` records
+    every step.
     """
     site = load()
     with SignalPipe(SIGTERM, SIGINT, SIGHUP) as signals:

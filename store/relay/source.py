@@ -1,4 +1,4 @@
-"""Where the relay takes from: the outbox, the clock, and all of SQL at one moment."""
+"""The relay's source: the outbox, the clock, and a snapshot of all of SQL."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -35,7 +35,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What one read of the outbox found."""
+    """The result of one read of the outbox."""
 
     clock: Clock
     changes: list[Change]  # not applied yet, oldest first
@@ -45,7 +45,7 @@ class Pending:
 
 
 class Source(Protocol):
-    """SQL, as the relay sees it. Every method may raise StoreUnavailable or StoreNotReady."""
+    """The interface to SQL, as the relay sees it. Every method may raise StoreUnavailable or StoreNotReady."""
 
     def pending(self, limit: int, seen: int) -> Pending:
         """Return at most ``limit`` changes that are not applied, in one read, and the nonce of the version ``seen``."""

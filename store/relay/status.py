@@ -1,7 +1,7 @@
-"""What the relay tells of itself: metrics for Prometheus, and whether it does its work and why not.
+"""The status of the relay: Prometheus metrics, and its health with the reason when it is bad.
 
 Counting is memory only. How much waits in the outbox is asked of SQL when somebody reads the metrics, in a thread of
-its own and with a deadline, so that it is told even while the relay itself hangs, and never holds the relay up.
+its own and with a deadline, so that it is reported even while the relay itself hangs, and never holds the relay up.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 
 
 
 class RelayStatus:
-    """Metrics and health of one relay. The relay's thread notes, any other reads."""
+    """Metrics and health of one relay. The relay's thread writes, any other reads."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._meters = _RelayMetrics(registry)
@@ -120,7 +120,7 @@ class _RelayMetrics:
 
 
 class _Outbox(Collector):
-    """How much waits, as SQL says at the moment of the asking; not a number when it does not say."""
+    """A collector that counts pending outbox rows in SQL at each scrape; NaN when SQL does not answer."""
 
     def __init__(self) -> None:
         self.database: Database | None = None

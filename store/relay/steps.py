@@ -1,4 +1,4 @@
-"""The relay's steps: the outbox goes to the cache, and the lease says so (docs/design.md, sections 6 and 7).
+"""A step of the relay: apply pending outbox rows to the cache and renew the lease (docs/design.md, sections 6 and 7).
 
 A step is: ask Redis what it is; read what is not applied; apply it; mark it; renew the lease from the moment before
 that read. Any of it may fail or be cut short at any place: nothing is lost, for a row stays until it is marked, and
@@ -20,7 +20,7 @@ from store.relay.target import Basis, LeaseBasis, Lifetimes, Outdated, State, Ta
 BATCH = 500  # outbox rows in one step
 _ROUNDS = 3  # attempts to apply a change to a domain that had to be loaded first
 
-# Why a Redis cannot be trusted as it is. The first reason that holds is told.
+# Why a Redis cannot be trusted as it is. The first reason that holds is reported.
 _DISTRUST: tuple[tuple[str, Callable[[State, Pending], bool]], ...] = (
     ("it was never built, or was emptied", lambda state, _: not state.is_built),
     ("it is another Redis than was built, or was restarted", lambda state, _: state.run_id != state.built_run),
@@ -33,7 +33,7 @@ _DISTRUST: tuple[tuple[str, Callable[[State, Pending], bool]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step came to."""
+    """The result of a step."""
 
     state: State
     applied: Sequence[Change] = ()
@@ -44,7 +44,7 @@ class Step:
 
 
 class Relay:
-    """Brings changes from one source to one target."""
+    """The relay between one source and one target."""
 
     def __init__(self, source: Source, target: Target, lifetimes: Lifetimes) -> None:
         self._source = source
@@ -57,9 +57,9 @@ class Relay:
         Raises:
             StoreUnavailable, StoreNotReady, CacheUnavailable: it could not be finished.
         """
-        state, found, reason = self._look()
+        state, found, reason = self._read_state()
         if reason is not None:  # another relay may have changed both between the two reads
-            state, found, reason = self._look()
+            state, found, reason = self._read_state()
         if reason is not None:
             self._target.stop(state.build)
             return Step(state, distrust=reason)
@@ -81,7 +81,7 @@ class Relay:
         self._target.stop(state.build)  # the list of domains is gone, or what we have just read is no longer so
         return Step(state, done, distrust="it refuses the lease: a part of it is missing")
 
-    def _look(self) -> tuple[State, Pending, str | None]:
+    def _read_state(self) -> tuple[State, Pending, str | None]:
         """Read Redis, then SQL; return why the first cannot be trusted, if so."""
         state = self._target.state()
         found = self._source.pending(BATCH, state.version)
@@ -95,7 +95,7 @@ class Relay:
                 break
             result = self._target.apply(basis, left)
             if "older" in result.outcomes and result.counter > basis.counted + 1:
-                raise Outdated("somebody wrote since we looked, perhaps from before a restore")
+                raise Outdated("another relay wrote since the state was read, perhaps from before a restore")
             basis = replace(basis, counted=result.counter)
             settled = [c for c, outcome in zip(left, result.outcomes, strict=True) if outcome in {"applied", "older"}]
             self._source.mark(settled, result.counter, found.clock)

@@ -1,4 +1,4 @@
-"""Bringing the cache in step with a snapshot of SQL, in small pieces: what loading, rebuild and audit have in common.
+"""Synchronisation of the cache with a snapshot of SQL in small pieces, shared by loading, rebuild and audit.
 
 A hash that is not there is put in whole, in one step. One that is there is compared and put right field by field, each
 only as long as it is as it was seen; so a name that lives is never out of sight, and nothing newer is overwritten.
@@ -49,10 +49,10 @@ class Sync:
         yield self.report
         self._reconciler.listing(expected, actual)
         yield self.report
-        for some in self._target.present():
+        for some in self._target.hashed_domains():
             for name in some:
                 if name.encode() not in expected and name.encode() not in actual:
-                    self._reconciler.stray(name)
+                    self._reconciler.remove_unhosted(name)
             yield self.report
 
     def _begin(self, piece: list[Part]) -> None:
@@ -70,11 +70,11 @@ class Sync:
         """Compare small domains, then begin to put in those that are not there; field to body."""
         sizes = dict(zip(domains, self._target.sizes(list(domains)), strict=True))
         small = [name for name in domains if 0 < sizes[name] <= _SMALL]
-        for name, actual in zip(small, self._target.whole(small) if small else [], strict=True):
-            self._reconciler.whole(name, domains[name], actual)
+        for name, actual in zip(small, self._target.read_hashes(small) if small else [], strict=True):
+            self._reconciler.reconcile_hash(name, domains[name], actual)
         for name, bodies in domains.items():
             if sizes[name] > _SMALL:
-                self._reconciler.whole(name, bodies, _all(self._target.scan(domain_key(name))))
+                self._reconciler.reconcile_hash(name, bodies, _all(self._target.scan(domain_key(name))))
         self._reconciler.install({name: bodies for name, bodies in domains.items() if not sizes[name]})
 
     def _take(self, part: Part) -> None:
@@ -96,7 +96,7 @@ class LargeDomain:
         self._token = new_nonce()
         self._gathered = 0
         self._seen: set[bytes] = set()  # fields
-        self._is_present = bool(reconciler.target.some(self._key, [DOMAIN.encode()]))
+        self._is_present = bool(reconciler.target.read_fields(self._key, [DOMAIN.encode()]))
 
     def take(self, part: Part) -> None:
         """Take the next part, or the first."""
@@ -112,7 +112,9 @@ class LargeDomain:
         self._seen |= bodies.keys()
         for fields in _chunks(list(bodies)):
             wanted = {name: bodies[name] for name in fields}
-            self._reconciler.some(self._name, wanted, self._reconciler.target.some(self._key, fields))
+            self._reconciler.reconcile_fields(
+                self._name, wanted, self._reconciler.target.read_fields(self._key, fields)
+            )
         if is_last:
             self._beyond()
 
@@ -120,7 +122,7 @@ class LargeDomain:
         """Look for fields that SQL knows nothing of."""
         for some in self._reconciler.target.scan(self._key):
             extra = {one: raw for one, raw in some.items() if one not in self._seen}
-            self._reconciler.some(self._name, {}, extra)
+            self._reconciler.reconcile_fields(self._name, {}, extra)
 
     def _gather(self, bodies: dict[bytes, bytes], *, is_last: bool) -> None:
         target, reconciler = self._reconciler.target, self._reconciler

@@ -1,7 +1,7 @@
-"""Where the relay writes to: what it wants of a Redis. Every change is one atomic step that leaves alone what is newer.
+"""The relay's target, an interface to Redis. Every change is one atomic step that leaves alone what is newer.
 
-Nothing is retried here: whoever called may not know whether a step was done, and can do it again. Redis being away,
-refusing or late is :class:`store.errors.CacheUnavailable`. Whoever writes says what that rests on; see :class:`Basis`.
+Nothing is retried here: a caller may not know whether a step was done, and can do it again. Redis being away,
+refusing or late is :class:`store.errors.CacheUnavailable`. Each write names what it rests on: see :class:`Basis`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ Raw = dict[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a Redis is and knows of itself, at the moment ``now_ms`` of its own clock."""
+    """The state of a Redis at ``now_ms`` of its own clock: run id, policy, build and counters."""
 
     now_ms: int
     run_id: str
@@ -34,12 +34,12 @@ class State:
 
 
 class Outdated(CacheUnavailable):
-    """Redis is no longer what it was when the writer looked, and nothing was written: look again."""
+    """The basis of a write no longer holds, and nothing was written: read the state again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a write rests on: its writer has looked at this Redis, and then at SQL.
+    """The precondition of a write: build and counter of the Redis, read before SQL was.
 
     A writer that was stopped meanwhile may hold what SQL no longer knows, for the database was restored. So it is
     Outdated once the cache was built anew. And when Redis has counted less than ``counted``: it lost changes.
@@ -52,7 +52,7 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class CacheStats:
-    """What a person wants to see. Seconds that keys have left to live, None without them; bytes; domains."""
+    """Statistics for ``byname cache stat``: seconds that keys have left (None: no key), bytes, number of domains."""
 
     lease: float | None
     grace: float | None
@@ -63,7 +63,7 @@ class CacheStats:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of changes: ``applied``, ``older``, ``load`` or ``rebuild`` each, and the counter after it."""
+    """The result of changes: ``applied``, ``older``, ``load`` or ``rebuild`` each, and the counter afterwards."""
 
     counter: int
     outcomes: list[str]
@@ -71,7 +71,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A field as it was seen (None: it was not there), and the value that it should have."""
+    """A repair of one field: the value that was read (None: no field), and the value that it should have."""
 
     field: bytes
     seen: bytes | None
@@ -80,7 +80,7 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class LeaseBasis:
-    """What the lease rests on: a build, a Redis run, an epoch and counter of SQL, the moment before SQL was read."""
+    """The precondition of the lease: build, run id, epoch and counter of SQL, and the moment before SQL was read."""
 
     build: str
     run_id: str
@@ -91,7 +91,7 @@ class LeaseBasis:
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """For how many seconds lease, grace and sender grace are good."""
+    """Times to live of lease, grace and sender grace, in seconds."""
 
     lease: float
     grace: float
@@ -99,7 +99,7 @@ class Lifetimes:
 
 
 class Target(Protocol):
-    """Redis, as the relay sees it. ``key`` is that of a hash of the layout.
+    """The interface to Redis. ``key`` is that of a hash of the layout.
 
     Every method may raise CacheUnavailable; Outdated each that takes a basis or a build, but for :meth:`stop`. What was
     only begun raises it when it is waited for: in :meth:`outcomes`, or in whatever is asked before.
@@ -116,7 +116,7 @@ class Target(Protocol):
         ...
 
     def publish(self, version: int) -> None:
-        """Tell whoever waits that the cache has everything up to a version, and that the outbox says so."""
+        """Publish that the cache has everything up to a version, and that the outbox says so."""
         ...
 
     def install(self, basis: Basis, domains: Mapping[str, Raw], clock: Clock) -> None:
@@ -139,11 +139,11 @@ class Target(Protocol):
         """Return how many fields each domain's hash has."""
         ...
 
-    def whole(self, domains: Sequence[str]) -> list[Raw]:
+    def read_hashes(self, domains: Sequence[str]) -> list[Raw]:
         """Return all fields of small hashes."""
         ...
 
-    def some(self, key: str, fields: Sequence[bytes]) -> Raw:
+    def read_fields(self, key: str, fields: Sequence[bytes]) -> Raw:
         """Return those of the fields that are there."""
         ...
 
@@ -151,7 +151,7 @@ class Target(Protocol):
         """Return all fields of a large hash, some at a time; one that changes meanwhile may be missed."""
         ...
 
-    def present(self) -> Iterator[list[str]]:
+    def hashed_domains(self) -> Iterator[list[str]]:
         """Return the domains that have a hash, some at a time."""
         ...
 

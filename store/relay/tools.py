@@ -1,4 +1,4 @@
-"""What a person does with the cache by hand: rebuild it, hold it against SQL, look how it is."""
+"""Tools behind ``byname cache``: rebuild the cache, compare it with SQL, show its state."""
 
 import time
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _PAUSE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class CacheState:
-    """How the cache is. Times are in seconds."""
+    """The state of the cache. Times are in seconds."""
 
     built: bool
     lease: float | None  # None: there is none, and SQL is asked

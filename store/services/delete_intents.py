@@ -1,4 +1,4 @@
-"""Deleting a mailbox in two steps: hear what goes with it, then confirm."""
+"""Deletion of a mailbox in two steps: an intent that lists what goes with it, then its confirmation."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Deleting what other things hang on, without losing mail in silence and without leaving names behind."""
+"""Checks before a deletion: no mail is lost in silence, and no names are left behind."""
 
 from dataclasses import dataclass
 

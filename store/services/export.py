@@ -1,4 +1,4 @@
-"""All aliases as a file that an import takes back: every line would be ``unchanged``."""
+"""Export of all aliases as a file; importing it again leaves every line ``unchanged``."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Finding the rows that a request names, by id or by name, or refusing it.
+"""Look-up of the rows that a request names, by id or by name, with the error when there is none.
 
 What another account has is not there, in the same words: the transaction sees to that (store.sql.tenant).
 """

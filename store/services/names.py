@@ -11,7 +11,7 @@ from store.errors import ServiceError
 LONGEST_LOCAL_PART = 64
 _OTHER = re.compile(r"[^a-z0-9._-]")
 
-# A rule looks at a local part and returns what is wrong with it, or None. The first that speaks is told.
+# A rule looks at a local part and returns what is wrong with it, or None. The first problem is reported.
 _LOCAL_PART_RULES: tuple[Callable[[str], str | None], ...] = (
     lambda name: "there is nothing before the @" if not name else None,
     lambda name: (

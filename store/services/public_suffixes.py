@@ -1,4 +1,4 @@
-"""Names below which anyone can register, such as co.uk: nobody's domain (publicsuffix.org)."""
+"""The public suffix list: names below which anyone can register, such as co.uk (publicsuffix.org)."""
 
 from functools import cache
 

@@ -61,7 +61,7 @@ def check_alias_room(owner: FoundMailbox, used: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A name that was just taken: the new row of ``addresses``."""
+    """A name that was just claimed: the new row of ``addresses``."""
 
     id: int
     domain_id: int

@@ -57,7 +57,7 @@ class TokenView:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token that was just made. The secret is to be had now or never."""
+    """A token that was just made. The secret is shown only now."""
 
     token: TokenView
     secret: str
@@ -69,7 +69,7 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True)
 class ShownToken:
-    """A token that somebody showed."""
+    """A token that a request presented."""
 
     token: TokenView
     is_suspended: bool  # it is of an account that is

@@ -1,6 +1,6 @@
-"""What a transaction has touched, and to which fields of the cache that spreads.
+"""The change set of a transaction: what it has changed, and which fields of the cache depend on it.
 
-A service says what it changed, before or after it does; only what a removal takes away must be told before. At the end
+A service marks what it changes, before or after; only what a removal takes away must be marked before. At the end
 of the transaction that is spread to all the fields whose value depends on it, see :func:`fields`.
 """
 
@@ -43,42 +43,42 @@ def touched(tx: Session) -> ChangedFields:
 
 
 def name(tx: Session, domain: str, local: str) -> None:
-    """Tell of one name: added, changed or removed."""
+    """Mark one name: added, changed or removed."""
     touched(tx).fields.add((domain, field_of(local)))
 
 
 def listing(tx: Session, domain: str) -> None:
-    """Tell of a domain that came to be hosted, or no longer is."""
+    """Mark a domain that came to be hosted, or no longer is."""
     touched(tx).fields.add((domain, LISTING))
 
 
 def own_record(tx: Session, domain: str) -> None:
-    """Tell of a domain's system mailbox, or of what may be its oldest mailbox now."""
+    """Mark the change of a domain's system mailbox, or of what may be its oldest mailbox now."""
     touched(tx).fields.add((domain, DOMAIN))
 
 
 def catch_all(tx: Session, domain: str) -> None:
-    """Tell of a domain's catch-all."""
+    """Mark the change of a domain's catch-all."""
     touched(tx).fields.add((domain, CATCH_ALL))
 
 
 def mailbox(tx: Session, mailbox_id: int) -> None:
-    """Tell of a mailbox's state, which stands with each of its aliases and wherever a domain points at it."""
+    """Mark a mailbox's state as changed, which stands with each of its aliases and wherever a domain points at it."""
     touched(tx).mailboxes.add(mailbox_id)
 
 
 def domain(tx: Session, domain_id: int) -> None:
-    """Tell of a domain's state, which stands with every alias elsewhere that leads to one of its mailboxes."""
+    """Mark a domain's state as changed, which stands with every alias elsewhere that leads to one of its mailboxes."""
     touched(tx).domains.add(domain_id)
 
 
 def account(tx: Session, account_id: int) -> None:
-    """Tell of an account's state, which goes where its domains' state goes."""
+    """Mark an account's state as changed, which goes where its domains' state goes."""
     touched(tx).accounts.add(account_id)
 
 
 def mailboxes_go(tx: Session, mailboxes: Select[int]) -> None:
-    """Tell of mailboxes that are about to be removed, with their aliases."""
+    """Mark mailboxes that are about to be removed, with their aliases."""
     for ids in batches(tx.scalars(mailboxes).all(), _AT_ONCE):
         touched(tx).fields.update(_of_mailboxes(tx, ids))
 

@@ -1,4 +1,4 @@
-"""The database as the rest of Byname holds it: transactions for changes, reads for lists, connections for decisions."""
+"""The database handle: transactions for changes, reads for lists, connections for decisions."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

@@ -1,4 +1,4 @@
-"""The directory over SQL: one read-only statement for each look-up, in a second or not at all."""
+"""The SQL directory: one read-only statement for each look-up, within a second or not at all."""
 
 from collections.abc import Collection, Mapping
 from time import monotonic
@@ -18,7 +18,7 @@ _RETRY_WITHIN = 0.5  # seconds; a lost connection shows at once, a silent server
 
 
 class SqlDirectory:
-    """Implements :class:`routing.directory.Directory`; safe to share between threads."""
+    """The SQL directory: a :class:`routing.directory.Directory`; safe to share between threads."""
 
     def __init__(self, database: Database) -> None:
         self._lookups = database.lookups

@@ -1,4 +1,4 @@
-"""The rows of the directory's statement as the records that the core knows."""
+"""Conversion of the directory's rows into the records of :mod:`routing.records`."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable

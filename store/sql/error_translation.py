@@ -1,4 +1,4 @@
-"""Driver errors in our words: the border where SQLAlchemy's, psycopg's and sqlite3's exceptions end."""
+"""Error translation: exceptions of SQLAlchemy, psycopg and sqlite3 become those of :mod:`store.errors`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from store.sql.backend import Backend
 _NOT_MIGRATED = "the database lacks tables of this version; run: byname db upgrade"
 
 # What a driver's text holds: what we say. SQLite has no usable codes before Python 3.11.5 in all cases, PostgreSQL has
-# none for a refused connection; the server's own words stay in the chained exception, for the log.
+# none for a refused connection; the server's own message stays in the chained exception, for the log.
 _NOT_READY = (
     ("no such table", _NOT_MIGRATED),
     ("no such column", _NOT_MIGRATED),

@@ -1,4 +1,4 @@
-"""INSERT that gives way to a row that is there already: one statement, where a savepoint around it takes three."""
+"""INSERT ... ON CONFLICT DO NOTHING: one statement, where a savepoint around an INSERT takes three."""
 
 from collections.abc import Callable
 from functools import cache

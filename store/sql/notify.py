@@ -1,4 +1,4 @@
-"""Being woken by PostgreSQL when there is something in the outbox (LISTEN/NOTIFY); SQLite has nothing of the kind."""
+"""A PostgreSQL listener: LISTEN for notifications of new outbox rows. SQLite has nothing of the kind."""
 
 import threading
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def listen(url: str, on_notify: Callable[[int], None], stopped: threading.Event)
     while not stopped.is_set():
         try:
             _listen(conninfo, on_notify, stopped)
-        except (psycopg.Error, OSError):  # the relay's own reading tells what is wrong
+        except (psycopg.Error, OSError):  # the relay's own reads report what is wrong
             stopped.wait(_LOOK)
 
 

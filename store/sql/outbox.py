@@ -49,7 +49,7 @@ def version_of(tx: Session) -> int | None:
 
 
 def new_nonce() -> str:
-    """Return a word that nobody has had before."""
+    """Return a new random text, a nonce."""
     return secrets.token_hex(8)
 
 

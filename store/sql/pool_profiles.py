@@ -1,4 +1,4 @@
-"""What connections are for, and how long each kind of user is willing to wait."""
+"""Pool profiles: the size and timeouts of the connection pool of each kind of use."""
 
 from dataclasses import dataclass
 

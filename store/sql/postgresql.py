@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class DeadlineConnection(psycopg.Connection[Any]):
-    """A connection that gives up on a silent server.
+    """A psycopg connection that gives up on a silent server.
 
     It is closed when that happens, as nothing is known of the statement's fate; SQLAlchemy then takes it for a lost
     connection, and drops it from the pool.

@@ -1,4 +1,4 @@
-"""Which state of the tables a database is in, and whether this Byname can work with it."""
+"""Schema revisions: which one a database has, and whether this version of Byname can work with it."""
 
 from collections.abc import Sequence
 

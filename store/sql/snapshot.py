@@ -1,4 +1,4 @@
-"""All that decisions need, read from SQL in pages and in one consistent read, for loading and checking the cache."""
+"""A snapshot of all that decisions need, read from SQL in pages in one transaction, to load and check the cache."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -72,7 +72,7 @@ class Snapshot:
         rest, known = iter(domains), {number for number, _ in domains}
         number, domain = next(rest)
         begun = False
-        held: dict[bytes, bytes] = {}  # so that the last part of a domain can be told to be that
+        held: dict[bytes, bytes] = {}  # held back, so that the last part of a domain is marked as such
         for owner, rows, mailboxes in self._names(domains[0][0], domains[-1][0], page):
             if owner not in known:  # rows that no service writes
                 continue

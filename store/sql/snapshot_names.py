@@ -1,7 +1,7 @@
-"""The names of domains, read from SQL by the page and put into the words of the cache.
+"""Pages of names read from SQL, and their values in the format of the cache.
 
 Pages go on where the last one ended, by the order of a unique key, so each costs the same. What a name says depends on
-its mailbox and three flags, so names of one mailbox mostly say the same: it is put into words once for all of them.
+its mailbox and three flags, so names of one mailbox mostly say the same: it is encoded once for all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ Row = tuple[Any, ...]  # of a name: id of its domain, local part, id of its mail
 
 
 class PageRange(NamedTuple):
-    """Where a page begins, after a name in a domain, and ends: with the domain ``last``, or so many names."""
+    """The range of a page: after the name ``local`` in ``domain``, up to the domain ``last`` or ``size`` names."""
 
     domain: int
     local: str
@@ -113,7 +113,7 @@ def fields(rows: Sequence[Row], home: str, mailboxes: Mapping[int, Mailbox]) -> 
 
 
 class _NameBodies(dict[Row, bytes]):
-    """What the names in one domain say, by the rest of their rows; nothing for one that leads to no mailbox."""
+    """A cache of encoded values of names, by the rest of their rows; empty for a name that leads to no mailbox."""
 
     def __init__(self, home: str, mailboxes: Mapping[int, Mailbox]) -> None:
         super().__init__()

@@ -59,7 +59,7 @@ _own_keys = IdempotencyKeyRow.__table__.alias("own_keys")
 
 
 class Transaction(Session):
-    """A transaction of someone (``acting``). Made by :meth:`store.sql.database.Database.write` and ``read``."""
+    """A transaction of one actor (``acting``). Made by :meth:`store.sql.database.Database.write` and ``read``."""
 
     def __init__(self, engine: Engine, acting: Acting) -> None:
         super().__init__(engine, expire_on_commit=False)

@@ -1,4 +1,4 @@
-"""The question that every request of the API begins with: whose token is it?
+"""The token query that every request of the API begins with: whose token is it?
 
 It is asked before any account is known, so outside the transactions that are bound to one, and only by the digest of
 the whole secret.

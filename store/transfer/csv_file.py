@@ -102,8 +102,8 @@ def _line(columns: list[str], number: int, text: str) -> Line:
     try:
         cells = _split(text)
         if len(cells) != len(columns):
-            message = f"{len(cells)} cells where the first line has {len(columns)}"
-            raise _BadLine("wrong-number-of-columns", message)  # noqa: TRY301 - one place makes the answer
+            told = f"{len(cells)} cells where the first line has {len(columns)}"
+            raise _BadLine("wrong-number-of-columns", told)  # noqa: TRY301 - one place makes the answer
         named = dict(zip(columns, cells, strict=True))
         address, mailbox = named.pop("address"), named.pop("mailbox")
         return AliasLine(number, address, mailbox, dict(_given(named)))

@@ -71,8 +71,8 @@ def _line(number: int, text: str) -> Line:
     if "@" not in name:
         return _without_at(number, name)
     if len(targets) > 1:
-        message = f"it leads to {len(targets)} addresses; an alias leads to one mailbox"
-        return malformed(number, "several-targets", message)
+        told = f"it leads to {len(targets)} addresses; an alias leads to one mailbox"
+        return malformed(number, "several-targets", told)
     if name.startswith("@"):
         return CatchAllLine(number, name[1:], targets[0])
     return AliasLine(number, name, targets[0], {})

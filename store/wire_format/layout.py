@@ -2,7 +2,7 @@
 
 One format, number 1, in every key: another version of Byname with another format neither reads nor disturbs it.
 
-- ``byname:1:d:<domain>``, a hash for each hosted domain. A field for each name, called by its local part, and three
+- ``byname:1:d:<domain>``, a hash for each hosted domain. A field for each name, named by its local part, and three
   reserved ones, which begin with ``@`` as no local part does: ``@`` the domain itself, ``@c`` its catch-all, ``@l``
   the version as of which the hash is whole. A hash is put in at once, never bit by bit, so that with ``@`` and ``@c``
   present a name without a field does not exist.
@@ -51,11 +51,11 @@ LEASE_KEY = PREFIX + "lease"
 GRACE_KEY = PREFIX + "grace"
 SENDER_GRACE_KEY = PREFIX + "sender_grace"
 STATE_KEY = PREFIX + "state"
-WAKE_CHANNEL = PREFIX + "wake"  # wakes the relays: there is something in the outbox, up to the version that is said
-LIVE_CHANNEL = PREFIX + "live"  # a relay has brought everything to the cache, up to the version that is said
+WAKE_CHANNEL = PREFIX + "wake"  # notifies the relays: the outbox has rows up to the version in the message
+LIVE_CHANNEL = PREFIX + "live"  # a relay has applied everything up to the version in the message
 _DOMAIN_PREFIX = PREFIX + "d:"
 
-# How many texts are not read anew each time that Redis says them. It is asked all the same: this is no cache of facts.
+# Size of the memo of parsed values. Redis is asked all the same: this is no cache of facts.
 _REMEMBERED = 4096
 
 DOMAIN, CATCH_ALL, WHOLE = "@", "@c", "@l"  # the reserved fields of a domain's hash; WHOLE also in the list of domains

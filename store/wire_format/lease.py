@@ -1,4 +1,4 @@
-"""What the lease says: for which format, and for which run of Redis it was given.
+"""The value of the lease: the format and the run id of the Redis that it was given for.
 
 A replica that was promoted, or a Redis that came back from its last snapshot, may hold the lease of a master that
 accepted more than it did. Its run id is another one, so the lease does not count there until the relay has looked.

@@ -1,4 +1,4 @@
-"""What the cache's values look like: one line of ASCII each, small, strict, with the version that wrote it in front.
+"""The encoding of the cache's values: one strict line of ASCII each, with the version that wrote it in front.
 
     1z m1                       a mailbox of this domain              1: active
     1z a7 1john                 an alias of the mailbox john here     7: active 1, receives 2, sends 4
@@ -9,7 +9,7 @@
     1z x                        gone
 
 ``1z`` is the version in base 36. The digit before a mailbox is its state: active 1, its domain active 2, its account
-active 4; the last two stand only with a mailbox of another domain, since this one's state is told once, in ``d``. What
+active 4; the last two stand only with a mailbox of another domain, since this one's state stands once, in ``d``. What
 does not read back to the very same text is :class:`Unreadable`, and no evidence.
 """
 
@@ -79,7 +79,7 @@ def field_of(local: str) -> str:
 
 
 def fields_of(locals_: Sequence[str]) -> Iterable[str]:
-    """Return the field of each; nearly all local parts are plain, which one look tells of all of them."""
+    """Return the field of each; nearly all local parts are plain, so one match checks all of them."""
     return locals_ if _PLAIN.fullmatch("".join(locals_)) else map(field_of, locals_)
 
 
@@ -112,7 +112,7 @@ def domain_body(domain: HostedDomain) -> str:
 
 
 def read_domain(body: str, name: str) -> HostedDomain:
-    """Return the domain that ``body`` tells of, without catch-all and names. Raises Unreadable."""
+    """Return the domain that ``body`` encodes, without catch-all and names. Raises Unreadable."""
     found = _matched(_DOMAIN, body)
     flags = int(found[1])
     bare = HostedDomain(name, is_active=bool(flags & 1), account_active=bool(flags & 2))
@@ -135,12 +135,12 @@ def read_catch_all(body: str, domain: HostedDomain) -> Mailbox | None:
 
 
 def read_name(body: str, local: str, domain: HostedDomain) -> Name | None:
-    """Return the name that ``body`` tells of; None when it is gone. Raises Unreadable."""
+    """Return the name that ``body`` encodes; None when it is gone. Raises Unreadable."""
     if body == GONE:
         return None
     found = _matched(_NAME, body)
     if found[1]:
-        return _here(Address(local, domain.name), found[1] == "1", domain)
+        return _local_mailbox(Address(local, domain.name), found[1] == "1", domain)
     mailbox = _read_mailbox(found[3], domain)
     if mailbox is None:
         raise Unreadable("an alias of nobody")
@@ -167,12 +167,12 @@ def _read_mailbox(text: str, home: HostedDomain) -> Mailbox | None:
     found = _matched(_MAILBOX, text)
     flags, local = int(found[1]), local_of(found[2])
     if found[3] is None:
-        return _here(Address(local, home.name), flags == 1, home)
+        return _local_mailbox(Address(local, home.name), flags == 1, home)
     states = {"is_active": bool(flags & 1), "domain_active": bool(flags & 2), "account_active": bool(flags & 4)}
     return Mailbox(Address(local, found[3]), **states)
 
 
-def _here(address: Address, is_active: bool, home: HostedDomain) -> Mailbox:
+def _local_mailbox(address: Address, is_active: bool, home: HostedDomain) -> Mailbox:
     return Mailbox(address, is_active=is_active, domain_active=home.is_active, account_active=home.account_active)
 
 

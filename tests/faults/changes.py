@@ -17,7 +17,7 @@ EVERY = 0.35  # seconds
 
 
 class Changes(threading.Thread):
-    """A thread that makes one change after the other until told to stop. The store may be away meanwhile."""
+    """A thread that makes one change after the other until stopped. The store may be away meanwhile."""
 
     def __init__(self, url: str, timeline: Timeline) -> None:
         super().__init__(daemon=True)

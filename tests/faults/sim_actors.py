@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 
 class Killed(BaseException):
-    """The end of an actor, wherever it stands."""
+    """Raised in an actor to end it at once, wherever it stands."""
 
 
 class Actor:
-    """A relay, say. ``work`` is given the function to call before each step that others can see."""
+    """An actor, such as a relay. ``work`` is given the function to call before each step that others can see."""
 
     def __init__(self, work: Callable[[Callable[[], None]], None]) -> None:
         self._work = work
@@ -47,6 +47,6 @@ class Actor:
                 self._work(self._pause)
         except Killed:
             pass
-        except BaseException as error:  # noqa: BLE001 - told to whoever lets it go on
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that lets it go on
             self._failure = error
         self._theirs.release()

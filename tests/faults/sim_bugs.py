@@ -28,8 +28,8 @@ class _NoCompare(Operations):
 class _IgnoresARestore(Relay):
     """Goes on as if the database were the one that it was."""
 
-    def _look(self) -> tuple[State, Pending, str | None]:
-        state, found, reason = super()._look()
+    def _read_state(self) -> tuple[State, Pending, str | None]:
+        state, found, reason = super()._read_state()
         return state, found, None if reason and "database" in reason else reason
 
 

@@ -24,11 +24,11 @@ _KEPT = f"byname:1:d:{LASTING}".encode()
 
 
 class Broken(AssertionError):
-    """The law is broken."""
+    """A violation of the evidence law."""
 
 
 class Checks:
-    """Asks as the milters do and holds the answers against what SQL said when."""
+    """The checks: look-ups as the milters make them, compared with what SQL held at that time."""
 
     def __init__(self, sql: Sql, reader: Reader, rng: random.Random) -> None:
         self._sql, self._reader, self._rng = sql, reader, rng
@@ -115,7 +115,7 @@ def _led(moment: Moment, address: Address, mailbox: Address) -> bool:
 
 
 def fields_of_facts(domain: str, wanted: list[Address], facts: Mapping[str, HostedDomain]) -> Fields:
-    """Return what facts say about a domain and names of it, field by field."""
+    """Return the fields of a domain and some of its names, as facts have them."""
     if domain not in facts:
         return {}
     found = fields(facts[domain])

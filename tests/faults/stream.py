@@ -43,7 +43,7 @@ class Client(threading.Thread):
         super().__init__(daemon=True)
 
     def run(self) -> None:
-        """Send until told to stop, and then until nothing waits any more."""
+        """Send until stopped, and then until nothing waits any more."""
         kinds = cycle(self.kinds)
         while not self.stopping.is_set():
             if len(self._waiting) < BACKLOG:

@@ -13,7 +13,7 @@ HASH = layout.domain_key("brand-a.test")
 
 
 def reply(world: World, recipient: str) -> str:
-    """Return what a stranger is told about a recipient."""
+    """Return the reply that a client outside gets for a recipient."""
     with Dialogue(world.site.postfix.inbound_port) as smtp:
         smtp.say("MAIL FROM:<ann@outside.example>")
         return smtp.say(f"RCPT TO:<{recipient}>")

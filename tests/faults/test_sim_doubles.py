@@ -214,8 +214,8 @@ def test_changes_by_their_versions(target: Target) -> None:
     assert done.outcomes == ["older", "applied", "applied", "load", "applied"]
     assert done.counter == 4
     assert target.state().version == 11
-    assert target.whole(["a.test"]) == [{}]
-    assert target.some(HOSTED_KEY, [b"a.test", b"@l", b"b.test"]) == {b"a.test": b"b x", b"@l": b"9 h"}
+    assert target.read_hashes(["a.test"]) == [{}]
+    assert target.read_fields(HOSTED_KEY, [b"a.test", b"@l", b"b.test"]) == {b"a.test": b"b x", b"@l": b"9 h"}
 
 
 def test_hashes_are_put_in_whole_or_not(target: Target) -> None:
@@ -228,7 +228,7 @@ def test_hashes_are_put_in_whole_or_not(target: Target) -> None:
     assert target.install_gathered(basis, "c.test", "g", 9, CLOCK) == "lost"
     assert target.install_gathered(basis, "c.test", "g", 4, CLOCK) == "applied"
     assert target.sizes(["a.test", "b.test", "c.test", "d.test"]) == [4, 4, 4, 0]
-    assert sorted(name for some in target.present() for name in some) == ["a.test", "b.test", "c.test"]
+    assert sorted(name for some in target.hashed_domains() for name in some) == ["a.test", "b.test", "c.test"]
     assert {name: raw for some in target.scan(domain_key("c.test")) for name, raw in some.items()} == HASH
 
 
@@ -236,7 +236,7 @@ def test_repairs_only_what_is_as_it_was_seen(target: Target) -> None:
     basis, key = basis_of(target.state()), domain_key("a.test")
     repairs = [Repair(b"b0", b"9 m1", b"9 m0"), Repair(b"@", b"1 d0 - -", b"9 x"), Repair(b"b1", None, b"9 m1")]
     assert target.repair(basis, key, repairs, CLOCK) == 2
-    assert target.some(key, [b"b0", b"@", b"b1"]) == {b"b0": b"9 m0", b"@": b"9 d3 - -", b"b1": b"9 m1"}
+    assert target.read_fields(key, [b"b0", b"@", b"b1"]) == {b"b0": b"9 m0", b"@": b"9 d3 - -", b"b1": b"9 m1"}
 
 
 def test_tombstones_go_and_nothing_is_whole_before_its_time(target: Target) -> None:
@@ -244,9 +244,9 @@ def test_tombstones_go_and_nothing_is_whole_before_its_time(target: Target) -> N
     target.apply(basis_of(target.state()), [change("a x")])
     basis = basis_of(target.state())
     target.seal(basis, key, replace(CLOCK, version=11), {b"b0": b"a x"})  # 11 has not been applied yet
-    assert target.some(key, [b"@l", b"b0"]) == {b"@l": b"9 h", b"b0": b"a x"}
+    assert target.read_fields(key, [b"@l", b"b0"]) == {b"@l": b"9 h", b"b0": b"a x"}
     target.seal(basis, key, replace(CLOCK, version=10), {b"b0": b"a x"})
-    assert target.some(key, [b"@l", b"b0"]) == {b"@l": b"a h"}
+    assert target.read_fields(key, [b"@l", b"b0"]) == {b"@l": b"a h"}
 
 
 def test_a_domain_that_is_listed_is_not_dropped(target: Target) -> None:

@@ -1,4 +1,4 @@
-"""What the store knows of all the things that a batch of aliases names: found with a few statements, and locked.
+"""The facts for a batch of alias changes: all rows that it names, read with a few statements, and locked.
 
 One statement for each item would make a thousand of them take seconds. Locks are taken in the order of all services,
 domain, mailbox, alias, and within each by id, so that two batches do not wait for one another in a circle.
@@ -40,7 +40,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class Facts:
-    """What was found of it. An absent key was not found, or is another account's."""
+    """The rows that were found. An absent key was not found, or is another account's."""
 
     domains: dict[int, DomainRow] = field(default_factory=dict)
     mailboxes: dict[int, FoundMailbox] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Deciding many changes of aliases in order, each knowing what those before it did, to be written together afterwards.
+"""A plan of many alias changes: decided in order, each over the results of those before it, and written together.
 
 The rules are those of :mod:`store.services.aliases`, by the same functions in the same order; a test holds the two
 together. A change that is refused leaves no trace in the plan, as if each had a savepoint of its own.
@@ -133,14 +133,14 @@ class Plan:
         owner = self.mailbox(mailbox)
         local_part, domain_name = split_new_address(address)
         domain = self.domain(owner, domain_name)
-        there = self._there((domain.id, local_part))
-        if there is None or there.mailbox_id != owner.mailbox.id:
+        existing = self._existing_alias((domain.id, local_part))
+        if existing is None or existing.mailbox_id != owner.mailbox.id:
             return self.create(owner, domain, local_part, given)
-        if there.id == _NOT_WRITTEN:
+        if existing.id == _NOT_WRITTEN:
             return self._replan(self.planned[domain.id, local_part], given)
-        return self.update(owner, there, given)
+        return self.update(owner, existing, given)
 
-    def _there(self, name: Name) -> Alias | None:
+    def _existing_alias(self, name: Name) -> Alias | None:
         planned = self.planned.get(name)
         return planned.after if planned else self.facts.aliases.get(self.facts.names.get(name, _NOT_WRITTEN))
 

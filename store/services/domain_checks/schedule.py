@@ -1,4 +1,4 @@
-"""Which domains are to be checked now."""
+"""The schedule of DNS checks: which domains are due now."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Bringing in the aliases of a file: 500 lines in a transaction, each line for itself.
+"""Import of aliases in chunks: 500 lines in a transaction, each line for itself.
 
 A line that is refused leaves no trace and does not hold up the others. What a line wants and is there already is
 ``unchanged``, so that a file may be brought in again and again.
@@ -140,6 +140,6 @@ def _wanted(lines: Sequence[Line]) -> Wanted:
                 wanted.mailboxes.add(known_address(line.mailbox))
                 local_part, domain = split_new_address(line.address)
                 wanted.names.add((domain, local_part))
-        except ServiceError:  # told when the line's turn comes
+        except ServiceError:  # reported when that line is imported
             continue
     return wanted

@@ -1,4 +1,4 @@
-"""What a dry run must remember from one chunk to the next, as it keeps nothing in the store."""
+"""The state of a dry run between chunks, as it writes nothing to the store."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""How far an import with an idempotency key came, noted in the very transactions that bring the lines in.
+"""The progress of an import with an idempotency key, written in the same transactions as its lines.
 
 So a killed process loses nothing and doubles nothing: whoever repeats the request goes on after the last chunk that
 was committed, and tells what the chunks before did as they told it. The fingerprint of such a request holds the digest

@@ -1,4 +1,4 @@
-"""Deadlines and the breaker: nobody waits longer than told, whatever the backend does, and nothing piles up."""
+"""Deadlines and the breaker: nobody waits longer than the deadline, whatever the backend does, and nothing piles up."""
 
 import threading
 import time

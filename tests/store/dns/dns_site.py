@@ -59,7 +59,7 @@ class DnsSite:
             return domains.add(tx, name, account=account)
 
     def publish(self, ref: int | str, *servers: int) -> None:
-        """Put a domain's proof into the DNS as some of the servers have it: all of them, unless told."""
+        """Put a domain's proof into the DNS as some of the servers have it: all of them by default."""
         for number in servers or range(len(self.servers)):
             self.servers[number].add(f"_byname.{self.domain(ref).name}", "TXT", f"byname-verify={self.token(ref)}")
 

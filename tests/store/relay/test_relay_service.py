@@ -1,4 +1,4 @@
-"""The relay as a service: what wakes it, what it tells the service manager and the log, and clocks that are wrong."""
+"""The relay as a service: notifications, the service manager, the log, and clocks that are wrong."""
 
 import os
 import signal

@@ -27,7 +27,7 @@ class Owned:
         return Acting(account_id=self.account, actor="a test", token_id=self.token)
 
 
-def furnish(database: Database, account: str, domain: str, mailbox: str) -> Owned:
+def create_account(database: Database, account: str, domain: str, mailbox: str) -> Owned:
     """Give an account of ``world`` a row in every table that belongs to accounts."""
     with database.write() as tx:
         home = domain_settings.update(tx, domain, catch_all=mailbox, system_mailbox=mailbox)
@@ -45,8 +45,8 @@ def furnish(database: Database, account: str, domain: str, mailbox: str) -> Owne
 def two_accounts(world: Database) -> tuple[Owned, Owned]:
     """Furnish acme and rival."""
     return (
-        furnish(world, "acme", "brand-a.com", "john@brand-a.com"),
-        furnish(world, "rival", "rival.com", "eve@rival.com"),
+        create_account(world, "acme", "brand-a.com", "john@brand-a.com"),
+        create_account(world, "rival", "rival.com", "eve@rival.com"),
     )
 
 

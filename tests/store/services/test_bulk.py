@@ -47,7 +47,7 @@ def change(alias: int, mailbox: int = JOHN, **given: bool | str | None) -> Item:
     return Item("update", mailbox, given, alias_id=alias)
 
 
-def gone(alias: int, mailbox: int = JOHN) -> Item:
+def deletion(alias: int, mailbox: int = JOHN) -> Item:
     return Item("delete", mailbox, {}, alias_id=alias)
 
 
@@ -70,7 +70,7 @@ def test_all_three_in_one_call(site: Database) -> None:
     first, second = run(site, new("one"), new("two", domain=BRAND_B, can_send=True, is_active=False, note="hi"))
     assert first.alias is not None
     assert second.alias is not None
-    done = run(site, change(first.alias.id, can_receive=False), gone(second.alias.id), new("three"))
+    done = run(site, change(first.alias.id, can_receive=False), deletion(second.alias.id), new("three"))
     assert codes(done) == ["updated", "deleted", "created"]
     assert state(site) == [
         ("one@brand-a.com", "john@brand-a.com", False, False, True, None),
@@ -86,14 +86,14 @@ def test_all_three_in_one_call(site: Database) -> None:
 def test_a_name_goes_from_one_mailbox_to_another(site: Database) -> None:
     (made,) = run(site, new("info"))
     assert made.alias is not None
-    assert codes(run(site, gone(made.alias.id), new("info", mailbox=MARY))) == ["deleted", "created"]
+    assert codes(run(site, deletion(made.alias.id), new("info", mailbox=MARY))) == ["deleted", "created"]
     assert state(site) == [("info@brand-a.com", "mary@brand-a.com", True, False, True, None)]
 
 
 def test_the_order_given_counts(site: Database) -> None:
     (made,) = run(site, new("info"))
     assert made.alias is not None
-    items = (new("info", mailbox=MARY), gone(made.alias.id))
+    items = (new("info", mailbox=MARY), deletion(made.alias.id))
     with refused(site, "address-taken"):
         run(site, *items)
     assert codes(run(site, *items, atomic=False)) == ["address-taken", "deleted"]
@@ -104,8 +104,8 @@ def test_deleting_makes_room(site: Database) -> None:
         fill_up(tx, 100)
         some = aliases.list_all(tx)[0].id
     with refused(site, "alias-limit-reached"):
-        run(site, new("more"), gone(some))
-    assert codes(run(site, gone(some), new("more"), new("most"), atomic=False)) == [
+        run(site, new("more"), deletion(some))
+    assert codes(run(site, deletion(some), new("more"), new("most"), atomic=False)) == [
         "deleted",
         "created",
         "alias-limit-reached",
@@ -120,7 +120,7 @@ def test_one_alias_changed_several_times(site: Database) -> None:
         codes(run(site, change(id_, note="a"), change(id_, can_send=True), change(id_, note=None))) == ["updated"] * 3
     )
     assert state(site) == [("one@brand-a.com", "john@brand-a.com", True, True, True, None)]
-    assert codes(run(site, change(id_, note="b"), gone(id_), gone(id_), change(id_), atomic=False)) == [
+    assert codes(run(site, change(id_, note="b"), deletion(id_), deletion(id_), change(id_), atomic=False)) == [
         "updated",
         "deleted",
         "not-found",
@@ -146,10 +146,10 @@ def test_one_alias_changed_several_times(site: Database) -> None:
         (new("x", note="\x07"), "invalid-request", "note"),
         (change(2**62), "not-found", None),
         (change(JOHN), "not-found", None),
-        (gone(EVE), "not-found", None),
+        (deletion(EVE), "not-found", None),
         (Item("update", JOHN, {}, alias_id=FIRST, renames=True), "alias-not-renamable", "local_part"),
         (change(FIRST, mailbox=MARY), "not-found", None),
-        (gone(FIRST, mailbox=MARY), "not-found", None),
+        (deletion(FIRST, mailbox=MARY), "not-found", None),
         (change(FIRST, note="x" * 501), "invalid-request", "note"),
     ],
 )
@@ -178,7 +178,7 @@ def test_a_dry_run_checks_all_and_keeps_nothing(site: Database) -> None:
     (made,) = run(site, new("one"))
     assert made.alias is not None
     before = counts(site)
-    items = (gone(made.alias.id), new("one", mailbox=MARY), new("one"), new("two"), new("two"))
+    items = (deletion(made.alias.id), new("one", mailbox=MARY), new("one"), new("two"), new("two"))
     wanted = ["deleted", "created", "address-taken", "created", "address-taken"]
     dry = run(site, *items, dry_run=True, atomic=False)
     assert codes(dry) == wanted
@@ -199,7 +199,7 @@ def test_nothing_to_do(site: Database) -> None:
 def test_what_the_audit_log_holds(site: Database) -> None:
     (made,) = run(site, new("one"))
     assert made.alias is not None
-    run(site, change(made.alias.id, note="n"), gone(made.alias.id), new("one", mailbox=MARY))
+    run(site, change(made.alias.id, note="n"), deletion(made.alias.id), new("one", mailbox=MARY))
     with site.read(ACME) as tx:
         entries = audit.page(tx, object="one@brand-a.com").items[::-1]
     assert [entry.action for entry in entries] == ["alias.create", "alias.update", "alias.delete", "alias.create"]
