@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,8 @@ class PostgresServer:
     def _signal_all(self, which: signal.Signals) -> None:
         assert self._process
         for pid in [self._process.pid, *_children(self._process.pid)]:
-            os.kill(pid, which)
+            with suppress(ProcessLookupError):  # a backend may end at any moment
+                os.kill(pid, which)
 
     def _run(self, program: str, *arguments: str, given: str = "") -> str:
         return subprocess.run(

@@ -92,7 +92,7 @@ def test_many_refused_lines_are_counted(byname: CommandLine) -> None:
     rows = "".join(f"n{number}@nowhere.test,{JOHN},,,,\n" for number in range(60))
     done = byname("import", "-", stdin=(HEADER + rows).encode())
     assert len(done.out.splitlines()) == 1 + 50 + 2
-    assert done.out.splitlines()[-2] == "and 10 more; --json tells all"
+    assert done.out.splitlines()[-2] == "and 10 more; --json shows all"
 
 
 def test_control_characters_do_not_reach_the_terminal(byname: CommandLine) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from routing.address import Address, parse_path
+from routing.address import Address, parse_path, routes_on, split_detail
 from routing.policy import Policy
 from routing.recipient import resolve
 from routing.verdicts import Defer, Deliver, RecipientVerdict
@@ -141,13 +141,20 @@ def parsed(written: str) -> Address:
     return address
 
 
+def refused_detail(address: Address) -> bool:
+    """True for a detail that relays may route on: the milters refuse it. Dovecot has cut it off, and routes nothing."""
+    detail = split_detail(address.local, Policy().recipient_delimiter)[1]
+    return detail is not None and routes_on(detail)
+
+
 @pytest.mark.parametrize("world", ["sqlite_world", "postgres_world"])
 def test_the_query_answers_as_the_recipient_table(request: pytest.FixtureRequest, world: str) -> None:
     database: Database = request.getfixturevalue(world)
     asked = [parsed(written) for written in WRITTEN]
     asked += [Address(local, domain) for local, domain in product(LOCALS, DOMAINS)]
     directory = SqlDirectory(database)
-    wanted = {address: expected(resolve(directory, Policy(), address)) for address in asked if address.is_ascii}
+    asked = [address for address in asked if address.is_ascii and not refused_detail(address)]
+    wanted = {address: expected(resolve(directory, Policy(), address)) for address in asked}
     assert answers(database, list(wanted)) == wanted
     assert {WAITS, UNKNOWN, "john@brand-a.test", "old@off.test", "sue@suspended.test"} <= set(wanted.values())
 
