@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 import typer
 
 from byname.exits import ExitCode
+from store.clock import rfc3339
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -73,7 +74,7 @@ def cell_text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return value.isoformat(" ", "seconds")
+        return rfc3339(value.replace(microsecond=0)).replace("T", " ")
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(value))
 
 
@@ -163,7 +164,7 @@ def _as_json(value: object) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return members(value)
     if isinstance(value, datetime):
-        return value.isoformat()
+        return rfc3339(value)
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, frozenset):

@@ -3,12 +3,13 @@
 import dataclasses
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Row, insert, select
 
 from store.batches import batches
+from store.clock import rfc3339
 from store.services.fields import check_moment
 from store.services.paging import Page, page_of
 from store.sql.tables import AuditRow
@@ -154,7 +155,7 @@ def _told(view: "DataclassInstance | None") -> dict[str, Any] | None:
 def _plain(value: Any) -> Any:
     """Return a value as JSON has it."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return rfc3339(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _told(value)
     return list(value) if isinstance(value, tuple) else value

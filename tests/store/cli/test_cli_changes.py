@@ -1,6 +1,7 @@
 """``byname account, domain, mailbox, alias``: what each command changes and says, and every refusal with its code."""
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -265,6 +266,14 @@ def test_lists_as_json(byname: CommandLine, noun: str, member: str, values: list
     assert sorted(row[member] for row in byname(noun, "list", "--json").data["data"]) == values
     for value in values:
         assert value in byname(noun, "list").out
+
+
+def test_times_are_utc_with_z(byname: CommandLine) -> None:
+    rows = byname("alias", "list", "--json").data["data"]
+    assert rows
+    for row in rows:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", row["created_at"])
+    assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ ", byname("audit").out, re.MULTILINE)
 
 
 def test_site_names_come_from_the_settings(byname: CommandLine) -> None:
