@@ -5,6 +5,8 @@ square of their number: Postfix 3.7 panicked over 14,000 removed fields. ``docs/
 can cost", holds the measurements.
 """
 
+from functools import lru_cache
+
 from routing.policy import Policy
 from routing.replies import reply
 from routing.trace import Findings, TraceFields
@@ -20,6 +22,7 @@ TOO_MANY_NAMES = Reject(reply("too-many-names"), "too-many-names")
 TOO_MANY_FIELDS = Reject(reply("too-many-stripped-fields"), "too-many-stripped-fields")
 MALFORMED_NAME = Reject(reply("malformed-field-name"), "malformed-field-name")
 
+_LONGEST_REMEMBERED = 64  # characters of a field name
 _NAME = frozenset(chr(octet) for octet in range(33, 127)) - {":"}  # RFC 5322 section 2.2
 
 
@@ -40,8 +43,15 @@ def new_trace_fields(policy: Policy) -> TraceFields:
 
 def judge_field_name(name: str) -> Reject | None:
     """Refuse a field name that no mail may have; blanks behind it are an old habit (RFC 5322 section 4.5)."""
+    return _judged_before(name) if len(name) <= _LONGEST_REMEMBERED else _judge_name(name)
+
+
+def _judge_name(name: str) -> Reject | None:
     plain = name.rstrip(" \t")
     return None if plain and _NAME.issuperset(plain) else MALFORMED_NAME
+
+
+_judged_before = lru_cache(512)(_judge_name)  # every message has the same few names
 
 
 def judge_stripping(policy: Policy, fields: TraceFields, findings: Findings) -> Reject | None:
