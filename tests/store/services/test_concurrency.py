@@ -153,21 +153,18 @@ def test_reads_do_not_wait_for_a_writer(world: Database) -> None:
 
 
 def test_lookups_from_many_threads(world: Database) -> None:
-    """Far more threads than connections: each gets its answer, and none waits much longer than the others."""
+    """Far more threads than connections: each look-up gets its answer within its deadline, which is a second."""
     directory = SqlDirectory(world)
-    wrong: list[object] = []
-    waits: list[float] = []
+    right, wrong = list[object](), list[object]()
 
     def ask() -> None:
         for _ in range(25):
-            started = time.monotonic()
             try:
                 found = directory.lookup([Address("john", "brand-a.com")])
             except LookupFailed as error:
                 wrong.append(error)
             else:
-                wrong.extend([] if set(found["brand-a.com"].names) == {"john"} else [found])
-            waits.append(time.monotonic() - started)
+                (right if set(found["brand-a.com"].names) == {"john"} else wrong).append(found)
 
     threads = [threading.Thread(target=ask) for _ in range(60)]
     for thread in threads:
@@ -175,7 +172,7 @@ def test_lookups_from_many_threads(world: Database) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert waits, "each look-up came within its deadline of a second, or it would stand in wrong"
+    assert len(right) == 60 * 25
 
 
 def test_turns_come_in_the_order_of_asking() -> None:
