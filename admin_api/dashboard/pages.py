@@ -50,8 +50,9 @@ PAGES = (
 def add_dashboard(app: FastAPI, started: Dashboard) -> None:
     """Serve the pages. Their path stays as it is now, whatever settings are read later."""
     for page in PAGES:
-        path = started.path + page.path if page.path != "/" else started.path or "/"
-        app.add_route(path, _endpoint(page, started), [page.method], include_in_schema=False)
+        app.add_route(started.path + page.path, _endpoint(page, started), [page.method], include_in_schema=False)
+    if started.path:  # also without the slash at its end
+        app.add_route(started.path, _endpoint(PAGES[0], started), ["GET"], include_in_schema=False)
     app.add_route(f"{started.path}/static/{{name}}", assets.serve, ["GET"], include_in_schema=False)
 
 
