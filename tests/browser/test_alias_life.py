@@ -6,10 +6,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from store.errors import ServiceError
-from store.services import aliases
+from store.passwords import PasswordHash, hash_password
+from store.services import admins, aliases
 from store.services.views import Alias
 from store.sql.database import Database
-from tests.api.dashboard.visitor import Cache, World
+from tests.api.dashboard.visitor import ADMIN, Cache, World
 from tests.api.running_api import RunningApi
 from tests.browser.conftest import open_page
 
@@ -133,6 +134,42 @@ def test_a_change_turns_live_by_itself(chromium: Browser, pages: RunningApi, cac
     expect(sales.get_by_text("live on the mail server")).to_be_visible()
     expect(page.get_by_label("Name before the @")).to_have_value("being-typed")
     assert (watch.said, watch.asked) == ([], [])
+    context.close()
+
+
+def test_nothing_typed_is_lost_when_the_server_is_silent(chromium: Browser, pages: RunningApi, world: World) -> None:
+    context = chromium.new_context()
+    page, _ = open_page(context, pages)
+    page.goto(f"{pages.url}/mailboxes/{world.john}/aliases")
+    page.keyboard.press("n")
+    page.keyboard.type("shop")
+    context.set_offline(True)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_have_text("The server did not answer. Try again.")
+    expect(page.get_by_label("Name before the @")).to_have_value("shop")
+    context.set_offline(False)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row", name="shop@brand-a.test")).to_be_visible()
+    context.close()
+
+
+def test_nothing_typed_is_lost_when_the_session_ends(
+    chromium: Browser, pages: RunningApi, database: Database, world: World
+) -> None:
+    context = chromium.new_context()
+    page, _ = open_page(context, pages)
+    page.goto(f"{pages.url}/mailboxes/{world.john}/aliases")
+    page.keyboard.press("n")
+    page.keyboard.type("shop")
+    with database.write() as tx:
+        admins.reset(tx, ADMIN, PasswordHash(hash_password("another one")))
+    page.keyboard.press("Enter")
+    page.get_by_label("Mail address").fill(ADMIN)
+    page.get_by_label("Password").fill("another one")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Name before the @")).to_have_value("shop")
+    page.get_by_role("button", name="Add Alias").click()
+    expect(page.get_by_role("row", name="shop@brand-a.test")).to_be_visible()
     context.close()
 
 

@@ -49,11 +49,20 @@ document.addEventListener("submit", (event) => {
   }
   event.preventDefault();
   form.dataset.sending = "yes";
-  sendQuickly(form, event.submitter).catch(() => {
-    // Nobody can say whether the form arrived: show how things stand, or the browser's own page of what is wrong.
-    location.reload();
-  });
+  sendQuickly(form, event.submitter).catch(() => failed(form, event.submitter));
 });
+
+// What was typed stays where it is.
+function failed(form, submitter) {
+  delete form.dataset.sending;
+  if (submitter) submitter.removeAttribute("aria-busy");
+  form.querySelectorAll(".unsent").forEach((note) => note.remove());
+  const note = document.createElement("p");
+  note.className = "wrong unsent";
+  note.setAttribute("role", "alert");
+  note.textContent = "The server did not answer. Try again.";
+  form.append(note);
+}
 
 async function openDialog(link) {
   const { page } = await fetchPage(link.href);
