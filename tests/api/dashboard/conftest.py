@@ -1,5 +1,6 @@
-"""One server for all tests of the pages, over one store; a test that changes much makes its own names there."""
+"""For each test of the pages a store of its own, copied from one, and a server over it."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,25 +12,28 @@ from tests.api.dashboard.visitor import Cache, Visitor, World, dashboard, fill
 from tests.api.running_api import RunningApi, site_over
 
 
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, World]:
+    """A store with the world in it, made once: hashing and migrating take time."""
+    path = tmp_path_factory.mktemp("dashboard") / "filled.db"
+    url = f"sqlite:///{path}"
+    migrate.upgrade(url)
+    opened = Database.open(url)
+    made = fill(opened)
+    opened.close()
+    return path, made
+
+
 @pytest.fixture
-def database(tmp_path: Path, empty: Path) -> Iterator[Database]:
-    path = tmp_path / "byname.db"
-    path.write_bytes(empty.read_bytes())
-    opened = Database.open(f"sqlite:///{path}")
+def database(tmp_path: Path, filled: tuple[Path, World]) -> Iterator[Database]:
+    opened = Database.open(f"sqlite:///{shutil.copy(filled[0], tmp_path / 'byname.db')}")
     yield opened
     opened.close()
 
 
-@pytest.fixture(scope="session")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("dashboard") / "empty.db"
-    migrate.upgrade(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def world(database: Database) -> World:
-    return fill(database)
+def world(filled: tuple[Path, World]) -> World:
+    return filled[1]
 
 
 @pytest.fixture
@@ -38,7 +42,7 @@ def cache() -> Cache:
 
 
 @pytest.fixture
-def pages(database: Database, world: World, cache: Cache) -> Iterator[RunningApi]:
+def pages(database: Database, cache: Cache) -> Iterator[RunningApi]:
     """A server with the dashboard at /."""
     running = RunningApi(site_over(database, wait=cache, dashboard=dashboard()))
     yield running
