@@ -4,7 +4,7 @@
 #   ./bootstrap.sh build    what pip needs to build pymilter
 #   ./bootstrap.sh demo     and what the demo starts: Postfix, Dovecot, Redis, openssl, swaks
 #   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, Sieve, parts of Postfix and Dovecot for SQL,
-#                           curl, fail2ban; and what the benches need, of which the tests run a short form
+#                           curl, fail2ban, Chromium; and what the benches need, of which the tests run a short form
 #   ./bootstrap.sh bench    the same
 #
 # It never removes a package, never replaces another MTA and starts no service. Root or sudo installs; without either
@@ -14,7 +14,7 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 build=(gcc libc6-dev python3-dev python3-venv libmilter-dev)
 demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite redis-server openssl swaks libnet-ssleay-perl)
-test=(postgresql dovecot-sieve dovecot-pgsql postfix-sqlite curl fail2ban)
+test=(postgresql dovecot-sieve dovecot-pgsql postfix-sqlite curl fail2ban chromium)
 bench=(postfix-lmdb postfix-pgsql libhiredis-dev)
 case "${1-}" in
   build) wanted=("${build[@]}") programs=(cc) ;;

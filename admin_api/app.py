@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import compile_path
 
+from admin_api.dashboard import pages
 from admin_api.http import health
 from admin_api.http.guard import GuardedRoute, Rule
 from admin_api.http.metrics import RequestMetrics
@@ -25,7 +26,7 @@ from admin_api.rest.description import SUMMARY, TITLE
 from admin_api.rest.docs_page import add_docs
 from admin_api.rest.openapi import describe
 from admin_api.rest.routes.all import ROUTERS
-from admin_api.site import ApiSite
+from admin_api.site import ApiSite, Dashboard
 from store.errors import ServiceError, StoreNotReady, StoreUnavailable
 from store.unit_of_work.unit import AlreadyAnswered
 
@@ -50,8 +51,10 @@ def create_app(site: ApiSite) -> FastAPI:
     app.include_router(health.router)
     app.add_route(f"{PREFIX}/openapi.json", _description, include_in_schema=False)
     add_docs(app, f"{PREFIX}/docs")
+    if site.dashboard is not None:
+        pages.add_dashboard(app, site.dashboard)
     outages = OutageLog()
-    _handle_errors(app, outages)
+    _handle_errors(app, site.dashboard, outages)
     app.add_middleware(RequestMiddleware, metrics=RequestMetrics(site.registry), outages=outages)
     return app
 
@@ -87,8 +90,8 @@ def _description(request: Request) -> Response:
     return Response(known[1], media_type="application/json")
 
 
-def _handle_errors(app: FastAPI, outages: OutageLog) -> None:
-    """Make a problem document of everything that a route may raise."""
+def _handle_errors(app: FastAPI, dashboard: Dashboard | None, outages: OutageLog) -> None:
+    """Make a problem document of everything that a route may raise, and a page for people who are lost."""
 
     def answered(make: Any) -> Any:
         return lambda request, error: respond(request, make(error))
@@ -99,7 +102,7 @@ def _handle_errors(app: FastAPI, outages: OutageLog) -> None:
     for failure in (StoreUnavailable, StoreNotReady):
         app.add_exception_handler(failure, answered(partial(_unavailable, outages)))
     app.add_exception_handler(AlreadyAnswered, _replayed)
-    app.add_exception_handler(HTTPException, partial(_of_framework, _methods()))
+    app.add_exception_handler(HTTPException, partial(_of_framework, _methods(), dashboard))
 
 
 def _refused_by_service(request: Request, error: Exception) -> Response:
@@ -117,13 +120,24 @@ def _unavailable(outages: OutageLog, error: Exception) -> Refusal:
     return Refusal("unavailable", "the database does not answer; nothing was changed", "try again in some seconds")
 
 
-def _of_framework(known: list[tuple[str, str]], request: Request, error: Exception) -> Response:
+async def _of_framework(
+    known: list[tuple[str, str]], dashboard: Dashboard | None, request: Request, error: Exception
+) -> Response:
     """Tell what the framework refused: no such path, no such method, a body that is no JSON."""
     refusal = of_status(error.status_code if isinstance(error, HTTPException) else 500)
+    if dashboard is not None and refusal.code == "not-found" and _is_for_people(request, dashboard):
+        return await pages.not_found(request, dashboard)
     if refusal.code == "method-not-allowed":
         methods = allowed(request.scope["path"], known) or ["GET", "HEAD"]
         refusal = Refusal(refusal.code, refusal.detail, headers={"Allow": ", ".join(methods)})
     return respond(request, refusal)
+
+
+def _is_for_people(request: Request, dashboard: Dashboard) -> bool:
+    """Return whether a browser asks for a page, below the dashboard's path and not below the API's."""
+    path = request.scope["path"]
+    is_page = path.startswith(f"{dashboard.path}/") and not path.startswith(f"{PREFIX}/")
+    return is_page and "text/html" in request.headers.get("Accept", "")
 
 
 def allowed(path: str, known: Iterable[tuple[str, str]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from prometheus_client import CollectorRegistry
 
@@ -10,6 +11,7 @@ from admin_api.http.rate_limit import RateLimit
 from routing.directory import Directory
 from routing.policy import Policy
 from store.dns.records import Expected
+from store.services.sessions import Lifetimes
 from store.sql.database import Database
 from store.unit_of_work.concurrency_limit import ConcurrencyLimit, bulk_limit, import_limit
 from store.unit_of_work.idempotency_lock import IdempotencyLock
@@ -37,6 +39,20 @@ class Dns:
     recheck: Callable[[int], None]  # takes the id of a check, and returns at once
 
 
+Owners = Literal["off", "view", "toggle", "manage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """The pages for people."""
+
+    path: str  # without a slash at its end: "" or "/dashboard"
+    lifetimes: Lifetimes
+    owners: Owners  # what owners of mailboxes may do
+    upgrade_url: str | None
+    brand: str
+
+
 @dataclass(frozen=True, slots=True)
 class ApiSite:
     """One site's store, rules and limits."""
@@ -52,6 +68,7 @@ class ApiSite:
     health: Health
     waiting: Callable[[], int]  # changes that the relay has not brought to the cache
     registry: CollectorRegistry
+    dashboard: Dashboard | None = None  # None: switched off
     idempotency_lock: IdempotencyLock = field(default_factory=IdempotencyLock)
     import_limit: ConcurrencyLimit = field(default_factory=import_limit)
     bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)

@@ -13,6 +13,7 @@ from byname.cli_context import CliContext, JsonOption
 from byname.collector import seldom_collecting
 from byname.commands import (
     account,
+    admin,
     alias,
     audit,
     cache,
@@ -47,6 +48,7 @@ for noun, commands, summary in (
     ("domain", domain.app, "Domains and their catch-all."),
     ("mailbox", mailbox.app, "Where mail arrives; who logs in."),
     ("alias", alias.app, "Further names of a mailbox."),
+    ("admin", admin.app, "Who signs in to the dashboard."),
     ("token", token.app, "Secrets for programs that use the API."),
     ("cache", cache.app, "Rebuild, check, look at the cache."),
     ("config", config.app, "Check and show the settings."),
@@ -61,7 +63,7 @@ for name, command, summary, example in (
     ("milter", daemons.milter, "Run a milter.", "byname milter --role inbound"),
     ("maps", daemons.maps, "Run the Postfix socketmap server.", f"postmap -q brand-a.com {_SOCKETMAP}"),
     ("lmtp", daemons.lmtp, "Run the LMTP server in front of the mail store.", "byname lmtp"),
-    ("api", daemons.api, "Run the REST API.", "byname api"),
+    ("api", daemons.api, "Run the REST API and the dashboard.", "byname api"),
     ("relay", relay.relay, "Bring changes from the store to the cache.", "byname relay"),
     ("demo", demo.demo, "A whole mail system, to be tried out.", "byname demo --once"),
 ):

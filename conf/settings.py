@@ -11,6 +11,7 @@ from typing import Literal, Self, cast
 from pydantic import PrivateAttr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from conf.dashboard import DashboardSettings
 from conf.problems import ConfigError, Problem
 from conf.sections import (
     ApiSettings,
@@ -51,6 +52,7 @@ class Settings(Section):
     senders: SendersSettings = SendersSettings()
     trace: TraceSettings = TraceSettings()
     dns: DnsSettings = DnsSettings()
+    dashboard: DashboardSettings = DashboardSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
     _warnings: tuple[str, ...] = PrivateAttr(())

@@ -12,6 +12,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
+# Of a random password that nobody knows: verified in the place of one that is not there, so that a wrong name takes the
+# same work as a wrong password.
+NOBODYS = "$argon2id$v=19$m=19456,t=2,p=1$VBRqFKSQQAUWwu7OrKYCqQ$2fV4gdy7O/cG0Rm+sv5YlbMBjkwBdghJENn0jZypAQg"
+
 _UNMISTAKABLE = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no 0/O, 1/l/I, o
 _GENERATED_LENGTH = 20  # 116 bits
 

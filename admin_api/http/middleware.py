@@ -107,7 +107,7 @@ def _mark(scope: Scope, headers: MutableHeaders, identity: str) -> None:
     headers[HEADER] = identity
     headers["X-Content-Type-Options"] = "nosniff"
     if not scope["path"].startswith(_PUBLIC):
-        headers["Cache-Control"] = "no-store"  # answers hold secrets and other people's names
+        headers.setdefault("Cache-Control", "no-store")  # answers hold secrets and other people's names
 
 
 def _route(scope: Scope) -> str:

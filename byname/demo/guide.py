@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from byname.demo.samples import CUSTOMER, STRANGER
-from byname.demo.world import ALIASES, BRAND_B, CAMPAIGN, INFO, JOHN, MARY, OLD_SHOP, SALES
+from byname.demo.world import ADMIN, ALIASES, BRAND_B, CAMPAIGN, INFO, JOHN, MARY, OLD_SHOP, SALES
 from byname.sandbox.ports import LOOPBACK
 from byname.sandbox.requirements import SWAKS, missing_packages
 from byname.sandbox.site import PrivateSite
@@ -44,6 +44,10 @@ def _swaks(port: int, *options: str) -> tuple[str, ...]:
     return ("swaks", "--server", f"{LOOPBACK}:{port}", *options)
 
 
+def _only_there(address: str) -> str:
+    return "  (dashboard only: all mailboxes of both brands)" if address == ADMIN else ""
+
+
 def guide(site: PrivateSite) -> Iterator[str]:
     """Return the lines to show."""
     postfix = site.postfix
@@ -53,11 +57,12 @@ def guide(site: PrivateSite) -> Iterator[str]:
     yield f"  submission, STARTTLS (587)    {LOOPBACK}:{postfix.submission_port}"
     yield f"  submissions, TLS (465)        {LOOPBACK}:{postfix.submissions_port}"
     yield f"  IMAP, to read the mailboxes   {LOOPBACK}:{site.dovecot.imap_port}"
+    yield f"  dashboard, for a browser      {site.dashboard_url}"
     yield f"  folder, with logs and mail    {site.folder}"
     yield f"  certificate                   {site.certificate.certificate}"
     yield ""
-    yield "Logins and passwords:"
-    yield from (f"  {address:<20} {password}" for address, password in site.passwords.items())
+    yield "Logins and passwords, for mail and for the dashboard:"
+    yield from (f"  {address:<20} {password}{_only_there(address)}" for address, password in site.passwords.items())
     yield ""
     yield f"Aliases of {JOHN}:"
     yield from (f"  {alias.address:<26} {alias.kind}" for alias in ALIASES)

@@ -55,7 +55,7 @@ def run(*, once: bool, as_json: bool, delivery: Delivery = "agent", cache: bool 
 
 
 def _run(*, once: bool, as_json: bool, delivery: Delivery, cache: bool) -> int:
-    with PrivateSite(fill, delivery=delivery, cache=cache) as site:
+    with PrivateSite(fill, delivery=delivery, cache=cache, api=True) as site:
         try:
             site.outside.refuse.update(REFUSED_OUTSIDE)
             rows = _send_samples(site)

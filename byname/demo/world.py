@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
-from store.passwords import generate_password
-from store.services import accounts, aliases, domain_settings, domains, mailboxes
+from store.passwords import PasswordHash, generate_password, hash_password
+from store.services import accounts, admins, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
 
 BRAND_A, BRAND_B, OTHER = "brand-a.test", "brand-b.test", "other.test"
 
 JOHN = f"john@{BRAND_A}"  # the mailbox that has the aliases; the oldest of its domain
 MARY = f"mary@{BRAND_A}"  # the same account; the catch-all of brand-b.test ends here
+ADMIN = "admin@brands.test"  # looks after the account of brand-a.test and brand-b.test in the dashboard
 OWNER = f"owner@{OTHER}"  # another tenant
 
 INFO = f"info@{BRAND_A}"  # receives, may not send
@@ -43,15 +44,17 @@ ALIASES = (
 
 
 def fill(database: Database) -> dict[str, str]:
-    """Put the sample data into an empty store; return the password of each mailbox."""
-    passwords = {address: generate_password() for address in (JOHN, MARY, OWNER)}
+    """Put the sample data into an empty store; return the password of each mailbox and of the admin."""
+    boxes = (JOHN, MARY, OWNER)
+    passwords = {address: generate_password() for address in (*boxes, ADMIN)}
     with database.write() as tx:
         for account, names in (("brands", (BRAND_A, BRAND_B)), ("other", (OTHER,))):
             accounts.create(tx, account, "starter")
             for name in names:
                 domains.add(tx, name, account=account, verified=True)
-        for address, password in passwords.items():
-            mailboxes.add(tx, address, password)
+        for address in boxes:
+            mailboxes.add(tx, address, passwords[address])
+        admins.create(tx, ADMIN, PasswordHash(hash_password(passwords[ADMIN])), account="brands")
         for alias in ALIASES:
             aliases.add(tx, alias.address, JOHN, can_receive=alias.can_receive, can_send=alias.can_send)
             if not alias.is_active:

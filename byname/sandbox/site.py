@@ -54,7 +54,7 @@ _DAEMONS = {
 class PrivateSite(RunningSite):
     """A site of the sandbox's own settings.
 
-    ``fill`` puts names into the empty store and returns the password of each mailbox.
+    ``fill`` puts names into the empty store and returns the password of each mailbox, and of admins.
     """
 
     fill: Callable[[Database], dict[str, str]]
@@ -62,7 +62,7 @@ class PrivateSite(RunningSite):
     into_sink: bool = False  # deliver into ``mailboxes``, a sink, instead of Dovecot's LMTP
     smtputf8: bool = False
     cache: bool = False  # a Redis and ``byname relay`` between the store and the decisions
-    api: bool = False  # the REST API
+    api: bool = False  # the REST API and the dashboard
     cache_settings: str = ""  # more TOML for the section [cache]
     settings: str = ""  # more TOML for byname.toml
     store_url: str = ""  # an empty database of Byname's instead of the SQLite file, from which Dovecot reads the logins
@@ -94,6 +94,11 @@ class PrivateSite(RunningSite):
     def api_url(self) -> str:
         """Where the REST API answers."""
         return f"http://{LOOPBACK}:{self._ports['api']}/api/v1"
+
+    @property
+    def dashboard_url(self) -> str:
+        """Where the dashboard answers."""
+        return f"http://{LOOPBACK}:{self._ports['api']}/"
 
     def place(self, name: str) -> tuple[str, int]:
         """Return the loopback port of one of Byname's daemons, and its host."""

@@ -4,14 +4,16 @@ from prometheus_client import CollectorRegistry
 
 from admin_api.http.connections import ConnectionLimits
 from admin_api.http.rate_limit import RateLimit
-from admin_api.site import ApiSite, Dns, Explaining
+from admin_api.site import ApiSite, Dashboard, Dns, Explaining
 from byname.wiring import policy
 from byname.wiring.directory import cache_directory, health, sql_directory
 from byname.wiring.dns import domain_checker
+from conf.dashboard import span
 from conf.settings import Settings
 from routing.directory import Directory
 from store.cache.propagation import PropagationWaiter, waiting
 from store.services.domain_checks.checker import CheckQueue
+from store.services.sessions import Lifetimes
 from store.sql.database import Database
 from store.unit_of_work.unit import Wait, live_at_once
 
@@ -37,7 +39,16 @@ def api_site(settings: Settings, database: Database, known: Directory, registry:
         waiting=lambda: waiting(database),
         registry=registry,
         connection_limits=ConnectionLimits(api.stall_timeout, api.max_connections),
+        dashboard=_dashboard(settings),
     )
+
+
+def _dashboard(settings: Settings) -> Dashboard | None:
+    given = settings.dashboard
+    if not given.enabled:
+        return None
+    lifetimes = Lifetimes(span(given.session_idle), span(given.session_max))
+    return Dashboard(given.path.rstrip("/"), lifetimes, given.owners, given.upgrade_url, given.brand)
 
 
 def _wait(settings: Settings, database: Database) -> Wait:

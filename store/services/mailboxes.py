@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Row, Select, func, select
 
 from routing.policy import SYSTEM_ADDRESSES
 from store.passwords import PasswordHash, hash_password
-from store.services import aliases, audit, lookup
+from store.services import aliases, audit, lookup, sessions
 from store.services.deletion import delete_mailboxes, refuse_destinations, refuse_pausing
 from store.services.fields import check_text
 from store.services.lookup import Ref
@@ -100,6 +100,7 @@ def update(
     row, before = found.mailbox, view(tx, found.mailbox.id)
     if password is not None:
         row.password_hash = hash_checked(password).phc
+        sessions.end_of_mailbox(tx, row.id)
     if display_name is not None:
         check_text("display_name", display_name)
         row.display_name = display_name

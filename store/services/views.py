@@ -115,6 +115,18 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
+class Admin:
+    """A person who looks after one account, or as an operator after all."""
+
+    id: int
+    address: str
+    account_id: int | None  # None: an operator
+    account: str | None
+    role: str  # admin or viewer
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """How many aliases a mailbox has, and how many it may have."""
 

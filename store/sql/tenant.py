@@ -19,6 +19,7 @@ from sqlalchemy.sql.base import ExecutableOption
 from store.sql.tables import (
     AccountRow,
     AddressRow,
+    AdminRow,
     AliasRow,
     AuditRow,
     CatchAllRow,
@@ -31,6 +32,8 @@ from store.sql.tables import (
     ImportChunkRow,
     MailboxRow,
     OutboxRow,
+    SessionRow,
+    SignInAttemptRow,
     SystemMailboxRow,
     TokenRow,
 )
@@ -50,11 +53,12 @@ OPERATOR = Acting()
 _REMEMBERED = 1024  # sets of rules; making one takes longer than a short statement
 
 # Tables that belong to no account. A test holds that every other one has its rule below.
-WITHOUT_OWNER = frozenset({ClockRow, OutboxRow})
+WITHOUT_OWNER = frozenset({ClockRow, OutboxRow, SignInAttemptRow})
 
 # Names of their own: SQLAlchemy would take a table of the enclosing statement for the one that is meant here.
 _own_domains = DomainRow.__table__.alias("own_domains")
 _own_addresses = AddressRow.__table__.alias("own_addresses")
+_own_admins = AdminRow.__table__.alias("own_admins")
 _own_keys = IdempotencyKeyRow.__table__.alias("own_keys")
 
 
@@ -101,6 +105,8 @@ def _rules(account: int | None, token: int | None) -> tuple[ExecutableOption, ..
         _rule(DomainProofRow, lambda row: _of_domain(row.domain_id, account)),
         _rule(DnsCheckRow, lambda row: _of_domain(row.domain_id, account)),
         _rule(TokenRow, lambda row: row.account_id == account),
+        _rule(AdminRow, lambda row: row.account_id == account),
+        _rule(SessionRow, lambda row: _of_admin(row.admin_id, account) | _of_address(row.mailbox_id, account)),
         _rule(AuditRow, lambda row: row.account_id == account),
         _rule(DeleteIntentRow, lambda row: _of_address(row.mailbox_id, account)),
         _rule(IdempotencyKeyRow, lambda row: row.token_id == token),
@@ -125,6 +131,13 @@ def _of_address(address_id: Any, account: Any) -> ColumnElement[bool]:
     found = found.join(_own_domains, domain.id == address.domain_id)
     found = found.where(address.id == address_id, domain.account_id == account)
     return exists(found.correlate_except(_own_addresses, _own_domains))
+
+
+def _of_admin(admin_id: Any, account: Any) -> ColumnElement[bool]:
+    admin = _own_admins.c
+    found: Select[Any] = select(literal_column("1")).select_from(_own_admins)
+    found = found.where(admin.id == admin_id, admin.account_id == account)
+    return exists(found.correlate_except(_own_admins))
 
 
 def _of_key(key_id: Any, token: Any) -> ColumnElement[bool]:

@@ -91,6 +91,11 @@ class UnitOfWork:
                 idempotency.finish(tx, key_id, self.answer.status, self.answer.body)
         self._version = version_of(tx)
 
+    @property
+    def version(self) -> int | None:
+        """What the change is known by on its way to the cache; None for one that no decision can see."""
+        return self._version
+
     def propagation(self) -> Propagation:
         """Wait until the cache holds the change, at most a second, and return whether it does."""
         return self.wait(self._version)

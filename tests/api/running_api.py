@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from admin_api.http.rate_limit import RateLimit
 from admin_api.server import ApiServer
-from admin_api.site import ApiSite, Dns, Explaining
+from admin_api.site import ApiSite, Dashboard, Dns, Explaining
 from byname.sandbox.waiting import wait_until
 from routing.directory import Directory
 from routing.policy import SYSTEM_ADDRESSES, Policy
@@ -32,6 +32,7 @@ def site_over(
     base_url: str | None = None,
     policy: Policy | None = None,
     dns: Dns | None = None,
+    dashboard: Dashboard | None = None,
     health: Callable[[], Mapping[str, str]] = lambda: {"sql": "ok"},
 ) -> ApiSite:
     """Return a site with the defaults of the settings, but no rate limit to speak of."""
@@ -48,6 +49,7 @@ def site_over(
         health=health,
         waiting=lambda: 0,
         registry=CollectorRegistry(),
+        dashboard=dashboard,
     )
 
 

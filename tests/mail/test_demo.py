@@ -19,9 +19,10 @@ from byname.demo.judge import Outcome, play
 from byname.demo.run import run as run_demo
 from byname.demo.samples import CUSTOMER, REFUSED_OUTSIDE, SAMPLES, STRANGER, Copy, Expected, Mail, Sample
 from byname.demo.table import Row, as_json, show
-from byname.demo.world import JOHN, MARY, SALES, fill
+from byname.demo.world import ADMIN, JOHN, MARY, SALES, fill
 from byname.sandbox.site import PrivateSite
 from byname.sandbox.waiting import wait_until
+from tests.api.dashboard.visitor import Visitor
 from tests.store.cli.command_line import run_here
 
 DEMO = [sys.executable, "-m", "byname", "demo"]
@@ -190,14 +191,20 @@ def test_once_prints_a_table_with_every_row_ticked(needs_root: None, options: li
 def test_it_stays_up_until_a_signal_and_leaves_nothing_behind(needs_root: None, number: signal.Signals) -> None:
     with subprocess.Popen(DEMO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
-        folder = None
+        folder, found = None, {}
         for line in demo.stdout:
+            if "dashboard, for a browser" in line or line.startswith(f"  {ADMIN}"):
+                name, _, value = re.sub(r"  \(.*", "", line).strip().rpartition(" ")
+                found[name.strip()] = value
             if "folder, with logs" in line:
                 folder = Path(line.split()[-1])
             if "Ctrl-C" in line:
                 break
         assert folder is not None
         assert folder.exists()
+        visitor = Visitor(found["dashboard, for a browser"])
+        assert visitor.sign_in(ADMIN, found[ADMIN]).headers["Location"] == "/mailboxes"
+        assert JOHN in visitor.get("/mailboxes").text
         demo.send_signal(number)
         _, errors = demo.communicate(timeout=60)
     assert (demo.returncode, errors) == (0, "Stopping.\n")

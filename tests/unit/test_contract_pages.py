@@ -53,4 +53,4 @@ def _shown(value: object) -> str:
         return ", ".join(f"`{item}`" for item in value) or "none"
     if value is None:
         return "none"
-    return str(value) if isinstance(value, int) else f"`{value}`"
+    return str(value).lower() if isinstance(value, int) else f"`{value}`"

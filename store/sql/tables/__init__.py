@@ -16,6 +16,7 @@ from store.sql.tables.names import (
     MailboxRow,
     SystemMailboxRow,
 )
+from store.sql.tables.people import ADMIN, VIEWER, AdminRow, SessionRow, SignInAttemptRow
 from store.sql.tables.proofs import DONE, QUEUED, RUNNING, DnsCheckRow, DomainProofRow
 from store.sql.tables.requests import DeleteIntentRow, IdempotencyKeyRow, ImportChunkRow, TokenRow
 
@@ -23,14 +24,17 @@ from store.sql.tables.requests import DeleteIntentRow, IdempotencyKeyRow, Import
 VIEWS = ("byname_mailboxes", "byname_userdb")
 
 __all__ = [
+    "ADMIN",
     "ALIAS",
     "DONE",
     "MAILBOX",
     "QUEUED",
     "RUNNING",
+    "VIEWER",
     "VIEWS",
     "AccountRow",
     "AddressRow",
+    "AdminRow",
     "AliasRow",
     "AuditRow",
     "Base",
@@ -44,6 +48,8 @@ __all__ = [
     "ImportChunkRow",
     "MailboxRow",
     "OutboxRow",
+    "SessionRow",
+    "SignInAttemptRow",
     "SystemMailboxRow",
     "TokenRow",
     "UtcDateTime",

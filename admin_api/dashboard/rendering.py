@@ -1,0 +1,36 @@
+"""Pages from templates: everything that is put into one is escaped."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from routing.domain import unicode_domain
+
+
+def _readable(address: str) -> str:
+    """Return an address or domain as people read it, its domain in U-labels."""
+    local, at, domain = address.rpartition("@")
+    return local + at + unicode_domain(domain)
+
+
+def _sentence(text: str) -> str:
+    """Return a service's words as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+_TEMPLATES.filters["readable"] = _readable
+_TEMPLATES.filters["sentence"] = _sentence
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page."""
+    return _TEMPLATES.get_template(template).render(values)

@@ -1,0 +1,63 @@
+"""What people want to know beside an alias itself: where one can be made, how many there may be, what deleting does."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from store.errors import ServiceError
+from store.services import aliases, domains, lookup
+from store.services.accounts import is_unpaid_trial
+from store.services.lookup import Ref
+from store.services.plans import alias_limit
+from store.services.rules import check_alias_room, require_active
+from store.services.views import Alias, Domain
+from store.sql.tables import AccountRow, DomainRow
+from store.sql.tenant import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Whether a mailbox may have one more alias, and on which domains."""
+
+    domains: list[Domain]
+    refusal: ServiceError | None  # why it may not, now
+
+
+@dataclass(frozen=True, slots=True)
+class AfterDeletion:
+    """Where mail to an alias goes once it is deleted."""
+
+    domain_is_active: bool  # else all mail to the domain is refused anyhow
+    catch_all: str | None  # the mailbox that gets it; None: it is refused as "user unknown"
+
+
+def room(tx: Transaction, mailbox: Ref) -> Room:
+    """Return whether and where a mailbox may have one more alias. Raises ServiceError ``not-found``."""
+    owner = lookup.mailbox(tx, mailbox)
+    found = [domain for domain in domains.views(tx, account_id=owner.account.id) if _takes_names(domain)]
+    try:
+        require_active(owner.domain)
+        check_alias_room(owner, aliases.usage(tx, owner.mailbox.id).used)
+    except ServiceError as refusal:
+        return Room(found, refusal)
+    return Room(found, None)
+
+
+def limits(tx: Transaction, domain_ids: Collection[int]) -> dict[int, int]:
+    """Return how many aliases a mailbox of each domain may have."""
+    wanted = select(DomainRow.id, AccountRow).join_from(DomainRow, AccountRow).where(DomainRow.id.in_(domain_ids))
+    return {
+        domain_id: alias_limit(account.plan, unpaid_trial=is_unpaid_trial(account))
+        for domain_id, account in tx.execute(wanted)
+    }
+
+
+def after_deletion(tx: Transaction, alias: Alias) -> AfterDeletion:
+    """Return where mail to an alias would go without it (docs/design.md, section 3, rows 4, 11 and 12)."""
+    home = domains.get(tx, alias.domain_id)
+    return AfterDeletion(home.status == "active", home.catch_all.destination if home.catch_all.enabled else None)
+
+
+def _takes_names(domain: Domain) -> bool:
+    return domain.status == "active" and not domain.proof_lapsed

@@ -1,0 +1,63 @@
+"""Debian's Chromium, started once, and the dashboard's server behind it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.api.dashboard.conftest import cache, database, filled, pages, world
+from tests.api.dashboard.visitor import ADMIN, PASSWORD
+from tests.api.running_api import RunningApi
+
+__all__ = ["cache", "database", "filled", "pages", "world"]
+
+CHROMIUM = Path("/usr/bin/chromium")
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        missing = f"{CHROMIUM} is not installed: the pages cannot be tried in a browser"
+        if os.environ.get("CI") or os.geteuid() == 0:
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """What a page says on its console, and asks of other hosts."""
+
+    def __init__(self, page: Page, own: str) -> None:
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self._own = own
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("request", self._see)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if "422 (Unprocessable" not in message.text:  # how Chromium notes the status of a form that is refused
+            self.said.append(message.text)
+
+    def _see(self, request: Request) -> None:
+        if not request.url.startswith((self._own, "data:")):
+            self.asked.append(request.url)
+
+
+def open_page(context: BrowserContext, pages: RunningApi) -> tuple[Page, Watch]:
+    """Open a page, signed in as the admin."""
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    watch = Watch(page, pages.url)
+    page.goto(pages.url)
+    page.get_by_label("Mail address").fill(ADMIN)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/mailboxes")
+    return page, watch
