@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import compile_path
 
-from admin_api.dashboard import pages
+from admin_api.dashboard.frame.serving import not_found
+from admin_api.dashboard.routes import add_dashboard
 from admin_api.http import health
 from admin_api.http.guard import GuardedRoute, Rule
 from admin_api.http.metrics import RequestMetrics
@@ -52,7 +53,7 @@ def create_app(site: ApiSite) -> FastAPI:
     app.add_route(f"{PREFIX}/openapi.json", _description, include_in_schema=False)
     add_docs(app, f"{PREFIX}/docs")
     if site.dashboard is not None:
-        pages.add_dashboard(app, site.dashboard)
+        add_dashboard(app, site.dashboard)
     outages = OutageLog()
     _handle_errors(app, site.dashboard, outages)
     app.add_middleware(RequestMiddleware, metrics=RequestMetrics(site.registry), outages=outages)
@@ -126,7 +127,7 @@ async def _of_framework(
     """Tell what the framework refused: no such path, no such method, a body that is no JSON."""
     refusal = of_status(error.status_code if isinstance(error, HTTPException) else 500)
     if dashboard is not None and refusal.code == "not-found" and _is_for_people(request, dashboard):
-        return await pages.not_found(request, dashboard)
+        return await not_found(request, dashboard)
     if refusal.code == "method-not-allowed":
         methods = allowed(request.scope["path"], known) or ["GET", "HEAD"]
         refusal = Refusal(refusal.code, refusal.detail, headers={"Allow": ", ".join(methods)})

@@ -59,7 +59,11 @@ def test_the_wheel_holds_our_packages_and_their_data_and_nothing_else(tmp_path: 
     names = zipfile.ZipFile(wheel).namelist()
     tops = {PurePath(name).parts[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
-    assert {"conf/byname.example.toml", "store/migrations/env.py", "admin_api/dashboard/static/style.css"} <= set(names)
+    assert {
+        "conf/byname.example.toml",
+        "store/migrations/env.py",
+        "admin_api/dashboard/frame/static/style/1-base.css",
+    } <= set(names)
     assert not [name for name in names if "__pycache__" in name]
 
 

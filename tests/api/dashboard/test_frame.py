@@ -6,7 +6,7 @@ import httpx
 import pytest
 from starlette.requests import Request
 
-from admin_api.dashboard.browser import client_address
+from admin_api.dashboard.frame.browser import client_address
 from store.errors import StoreUnavailable
 from store.sql.database import Database
 from tests.api.dashboard.visitor import ADMIN, Visitor, World, dashboard, words

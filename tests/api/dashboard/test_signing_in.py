@@ -112,7 +112,7 @@ def test_a_stolen_cookie_after_a_password_change(visitor: Visitor, pages: Runnin
 @pytest.mark.parametrize(
     "target",
     ["https://evil.example/", "//evil.example/", "/\\evil.example", "/mailboxes/../x", "javascript:alert(1)",
-     "/mailboxes\r\nSet-Cookie: x=1", "/mailboxes/1/aliases//evil.example", "/login"],
+     "/mailboxes\r\nSet-Cookie: x=1", "/mailboxes/1/aliases//evil.example"],
 )  # fmt: skip
 def test_no_way_out_after_signing_in(visitor: Visitor, target: str) -> None:
     assert visitor.sign_in(ADMIN, next=target).headers["Location"] == "/mailboxes"

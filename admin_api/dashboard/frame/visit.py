@@ -12,10 +12,12 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from admin_api.dashboard.assets import ASSETS
-from admin_api.dashboard.browser import FORM, HEADERS, SESSION, cookie, is_from_here, set_cookie
-from admin_api.dashboard.rendering import render
-from admin_api.dashboard.rights import Rights, rights
+from admin_api.dashboard.frame.assets import ASSETS
+from admin_api.dashboard.frame.browser import FORM, HEADERS, SESSION, cookie, is_from_here, set_cookie
+from admin_api.dashboard.frame.form import Form
+from admin_api.dashboard.frame.navigation import sections
+from admin_api.dashboard.frame.rendering import render
+from admin_api.dashboard.frame.rights import NOBODY, Rights, rights
 from admin_api.site import ApiSite, Dashboard
 from store.clock import utc_now
 from store.errors import ServiceError
@@ -43,7 +45,7 @@ class Visit:
     site: ApiSite
     options: Dashboard
     request: Request
-    form: Mapping[str, str]  # what was typed; empty for a GET
+    form: Form  # what was typed; empty for a GET
     session: Session | None = None
     _form_secret: str | None = field(default=None, init=False)
 
@@ -69,8 +71,8 @@ class Visit:
 
     @property
     def rights(self) -> Rights:
-        """What they may do."""
-        return rights(self.person, self.options.owners)
+        """What they may see and do; before signing in, what anyone may."""
+        return NOBODY if self.session is None else rights(self.session.person, self.options.owners)
 
     @property
     def form_token(self) -> str:
@@ -97,6 +99,10 @@ class Visit:
         """Refuse what :attr:`rights` do not hold. Raises ServiceError ``insufficient-scope``."""
         if not allowed:
             raise ServiceError("insufficient-scope", "you may look at this, but not change it")
+
+    def typed(self, name: str, default: str = "") -> str:
+        """Return what was typed into a field, also before somebody had to sign in again."""
+        return self.form.get(name, self.request.query_params.get(name, default))
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -128,7 +134,9 @@ class Visit:
             "url": self.url,
             "assets": ASSETS,
             "person": person,
-            "rights": None if person is None else self.rights,
+            "rights": self.rights,
+            "sections": sections(self.rights),
+            "here": self.request.url.path.removeprefix(self.options.path),
             "csrf": self.form_token,
         }
         response = HTMLResponse(render(template, **common, **values), int(status), HEADERS)

@@ -4,7 +4,8 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from admin_api.dashboard.visit import Visit
+from admin_api.dashboard.frame.route import Route
+from admin_api.dashboard.frame.visit import Visit
 from store.errors import ServiceError
 from store.services import alias_facts, mailboxes
 from store.services.paging import Page
@@ -53,3 +54,6 @@ def _page(
 
 def _page_number(text: str) -> int:
     return min(int(text), _LAST_PAGE) if text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text) else 1
+
+
+ROUTES = (Route("GET", "/mailboxes", show_list),)

@@ -6,13 +6,15 @@ from http import HTTPStatus
 import structlog
 from starlette.responses import Response
 
-from admin_api.dashboard.browser import SESSION, client_address, set_cookie
-from admin_api.dashboard.visit import FormRefused, Visit
+from admin_api.dashboard.frame.browser import SESSION, client_address, set_cookie
+from admin_api.dashboard.frame.route import Route
+from admin_api.dashboard.frame.visit import FormRefused, Visit
 from store.errors import ServiceError
 from store.services import sessions
 from store.unit_of_work.sign_in import Credentials, note, sign_in
 
-_PAGE = re.compile(r"/mailboxes(?:/[1-9][0-9]{0,18}/aliases)?(?:\?[!-~]*)?")  # where one may be sent after signing in
+# Where one may be sent after signing in: a path of this host, no "//" in it.
+_PATH = re.compile(r"/(?:[a-z0-9-][a-z0-9/-]*)?(?:\?[!-~]*)?")
 
 log = structlog.get_logger()
 
@@ -49,7 +51,7 @@ def log_in(visit: Visit) -> Response:
     if earlier is not None:
         with visit.changing().begin() as tx:
             sessions.end(tx, earlier.id)
-    response = visit.go(wanted) if _PAGE.fullmatch(wanted) else start(visit)
+    response = visit.go(wanted) if _is_ours(wanted) else start(visit)
     set_cookie(visit.request, response, SESSION, secret, int(visit.options.lifetimes.longest.total_seconds()))
     return response
 
@@ -99,7 +101,20 @@ def _form(visit: Visit, wanted: str, name: str = "", error: str | None = None, s
     return visit.page("login.html", status, wanted=wanted, name=name, error=error)
 
 
+def _is_ours(wanted: str) -> bool:
+    return bool(_PATH.fullmatch(wanted)) and "//" not in wanted.partition("?")[0]
+
+
 def _goodbye(visit: Visit) -> Response:
     response = visit.go("/login")
     set_cookie(visit.request, response, SESSION, "", 0)
     return response
+
+
+ROUTES = (
+    Route("GET", "/", start, "anyone"),
+    Route("GET", "/login", show_login, "anyone"),
+    Route("POST", "/login", log_in, "anyone"),
+    Route("POST", "/sign-out", log_out),
+    Route("POST", "/sign-out-everywhere", log_out_everywhere),
+)

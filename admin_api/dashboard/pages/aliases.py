@@ -8,11 +8,12 @@ from types import MappingProxyType
 
 from starlette.responses import Response
 
-from admin_api.dashboard.visit import Visit
+from admin_api.dashboard.frame.outcome import go_back, outcome
+from admin_api.dashboard.frame.route import Route
+from admin_api.dashboard.frame.visit import Visit
 from store.errors import ServiceError
 from store.services import alias_facts, aliases, mailboxes
 from store.services.names import check_local_part
-from store.unit_of_work.unit import UnitOfWork
 
 # What a button of a row sends: the change.
 CHANGES: Mapping[str, Mapping[str, bool]] = MappingProxyType(
@@ -26,8 +27,6 @@ CHANGES: Mapping[str, Mapping[str, bool]] = MappingProxyType(
     }
 )
 _ID = re.compile(r"[1-9][0-9]{0,8}")
-_VERSION = re.compile(r"[1-9][0-9]{0,17}")
-_MADE, _CHANGED, _DELETED = "made", "changed", "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +43,6 @@ class Typed:
         """Return what a form, or an address that keeps one, holds."""
         receive, send = fields.get("can_receive") == "on", fields.get("can_send") == "on"
         return cls(fields.get("local_part", ""), fields.get("domain_id", ""), receive, send)
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """What was done just before this page, and whether the mail server knows it."""
-
-    what: str
-    alias_id: int
-    is_live: bool
 
 
 def show_list(visit: Visit, mailbox_id: int) -> Response:
@@ -82,7 +72,7 @@ def add(visit: Visit, mailbox_id: int) -> Response:
         if error.code == "not-found":
             raise
         return _page(visit, mailbox_id, typed, error)
-    return _back(visit, unit, mailbox_id, made.id, _MADE)
+    return go_back(visit, unit, _path(mailbox_id), "made", made.id)
 
 
 def change(visit: Visit, mailbox_id: int, alias_id: int) -> Response:
@@ -102,7 +92,7 @@ def change(visit: Visit, mailbox_id: int, alias_id: int) -> Response:
             can_receive=wanted.get("can_receive"),
             can_send=wanted.get("can_send"),
         )
-    return _back(visit, unit, mailbox_id, alias_id, _CHANGED)
+    return go_back(visit, unit, _path(mailbox_id), "changed", alias_id)
 
 
 def ask_deletion(visit: Visit, mailbox_id: int, alias_id: int) -> Response:
@@ -122,12 +112,12 @@ def delete(visit: Visit, mailbox_id: int, alias_id: int) -> Response:
     unit = visit.changing()
     with unit.begin() as tx:
         aliases.remove(tx, alias_id, mailbox=mailbox_id)
-    return _back(visit, unit, mailbox_id, alias_id, _DELETED)
+    return go_back(visit, unit, _path(mailbox_id), "deleted", alias_id)
 
 
 def _page(visit: Visit, mailbox_id: int, typed: Typed | None = None, error: ServiceError | None = None) -> Response:
     visit.check_mailbox(mailbox_id)
-    done = None if error else _done(visit)
+    done = None if error else outcome(visit)
     with visit.reading() as tx:
         mailbox = mailboxes.get(tx, mailbox_id)
         found = aliases.list_all(tx, mailbox=mailbox_id)
@@ -141,7 +131,7 @@ def _page(visit: Visit, mailbox_id: int, typed: Typed | None = None, error: Serv
         usage=usage,
         room=room,
         typed=typed or Typed(),
-        is_open=typed is not None or not found or (done is not None and done.what == _MADE),
+        is_open=typed is not None or not found or (done is not None and done.what == "made"),
         error=error,
         example=_example(typed, error, visit.site.system_names),
         done=done,
@@ -149,26 +139,14 @@ def _page(visit: Visit, mailbox_id: int, typed: Typed | None = None, error: Serv
     )
 
 
+def _path(mailbox_id: int) -> str:
+    return f"/mailboxes/{mailbox_id}/aliases"
+
+
 def _domain_id(text: str) -> int:
     if not _ID.fullmatch(text):
         raise ServiceError("invalid-request", "choose a domain", field="domain_id")
     return int(text)
-
-
-def _back(visit: Visit, unit: UnitOfWork, mailbox_id: int, alias_id: int, what: str) -> Response:
-    """Send the browser back to the list, once the cache holds the change or a second has passed."""
-    unit.propagation()
-    query: dict[str, str | int] = {"done": what, "alias": alias_id, "version": unit.version or ""}
-    return visit.go(f"/mailboxes/{mailbox_id}/aliases", query)
-
-
-def _done(visit: Visit) -> _Done | None:
-    """Return what this page was opened after, as its address says."""
-    query = visit.request.query_params
-    what, alias, version = (query.get(name, "") for name in ("done", "alias", "version"))
-    if what not in {_MADE, _CHANGED, _DELETED} or not (_ID.fullmatch(alias) and _VERSION.fullmatch(version)):
-        return None
-    return _Done(what, int(alias), visit.site.wait(int(version)) == "live")
 
 
 def _example(typed: Typed | None, error: ServiceError | None, system_names: frozenset[str]) -> str | None:
@@ -182,3 +160,15 @@ def _example(typed: Typed | None, error: ServiceError | None, system_names: froz
     except ServiceError:
         return "sales-team"
     return close
+
+
+_HERE = "/mailboxes/{mailbox_id:id}/aliases"
+_ONE = f"{_HERE}/{{alias_id:id}}"
+_HOME = "/mailboxes/{mailbox_id}/aliases"
+ROUTES = (
+    Route("GET", _HERE, show_list),
+    Route("POST", _HERE, add, home=_HOME, keeps=("local_part", "domain_id", "can_receive", "can_send")),
+    Route("POST", _ONE, change, home=_HOME),
+    Route("GET", f"{_ONE}/delete", ask_deletion),
+    Route("POST", f"{_ONE}/delete", delete, home=_HOME),
+)

@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from admin_api.dashboard.frame.moments import ago, exact
 from routing.domain import unicode_domain
 
 
@@ -20,7 +21,7 @@ def _sentence(text: str) -> str:
 
 
 _TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    loader=FileSystemLoader(Path(__file__).parent.parent / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -29,6 +30,8 @@ _TEMPLATES = Environment(
 )
 _TEMPLATES.filters["readable"] = _readable
 _TEMPLATES.filters["sentence"] = _sentence
+_TEMPLATES.filters["ago"] = ago
+_TEMPLATES.filters["exact"] = exact
 
 
 def render(template: str, **values: Any) -> str:

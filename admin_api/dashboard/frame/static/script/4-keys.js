@@ -1,0 +1,42 @@
+// Single keys.
+const KEYS = "byname-keys"; // in the browser's own storage: "off" switches single keys off
+
+function typing(element) {
+  return element.closest("input:not([type=checkbox]), select, textarea, dialog") !== null;
+}
+
+function showKeys() {
+  const dialog = document.createElement("dialog");
+  dialog.setAttribute("aria-label", "Keys");
+  dialog.innerHTML = `<section class="card"><h1>Keys</h1><dl><dt><kbd>/</kbd></dt><dd>search</dd><dt><kbd>n</kbd></dt>
+    <dd>New Alias</dd><dt><kbd>Esc</kbd></dt><dd>close</dd><dt><kbd>?</kbd></dt><dd>this list</dd></dl>
+    <label class="check"><input type="checkbox"> Single keys switched on</label>
+    <form method="dialog" class="choices"><button>Close</button></form></section>`;
+  const box = dialog.querySelector("input");
+  box.checked = localStorage.getItem(KEYS) !== "off";
+  box.addEventListener("change", () => localStorage.setItem(KEYS, box.checked ? "on" : "off"));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.querySelector("main").append(dialog);
+  dialog.showModal();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") document.querySelectorAll(".menu[open]").forEach((menu) => menu.removeAttribute("open"));
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  if (event.key === "?") showKeys();
+  if (localStorage.getItem(KEYS) === "off") return;
+  const search = document.getElementById("search");
+  const form = document.getElementById("new");
+  if (event.key === "/" && search) {
+    event.preventDefault();
+    search.focus();
+  } else if (event.key === "n" && form) {
+    event.preventDefault();
+    form.open = true;
+    document.getElementById("local_part").focus();
+  }
+});
+
+document.addEventListener("toggle", (event) => {
+  if (event.target.id === "new" && event.target.open) document.getElementById("local_part").focus({ preventScroll: true });
+}, true);
