@@ -9,6 +9,7 @@ ARGS ?=
 
 BIN := .venv/bin
 STAMP := .venv/.installed
+AXE := .venv/npm/node_modules/axe-core/axe.min.js
 PACKAGES := admin_api bench byname conf edges milter/byname_milter routing store
 
 .NOTPARALLEL:
@@ -30,7 +31,7 @@ demo: packages-demo $(STAMP) ## a whole mail system on loopback, with sample mai
 	$(call as_root,$(BIN)/byname demo $(ARGS))
 
 # Three at once on two cores: a quarter of the time is spent waiting for servers.
-test: packages-test $(STAMP) ## all tests and the coverage of routing/ (ARGS="PATH -k WORD": only those, no coverage)
+test: packages-test $(STAMP) $(AXE) ## all tests and the coverage of routing/ (ARGS="PATH -k WORD": only those, no coverage)
 ifeq ($(strip $(ARGS)),)
 	@$(BIN)/python -m compileall -q $(PACKAGES) # root's tests write no bytecode, and start some hundred processes
 	$(BIN)/coverage run -m pytest tests/unit
@@ -94,6 +95,11 @@ packages-test:
 
 packages-bench:
 	@./bootstrap.sh bench
+
+# What looks for barriers in the dashboard's pages. It is only read by the tests, so none of its scripts runs here.
+$(AXE):
+	@echo "installing axe-core into .venv/npm"
+	@npm install --prefix .venv/npm --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --silent axe-core@4
 
 $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	@./bootstrap.sh build

@@ -4,8 +4,8 @@
 #   ./bootstrap.sh build    what pip needs to build pymilter
 #   ./bootstrap.sh demo     and what the demo starts: Postfix, Dovecot, Redis, openssl, swaks
 #   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, Sieve, parts of Postfix and Dovecot for SQL,
-#                           curl, fail2ban, Chromium; and what the benches need, of which the tests run a short form
-#   ./bootstrap.sh bench    the same
+#                           curl, fail2ban, Chromium, npm; and what the benches need, of which the tests run a short form
+#   ./bootstrap.sh bench    the same without npm
 #
 # It never removes a package, never replaces another MTA and starts no service. Root or sudo installs; without either
 # it prints the line to run. Exit codes: 0 all is there, 1 something is missing and could not be installed, 2 usage.
@@ -16,10 +16,13 @@ build=(gcc libc6-dev python3-dev python3-venv libmilter-dev)
 demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite redis-server openssl swaks libnet-ssleay-perl)
 test=(postgresql dovecot-sieve dovecot-pgsql postfix-sqlite curl fail2ban chromium)
 bench=(postfix-lmdb postfix-pgsql libhiredis-dev)
+npm=() # Debian's only where there is none: one from elsewhere comes with a Node.js that Debian's would not stand beside
+command -v npm >/dev/null || npm=(npm)
 case "${1-}" in
   build) wanted=("${build[@]}") programs=(cc) ;;
   demo) wanted=("${build[@]}" "${demo[@]}") programs=(cc postfix dovecot redis-server openssl) ;;
-  test | bench) wanted=("${build[@]}" "${demo[@]}" "${test[@]}" "${bench[@]}") programs=(cc postfix dovecot redis-server openssl initdb) ;;
+  test) wanted=("${build[@]}" "${demo[@]}" "${test[@]}" "${bench[@]}" "${npm[@]}") programs=(cc postfix dovecot redis-server openssl initdb npm) ;;
+  bench) wanted=("${build[@]}" "${demo[@]}" "${test[@]}" "${bench[@]}") programs=(cc postfix dovecot redis-server openssl initdb) ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
@@ -52,7 +55,7 @@ fi
 install=(apt-get install --yes --no-remove --no-install-recommends "${missing[@]}")
 if [ "$(id -u)" -ne 0 ]; then
   if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }; }; then
-    exec sudo "$0" "$@"
+    exec sudo env PATH="$PATH" "$0" "$@" # the same npm is found
   fi
   fail "root or sudo is needed. Run: sudo apt-get update && sudo ${install[*]}"
 fi

@@ -1,20 +1,22 @@
 """Debian's Chromium, started once, and the dashboard's server behind it."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
-from tests.api.dashboard.conftest import cache, database, filled, pages, world
+from tests.api.dashboard.conftest import cache, database, filled, filled_sqlite, kind, pages, world
 from tests.api.dashboard.visitor import ADMIN, PASSWORD
 from tests.api.running_api import RunningApi
 
-__all__ = ["cache", "database", "filled", "pages", "world"]
+__all__ = ["cache", "database", "filled", "filled_sqlite", "kind", "pages", "world"]
 
 CHROMIUM = Path("/usr/bin/chromium")
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+_REFUSED = re.compile(r"status of 4\d\d")  # what Chromium notes of a form that is refused
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +44,7 @@ class Watch:
         page.on("request", self._see)
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if "422 (Unprocessable" not in message.text:  # how Chromium notes the status of a form that is refused
+        if not _REFUSED.search(message.text):
             self.said.append(message.text)
 
     def _see(self, request: Request) -> None:
@@ -50,14 +52,14 @@ class Watch:
             self.asked.append(request.url)
 
 
-def open_page(context: BrowserContext, pages: RunningApi) -> tuple[Page, Watch]:
-    """Open a page, signed in as the admin."""
+def open_page(context: BrowserContext, pages: RunningApi, name: str = ADMIN) -> tuple[Page, Watch]:
+    """Open a page, signed in."""
     page = context.new_page()
     page.set_default_timeout(20_000)
     watch = Watch(page, pages.url)
     page.goto(pages.url)
-    page.get_by_label("Mail address").fill(ADMIN)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Mail address").fill(name)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/mailboxes")
     return page, watch

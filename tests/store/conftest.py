@@ -5,15 +5,14 @@ import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Table, insert, select, text
 
 from store.migrations import migrate
 from store.services import accounts, domains, mailboxes
 from store.sql.database import Database
 from store.sql.tables import Base
+from tests.store.filling import Rows, put_rows, read_rows
 from tests.store.postgres_server import PostgresServer, programs
 from tests.store.redis_server import RedisServer
 from tests.store.relay.relaying import Relaying
@@ -98,7 +97,7 @@ def sqlite_database(sqlite_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def world_rows(sqlite_template: Path) -> dict[Table, list[dict[str, Any]]]:
+def world_rows(sqlite_template: Path) -> Rows:
     """The rows of ``world``, made once by the services: hashing passwords takes time."""
     copy = shutil.copy(sqlite_template, sqlite_template.with_name("world.db"))
     database = Database.open(f"sqlite:///{copy}")
@@ -109,23 +108,16 @@ def world_rows(sqlite_template: Path) -> dict[Table, list[dict[str, Any]]]:
             domains.add(tx, name, account=account, verified=True)
         mailboxes.add(tx, "john@brand-a.com", "correct horse")
         mailboxes.add(tx, "eve@rival.com", "battery staple")
-    with database.read() as tx:
-        tables = Base.metadata.sorted_tables
-        rows = {table: [dict(row) for row in tx.execute(select(table)).mappings()] for table in tables}
+    rows = read_rows(database)
     database.close()
     return rows
 
 
 @pytest.fixture
-def world(database: Database, world_rows: dict[Table, list[dict[str, Any]]]) -> Database:
+def world(database: Database, world_rows: Rows) -> Database:
     """Account acme (starter) with brand-a.com, brand-b.com and john@brand-a.com; account rival with rival.com."""
     with database.write() as tx:
-        for table, rows in world_rows.items():
-            if rows:
-                tx.execute(insert(table), rows)
-        if tx.get_bind().dialect.name == "postgresql":
-            for name in ("accounts", "domains", "addresses", "outbox", "audit_log"):
-                tx.execute(text(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))"))
+        put_rows(tx, world_rows)
     return database
 
 

@@ -10,6 +10,10 @@ from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.dashboard.visitor import Cache, Visitor, World, dashboard, fill
 from tests.api.running_api import RunningApi, site_over
+from tests.store.conftest import postgres_url
+from tests.store.filling import Rows, put_rows, read_rows
+
+__all__ = ["postgres_url"]
 
 
 @pytest.fixture(scope="session")
@@ -24,11 +28,39 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, World]:
     return path, made
 
 
+@pytest.fixture(scope="session")
+def filled_rows(filled: tuple[Path, World]) -> Rows:
+    """The same, to be put into PostgreSQL."""
+    opened = Database.open(f"sqlite:///{filled[0]}")
+    rows = read_rows(opened)
+    opened.close()
+    return rows
+
+
 @pytest.fixture
-def database(tmp_path: Path, filled: tuple[Path, World]) -> Iterator[Database]:
-    opened = Database.open(f"sqlite:///{shutil.copy(filled[0], tmp_path / 'byname.db')}")
+def kind() -> str:
+    """What the store is in; a module that tries both has a fixture of this name with two parameters."""
+    return "sqlite"
+
+
+@pytest.fixture
+def database(kind: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+    opened: Database = request.getfixturevalue(f"filled_{kind}")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def filled_sqlite(tmp_path: Path, filled: tuple[Path, World]) -> Database:
+    return Database.open(f"sqlite:///{shutil.copy(filled[0], tmp_path / 'byname.db')}")
+
+
+@pytest.fixture
+def filled_postgresql(postgres_url: str, filled_rows: Rows) -> Database:
+    opened = Database.open(postgres_url)
+    with opened.write() as tx:
+        put_rows(tx, filled_rows)
+    return opened
 
 
 @pytest.fixture

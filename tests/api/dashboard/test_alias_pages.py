@@ -12,6 +12,11 @@ from tests.api.dashboard.visitor import ADMIN, JOHN, OPERATOR, VIEWER, Cache, Vi
 from tests.api.running_api import RunningApi
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
 def admin(visitor: Visitor) -> Visitor:
     return visitor.signed_in(ADMIN)

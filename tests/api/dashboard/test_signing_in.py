@@ -17,6 +17,11 @@ def sessions_of(answer: httpx.Response) -> str:
     return cookie
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.mark.parametrize("name", [ADMIN, VIEWER, OPERATOR])
 def test_an_admin_comes_to_the_mailboxes(visitor: Visitor, name: str) -> None:
     answer = visitor.sign_in(name)

@@ -2,6 +2,9 @@
 function prepare() {
   document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
   document.querySelectorAll("time[datetime]").forEach((time) => { time.title = new Date(time.dateTime).toLocaleString(); });
+  document.querySelectorAll("nav [aria-current]").forEach(({ parentElement: nav, offsetLeft }) => {
+    nav.scrollLeft = offsetLeft - nav.offsetLeft - nav.clientWidth / 3; // a row of links that is wider than a phone
+  });
   watch();
 }
 
