@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from hashlib import sha256
 
 from sqlalchemy import Row, Select, select
 
@@ -116,6 +117,15 @@ def update(
     after = view(tx, row.id)
     _note(tx, "mailbox.update" if password is None else "mailbox.set-password", found.domain, before, after)
     return after
+
+
+def password_mark(tx: Transaction, ref: Ref) -> str:
+    """Return by what a form tells that the password is still the one it was opened with; nothing can be learned from it.
+
+    Raises:
+        ServiceError: ``not-found``.
+    """
+    return sha256(lookup.mailbox(tx, ref).mailbox.password_hash.encode()).hexdigest()[:20]
 
 
 def remove(tx: Transaction, ref: Ref) -> RemovedMailbox:
