@@ -87,6 +87,4 @@ def _as_view(tx: Transaction, row: DeleteIntentRow) -> DeleteIntent:
     view = mailboxes.get(tx, row.mailbox_id)
     uses = destinations(tx, select(MailboxRow.id).where(MailboxRow.id == view.id))
     gone = mailboxes.contents(tx, view.id)
-    return DeleteIntent(
-        row.id, view, gone, uses.catch_all_of, uses.system_mailbox_of, row.created_at, row.expires_at
-    )
+    return DeleteIntent(row.id, view, gone, uses.catch_all_of, uses.system_mailbox_of, row.created_at, row.expires_at)

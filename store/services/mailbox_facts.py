@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from routing.domain import unicode_domain
-from store.sql.tables import AccountRow, DomainRow
+from store.services.deletion import Destinations, destinations
+from store.sql.tables import AccountRow, DomainRow, MailboxRow
 from store.sql.tenant import Transaction
 
 
@@ -35,9 +36,14 @@ def homes(tx: Transaction, most: int) -> list[Home] | None:
 def accounts(tx: Transaction, domain_ids: Collection[int]) -> dict[int, str]:
     """Return the names of the accounts that some domains belong to."""
     wanted = select(DomainRow.id, AccountRow.name).join_from(DomainRow, AccountRow).where(DomainRow.id.in_(domain_ids))
-    return {domain_id: account for domain_id, account in tx.execute(wanted)}
+    return {row[0]: row[1] for row in tx.execute(wanted)}
 
 
 def switched_off(tx: Transaction, domain_ids: Collection[int]) -> set[int]:
     """Return those of some domains that are switched off."""
     return set(tx.scalars(select(DomainRow.id).where(DomainRow.id.in_(domain_ids), ~DomainRow.is_active)))
+
+
+def uses(tx: Transaction, mailbox_id: int) -> Destinations:
+    """Return the domains whose catch-all or system mail ends in a mailbox."""
+    return destinations(tx, select(MailboxRow.id).where(MailboxRow.id == mailbox_id))

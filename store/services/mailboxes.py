@@ -120,7 +120,7 @@ def update(
 
 
 def password_mark(tx: Transaction, ref: Ref) -> str:
-    """Return by what a form tells that the password is still the one it was opened with; nothing can be learned from it.
+    """Return by what a form knows that the password is still the one it was opened with. It tells nothing else.
 
     Raises:
         ServiceError: ``not-found``.

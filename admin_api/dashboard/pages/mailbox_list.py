@@ -10,7 +10,12 @@ LONGEST_SEARCH = 100
 _LAST_PAGE = 10**6
 
 # What each order is called, and whether its first use is the descending one.
-HEADS = (("address", "Address", False), ("name", "Name", False), ("aliases", "Aliases", True), ("created", "Created", True))
+HEADS = (
+    ("address", "Address", False),
+    ("name", "Name", False),
+    ("aliases", "Aliases", True),
+    ("created", "Created", True),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from store.errors import ServiceError
 from store.services import alias_facts, mailbox_facts, mailboxes
 from store.services.lookup import Ref
 from store.services.mailbox_facts import Home
+from store.services.names import check_local_part
 from store.services.paging import Page
 from store.services.views import Mailbox
 from store.sql.database import Transaction
@@ -74,6 +75,7 @@ def add(visit: Visit) -> Response:
     visit.require(visit.rights.administer)
     typed, unit = Typed.of(visit.form), visit.changing()
     try:
+        check_local_part(typed.local_part, visit.site.system_names)  # what stands first in the form, first
         given = chosen(visit.form)
         made = _make(visit, unit, typed, given)
     except ServiceError as error:
@@ -102,7 +104,7 @@ def _show_password(visit: Visit, unit: UnitOfWork, mailbox: Mailbox, password: s
 
 
 def _page(
-    visit: Visit, typed: Typed | None, *, error: ServiceError | None = None, made: _Made | None = None
+    visit: Visit, typed: Typed | None = None, *, error: ServiceError | None = None, made: _Made | None = None
 ) -> Response:
     wanted = Wanted.of(visit.request.query_params)
     done = None if error or made else outcome(visit)
@@ -142,9 +144,7 @@ def _find(tx: Transaction, wanted: Wanted) -> Page[Mailbox]:
         )
     domain = _ref(wanted.domain) if wanted.domain else None
     search = wanted.search or None
-    return mailboxes.page(
-        tx, page=wanted.page, per_page=PER_PAGE, search=search, domain=domain, order=wanted.order
-    )
+    return mailboxes.page(tx, page=wanted.page, per_page=PER_PAGE, search=search, domain=domain, order=wanted.order)
 
 
 def _if_there(tx: Transaction, ref: Ref | None) -> Mailbox | None:
