@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from admin_api.http.connections import ConnectionLimits
 from admin_api.http.rate_limit import RateLimit
+from conf.clients import Server
 from routing.directory import Directory
 from routing.policy import Policy
 from store.dns.records import Expected
@@ -54,6 +55,16 @@ class Dashboard:
 
 
 @dataclass(frozen=True, slots=True)
+class Clients:
+    """What people type into their mail programs, as far as the operator has filled it in."""
+
+    imap: Server | None = None
+    submission: Server | None = None  # with STARTTLS
+    submissions: Server | None = None  # in TLS from the start
+    webmail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ApiSite:
     """One site's store, rules and limits."""
 
@@ -69,6 +80,7 @@ class ApiSite:
     waiting: Callable[[], int]  # changes that the relay has not brought to the cache
     registry: CollectorRegistry
     dashboard: Dashboard | None = None  # None: switched off
+    clients: Clients = Clients()
     idempotency_lock: IdempotencyLock = field(default_factory=IdempotencyLock)
     import_limit: ConcurrencyLimit = field(default_factory=import_limit)
     bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)

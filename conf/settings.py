@@ -11,6 +11,7 @@ from typing import Literal, Self, cast
 from pydantic import PrivateAttr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from conf.clients import ClientsSettings
 from conf.dashboard import DashboardSettings
 from conf.problems import ConfigError, Problem
 from conf.sections import (
@@ -53,6 +54,7 @@ class Settings(Section):
     trace: TraceSettings = TraceSettings()
     dns: DnsSettings = DnsSettings()
     dashboard: DashboardSettings = DashboardSettings()
+    clients: ClientsSettings = ClientsSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
     _warnings: tuple[str, ...] = PrivateAttr(())

@@ -3,13 +3,16 @@
 from fastapi import FastAPI
 
 from admin_api.dashboard.frame.serving import add_routes
-from admin_api.dashboard.pages import aliases, mailboxes, sign_in
+from admin_api.dashboard.pages import aliases, connection, mailbox_deletion, mailbox_general, mailboxes, sign_in
 from admin_api.site import Dashboard
 
 ROUTES = (
     *sign_in.ROUTES,
     *mailboxes.ROUTES,
     *aliases.ROUTES,
+    *connection.ROUTES,
+    *mailbox_general.ROUTES,
+    *mailbox_deletion.ROUTES,
 )
 
 

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry
 
 from admin_api.http.connections import ConnectionLimits
 from admin_api.http.rate_limit import RateLimit
-from admin_api.site import ApiSite, Dashboard, Dns, Explaining
+from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining
 from byname.wiring import policy
 from byname.wiring.directory import cache_directory, health, sql_directory
 from byname.wiring.dns import domain_checker
@@ -40,6 +40,7 @@ def api_site(settings: Settings, database: Database, known: Directory, registry:
         registry=registry,
         connection_limits=ConnectionLimits(api.stall_timeout, api.max_connections),
         dashboard=_dashboard(settings),
+        clients=_clients(settings),
     )
 
 
@@ -49,6 +50,11 @@ def _dashboard(settings: Settings) -> Dashboard | None:
         return None
     lifetimes = Lifetimes(span(given.session_idle), span(given.session_max))
     return Dashboard(given.path.rstrip("/"), lifetimes, given.owners, given.upgrade_url, given.brand)
+
+
+def _clients(settings: Settings) -> Clients:
+    given = settings.clients
+    return Clients(given.imap_server, given.submission_server, given.submissions_server, given.webmail)
 
 
 def _wait(settings: Settings, database: Database) -> Wait:

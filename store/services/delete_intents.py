@@ -39,15 +39,19 @@ def create(tx: Transaction, mailbox: Ref) -> DeleteIntent:
     row = DeleteIntentRow(mailbox_id=found.mailbox.id, created_at=now, expires_at=now + VALID)
     tx.add(row)
     tx.flush()
-    this = select(MailboxRow.id).where(MailboxRow.id == found.mailbox.id)
-    view = mailboxes.get(tx, found.mailbox.id)
-    uses = destinations(tx, this)
-    intent = DeleteIntent(
-        row.id, view, mailboxes.contents(tx, view.id), uses.catch_all_of, uses.system_mailbox_of, now, row.expires_at
-    )
+    intent = _as_view(tx, row)
+    view = intent.mailbox
     audit.note(tx, "mailbox.delete-intent", "mailbox", view.id, view.address, view, intent, account_id=found.account.id)
     kept_answers.hold_until(tx, row.expires_at)
     return intent
+
+
+def get(tx: Transaction, intent_id: int, mailbox: int, now: datetime) -> DeleteIntent:
+    """Return an intent for a mailbox, with what would go now. Raises ServiceError ``not-found``, as :func:`confirm`."""
+    row = _find(tx, intent_id, now)
+    if row.mailbox_id != mailbox:
+        raise _no_intent(intent_id)
+    return _as_view(tx, row)
 
 
 def confirm(tx: Transaction, intent_id: int, now: datetime) -> RemovedMailbox:
@@ -57,14 +61,30 @@ def confirm(tx: Transaction, intent_id: int, now: datetime) -> RemovedMailbox:
         ServiceError: ``not-found`` for an intent that does not exist or has expired; ``conflict`` when the mailbox got
             an alias since, which the intent did not speak of, or mail of a domain ends there.
     """
-    intent = tx.scalar(select(DeleteIntentRow).where(has_id(DeleteIntentRow.id, intent_id)))
-    if intent is None or intent.expires_at <= now:
-        raise ServiceError(
-            "not-found", f"there is no delete intent {intent_id}, or it has expired", hint="ask for a new one"
-        )
+    intent = _find(tx, intent_id, now)
     lookup.mailbox(tx, intent.mailbox_id, lock=True)  # no alias can come from here on
     newer = select(func.count()).join_from(AliasRow, AddressRow, AddressRow.id == AliasRow.id)
     newer = newer.where(AliasRow.mailbox_id == intent.mailbox_id, AddressRow.created_at > intent.created_at)
     if tx.scalar(newer):
         raise ServiceError("conflict", "the mailbox has new aliases since", hint="ask for a new delete intent")
     return mailboxes.remove(tx, intent.mailbox_id)
+
+
+def _find(tx: Transaction, intent_id: int, now: datetime) -> DeleteIntentRow:
+    found = tx.scalar(select(DeleteIntentRow).where(has_id(DeleteIntentRow.id, intent_id)))
+    if found is None or found.expires_at <= now:
+        raise _no_intent(intent_id)
+    return found
+
+
+def _no_intent(intent_id: int) -> ServiceError:
+    return ServiceError(
+        "not-found", f"there is no delete intent {intent_id}, or it has expired", hint="ask for a new one"
+    )
+
+
+def _as_view(tx: Transaction, row: DeleteIntentRow) -> DeleteIntent:
+    view = mailboxes.get(tx, row.mailbox_id)
+    uses = destinations(tx, select(MailboxRow.id).where(MailboxRow.id == view.id))
+    gone = mailboxes.contents(tx, view.id)
+    return DeleteIntent(row.id, view, gone, uses.catch_all_of, uses.system_mailbox_of, row.created_at, row.expires_at)

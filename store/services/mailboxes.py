@@ -1,8 +1,10 @@
 """Mailboxes: the places where mail ends up, and the only names that log in."""
 
+from collections.abc import Sequence
 from functools import cache
+from hashlib import sha256
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import Row, Select, select
 
 from routing.policy import SYSTEM_ADDRESSES
 from store.passwords import PasswordHash, hash_password
@@ -10,11 +12,13 @@ from store.services import aliases, audit, lookup, sessions
 from store.services.deletion import delete_mailboxes, refuse_destinations, refuse_pausing
 from store.services.fields import check_text
 from store.services.lookup import Ref
+from store.services.mailbox_order import BY_ADDRESS, Order, columns
 from store.services.names import check_local_part, split_new_address
 from store.services.paging import Page, holds, page_by_ids
 from store.services.rules import claim, require_active
 from store.services.views import Mailbox, RemovedMailbox
 from store.sql import changed_fields
+from store.sql.alias_count import alias_count
 from store.sql.tables import MAILBOX, AddressRow, AliasRow, DomainRow, MailboxRow
 from store.sql.tenant import Transaction
 
@@ -115,6 +119,15 @@ def update(
     return after
 
 
+def password_mark(tx: Transaction, ref: Ref) -> str:
+    """Return by what a form knows that the password is still the one it was opened with. It tells nothing else.
+
+    Raises:
+        ServiceError: ``not-found``.
+    """
+    return sha256(lookup.mailbox(tx, ref).mailbox.password_hash.encode()).hexdigest()[:20]
+
+
 def remove(tx: Transaction, ref: Ref) -> RemovedMailbox:
     """Remove a mailbox with all its aliases; their names are free again.
 
@@ -143,24 +156,31 @@ def list_all(tx: Transaction, *, domain: Ref | None = None) -> list[Mailbox]:
 
 
 def page(
-    tx: Transaction, *, page: int = 1, per_page: int = 25, search: str | None = None, domain: Ref | None = None
+    tx: Transaction,
+    *,
+    page: int = 1,
+    per_page: int = 25,
+    search: str | None = None,
+    domain: Ref | None = None,
+    order: Order = BY_ADDRESS,
 ) -> Page[Mailbox]:
-    """Return a page of mailboxes, by domain and name.
+    """Return a page of mailboxes, by domain and name unless another order is given.
 
     Args:
         search: only those whose address or display name holds it.
         domain: only those of this domain.
 
     Raises:
-        ServiceError: ``not-found`` for the domain, ``invalid-request`` for the search.
+        ServiceError: ``not-found`` for the domain, ``invalid-domain``, ``invalid-request`` for the search or the order.
     """
-    wanted = ids()
-    if search is not None:
+    wanted = _ids().order_by(*columns(order))
+    if search is not None or order.needs_mailbox:
         wanted = wanted.join(MailboxRow, MailboxRow.id == AddressRow.id)
+    if search is not None:
         wanted = wanted.where(holds(search, AddressRow.local_part + "@" + DomainRow.name, MailboxRow.display_name))
     if domain is not None:
         wanted = wanted.where(AddressRow.domain_id.in_(lookup.domain_ids(tx, domain)))
-    return page_by_ids(tx, wanted, lambda found: views(tx, MailboxRow.id.in_(found)), page, per_page)
+    return page_by_ids(tx, wanted, lambda found: _in_order(tx, found), page, per_page)
 
 
 def contents(tx: Transaction, ref: Ref) -> list[str]:
@@ -178,25 +198,27 @@ def note_removed_with(tx: Transaction, domain: DomainRow) -> None:
 @cache
 def query() -> Select[MailboxRow, AddressRow, str, int]:
     """Return the query for all mailboxes by domain and name, whose rows :func:`as_view` takes."""
-    alias_count = select(func.count()).where(AliasRow.mailbox_id == MailboxRow.id).scalar_subquery()
+    # The domain's name as a subquery: joined, it is where SQLite begins, with all names of all domains.
+    domain = select(DomainRow.name).where(DomainRow.id == AddressRow.domain_id).scalar_subquery().label("domain")
     return (
-        select(MailboxRow, AddressRow, DomainRow.name, alias_count)
+        select(MailboxRow, AddressRow, domain, alias_count(MailboxRow.id))
         .join_from(MailboxRow, AddressRow)
-        .join(DomainRow, DomainRow.id == AddressRow.domain_id)
-        .order_by(DomainRow.name, AddressRow.local_part)
+        .order_by(domain, AddressRow.local_part)
     )
 
 
 @cache
-def ids() -> Select[int]:
-    """Return the query for the ids of the same mailboxes in the same order, over the names alone."""
-    names = select(AddressRow.id).join_from(AddressRow, DomainRow).where(AddressRow.kind == MAILBOX)
-    return names.order_by(DomainRow.name, AddressRow.local_part)
+def _ids() -> Select[int]:
+    """Return the query for the ids of all mailboxes, over the names alone."""
+    # By their domains: otherwise SQLite goes through all names, of which most are aliases.
+    at_a_domain = AddressRow.domain_id.in_(select(DomainRow.id))
+    return select(AddressRow.id).join_from(AddressRow, DomainRow).where(at_a_domain, AddressRow.kind == MAILBOX)
 
 
-def views(tx: Transaction, which: ColumnElement[bool]) -> list[Mailbox]:
-    """Return some mailboxes, by domain and name."""
-    return [as_view(row) for row in tx.execute(query().where(which))]
+def _in_order(tx: Transaction, wanted: Sequence[int]) -> list[Mailbox]:
+    """Return the mailboxes with these ids, in that order."""
+    found = {row[0].id: as_view(row) for row in tx.execute(query().where(MailboxRow.id.in_(wanted)))}
+    return [found[one] for one in wanted]
 
 
 def view(tx: Transaction, mailbox_id: int) -> Mailbox:

@@ -5,7 +5,7 @@ async function watch() {
   await new Promise((done) => setTimeout(done, 1000));
   if (!pending.isConnected) return;
   try {
-    const found = (await fetchPage(location.href)).page.getElementById("progress");
+    const found = (await fetchPage(pending.dataset.pending || location.href)).page.getElementById("progress");
     if (found && pending.isConnected && !found.matches("[data-pending]")) pending.replaceWith(document.adoptNode(found));
   } catch { /* asked again */ }
   watch();

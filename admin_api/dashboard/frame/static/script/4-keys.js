@@ -38,5 +38,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("toggle", (event) => {
-  if (event.target.id === "new" && event.target.open) document.getElementById("local_part").focus({ preventScroll: true });
+  const corrected = event.target.querySelector("[aria-invalid]"); // has the focus already
+  if (event.target.id === "new" && event.target.open && !corrected) document.getElementById("local_part").focus({ preventScroll: true });
 }, true);
