@@ -2,7 +2,7 @@
 
 import pytest
 
-from byname.raw_message import header_fields
+from routing.raw_message import header_fields
 from routing.guard import HeaderField, check_header, is_author_field, plain_name
 from routing.memory_directory import SilentDirectory
 from routing.policy import Policy
