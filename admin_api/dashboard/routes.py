@@ -3,13 +3,17 @@
 from fastapi import FastAPI
 
 from admin_api.dashboard.frame.serving import add_routes
-from admin_api.dashboard.pages import aliases, mailboxes, sign_in
+from admin_api.dashboard.pages import aliases, audit, domain, domains, explain, mailboxes, sign_in
 from admin_api.site import Dashboard
 
 ROUTES = (
     *sign_in.ROUTES,
     *mailboxes.ROUTES,
     *aliases.ROUTES,
+    *domains.ROUTES,
+    *domain.ROUTES,
+    *explain.ROUTES,
+    *audit.ROUTES,
 )
 
 
