@@ -13,7 +13,7 @@ from admin_api.dashboard.frame.visit import Visit
 from admin_api.dashboard.words.domain_states import PURPOSES, RECORD_STATES, state
 from store.clock import utc_now
 from store.errors import ServiceError
-from store.services import domain_settings, domains, mailboxes
+from store.services import accounts, domain_settings, domains, mailboxes
 from store.services.domain_checks import checks, requirements
 from store.services.domain_contents import contents
 from store.services.views import Domain
@@ -116,13 +116,14 @@ def _page(visit: Visit, domain_id: int, error: ServiceError | None = None) -> Re
         found = requirements.required(tx, domain_id, dns.expected, dns.nameservers)
         is_checking = checks.under_way(tx, domain_id, utc_now())
         suggested = _suggested(visit, tx, found.domain) if visit.rights.administer else []
+        is_suspended = not accounts.get(tx, found.domain.account).is_active
         catch_all_sleeps = _is_paused(tx, found.domain.catch_all.destination)
     domain = found.domain
     return visit.page(
         "domain.html",
         HTTPStatus.OK if error is None else error.status,
         domain=domain,
-        state=state(domain, found.records),
+        state=state(domain, found.records, is_suspended=is_suspended),
         records=found.records,
         checked_at=found.checked_at,
         warnings=found.warnings,

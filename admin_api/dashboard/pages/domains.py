@@ -105,7 +105,9 @@ def _find(visit: Visit, tx: Transaction, search: str, number: int) -> Page[Row]:
     waiting = [domain for domain in found.items if domain.verified_at is None]
     records = requirements.known(tx, waiting, visit.site.dns.expected) if waiting else {}
     names = name_counts(tx, [domain.id for domain in found.items])
-    rows = [Row(one, state(one, records.get(one.id, ())), names.get(one.id, 0)) for one in found.items]
+    suspended = visit.person.is_suspended
+    states = [state(one, records.get(one.id, ()), is_suspended=suspended) for one in found.items]
+    rows = [Row(one, its_state, names.get(one.id, 0)) for one, its_state in zip(found.items, states, strict=True)]
     return Page(rows, found.total)
 
 

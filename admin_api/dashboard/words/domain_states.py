@@ -46,6 +46,7 @@ class DomainState:
     not_offered: str | None
 
 
+_NOT_PROVED = "it is not proved to be yours yet"
 _READY = DomainState(GOOD, "Ready", "Mail to its names is taken, and new names can be made.", None)
 _MISSING = DomainState(
     WAIT,
@@ -60,6 +61,12 @@ _LAPSED = DomainState(
     "Mail still arrives. Put the first record below back into the DNS, then press Recheck.",
     "its proof has lapsed",
 )
+_SUSPENDED = DomainState(
+    OFF,
+    "Account suspended",
+    "As long as the account is suspended, mail to the domain is not taken, and nobody can send from it.",
+    "the account is suspended",
+)
 _OFF = DomainState(
     OFF, "Switched off", "All mail to it is refused until it is switched on again.", "it is switched off"
 )
@@ -68,19 +75,26 @@ _PARKED = DomainState(
     "Waiting for a decision",
     "Its record was seen, but another account has proved this domain. Whose it is, a person decides: ask the operator"
     " of this service.",
-    "it is not proved to be yours yet",
+    _NOT_PROVED,
 )
 _WAITING = (
     "Put the records below into the DNS of the domain, then press Recheck. The first one alone makes it active; a new"
     " record can take some hours to be seen."
 )
-_NOT_PROVED = "it is not proved to be yours yet: its first record was not seen"
 
 
-def state(domain: Domain, records: Sequence[CheckedRecord]) -> DomainState:
-    """Return a domain's state; ``records``, as the last check found them, count only for a pending one."""
+def state(domain: Domain, records: Sequence[CheckedRecord], *, is_suspended: bool) -> DomainState:
+    """Return a domain's state.
+
+    Args:
+        domain: any.
+        records: as the last check found them; they count only for a pending domain.
+        is_suspended: whether its account is.
+    """
     if domain.status == "pending_dns":
         return _PARKED if domain.proof.parked_at is not None else _waiting(domain, records)
+    if is_suspended:
+        return _SUSPENDED
     if domain.status == "suspended":
         return _OFF
     if domain.proof_lapsed:
