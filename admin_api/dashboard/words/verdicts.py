@@ -13,6 +13,7 @@ from routing.explain_steps import Step
 from routing.header_refused import REASONS
 
 _LONGEST = 120  # characters of what was typed, in a sentence
+_LONGEST_FIELD = 400  # of a field of a header, as a step
 
 _RECIPIENT: Mapping[str, str] = MappingProxyType(
     {
@@ -75,6 +76,14 @@ _SENDER_REASONS: Mapping[str, str] = MappingProxyType(
         "no-evidence": "Neither the cache nor the database can tell.",
     }
 )
+# verdict: what the client hears when the address is let pass.
+_MTA_REPLY: Mapping[str, str] = MappingProxyType(
+    {
+        "deliver": "250, the mail server's own words",
+        "allow": "250, the mail server's own words",
+        "not-ours": "left to the mail server, which refuses to relay it or passes it on",
+    }
+)
 _LOOKED_UP = (
     ("name ", "The name "),
     ("domain ", "The domain "),
@@ -96,7 +105,7 @@ class Answer:
         reason: why, if that can be said in a sentence.
         steps: what was looked up, and found, and mattered.
         others: the rest of it.
-        reply: the SMTP reply; None: the mail server's own.
+        reply: the SMTP reply, or what the mail server does by itself.
         delivered_to: what the message shows beside that it was written to another address than the mailbox's own.
         agreement: whether cache and database say the same.
         agrees: False: they differ.
@@ -107,7 +116,7 @@ class Answer:
     reason: str | None
     steps: list[Step]
     others: list[Step]
-    reply: str | None
+    reply: str
     delivered_to: str | None
     agreement: str
     agrees: bool
@@ -131,7 +140,7 @@ def of_message(comparison: Comparison, login: str) -> Answer:
     """Return whether a login may send a message with a certain header."""
     found = comparison.found
     sentence = _MESSAGE[found.verdict].format(login=plain(login))
-    reason = f"{REASONS[found.rule].capitalize()}." if found.rule in REASONS else _SENDER_REASONS.get(found.rule)
+    reason = f"{_sentence(REASONS[found.rule])}." if found.rule in REASONS else _SENDER_REASONS.get(found.rule)
     if found.rule == "owned":
         reason = "Every author that it names is the login's own address, or an alias of it with sending on."
     return _answer(comparison, sentence, reason)
@@ -139,8 +148,13 @@ def of_message(comparison: Comparison, login: str) -> Answer:
 
 def plain(text: str) -> str:
     """Return what was typed for use in a sentence: one line, not long, and nothing in it that hides or turns text."""
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text.strip())
-    return in_unicode(shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…")
+    return _visible(text.strip(), _LONGEST)
+
+
+def _visible(text: str, longest: int) -> str:
+    cut = text if len(text) <= longest else f"{text[:longest]}…"
+    spaced = (" " if char in "\r\n\t" else char for char in cut)
+    return in_unicode("".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in spaced))
 
 
 def in_unicode(text: str) -> str:
@@ -165,7 +179,7 @@ def _answer(comparison: Comparison, sentence: str, reason: str | None) -> Answer
         reason=reason,
         steps=[step for mattered, step in steps if mattered],
         others=[step for mattered, step in steps if not mattered],
-        reply=None if found.reply is None else str(found.reply),
+        reply=_MTA_REPLY[found.verdict] if found.reply is None else str(found.reply),
         delivered_to=None if found.delivered_to is None else str(found.delivered_to),
         agreement=_agreement(comparison),
         agrees=comparison.agree is not False,
@@ -179,7 +193,11 @@ def _in_words(step: Step) -> Step:
             looked_up = words + looked_up.removeprefix(begins)
             break
     found = "nobody has it" if step.found == "none" and step.looked_up.startswith("name ") else step.found
-    return Step(in_unicode(looked_up), in_unicode(found), step.mattered)
+    return Step(_visible(looked_up, _LONGEST_FIELD), _visible(found, _LONGEST_FIELD), step.mattered)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _agreement(comparison: Comparison) -> str:

@@ -11,3 +11,5 @@ function dress() {
 }
 
 prepare();
+const current = document.querySelector(".bar nav [aria-current]");
+if (current) current.scrollIntoView({ block: "nearest", inline: "center" });
