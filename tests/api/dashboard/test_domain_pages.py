@@ -1,7 +1,8 @@
-"""The pages of domains: adding, records and their check, catch-all, system mail, switching off, deleting; who may what."""
+"""The pages of domains: adding, records and their check, catch-all, switching off, deleting; who may what."""
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -109,11 +110,12 @@ def test_hostile_names(admin: Visitor, database: Database, world: World, text: s
         (f"/domains/{world.brand_b}/system-mailbox", "system_mailbox"),
         (f"/domains/{world.brand_b}", "action"),
     ):
-        answer = admin.post(path, **{field: text})
+        fields: dict[str, Any] = {field: text}
+        answer = admin.post(path, **fields)
         assert answer.status_code == 422, (path, answer.text)
         assert "<script>alert" not in answer.text
         assert '" autofocus onfocus' not in answer.text
-        assert "Set-Cookie" not in str(answer.headers.get("Location", "")) + str(answer.headers.get("X", ""))
+        assert "x=1" not in answer.headers.get("Set-Cookie", "")
     search = admin.client.get("/domains", params={"search": text}, headers={"Accept": "text/html"})
     assert search.status_code in {200, 422}
     assert "<script>alert" not in search.text
@@ -307,7 +309,7 @@ def test_a_parked_domain(admin: Visitor, world: World, database: Database) -> No
     assert "Another account has proved rival.test to be its own." in words(answer)
 
 
-ACTIONS = [
+ACTIONS: list[tuple[str, dict[str, Any]]] = [
     ("", {"action": "off"}),
     ("/recheck", {}),
     ("/catch-all", {"catch_all": JOHN, "action": "save"}),
