@@ -3,7 +3,18 @@
 from fastapi import FastAPI
 
 from admin_api.dashboard.frame.serving import add_routes
-from admin_api.dashboard.pages import aliases, connection, mailbox_deletion, mailbox_general, mailboxes, sign_in
+from admin_api.dashboard.pages import (
+    aliases,
+    audit,
+    connection,
+    domain,
+    domains,
+    explain,
+    mailbox_deletion,
+    mailbox_general,
+    mailboxes,
+    sign_in,
+)
 from admin_api.site import Dashboard
 
 ROUTES = (
@@ -13,6 +24,10 @@ ROUTES = (
     *connection.ROUTES,
     *mailbox_general.ROUTES,
     *mailbox_deletion.ROUTES,
+    *domains.ROUTES,
+    *domain.ROUTES,
+    *explain.ROUTES,
+    *audit.ROUTES,
 )
 
 

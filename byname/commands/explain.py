@@ -94,22 +94,7 @@ def _question(
     if message is None:
         return lambda directory: core.explain_sender(directory, policy, login or "", sender or "")
     raw = _read(message)
-    return lambda directory: _of_message(directory, policy, login or "", raw)
-
-
-def _of_message(directory: "Directory", policy: "Policy", login: str, raw: bytes) -> "Explanation":
-    from byname.raw_message import header_fields
-    from routing.explain import explanation
-    from routing.explain_steps import Step
-    from routing.guard import check_header, is_author_field
-
-    fields = header_fields(raw)
-    steps = tuple(
-        Step(f"field {field.name}", field.value.decode("utf-8", "backslashreplace").strip())
-        for field in fields
-        if is_author_field(field.name)
-    )
-    return explanation(check_header(directory, policy, login, fields), steps)
+    return lambda directory: core.explain_message(directory, policy, login or "", raw)
 
 
 def _read(message: Path) -> bytes:

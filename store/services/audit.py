@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, insert, select
 from store.batches import batches
 from store.clock import rfc3339
 from store.services.fields import check_moment
-from store.services.paging import Page, page_of
+from store.services.paging import Page, holds, page_of
 from store.sql.tables import AuditRow
 from store.sql.tenant import Acting, Transaction
 
@@ -114,6 +114,7 @@ def page(
     *,
     since: datetime | None = None,
     object: str | None = None,  # noqa: A002 - as the API calls it
+    search: str | None = None,
     page: int = 1,
     per_page: int = 25,
 ) -> Page[AuditEntry]:
@@ -122,9 +123,10 @@ def page(
     Args:
         since: only those from then on; aware.
         object: only those of ``alias:12`` and the like, or of an address, domain or name.
+        search: only those of which the name of the object, or of who made it, holds this.
 
     Raises:
-        ServiceError: ``invalid-request`` for a moment past all calendars.
+        ServiceError: ``invalid-request`` for a moment past all calendars, and for the search.
     """
     check_moment("since", since)
     query = select(AuditRow).order_by(AuditRow.id.desc())
@@ -132,6 +134,8 @@ def page(
         query = query.where(AuditRow.at >= since)
     if object is not None:
         query = query.where(_of(object))
+    if search is not None:
+        query = query.where(holds(search, AuditRow.name, AuditRow.actor))
     return page_of(tx, query, _entry, page, per_page)
 
 

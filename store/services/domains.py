@@ -1,10 +1,11 @@
 """Domains: adding, proving, finding, removing. Switching them off and where their mail goes: domain_settings."""
 
+from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -14,6 +15,7 @@ from store.dns.proof import Proof, lapses_at
 from store.errors import ServiceError
 from store.services import aliases, audit, lookup, mailboxes
 from store.services.deletion import delete_domain, mailboxes_of, refuse_destinations
+from store.services.domain_contents import contents
 from store.services.lookup import Ref
 from store.services.names import domain_name
 from store.services.paging import Page, holds, page_of
@@ -21,8 +23,6 @@ from store.services.public_suffixes import refuse_public_suffix
 from store.services.views import CatchAll, Domain, DomainProof
 from store.sql import changed_fields
 from store.sql.tables import (
-    ALIAS,
-    MAILBOX,
     AccountRow,
     AddressRow,
     AliasRow,
@@ -227,20 +227,15 @@ def _note_names_of(tx: Transaction, row: DomainRow) -> None:
 
 
 def _refuse_if_holding(tx: Transaction, row: DomainRow) -> None:
-    here = AddressRow.domain_id == row.id
-    by_kind = select(AddressRow.kind, func.count()).where(here).group_by(AddressRow.kind)
-    counts = {row[0]: row[1] for row in tx.execute(by_kind)}
-    pointing = select(func.count()).join_from(AliasRow, AddressRow, AddressRow.id == AliasRow.id)
-    elsewhere = tx.scalars(pointing.where(AliasRow.mailbox_id.in_(mailboxes_of(row.id)), ~here)).one()
-    boxes, names = counts.get(MAILBOX, 0), counts.get(ALIAS, 0)
-    if not counts:
+    held = contents(tx, row.id)
+    if held.is_empty:
         return
     raise ServiceError(
         "domain-not-empty",
-        f"{row.name} holds {boxes} mailbox(es) and {names} alias(es), and {elsewhere} alias(es) on other domains"
-        " lead to its mailboxes; all of that would go with it",
+        f"{row.name} holds {held.mailboxes} mailbox(es) and {held.aliases} alias(es), and {held.aliases_elsewhere}"
+        " alias(es) on other domains lead to its mailboxes; all of that would go with it",
         hint="confirm the removal to go on",
-        details={"mailboxes": boxes, "aliases": names, "aliases_elsewhere": elsewhere},
+        details=asdict(held),
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from routing.directory import Directory
-from routing.explain import Explanation, compare, explain_recipient, explain_sender
+from routing.explain import Explanation, compare, explain_message, explain_recipient, explain_sender
 from routing.memory_directory import MemoryDirectory, SilentDirectory
 from routing.policy import Policy
 from tests.unit.sample_site import DIRECTORY
@@ -37,6 +37,23 @@ def test_recipients(text: str, verdict: str, rule: str, mailbox: str | None, ste
     assert (None if found.mailbox is None else str(found.mailbox)) == mailbox
     assert step in [(seen.looked_up, seen.found) for seen in found.steps]
     assert (found.reply is None) is (verdict in {"deliver", "not-ours"})
+
+
+MESSAGES = [  # header, verdict, rule, steps
+    (b"From: John <john@brand-a.test>\r\nSubject: x\r\n\r\nFrom: body", "allow", "owned",
+     [("field From", "John <john@brand-a.test>")]),
+    (b"Sender: x@outside.test\nFrom: john@brand-a.test\n", "reject", "sender-not-owned",
+     [("field Sender", "x@outside.test"), ("field From", "john@brand-a.test")]),
+    (b"Subject: \xff", "reject", "no-from", []),
+    (b"From: \xff", "reject", "not-utf8", [("field From", r"\xff")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("raw", "verdict", "rule", "steps"), MESSAGES)
+def test_messages(raw: bytes, verdict: str, rule: str, steps: list[tuple[str, str]]) -> None:
+    found = explain_message(DIRECTORY, Policy(), "john@brand-a.test", raw)
+    assert (found.verdict, found.rule) == (verdict, rule)
+    assert [(step.looked_up, step.found) for step in found.steps] == steps
 
 
 def test_a_malformed_recipient_shows_its_501() -> None:

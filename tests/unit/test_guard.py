@@ -2,10 +2,10 @@
 
 import pytest
 
-from byname.raw_message import header_fields
 from routing.guard import HeaderField, check_header, is_author_field, plain_name
 from routing.memory_directory import SilentDirectory
 from routing.policy import Policy
+from routing.raw_message import header_fields
 from routing.verdicts import Allow, Defer, Reject
 from tests.unit.from_cases import CASES, HEADERS, Case
 from tests.unit.sample_site import DIRECTORY

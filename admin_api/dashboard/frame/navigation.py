@@ -15,7 +15,12 @@ class Section:
     who: Who
 
 
-SECTIONS = (Section("/mailboxes", "Mailboxes", "admins"),)
+SECTIONS = (
+    Section("/mailboxes", "Mailboxes", "admins"),
+    Section("/domains", "Domains", "admins"),
+    Section("/test", "Test", "admins"),
+    Section("/audit", "Audit", "admins"),
+)
 
 
 def sections(rights: Rights) -> list[Section]:

@@ -16,8 +16,9 @@ def _readable(address: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    """Return a service's words as the beginning of a sentence."""
-    return text[:1].upper() + text[1:]
+    """Return a service's words as the beginning of a sentence; an address or domain stays as it is."""
+    first = text.partition(" ")[0]
+    return text if "@" in first or "." in first else text[:1].upper() + text[1:]
 
 
 _TEMPLATES = Environment(

@@ -5,15 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from admin_api import explaining
 from admin_api.http.guard import GuardedRoute, needs
 from admin_api.http.models import Answer
-from admin_api.rest import explaining
 from admin_api.rest.calls import Read, ReadCall, respond
 from admin_api.rest.schemas.reports import Explanation
 from routing.explain import Comparison
-from store.errors import ServiceError
-from store.services import domains
-from store.sql.database import Transaction
 
 router = APIRouter(route_class=GuardedRoute, tags=["explain"])
 
@@ -46,19 +43,8 @@ def _own(call: ReadCall, wanted: set[str]) -> set[str] | None:
     if call.caller.acting.account_id is None:
         return None
     with call.begin() as tx:
-        for name in sorted(wanted):
-            _require_own(tx, name)
+        explaining.require_own(tx, wanted)
     return wanted
-
-
-def _require_own(tx: Transaction, name: str) -> None:
-    """Refuse what another account may have proved: its names would show."""
-    try:
-        found = domains.get(tx, name)
-    except ServiceError:
-        raise ServiceError("domain-not-yours", f"{name} is not a domain of this account") from None
-    if found.verified_at is None:
-        raise ServiceError("domain-not-active", f"the domain {name} is not verified yet")
 
 
 def _answer(call: ReadCall, comparison: Comparison, own: set[str] | None) -> Response:

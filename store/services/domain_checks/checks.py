@@ -88,6 +88,12 @@ def request(tx: Transaction, ref: Ref, now: datetime) -> DnsCheck:
     return as_view(check, row.name)
 
 
+def under_way(tx: Transaction, domain_id: int, now: datetime) -> bool:
+    """Return whether a check of a domain waits or runs."""
+    wanted = select(DnsCheckRow.id).where(DnsCheckRow.domain_id == domain_id, _is_under_way(now))
+    return tx.scalars(wanted.limit(1)).first() is not None
+
+
 def get(tx: Transaction, check_id: int) -> DnsCheck:
     """Return a check. Raises ServiceError ``not-found``."""
     query = select(DnsCheckRow, DomainRow.name).join(DomainRow, DomainRow.id == DnsCheckRow.domain_id)

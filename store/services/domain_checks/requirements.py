@@ -1,20 +1,20 @@
 """What a domain should publish in DNS, what the last check found of it, and what its owner should know."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from store.dns.proof import WITNESSES
 from store.dns.records import CheckedRecord, Expected, not_checked, requirements
 from store.services import lookup
-from store.services.domain_checks import proof
 from store.services.domain_checks.checks import as_view
 from store.services.domain_checks.lookalikes import lookalikes
 from store.services.domains import view
 from store.services.lookup import Ref
 from store.services.views import Domain
-from store.sql.tables import DONE, DnsCheckRow
+from store.sql.tables import DONE, DnsCheckRow, DomainProofRow
 from store.sql.tenant import Transaction
 
 
@@ -40,13 +40,41 @@ def required(tx: Transaction, ref: Ref, expected: Expected, nameservers: int) ->
         ServiceError: ``not-found``.
     """
     domain = view(tx, lookup.domain_ids(tx, ref)[0])
-    last = select(DnsCheckRow).where(DnsCheckRow.domain_id == domain.id, DnsCheckRow.status == DONE)
-    check = tx.scalars(last.order_by(DnsCheckRow.id.desc()).limit(1)).first()
+    known = _known(tx, [domain], expected)[domain.id]
+    return DnsRequirements(domain, known.records, known.checked_at, warnings(domain, nameservers))
+
+
+def known(tx: Transaction, domains: Sequence[Domain], expected: Expected) -> dict[int, tuple[CheckedRecord, ...]]:
+    """Return the records of several domains, by id, as :func:`required` does those of one."""
+    return {domain_id: found.records for domain_id, found in _known(tx, domains, expected).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    records: tuple[CheckedRecord, ...]
+    checked_at: datetime | None
+
+
+def _known(tx: Transaction, domains: Sequence[Domain], expected: Expected) -> dict[int, _Known]:
+    ids = [domain.id for domain in domains]
+    last = select(func.max(DnsCheckRow.id)).where(DnsCheckRow.domain_id.in_(ids), DnsCheckRow.status == DONE)
+    newest = tx.scalars(last.group_by(DnsCheckRow.domain_id)).all()
+    done = {row.domain_id: row for row in tx.scalars(select(DnsCheckRow).where(DnsCheckRow.id.in_(newest)))}
+    tokens = {
+        row[0]: row[1]
+        for row in tx.execute(
+            select(DomainProofRow.domain_id, DomainProofRow.token).where(DomainProofRow.domain_id.in_(ids))
+        )
+    }
+    return {domain.id: _of(domain, tokens[domain.id], done.get(domain.id), expected) for domain in domains}
+
+
+def _of(domain: Domain, token: str, check: DnsCheckRow | None, expected: Expected) -> _Known:
     found = () if check is None else as_view(check, domain.name).records
-    known = {(record.purpose, record.name, record.required): record for record in found}
-    wanted = requirements(domain.name, proof.token_of(tx, domain.id), expected)
-    records = tuple(known.get((one.purpose, one.name, one.required), not_checked(one)) for one in wanted)
-    return DnsRequirements(domain, records, None if check is None else check.finished_at, warnings(domain, nameservers))
+    seen = {(record.purpose, record.name, record.required): record for record in found}
+    wanted = requirements(domain.name, token, expected)
+    records = tuple(seen.get((one.purpose, one.name, one.required), not_checked(one)) for one in wanted)
+    return _Known(records, None if check is None else check.finished_at)
 
 
 def warnings(domain: Domain, nameservers: int) -> tuple[str, ...]:

@@ -1,11 +1,18 @@
 // What a page needs when it is shown, the first and any later one.
 function prepare() {
+  dress();
+  watch();
+  watchCheck();
+}
+
+function dress() {
   document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
   document.querySelectorAll("time[datetime]").forEach((time) => { time.title = new Date(time.dateTime).toLocaleString(); });
   document.querySelectorAll("nav [aria-current]").forEach(({ parentElement: nav, offsetLeft }) => {
     nav.scrollLeft = offsetLeft - nav.offsetLeft - nav.clientWidth / 3; // a row of links that is wider than a phone
   });
-  watch();
 }
 
 prepare();
+const current = document.querySelector(".bar nav [aria-current]");
+if (current) current.scrollIntoView({ block: "nearest", inline: "center" });

@@ -1,14 +1,21 @@
-"""Explanations for the API: the milter's own code, and nothing in them that is another account's."""
+"""Explanations for REST and the dashboard: the milter's own code, and nothing in them that is another account's.
 
-from collections.abc import Callable
+First the domains that a question is about (:func:`domains_of_recipient` and its like), then whether they are the
+asker's (:func:`require_own`), then the question, then :func:`without_foreign`.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from admin_api.site import Explaining
 from routing.address import Address, AddressSyntaxError, parse_path
 from routing.directory import Directory
-from routing.explain import Comparison, Explanation, compare, explain_recipient, explain_sender
+from routing.explain import Comparison, Explanation, compare, explain_message, explain_recipient, explain_sender
 from routing.policy import Policy
 from routing.sender import canonical_login
+from store.errors import ServiceError
+from store.services import domains
+from store.sql.database import Transaction
 
 Asked = Callable[[Directory], Explanation]
 
@@ -23,6 +30,31 @@ def domains_of_sender(policy: Policy, login: str, sender: str) -> set[str]:
     return _domains(canonical_login(policy, login)) | _domains(_parsed(sender))
 
 
+def domains_of_login(policy: Policy, login: str) -> set[str]:
+    """Return the domain whose facts an explanation of a message of this login shows.
+
+    Those of the authors are not asked about: whoever they belong to, an address that the login does not own is answered
+    in the same words. That a domain is hosted here may show (``display_name_addresses = hosted``), as it does to
+    everybody at port 25.
+    """
+    return _domains(canonical_login(policy, login))
+
+
+def require_own(tx: Transaction, wanted: Iterable[str]) -> None:
+    """Refuse domains that another account may have proved: its names would show.
+
+    Raises:
+        ServiceError: ``domain-not-yours``, ``domain-not-active``.
+    """
+    for name in sorted(wanted):
+        try:
+            found = domains.get(tx, name)
+        except ServiceError:
+            raise ServiceError("domain-not-yours", f"{name} is not a domain of this account") from None
+        if found.verified_at is None:
+            raise ServiceError("domain-not-active", f"the domain {name} is not verified yet")
+
+
 def explained_recipient(site: Explaining, text: str) -> Comparison:
     """Explain what happens to a mail for ``text``."""
     return _compared(site, lambda directory: explain_recipient(directory, site.policy, text))
@@ -31,6 +63,11 @@ def explained_recipient(site: Explaining, text: str) -> Comparison:
 def explained_sender(site: Explaining, login: str, sender: str) -> Comparison:
     """Explain whether ``login`` may use ``sender``."""
     return _compared(site, lambda directory: explain_sender(directory, site.policy, login, sender))
+
+
+def explained_message(site: Explaining, login: str, raw: bytes) -> Comparison:
+    """Explain whether ``login`` may send a message with this header."""
+    return _compared(site, lambda directory: explain_message(directory, site.policy, login, raw))
 
 
 def without_foreign(comparison: Comparison, policy: Policy, own: set[str]) -> Comparison:

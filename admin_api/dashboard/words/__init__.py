@@ -1,0 +1,1 @@
+"""What the store and the core say, in plain words for people. Pure."""
