@@ -3,13 +3,27 @@
 from fastapi import FastAPI
 
 from admin_api.dashboard.frame.serving import add_routes
-from admin_api.dashboard.pages import aliases, mailboxes, sign_in
+from admin_api.dashboard.pages import (
+    account,
+    aliases,
+    mailboxes,
+    operator,
+    operator_account,
+    people,
+    sign_in,
+    tokens,
+)
 from admin_api.site import Dashboard
 
 ROUTES = (
     *sign_in.ROUTES,
     *mailboxes.ROUTES,
     *aliases.ROUTES,
+    *account.ROUTES,
+    *people.ROUTES,
+    *tokens.ROUTES,
+    *operator.ROUTES,
+    *operator_account.ROUTES,
 )
 
 

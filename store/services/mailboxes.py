@@ -1,5 +1,6 @@
 """Mailboxes: the places where mail ends up, and the only names that log in."""
 
+from collections.abc import Collection
 from functools import cache
 
 from sqlalchemy import ColumnElement, Row, Select, func, select
@@ -161,6 +162,12 @@ def page(
     if domain is not None:
         wanted = wanted.where(AddressRow.domain_id.in_(lookup.domain_ids(tx, domain)))
     return page_by_ids(tx, wanted, lambda found: views(tx, MailboxRow.id.in_(found)), page, per_page)
+
+
+def addresses(tx: Transaction, ids: Collection[int]) -> dict[int, str]:
+    """Return the addresses of some mailboxes by id; of those that there are."""
+    names = select(AddressRow.id, AddressRow.local_part, DomainRow.name).join_from(AddressRow, DomainRow)
+    return {one: f"{local}@{domain}" for one, local, domain in tx.execute(names.where(AddressRow.id.in_(ids)))}
 
 
 def contents(tx: Transaction, ref: Ref) -> list[str]:

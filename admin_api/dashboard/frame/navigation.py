@@ -15,7 +15,11 @@ class Section:
     who: Who
 
 
-SECTIONS = (Section("/mailboxes", "Mailboxes", "admins"),)
+SECTIONS = (
+    Section("/mailboxes", "Mailboxes", "admins"),
+    Section("/account", "Account", "customers"),
+    Section("/operator", "Operator", "operators"),
+)
 
 
 def sections(rights: Rights) -> list[Section]:
