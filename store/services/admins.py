@@ -21,6 +21,8 @@ from store.sql.tables import ADMIN, VIEWER, AccountRow, AdminRow, DomainRow
 from store.sql.tenant import Transaction
 
 ROLES = (ADMIN, VIEWER)
+_LONGEST_LOCAL = 64  # characters before the @
+_SPECIALS = frozenset('()<>[]:;@\\," ')  # RFC 5322 section 3.2.3: only in a quoted local part
 
 
 def create(
@@ -37,6 +39,7 @@ def create(
     _check_role(role)
     parsed = known_address(address)
     canonical = str(parsed)
+    _check_address(parsed)
     account_id = None if account is None else lookup.account_id(tx, account)
     _check_home(tx, parsed)
     row = AdminRow(address=canonical, password_hash=password.phc, account_id=account_id, role=role)
@@ -118,6 +121,13 @@ def remove(tx: Transaction, ref: Ref) -> Admin:
 def _check_role(role: str) -> None:
     if role not in ROLES:
         raise ServiceError("invalid-request", f"a role is one of {', '.join(ROLES)}", field="role")
+
+
+def _check_address(address: Address) -> None:
+    """Refuse an address that is longer than mail allows (RFC 5321 section 4.5.3.1), or that nobody could read."""
+    local = address.local
+    if len(local) > _LONGEST_LOCAL or not local.isprintable() or not _SPECIALS.isdisjoint(local):
+        raise ServiceError("invalid-request", "the address must be one such as ann@agency.example", field="address")
 
 
 def _check_home(tx: Transaction, address: Address) -> None:

@@ -28,7 +28,8 @@ class Accounts:
 
 def accounts(tx: Transaction) -> Accounts:
     """Count the accounts."""
-    plans = dict(tx.execute(select(AccountRow.plan, func.count()).group_by(AccountRow.plan)).tuples().all())
+    by_plan = select(AccountRow.plan, func.count()).group_by(AccountRow.plan)
+    plans = {row[0]: row[1] for row in tx.execute(by_plan)}
     is_unpaid_trial = AccountRow.is_trial & AccountRow.first_payment_at.is_(None)
     trials = tx.scalar(select(func.count()).select_from(AccountRow).where(is_unpaid_trial)) or 0
     suspended = tx.scalar(select(func.count()).select_from(AccountRow).where(~AccountRow.is_active)) or 0

@@ -1,6 +1,8 @@
 """``/operator``: how the site does, all accounts, and a new one."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 
 from starlette.responses import Response
 
@@ -16,6 +18,14 @@ from store.services.paging import Page
 from store.services.plans import PLANS
 from store.services.views import Account
 
+# What is wrong with the cache (store.cache.fallback), in words; other reasons are shown as they are.
+REASON_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "no-lease": "The relay does not vouch for it, so the database is asked",
+        "timeout": "Does not answer in time, so the database is asked",
+        "breaker": "Did not answer lately, so the database is asked",
+    }
+)
 _PER_PAGE = 50
 _LONGEST_SEARCH = 100
 
@@ -24,7 +34,8 @@ def overview(visit: Visit) -> Response:
     """Show what waits, what is wrong, and how many accounts there are."""
     with visit.reading() as tx:
         counted = usage.accounts(tx)
-    return visit.page("operator.html", desk=desk(visit), reasons=reasons_of(visit.site), accounts=counted)
+    reasons = reasons_of(visit.site)
+    return visit.page("operator.html", desk=desk(visit), reasons=reasons, words=REASON_WORDS, accounts=counted)
 
 
 def show_list(visit: Visit) -> Response:

@@ -1,6 +1,6 @@
 """``/account/tokens`` and its like for operators: by what programs act, made, listed and revoked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -15,7 +15,7 @@ from admin_api.dashboard.pages.page_number import page_count, page_number
 from store.clock import utc_now
 from store.errors import ServiceError
 from store.services import mailboxes, tokens
-from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR, SCOPES
+from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR, SCOPES, effective
 from store.services.tokens import NewToken, TokenView
 from store.sql.database import Transaction
 
@@ -159,6 +159,12 @@ def _kind(typed: str, at: Desk) -> str:
     return MESSAGE if typed == MESSAGE else ACCOUNT
 
 
+def _said(scopes: Sequence[str]) -> list[str]:
+    """Return the scopes whose words say those that they imply as well."""
+    implied = {more for scope in scopes for more in effective([scope]) - {scope}}
+    return [scope for scope in scopes if scope not in implied]
+
+
 def _page(visit: Visit, at: Desk, shown: Shown) -> Response:
     number = page_number(visit.request.query_params.get("page", ""))
     with visit.reading(at.account_id) as tx:
@@ -184,6 +190,7 @@ def _page(visit: Visit, at: Desk, shown: Shown) -> Response:
         made=shown.made,
         addresses=addresses,
         all_scopes=SCOPES,
+        said=_said,
         scope_words=SCOPE_WORDS,
         kind_words=KIND_WORDS,
         expiries=EXPIRIES,
