@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from admin_api.dashboard.frame.serving import add_routes
 from admin_api.dashboard.pages import (
+    account,
     aliases,
     audit,
     connection,
@@ -13,7 +14,11 @@ from admin_api.dashboard.pages import (
     mailbox_deletion,
     mailbox_general,
     mailboxes,
+    operator,
+    operator_account,
+    people,
     sign_in,
+    tokens,
 )
 from admin_api.site import Dashboard
 
@@ -28,6 +33,11 @@ ROUTES = (
     *domain.ROUTES,
     *explain.ROUTES,
     *audit.ROUTES,
+    *account.ROUTES,
+    *people.ROUTES,
+    *tokens.ROUTES,
+    *operator.ROUTES,
+    *operator_account.ROUTES,
 )
 
 

@@ -32,12 +32,17 @@ def healthz() -> Response:
 @router.get("/readyz", response_model=Health, responses={503: {"model": Health, "description": "Not ready."}})
 def readyz(request: Request) -> Response:
     """Report readiness: the API needs the database alone. The state of the rest is reported, and keeps nobody away."""
-    site: ApiSite = request.app.state.site
+    reasons = reasons_of(request.app.state.site)
+    is_ready = reasons["sql"] == "ok"
+    return JSONResponse({"status": "ok" if is_ready else "unavailable", "reasons": reasons}, 200 if is_ready else 503)
+
+
+def reasons_of(site: ApiSite) -> dict[str, str]:
+    """Return "ok" or what is wrong, for the database (``sql``), and where there is one for the cache and its relay."""
     reasons = dict(site.health())
     if "cache" in reasons:
         reasons["relay"] = _relay(site)
-    is_ready = reasons["sql"] == "ok"
-    return JSONResponse({"status": "ok" if is_ready else "unavailable", "reasons": reasons}, 200 if is_ready else 503)
+    return reasons
 
 
 @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, response_class=Response)

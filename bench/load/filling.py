@@ -16,7 +16,7 @@ from store.services import accounts
 from store.sql.database import Database
 from store.sql.tables import UtcDateTime
 
-MAILBOXES = 10  # of each pair
+MAILBOXES = 10  # of each pair, unless another number is given
 
 _AT_ONCE = 500_000  # rows
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {end})"
@@ -42,13 +42,14 @@ INSERT INTO aliases (id, mailbox_id, can_receive, can_send, is_active, updated_a
 _TABLES = ("domains", "addresses")
 
 
-def fill(database: Database, aliases: int, per_pair: int = PER_PAIR) -> int:
+def fill(database: Database, aliases: int, per_pair: int = PER_PAIR, mailboxes_per_pair: int = MAILBOXES) -> int:
     """Put ``aliases`` aliases into an empty store, with what they need; return the number of pairs of domains."""
     pairs = -(-aliases // per_pair)
-    mailboxes = pairs * MAILBOXES
+    mailboxes = pairs * mailboxes_per_pair
     with database.write() as tx:
         account = accounts.create(tx, "bench", "agency").id
-    values = {"account": account, "mailboxes": mailboxes, "boxes": MAILBOXES, "per": per_pair, "now": ":now"}
+    boxes = mailboxes_per_pair
+    values = {"account": account, "mailboxes": mailboxes, "boxes": boxes, "per": per_pair, "now": ":now"}
     for statement, count in (
         (_DOMAINS, 2 * pairs),
         (_ADDRESSES_OF_MAILBOXES, mailboxes),

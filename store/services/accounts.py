@@ -14,7 +14,7 @@ from store.services.lookup import Ref
 from store.services.paging import Page, holds, page_of
 from store.services.plans import alias_limit, check_plan
 from store.services.unset import UNSET, NotGiven
-from store.services.views import Account, AccountUsage, Limits
+from store.services.views import Account, AccountHead, AccountUsage, Limits
 from store.sql import changed_fields
 from store.sql.tables import ALIAS, MAILBOX, AccountRow, AddressRow, DomainRow
 from store.sql.tenant import Transaction
@@ -48,6 +48,14 @@ def create(
 def get(tx: Transaction, ref: Ref) -> Account:
     """Return an account. Raises ServiceError ``not-found``."""
     return _view(tx, lookup.account_id(tx, ref))
+
+
+def head(tx: Transaction, account_id: int) -> AccountHead:
+    """Return what stands over the pages of an account, without counting anything. Raises ServiceError ``not-found``."""
+    row = tx.scalar(select(AccountRow).where(lookup.has_id(AccountRow.id, account_id)))
+    if row is None:
+        raise ServiceError("not-found", f"there is no account {account_id}")
+    return AccountHead(row.id, row.name, row.plan, row.is_active)
 
 
 def update(

@@ -1,6 +1,6 @@
 """Mailboxes: the places where mail ends up, and the only names that log in."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from hashlib import sha256
 
@@ -181,6 +181,12 @@ def page(
     if domain is not None:
         wanted = wanted.where(AddressRow.domain_id.in_(lookup.domain_ids(tx, domain)))
     return page_by_ids(tx, wanted, lambda found: _in_order(tx, found), page, per_page)
+
+
+def addresses(tx: Transaction, ids: Collection[int]) -> dict[int, str]:
+    """Return the addresses of some mailboxes by id; of those that there are."""
+    names = select(AddressRow.id, AddressRow.local_part, DomainRow.name).join_from(AddressRow, DomainRow)
+    return {one: f"{local}@{domain}" for one, local, domain in tx.execute(names.where(AddressRow.id.in_(ids)))}
 
 
 def contents(tx: Transaction, ref: Ref) -> list[str]:

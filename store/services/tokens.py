@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import ColumnElement, Row, func, or_, select, update
 
 from store import token_format
 from store.clock import utc_now
@@ -15,6 +15,7 @@ from store.services.fields import check_moment, check_name
 from store.services.lookup import Ref, has_id
 from store.services.paging import Page, page_of
 from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR, SCOPES, effective, granted
+from store.services.unset import UNSET, NotGiven
 from store.sql.database import Database
 from store.sql.tables import TokenRow
 from store.sql.tenant import Transaction
@@ -28,6 +29,7 @@ __all__ = [
     "effective",
     "find",
     "get",
+    "latest",
     "list_all",
     "page",
     "remove",
@@ -150,9 +152,22 @@ def list_all(tx: Transaction) -> list[TokenView]:
     return [_as_view(row) for row in tx.scalars(select(TokenRow).order_by(TokenRow.name, TokenRow.id))]
 
 
-def page(tx: Transaction, *, page: int = 1, per_page: int = 25) -> Page[TokenView]:
-    """Return a page of tokens, by name."""
-    return page_of(tx, select(TokenRow).order_by(TokenRow.name, TokenRow.id), _of_row, page, per_page)
+def page(
+    tx: Transaction, *, page: int = 1, per_page: int = 25, account: int | NotGiven | None = UNSET
+) -> Page[TokenView]:
+    """Return a page of tokens, by name: all, or those of one account, or with None those of operators."""
+    query = select(TokenRow).order_by(TokenRow.name, TokenRow.id)
+    return page_of(tx, query if account is UNSET else query.where(_is_of(account)), _of_row, page, per_page)
+
+
+def latest(tx: Transaction, *, account: int | None, name: str | None = None) -> int:
+    """Return the id of the latest token of an account, or with None of operators, 0 without one.
+
+    Args:
+        name: of the latest that is called so.
+    """
+    query = select(func.max(TokenRow.id)).where(_is_of(account))
+    return tx.scalar(query if name is None else query.where(TokenRow.name == name)) or 0
 
 
 def remove(tx: Transaction, token_id: int) -> TokenView:
@@ -194,6 +209,10 @@ def _owner(tx: Transaction, kind: str, account: Ref | None, mailbox: Ref | None)
         found = lookup.mailbox(tx, mailbox, lock=True)
         return found.account.id, found.mailbox.id
     return None, None
+
+
+def _is_of(account: int | None) -> ColumnElement[bool]:
+    return TokenRow.account_id.is_(None) if account is None else TokenRow.account_id == account
 
 
 def _row(tx: Transaction, token_id: int, *, lock: bool) -> TokenRow:

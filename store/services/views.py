@@ -35,6 +35,16 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountHead:
+    """What an account is called, on which plan it is, and whether it is suspended."""
+
+    id: int
+    name: str
+    plan: str
+    is_active: bool  # False: suspended
+
+
+@dataclass(frozen=True, slots=True)
 class CatchAll:
     """A domain's catch-all; the destination stays known while it is off."""
 

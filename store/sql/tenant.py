@@ -77,7 +77,7 @@ class Transaction(Session):
 
     @contextmanager
     def unbound(self) -> Iterator[None]:
-        """See every account in the block: for what the store does itself, never for a service."""
+        """See every account in the block: for what the store does itself, and whether a name is taken by anybody."""
         kept, self._rules = self._rules, ()
         try:
             yield

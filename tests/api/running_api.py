@@ -34,6 +34,7 @@ def site_over(
     dns: Dns | None = None,
     dashboard: Dashboard | None = None,
     health: Callable[[], Mapping[str, str]] = lambda: {"sql": "ok"},
+    waiting: Callable[[], int] = lambda: 0,
 ) -> ApiSite:
     """Return a site with the defaults of the settings, but no rate limit to speak of."""
     sql = SqlDirectory(database)
@@ -47,7 +48,7 @@ def site_over(
         explaining=Explaining(policy or Policy(), cache or sql, cache, sql),
         dns=dns or Dns(Expected(), 2, lambda check_id: None),
         health=health,
-        waiting=lambda: 0,
+        waiting=waiting,
         registry=CollectorRegistry(),
         dashboard=dashboard,
     )

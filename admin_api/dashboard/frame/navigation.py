@@ -20,6 +20,8 @@ SECTIONS = (
     Section("/domains", "Domains", "admins"),
     Section("/test", "Test", "admins"),
     Section("/audit", "Audit", "admins"),
+    Section("/account", "Account", "customers"),
+    Section("/operator", "Operator", "operators"),
 )
 
 

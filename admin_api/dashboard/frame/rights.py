@@ -25,8 +25,8 @@ class Rights:
         return who in self.sees
 
 
-_ACCOUNT: frozenset[Who] = frozenset({"anyone", "people", "admins"})
-_ALL: frozenset[Who] = _ACCOUNT | {"operators"}
+_ACCOUNT: frozenset[Who] = frozenset({"anyone", "people", "admins", "customers"})
+_ALL: frozenset[Who] = frozenset({"anyone", "people", "admins", "operators"})
 _ADMINS: Mapping[str, Rights] = MappingProxyType(
     {ADMIN: Rights(_ACCOUNT, toggle=True, manage=True, administer=True), VIEWER: Rights(_ACCOUNT)}
 )

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 LARGEST_FORM = 64_000  # bytes, unless a page says otherwise
 
-Who = Literal["anyone", "people", "admins", "operators"]
+Who = Literal["anyone", "people", "admins", "customers", "operators"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Route:
         view: makes the answer of a :class:`~admin_api.dashboard.frame.visit.Visit`, outside the event loop. A GET page
             reads what it shows in the form from the address when a name stands there (:meth:`Visit.typed`).
         who: ``people`` are all who are signed in, owners of mailboxes among them; ``admins`` those of one account, and
-            operators. For everybody else there is nothing here.
+            operators; ``customers`` the former alone. For everybody else there is nothing here.
         home: of a form, the page that shows it: where one comes back to after signing in again, and where what was
             typed is kept. None: of a GET its own path, of a POST the start.
         keeps: of a form, the fields that are then given to ``home`` in the address, to be shown again.

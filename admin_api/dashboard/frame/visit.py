@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hmac import compare_digest
 from http import HTTPStatus
 from typing import Any
@@ -105,17 +105,18 @@ class Visit:
         return self.form.get(name, self.request.query_params.get(name, default))
 
     @contextmanager
-    def reading(self) -> Iterator[Transaction]:
-        """Open a read-only transaction that sees what the person may see."""
-        with self.site.database.read(self._acting()) as tx:
+    def reading(self, within: int | None = None) -> Iterator[Transaction]:
+        """Open a read-only transaction that sees what the person may see; an operator's ``within`` one account."""
+        with self.site.database.read(self._acting(within)) as tx:
             yield tx
 
-    def changing(self) -> UnitOfWork:
-        """Return a unit of work for a change by the person."""
-        return UnitOfWork(self.site.database, self._acting(), self.site.wait, self.site.idempotency_lock)
+    def changing(self, within: int | None = None) -> UnitOfWork:
+        """Return a unit of work for a change by the person; an operator's ``within`` one account."""
+        return UnitOfWork(self.site.database, self._acting(within), self.site.wait, self.site.idempotency_lock)
 
-    def _acting(self) -> Acting:
-        return acting_as(self.person, self.request.state.request_id)
+    def _acting(self, within: int | None = None) -> Acting:
+        acting = acting_as(self.person, self.request.state.request_id)
+        return acting if acting.account_id is not None else replace(acting, account_id=within)
 
     def url(self, path: str, query: Query | None = None) -> str:
         """Return the address of one of our pages; ``path`` begins with a slash."""

@@ -20,8 +20,10 @@ JOHN, EVE = "john@brand-a.test", "eve@rival.test"
 PASSWORD = "correct horse"
 
 
-def dashboard(owners: Owners = "manage", path: str = "") -> Dashboard:
-    return Dashboard(path, LIFETIMES, owners, "https://plans.example/", "Byname")
+def dashboard(
+    owners: Owners = "manage", path: str = "", upgrade_url: str | None = "https://plans.example/"
+) -> Dashboard:
+    return Dashboard(path, LIFETIMES, owners, upgrade_url, "Byname")
 
 
 @dataclass(slots=True)

@@ -14,5 +14,3 @@ function dress() {
 }
 
 prepare();
-const current = document.querySelector(".bar nav [aria-current]");
-if (current) current.scrollIntoView({ block: "nearest", inline: "center" });
