@@ -3,12 +3,14 @@
 from fastapi import FastAPI
 
 from admin_api.dashboard.frame.serving import add_routes
-from admin_api.dashboard.pages import aliases, mailboxes, sign_in
+from admin_api.dashboard.pages import alias_form, alias_rows, aliases, mailboxes, sign_in
 from admin_api.site import Dashboard
 
 ROUTES = (
     *sign_in.ROUTES,
     *mailboxes.ROUTES,
+    *alias_form.ROUTES,
+    *alias_rows.ROUTES,
     *aliases.ROUTES,
 )
 
