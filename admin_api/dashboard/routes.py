@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from admin_api.dashboard.frame.serving import add_routes
-from admin_api.dashboard.pages import alias_form, alias_rows, aliases, mailboxes, sign_in
+from admin_api.dashboard.pages import alias_form, alias_rows, aliases, bulk, mailboxes, sign_in
 from admin_api.site import Dashboard
 
 ROUTES = (
@@ -12,6 +12,7 @@ ROUTES = (
     *alias_form.ROUTES,
     *alias_rows.ROUTES,
     *aliases.ROUTES,
+    *bulk.ROUTES,
 )
 
 

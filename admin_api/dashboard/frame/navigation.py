@@ -15,7 +15,10 @@ class Section:
     who: Who
 
 
-SECTIONS = (Section("/mailboxes", "Mailboxes", "admins"),)
+SECTIONS = (
+    Section("/mailboxes", "Mailboxes", "admins"),
+    Section("/bulk", "Bulk", "admins"),
+)
 
 
 def sections(rights: Rights) -> list[Section]:
