@@ -5,8 +5,11 @@ from fastapi import FastAPI
 from admin_api.dashboard.frame.serving import add_routes
 from admin_api.dashboard.pages import (
     account,
+    alias_form,
+    alias_rows,
     aliases,
     audit,
+    bulk,
     connection,
     domain,
     domains,
@@ -25,6 +28,8 @@ from admin_api.site import Dashboard
 ROUTES = (
     *sign_in.ROUTES,
     *mailboxes.ROUTES,
+    *alias_form.ROUTES,
+    *alias_rows.ROUTES,
     *aliases.ROUTES,
     *connection.ROUTES,
     *mailbox_general.ROUTES,
@@ -38,6 +43,7 @@ ROUTES = (
     *tokens.ROUTES,
     *operator.ROUTES,
     *operator_account.ROUTES,
+    *bulk.ROUTES,
 )
 
 

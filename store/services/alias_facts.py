@@ -22,6 +22,7 @@ class Room:
 
     domains: list[Domain]
     refusal: ServiceError | None  # why it may not, now
+    awaits_payment: bool  # a trial account before its first payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,13 @@ def room(tx: Transaction, mailbox: Ref) -> Room:
     """Return whether and where a mailbox may have one more alias. Raises ServiceError ``not-found``."""
     owner = lookup.mailbox(tx, mailbox)
     found = [domain for domain in domains.views(tx, account_id=owner.account.id) if _takes_names(domain)]
+    unpaid = is_unpaid_trial(owner.account)
     try:
         require_active(owner.domain)
         check_alias_room(owner, aliases.usage(tx, owner.mailbox.id).used)
     except ServiceError as refusal:
-        return Room(found, refusal)
-    return Room(found, None)
+        return Room(found, refusal, unpaid)
+    return Room(found, None, unpaid)
 
 
 def limits(tx: Transaction, domain_ids: Collection[int]) -> dict[int, int]:

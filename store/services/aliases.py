@@ -14,7 +14,7 @@ from store.services.lookup import FoundAlias, Ref
 from store.services.names import split_new_address
 from store.services.paging import Page, holds, page_of
 from store.services.plans import alias_limit
-from store.services.rules import Claimed, check_alias_room, check_new_alias, claim
+from store.services.rules import Claimed, check_alias_room, check_free, check_new_alias, claim
 from store.services.unset import UNSET, NotGiven
 from store.services.views import Alias, Usage
 from store.sql import changed_fields
@@ -81,6 +81,27 @@ def create(
     made = of_rows(row, name, home.name, owner.address.local_part, owner.domain.name)
     audit.note(tx, "alias.create", "alias", made.id, made.address, None, made, account_id=home.account_id)
     return made
+
+
+def check(
+    tx: Transaction,
+    local_part: str,
+    domain: Ref,
+    mailbox: Ref,
+    *,
+    system_names: frozenset[str] = SYSTEM_ADDRESSES,
+) -> str:
+    """Return the address that :func:`create` would make now; it locks nothing and takes nothing.
+
+    Raises:
+        ServiceError: as :func:`create`, by the same rules in the same order.
+    """
+    owner = lookup.mailbox(tx, mailbox)
+    home = lookup.domain_for_name(tx, domain, account_id=owner.account.id, lock=False)
+    check_new_alias(owner, home, local_part, None, system_names)
+    check_free(tx, home, local_part)
+    check_alias_room(owner, _count(tx, owner.mailbox.id))
+    return f"{local_part}@{home.name}"
 
 
 def get(tx: Transaction, ref: Ref, *, mailbox: Ref | None = None) -> Alias:

@@ -35,9 +35,8 @@ _ALIAS = (
     .join(DomainRow, DomainRow.id == AddressRow.domain_id)
 )
 _LOCKED_MAILBOX = select(MailboxRow.id).where(MailboxRow.id == bindparam("wanted")).with_for_update()
-_DOMAIN_FOR_NAME = (
-    select(DomainRow).order_by(*_PROVED_FIRST).with_for_update(read=True).execution_options(populate_existing=True)
-)
+_DOMAIN_TO_READ = select(DomainRow).order_by(*_PROVED_FIRST)
+_DOMAIN_FOR_NAME = _DOMAIN_TO_READ.with_for_update(read=True).execution_options(populate_existing=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +110,8 @@ def domain_ids(tx: Transaction, ref: Ref) -> list[int]:
     return found
 
 
-def domain_for_name(tx: Transaction, ref: Ref, *, account_id: int | None = None) -> DomainRow:
-    """Return the domain of a name to be made, locked against changes.
+def domain_for_name(tx: Transaction, ref: Ref, *, account_id: int | None = None, lock: bool = True) -> DomainRow:
+    """Return the domain of a name to be made, locked against changes if ``lock`` (not in a read-only transaction).
 
     By name without an account it is the domain that is proved, or one that is pending.
 
@@ -120,7 +119,7 @@ def domain_for_name(tx: Transaction, ref: Ref, *, account_id: int | None = None)
         ServiceError: ``domain-not-yours``, in the same words whether another account has it or nobody;
             ``invalid-domain``.
     """
-    query = _DOMAIN_FOR_NAME.where(_domain_is(ref))
+    query = (_DOMAIN_FOR_NAME if lock else _DOMAIN_TO_READ).where(_domain_is(ref))
     found = tx.scalars(query if account_id is None else query.where(DomainRow.account_id == account_id)).first()
     if found is None:
         raise not_yours(ref)

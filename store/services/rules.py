@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
+
 from store.clock import utc_now
 from store.errors import ServiceError
 from store.services.accounts import is_unpaid_trial
@@ -76,6 +78,13 @@ def claim(tx: Transaction, domain: DomainRow, local_part: str, kind: str) -> Cla
     if new is None:
         raise taken(domain, local_part)
     return Claimed(new, domain.id, local_part, now)
+
+
+def check_free(tx: Transaction, domain: DomainRow, local_part: str) -> None:
+    """Refuse a name that a mailbox or alias has now. Raises ServiceError ``address-taken``."""
+    here = (AddressRow.domain_id == domain.id) & (AddressRow.local_part == local_part)
+    if tx.scalar(select(AddressRow.id).where(here)) is not None:
+        raise taken(domain, local_part)
 
 
 def taken(domain: DomainRow, local_part: str) -> ServiceError:

@@ -30,6 +30,7 @@ from store.sql.tables import (
     DomainRow,
     IdempotencyKeyRow,
     ImportChunkRow,
+    ImportRow,
     MailboxRow,
     OutboxRow,
     SessionRow,
@@ -110,6 +111,7 @@ def _rules(account: int | None, token: int | None) -> tuple[ExecutableOption, ..
         _rule(AuditRow, lambda row: row.account_id == account),
         _rule(DeleteIntentRow, lambda row: _of_address(row.mailbox_id, account)),
         _rule(IdempotencyKeyRow, lambda row: row.token_id == token),
+        _rule(ImportRow, lambda row: row.account_id == account),
         _rule(ImportChunkRow, lambda row: _of_key(row.key_id, token)),
     )
 

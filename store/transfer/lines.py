@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
+MOST_LINES = 250_000  # of one import over HTTP
 LONGEST_LINE = 8192  # octets; an address, a mailbox and a note of 500 characters need less than 5,000
 
 # code of a line that cannot be read: what is wrong with it. What a line asks for may be refused with the codes of

@@ -4,10 +4,12 @@ Measured without them, on SQLite: 45 imports at once, all of one account, made o
 (503); bulk calls of 1,000 items do the same to those who write one alias.
 """
 
+import asyncio
 from asyncio import Semaphore
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from threading import Thread
 
 from store.errors import ServiceError
 
@@ -24,6 +26,7 @@ class ConcurrencyLimit:
         self._kind, self._per_account = kind, per_account
         self._running = Semaphore(_RUNNING)
         self._under_way: Counter[int] = Counter()
+        self._tasks = set[asyncio.Task[None]]()
 
     @contextmanager
     def admitted(self, account: int) -> Iterator[None]:
@@ -45,6 +48,37 @@ class ConcurrencyLimit:
             self._under_way[account] -= 1
             if not self._under_way[account]:
                 del self._under_way[account]
+
+    def start(self, account: int, work: Callable[[], None]) -> None:
+        """Let ``work`` run in a thread of its own as soon as it may, and return at once. To be called on the loop.
+
+        It goes on whatever becomes of the request that started it. The thread does not hold the process at its end:
+        ``work`` must bear to be killed.
+
+        Raises:
+            ServiceError: ``rate-limited``, as :meth:`admitted`.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(self.admitted(account))
+            task = asyncio.get_running_loop().create_task(self._work(work, stack.pop_all()))
+        self._tasks.add(task)  # the loop itself holds no task fast
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, work: Callable[[], None], admitted: ExitStack) -> None:
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+
+        def run() -> None:
+            try:
+                work()
+            finally:
+                with suppress(RuntimeError):  # the loop has ended before it
+                    loop.call_soon_threadsafe(ended.set_result, None)
+
+        with admitted:
+            async with self._running:
+                Thread(target=run, name=f"byname-{self._kind}", daemon=True).start()
+                await ended
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -14,11 +14,11 @@ import pytest
 from admin_api.http.bodies import LARGEST_BODY
 from admin_api.http.error_codes import RETRYABLE, STATUS, TITLES
 from admin_api.http.uploads import LARGEST_UPLOAD
-from admin_api.rest.routes.transfer import MOST_LINES
 from conf.sections import ApiSettings
 from store.services.bulk.bulk_call import MOST_ITEMS
 from store.services.scopes import SCOPES
 from store.sql.database import Database
+from store.transfer.lines import MOST_LINES
 from tests.api.running_api import RunningApi, site_over
 from tests.store.cli.command_line import CommandLine
 

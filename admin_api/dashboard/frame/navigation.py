@@ -18,6 +18,7 @@ class Section:
 SECTIONS = (
     Section("/mailboxes", "Mailboxes", "admins"),
     Section("/domains", "Domains", "admins"),
+    Section("/bulk", "Bulk", "admins"),
     Section("/test", "Test", "admins"),
     Section("/audit", "Audit", "admins"),
     Section("/account", "Account", "customers"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from admin_api.dashboard.frame.visit import Visit
+from admin_api.dashboard.frame.visit import Query, Visit
 from store.unit_of_work.unit import UnitOfWork
 
 _WHAT = re.compile(r"[a-z-]{1,20}")
@@ -21,7 +21,9 @@ class Outcome:
     is_live: bool
 
 
-def go_back(visit: Visit, unit: UnitOfWork, path: str, what: str, identity: int | None = None) -> Response:
+def go_back(
+    visit: Visit, unit: UnitOfWork, path: str, what: str, identity: int | None = None, *, more: Query | None = None
+) -> Response:
     """Send the browser to a page that says what was done, once the cache holds it or a second has passed.
 
     Args:
@@ -29,9 +31,10 @@ def go_back(visit: Visit, unit: UnitOfWork, path: str, what: str, identity: int 
         path: of the page.
         what: a word of lower-case letters, such as ``made``, for the page's template.
         identity: of the object.
+        more: what else stands in the address of the page.
     """
     unit.propagation()
-    query = {"done": what, "id": identity, "version": unit.version}
+    query = {**(more or {}), "done": what, "id": identity, "version": unit.version}
     return visit.go(path, {name: value for name, value in query.items() if value is not None})
 
 

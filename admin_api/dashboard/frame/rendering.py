@@ -9,7 +9,7 @@ from admin_api.dashboard.frame.moments import ago, exact
 from routing.domain import unicode_domain
 
 
-def _readable(address: str) -> str:
+def readable(address: str) -> str:
     """Return an address or domain as people read it, its domain in U-labels."""
     local, at, domain = address.rpartition("@")
     return local + at + unicode_domain(domain)
@@ -29,7 +29,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_TEMPLATES.filters["readable"] = _readable
+_TEMPLATES.filters["readable"] = readable
 _TEMPLATES.filters["sentence"] = _sentence
 _TEMPLATES.filters["ago"] = ago
 _TEMPLATES.filters["exact"] = exact

@@ -21,13 +21,12 @@ from store.services.importing.chunks import Import
 from store.services.importing.run import Finished, complete
 from store.transfer.csv_file import COLUMNS, check_head, read_csv
 from store.transfer.csv_head import UnusableHead
-from store.transfer.lines import at_most
+from store.transfer.lines import MOST_LINES, at_most
 from store.transfer.report import Report
 
 router = APIRouter(route_class=GuardedRoute, tags=["aliases"])
 
 CSV = "text/csv"
-MOST_LINES = 250_000
 _LINES_AT_ONCE = 500  # in a piece of the export; each costs a change of threads
 _EXAMPLE = f"{','.join(COLUMNS)}\nsales@brand-b.com,john@brand-a.com,true,false,true,for the shop\n"
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}, "example": _EXAMPLE}

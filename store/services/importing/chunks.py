@@ -4,7 +4,7 @@ A line that is refused leaves no trace and does not hold up the others. What a l
 ``unchanged``, so that a file may be brought in again and again.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from routing.policy import SYSTEM_ADDRESSES
@@ -34,6 +34,7 @@ class Import:
         acting: who does it, and in which account; without one the domains decide.
         dry_run: check everything, keep nothing.
         key: the request's idempotency key, under which each transaction notes how far it came; not in a dry run.
+        note: called last in each transaction with what its lines did; what it raises rolls them back. Not in a dry run.
     """
 
     database: Database
@@ -41,6 +42,7 @@ class Import:
     system_names: frozenset[str] = SYSTEM_ADDRESSES
     dry_run: bool = False
     key: progress.Key | None = None
+    note: Callable[[Transaction, Sequence[LineResult]], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ def _chunk(how: Import, lines: Sequence[Line]) -> Chunk:
         results = _apply(tx, how, lines, None)
         if how.key is not None:
             progress.note(tx, how.key, results)
+        if how.note is not None:
+            how.note(tx, results)
     if how.key is not None:
         how.key.count(results)
     return Chunk(results, version_of(tx))

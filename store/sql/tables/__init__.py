@@ -5,6 +5,7 @@ The migrations build exactly these; a test and ``byname db check`` compare the t
 
 from store.sql.tables.base import Base, UtcDateTime
 from store.sql.tables.changes import AuditRow, ClockRow, OutboxRow
+from store.sql.tables.imports import APPLIED, APPLYING, CHECKED, CHECKING, ImportRow
 from store.sql.tables.names import (
     ALIAS,
     MAILBOX,
@@ -26,6 +27,10 @@ VIEWS = ("byname_mailboxes", "byname_userdb")
 __all__ = [
     "ADMIN",
     "ALIAS",
+    "APPLIED",
+    "APPLYING",
+    "CHECKED",
+    "CHECKING",
     "DONE",
     "MAILBOX",
     "QUEUED",
@@ -46,6 +51,7 @@ __all__ = [
     "DomainRow",
     "IdempotencyKeyRow",
     "ImportChunkRow",
+    "ImportRow",
     "MailboxRow",
     "OutboxRow",
     "SessionRow",

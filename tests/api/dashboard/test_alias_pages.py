@@ -60,7 +60,7 @@ def test_a_new_alias(admin: Visitor, database: Database, world: World, path: str
     assert (made.mailbox, made.can_receive, made.can_send, made.is_active) == (JOHN, True, False, True)
     page = admin.get(answer.headers["Location"])
     assert "3 of 30" in words(page)
-    assert "shop@brand-b.test Copy shop@brand-b.test Active live on the mail server" in words(page)
+    assert "shop@brand-b.test Add a note Active live on the mail server" in words(page)
     assert '<details class="new" id="new" open>' in page.text
 
 
@@ -179,8 +179,11 @@ def test_deleting(admin: Visitor, database: Database, world: World, path: str) -
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"plan": "nano"}, "The plan nano has no aliases. The plan starter allows 30 for each mailbox."),
-        ({"plan": "pro", "is_trial": True}, "a trial account has at most 5 aliases, and this one has 6"),
+        ({"plan": "nano"}, "Aliases are not part of this plan. The plan starter allows 30 for each mailbox."),
+        (
+            {"plan": "pro", "is_trial": True},
+            "5 aliases until the first payment. This mailbox has 6. The limit is 50 from the first payment on.",
+        ),
         ({"plan": "starter"}, None),
     ],
 )
@@ -198,17 +201,31 @@ def test_at_the_limit(
     assert expected in words(page)
     assert 'href="https://plans.example/"' in page.text
     assert "New Alias" not in words(page)
-    refused = admin.post(path, local_part="more", domain_id=str(world.brand_b))
+    refused = admin.post(path, local_part="more", domain_id=str(world.brand_b), note="for later")
     assert refused.status_code == 422
     assert expected in words(refused)
+    assert 'value="more"' in refused.text  # the limit was reached while it was typed: nothing is lost
+    assert 'value="for later"' in refused.text
 
 
 def test_what_somebody_else_has_is_not_there(admin: Visitor, database: Database, world: World, path: str) -> None:
     theirs = f"/mailboxes/{world.eve}/aliases"
     for mailbox, one in ((world.eve, world.eves), (world.john, world.eves), (world.mary, world.sales), (10**18, 1)):
         at = f"/mailboxes/{mailbox}/aliases/{one}"
-        answers = [admin.get(f"{at}/delete"), admin.post(at, action="disable"), admin.post(f"{at}/delete")]
-        assert [answer.status_code for answer in answers] == [404, 404, 404]
+        rows = f"/mailboxes/{mailbox}/aliases/rows"
+        ticked = f"{one} secret@rival.test"
+        answers = [
+            admin.get(f"{at}/delete"),
+            admin.get(f"{at}/note"),
+            admin.post(at, action="disable"),
+            admin.post(f"{at}/delete"),
+            admin.post(f"{at}/note", note="mine"),
+            admin.post(rows, row=f"disable {one}"),
+            admin.post(rows, action="disable", alias_id=ticked),
+            admin.post(rows, action="delete", alias_id=ticked),
+            admin.post(rows, action="delete", confirmed="yes", alias_id=ticked),
+        ]
+        assert [answer.status_code for answer in answers] == [404] * len(answers)
     assert admin.get(theirs).status_code == 404
     assert admin.post(theirs, local_part="x", domain_id=str(world.rivals)).status_code == 404
     assert words(admin.get(theirs)) == words(admin.get("/mailboxes/4711/aliases"))
@@ -241,11 +258,24 @@ def test_who_may_what(
     visitor.signed_in(name)
     page = words(visitor.get(path))
     assert ("New Alias" in page, "Delete" in page) == ("manage" in may, "manage" in may)
-    assert ("press to turn" in page) == ("toggle" in may)
+    assert ("Disable" in page, "Ticked:" in page) == ("toggle" in may, "toggle" in may)
+    assert ("Add a note" in page) == ("manage" in may)
     at = f"{path}/{world.sales}"
+    looked = [visitor.get(f"{path}/check?local_part=x&domain_id=1"), visitor.get(f"{at}/note")]
+    assert {answer.status_code for answer in looked} == {200 if "manage" in may else 403}
+    ticked = f"{world.info} info@brand-a.test"
     tried = {
-        "toggle": [visitor.post(at, action="send-on")],
-        "manage": [visitor.post(path, local_part="shop", domain_id=str(world.brand_b)), visitor.post(f"{at}/delete")],
+        "toggle": [
+            visitor.post(at, action="send-on"),
+            visitor.post(f"{path}/rows", row=f"send-off {world.sales}"),
+            visitor.post(f"{path}/rows", action="send-on", alias_id=ticked),
+        ],
+        "manage": [
+            visitor.post(f"{at}/note", note="x"),
+            visitor.post(path, local_part="shop", domain_id=str(world.brand_b)),
+            visitor.post(f"{path}/rows", action="delete", confirmed="yes", alias_id=ticked),
+            visitor.post(f"{at}/delete"),
+        ],
     }
     for right, answers in tried.items():
         assert [answer.status_code for answer in answers] == [303 if right in may else 403] * len(answers)

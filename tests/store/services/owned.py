@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from store.services import aliases, delete_intents, domain_settings, idempotency, tokens
 from store.sql.database import Database
-from store.sql.tables import AdminRow, Base, DnsCheckRow, DomainProofRow, ImportChunkRow, SessionRow
+from store.sql.tables import AdminRow, Base, DnsCheckRow, DomainProofRow, ImportChunkRow, ImportRow, SessionRow
 from store.sql.tenant import Acting
 
 PREFIXES = ("bn_ops_", "bn_msg_", "bn_opr_")
@@ -42,6 +42,7 @@ def create_account(database: Database, account: str, domain: str, mailbox: str) 
         tx.flush()
         tx.add(SessionRow(sha256=domain, admin_id=admin.id, csrf=""))
         tx.add(SessionRow(sha256=mailbox, mailbox_id=alias.mailbox_id, csrf=""))
+        tx.add(ImportRow(account_id=token.account_id, started_by="", source="csv", state="checked", lines=0))
         tx.merge(DomainProofRow(domain_id=home.id))
         assert token.account_id is not None
         return Owned(token.account_id, home.id, alias.mailbox_id, alias.id, token.id, intent.id)

@@ -36,7 +36,15 @@ async function sendQuickly(form, submitter) {
     location.assign(answer.response.url);
     return;
   }
-  show(answer, submitter && submitter.id);
+  const question = answer.page.querySelector("[data-dialog-content]");
+  if (question && !form.closest("main > [data-dialog-content]")) {
+    delete form.dataset.sending;
+    if (submitter) submitter.removeAttribute("aria-busy");
+    openQuestion(question, submitter);
+    return;
+  }
+  const opener = form.closest("dialog")?.opener || submitter;
+  show(answer, opener && opener.id);
 }
 
 document.addEventListener("submit", (event) => {

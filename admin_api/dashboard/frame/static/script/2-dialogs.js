@@ -3,14 +3,24 @@ async function openDialog(link) {
   const { page } = await fetchPage(link.href);
   const content = page.querySelector("[data-dialog-content]");
   if (!content) throw new Error("no question");
+  openQuestion(content, link);
+}
+
+// Show a question, or the form in it, again with what is wrong; the focus goes back to what opened it.
+function openQuestion(content, opener) {
+  const before = document.querySelector("dialog[open]");
+  const from = before && before.contains(opener) ? before.opener : opener;
+  if (before) before.remove();
   const dialog = document.createElement("dialog");
+  dialog.opener = from;
   dialog.setAttribute("aria-labelledby", content.querySelector("h1").id);
   const first = takeAutofocus(content);
   dialog.append(document.adoptNode(content));
-  dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
+  dialog.addEventListener("close", () => { dialog.remove(); if (from) from.focus(); });
   document.querySelector("main").append(dialog);
   dialog.showModal();
-  first.focus();
+  const wanted = dialog.querySelector("[aria-invalid]") || first;
+  if (wanted) wanted.focus();
 }
 
 document.addEventListener("click", (event) => {

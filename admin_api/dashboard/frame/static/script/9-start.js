@@ -3,6 +3,7 @@ function prepare() {
   dress();
   watch();
   watchCheck();
+  document.dispatchEvent(new Event("shown"));
 }
 
 function dress() {
