@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.address import Address
@@ -79,6 +79,7 @@ def test_what_names_no_person(name: str) -> None:
     assert person_of(1, name) is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_has_a_key_of_one_form_or_none(text: str) -> None:
     key = name_key(text)
@@ -87,6 +88,7 @@ def test_any_text_has_a_key_of_one_form_or_none(text: str) -> None:
     assert name_key(text.swapcase() if text.isascii() else text) == key
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2**31 - 1), st.sampled_from(["Mary Poe", "Иван Петров"]))
 def test_what_is_kept_comes_back(account: int, name: str) -> None:
     person = person_of(account, name)
@@ -200,6 +202,7 @@ class Counting:
         return site().lookup(wanted)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=60), max_size=4), st.sets(st.sampled_from(["brand-a.test", "other.test"]), min_size=1))
 def test_what_is_asked_is_bounded_and_of_the_recipients_account_alone(names: list[str], domains: set[str]) -> None:
     directory = Counting()
