@@ -10,8 +10,10 @@ from dataclasses import replace
 from admin_api.site import Explaining
 from routing.address import Address, AddressSyntaxError, parse_path
 from routing.directory import Directory
-from routing.explain import Comparison, Explanation, compare, explain_message, explain_recipient, explain_sender
+from routing.explain import Comparison, Explanation, compare, explain_recipient, explain_sender
+from routing.explain_message import explain_submitted
 from routing.policy import Policy
+from routing.raw_message import read_message
 from routing.sender import canonical_login
 from store.errors import ServiceError
 from store.services import domains
@@ -67,7 +69,8 @@ def explained_sender(site: Explaining, login: str, sender: str) -> Comparison:
 
 def explained_message(site: Explaining, login: str, raw: bytes) -> Comparison:
     """Explain whether ``login`` may send a message with this header."""
-    return _compared(site, lambda directory: explain_message(directory, site.policy, login, raw))
+    message = read_message(raw)
+    return _compared(site, lambda directory: explain_submitted(directory, site.policy, login, message))
 
 
 def without_foreign(comparison: Comparison, policy: Policy, own: set[str]) -> Comparison:

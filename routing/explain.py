@@ -7,9 +7,7 @@ from typing import Literal
 from routing.address import Address, AddressSyntaxError, parse_path
 from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.explain_steps import Step, recipient_steps, sender_steps, unanswered
-from routing.guard import check_header, is_author_field
 from routing.policy import Policy
-from routing.raw_message import header_fields
 from routing.recipient import decide as decide_recipient
 from routing.recipient import wanted as wanted_by_recipient
 from routing.records import HostedDomain
@@ -140,17 +138,6 @@ def explain_sender(directory: Directory, policy: Policy, login: str, sender: str
         return explanation(Defer(reply("sender-no-evidence", address=address), "no-evidence"), (unanswered(),))
     verdict = decide_sender(policy, user, [address], facts)
     return explanation(verdict, sender_steps(policy, user, address, facts, verdict.rule))
-
-
-def explain_message(directory: Directory, policy: Policy, login: str, raw: bytes) -> Explanation:
-    """Explain whether ``login`` may send a message with this header; the steps are the fields that name an author."""
-    fields = header_fields(raw)
-    steps = tuple(
-        Step(f"field {field.name}", field.value.decode("utf-8", "backslashreplace").strip())
-        for field in fields
-        if is_author_field(field.name)
-    )
-    return explanation(check_header(directory, policy, login, fields), steps)
 
 
 def explanation(verdict: Verdict, steps: tuple[Step, ...]) -> Explanation:

@@ -49,8 +49,9 @@ class HostedDomain:
     system_mailbox: Mailbox | None = None
     oldest_mailbox: Mailbox | None = None  # the oldest that is not paused
     names: Mapping[str, Name] = field(default_factory=dict)  # by local part
+    account: int = field(default=0, compare=False)  # whose it is, 0: not said. No decision about a name rests on it
 
     def with_names(self, names: Mapping[str, Name]) -> "HostedDomain":
         """Return this domain with these names instead of its own."""
         steward = (self.catch_all, self.system_mailbox, self.oldest_mailbox)
-        return HostedDomain(self.name, self.is_active, self.account_active, *steward, names)
+        return HostedDomain(self.name, self.is_active, self.account_active, *steward, names, self.account)

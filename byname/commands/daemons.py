@@ -29,7 +29,7 @@ def milter(
 ) -> None:
     """Run the milter for one kind of listener, until SIGTERM. SIGHUP reads the settings again."""
     from byname import telemetry, wiring
-    from byname.wiring.lookalikes import skeleton
+    from byname.wiring.lookalikes import name_key, skeleton
     from byname_milter.server import serve
     from byname_milter.site import Site
 
@@ -50,6 +50,7 @@ def milter(
                 monitor=now.milter.mode == "monitor",
                 strips=not now.edge_delivers,
                 trace_key=wiring.trace_key(now),
+                name_key=name_key(now),
                 skeleton=skeleton(now),
             )
 

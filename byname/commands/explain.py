@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from routing.directory import Directory
     from routing.explain import Comparison, Explanation
+    from routing.explain_message import Eyes
     from routing.policy import Policy
+    from routing.raw_message import RawMessage
 
 # What the MTA says when we let an address pass, by verdict.
 _MTA_REPLY = {
@@ -43,7 +45,8 @@ def explain(
     login: Annotated[str | None, typer.Option(metavar="L", help="Who is logged in; with --from or --message.")] = None,
     sender: Annotated[str | None, typer.Option("--from", metavar="A", help="The envelope sender to judge.")] = None,
     message: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A raw message whose author fields to judge; - for stdin.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A raw message to judge, with --login as its sender's; - for stdin."),
     ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Also what was looked up and did not matter.")
@@ -52,6 +55,9 @@ def explain(
 ) -> None:
     """Explain what happens to mail for ADDRESS, or whether a login may send as an address, and why.
 
+    A message is judged by its author and by the checks of [senders] that are on: ADDRESS with --message is one that
+    comes from outside, --login with --message one that is submitted.
+
     Prints the look-ups that mattered, the rule that decided, and the reply that an SMTP client would see. With a cache
     it also says who gave the facts, and answers without the store as the milter would. Exit code: 0 delivered or
     allowed, 1 refused, 3 not ours, 75 cannot tell.
@@ -59,11 +65,14 @@ def explain(
     _check_usage(address, login, sender, message)
     from byname import wiring
     from byname.wiring.directory import cache_directory, decision_directory, sql_directory
+    from byname.wiring.lookalikes import name_key, skeleton
     from routing.explain import compare
+    from routing.explain_message import Eyes
 
     run = cli_context.of(context)
     settings = run.settings()
-    ask = _question(wiring.policy(settings), address, login, sender, message)
+    eyes = Eyes(skeleton(settings), name_key(settings))
+    ask = _question(wiring.policy(settings), eyes, address, login, sender, message)
     with run.database(may_be_silent=True, may_be_missing=settings.cache.url is not None) as database:
         deciding, cache = decision_directory(settings, database), cache_directory(settings)
         comparison = compare(ask, deciding, cache, sql_directory(database))
@@ -75,30 +84,35 @@ def explain(
 
 
 def _check_usage(address: str | None, login: str | None, sender: str | None, message: Path | None) -> None:
-    """Allow one address alone, or a login with one thing to judge."""
-    if address is not None and login is None and sender is None and message is None:
+    """Allow one address, with a message or alone, or a login with one thing to judge."""
+    if address is not None and login is None and sender is None:
         return
     if address is None and login is not None and (sender is None) != (message is None):
         return
-    raise typer.BadParameter("give ADDRESS, or --login with --from or --message")
+    raise typer.BadParameter("give ADDRESS, perhaps with --message, or --login with --from or --message")
 
 
 def _question(
-    policy: "Policy", address: str | None, login: str | None, sender: str | None, message: Path | None
+    policy: "Policy", eyes: "Eyes", address: str | None, login: str | None, sender: str | None, message: Path | None
 ) -> "Callable[[Directory], Explanation]":
     """Return what is asked, to be put to several directories."""
     from routing import explain as core
+    from routing import explain_message
 
-    if address is not None:
-        return lambda directory: core.explain_recipient(directory, policy, address)
     if message is None:
+        if address is not None:
+            return lambda directory: core.explain_recipient(directory, policy, address)
         return lambda directory: core.explain_sender(directory, policy, login or "", sender or "")
     raw = _read(message)
-    return lambda directory: core.explain_message(directory, policy, login or "", raw)
+    if address is not None:
+        return lambda directory: explain_message.explain_incoming(directory, policy, address, raw, eyes)
+    return lambda directory: explain_message.explain_submitted(directory, policy, login or "", raw)
 
 
-def _read(message: Path) -> bytes:
-    return sys.stdin.buffer.read() if str(message) == "-" else message.read_bytes()
+def _read(message: Path) -> "RawMessage":
+    from routing.raw_message import read_message
+
+    return read_message(sys.stdin.buffer.read() if str(message) == "-" else message.read_bytes())
 
 
 def _print(comparison: "Comparison", *, verbose: bool) -> None:

@@ -2,6 +2,7 @@
 
 from conf.settings import Settings
 from routing.lookalike import Skeleton
+from routing.people import NameKey
 
 
 def skeleton(settings: Settings) -> Skeleton | None:
@@ -11,3 +12,12 @@ def skeleton(settings: Settings) -> Skeleton | None:
     from store.services import skeletons
 
     return skeletons.skeleton
+
+
+def name_key(settings: Settings) -> NameKey | None:
+    """Return the function that folds names of people, None where that check is off."""
+    if settings.senders.colleague_names != "mark":
+        return None
+    from store.wire_format import people
+
+    return people.name_key

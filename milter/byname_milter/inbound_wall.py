@@ -6,7 +6,7 @@ import Milter
 
 from byname_milter.actions import insert_on_top
 from byname_milter.inbound import InboundHeaderSession
-from routing.colleague import MOST_NAMES, NOTICE, VALUE, is_colleague, likely_names
+from routing.colleague import MOST_NAMES, NOTICE, VALUE, OutsideMail, Shown, is_colleague, shown_name
 from routing.guard import plain_name
 from routing.limits import MOST_NOTICES
 from routing.lookalike import judge_lookalikes
@@ -22,7 +22,7 @@ class InboundWallSession(InboundHeaderSession):
         self._begin()
 
     def _begin(self) -> None:
-        self._names: list[str] = []
+        self._shown: list[Shown] = []
         self._values = self._notices = 0
         self._is_marked = False
 
@@ -38,7 +38,7 @@ class InboundWallSession(InboundHeaderSession):
         self._notices += plain == NOTICE.lower()
         if plain == "from" and self._values < MOST_NAMES:
             self._values += 1
-            self._names += likely_names(value)
+            self._shown += filter(None, [shown_name(value, self.site.name_key)])
 
     def end_of_header(self) -> int:
         """Refuse senders of ours and look-alikes, as far as the settings say; see whether a mark is due."""
@@ -75,9 +75,8 @@ class InboundWallSession(InboundHeaderSession):
         return self.enforce("header", refusal, sender=str(claimed[0]))
 
     def _shows_colleague(self) -> bool:
-        """Only where every copy goes to one domain: a header shows in each, and says who works there."""
-        tenants = self._tenants()
-        all_ours = all(isinstance(accepted.verdict, Deliver) for accepted in self.message.accepted)
-        if len(tenants) != 1 or not all_ours or any(each.domain in tenants for each in self.message.claimed):
-            return False
-        return is_colleague(self.site.directory, self._names, tenants.pop())
+        """Only where every copy goes to one account: a header shows in each, and says who works there."""
+        message = self.message
+        targets = {each.verdict.mailbox for each in message.accepted if isinstance(each.verdict, Deliver)}
+        mail = OutsideMail(self._shown, message.claimed, self._tenants(), targets)
+        return not message.leaves_too and is_colleague(self.site.directory, mail)

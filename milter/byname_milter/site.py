@@ -5,6 +5,7 @@ from typing import Literal
 
 from routing.directory import Directory
 from routing.lookalike import Skeleton
+from routing.people import NameKey
 from routing.policy import Policy
 
 
@@ -18,5 +19,6 @@ class Site:
     monitor: bool = False  # sender refusals are logged and counted, not made (``[milter] mode``)
     strips: bool = True  # False: the LMTP edge removes Delivered-To fields of strangers from the copies that stay here
     trace_key: bytes | None = None  # vouches for our own Delivered-To fields (routing.trace); None: nothing does
+    name_key: NameKey | None = None  # finds people by their names; None: local parts only
     skeleton: Skeleton | None = None  # finds look-alikes of domains; None: that check is off
     max_age: float = 1.0  # seconds after which a decision is made again at end of message

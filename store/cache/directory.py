@@ -16,6 +16,7 @@ import redis
 
 from routing.address import Address
 from routing.directory import AffirmedFacts, LookupFailed
+from routing.people import account_of
 from routing.records import HostedDomain
 from store.cache.connection import open_pool
 from store.cache.redis_sockets import MOST, Command, KeptConnections, Reply
@@ -175,9 +176,13 @@ def _by_domain(wanted: Iterable[Address]) -> Names:
     """Sort the wanted names; what no domain can be called is not hosted, and no question."""
     names: defaultdict[str, set[str]] = defaultdict(set)
     for address in wanted:
-        if address.domain.isascii() and address.domain.isprintable() and not address.domain.startswith("@"):
+        if account_of(address.domain) is not None or _may_be_a_domain(address.domain):
             names[address.domain].add(address.local)
     return names
+
+
+def _may_be_a_domain(name: str) -> bool:
+    return name.isascii() and name.isprintable() and not name.startswith("@")
 
 
 def _question(names: Names) -> tuple[str, ...]:

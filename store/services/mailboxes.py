@@ -21,6 +21,7 @@ from store.sql import changed_fields
 from store.sql.alias_count import alias_count
 from store.sql.tables import MAILBOX, AddressRow, AliasRow, DomainRow, MailboxRow
 from store.sql.tenant import Transaction
+from store.wire_format.people import person_of
 
 
 def add(
@@ -66,9 +67,11 @@ def create(
     hashed = hash_checked(password)
     require_active(home)
     name = claim(tx, home, local_part, MAILBOX)
-    tx.add(MailboxRow(id=name.id, display_name=display_name, password_hash=hashed.phc))
+    person = person_of(home.account_id, display_name)
+    tx.add(MailboxRow(id=name.id, display_name=display_name, person=person, password_hash=hashed.phc))
     tx.flush()
     changed_fields.mailbox(tx, name.id)
+    changed_fields.person(tx, person)
     made = view(tx, name.id)
     _note(tx, "mailbox.create", home, None, made)
     return made
@@ -107,7 +110,9 @@ def update(
         sessions.end_of_mailbox(tx, row.id)
     if display_name is not None:
         check_text("display_name", display_name)
-        row.display_name = display_name
+        known_as, row.display_name, row.person = row.person, display_name, person_of(found.account.id, display_name)
+        if known_as != row.person:
+            changed_fields.person(tx, known_as, row.person)
     if is_active is not None:
         if row.is_active and not is_active:
             refuse_pausing(tx, row.id, found.text)

@@ -9,7 +9,7 @@ import unicodedata
 from functools import lru_cache
 
 from routing.domain import unicode_domain
-from store.services.domain_checks.lookalikes import latin_twin
+from store.wire_format.people import latin_twin
 
 _ALIKE = str.maketrans("01I|", "olll")
 _DRAWN_AS_L = str.maketrans("\u04c0\u04cf", "ll")  # palochka; the list of confusables has it as i

@@ -11,9 +11,11 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from routing.people import people_of
 from store.batches import batches
-from store.sql.tables import MAILBOX, AddressRow, AliasRow, CatchAllRow, DomainRow, SystemMailboxRow
+from store.sql.tables import MAILBOX, AddressRow, AliasRow, CatchAllRow, DomainRow, MailboxRow, SystemMailboxRow
 from store.wire_format.layout import CATCH_ALL, DOMAIN, field_of
+from store.wire_format.people import split_stored
 
 LISTING = ""  # the field that stands for a domain's place in the list of hosted domains
 _INFO = "byname.touched"
@@ -77,10 +79,18 @@ def account(tx: Session, account_id: int) -> None:
     touched(tx).accounts.add(account_id)
 
 
+def person(tx: Session, *persons: str | None) -> None:
+    """Mark what mailboxes' display names say about people (``MailboxRow.person``), before a change and after it."""
+    for each in filter(None, persons):
+        account, key = split_stored(each)
+        touched(tx).fields.update([(people_of(account), LISTING), (people_of(account), key)])
+
+
 def mailboxes_go(tx: Session, mailboxes: Select[int]) -> None:
     """Mark mailboxes that are about to be removed, with their aliases."""
     for ids in batches(tx.scalars(mailboxes).all(), _AT_ONCE):
         touched(tx).fields.update(_of_mailboxes(tx, ids))
+        person(tx, *tx.scalars(select(MailboxRow.person).where(MailboxRow.id.in_(ids))))
 
 
 def fields(tx: Session) -> list[Field]:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BindParameter,
     Boolean,
     ColumnElement,
+    Integer,
     Select,
     String,
     bindparam,
@@ -54,6 +55,7 @@ class Found(NamedTuple):
     alias_active: bool | None  # None: the name is the mailbox itself
     alias_receives: bool
     alias_sends: bool
+    account: int  # HOSTED only: its id
 
 
 _domain = aliased(DomainRow, name="d")
@@ -68,7 +70,7 @@ _WANTED_DOMAINS: BindParameter[Any] = bindparam("domains", expanding=True)
 _WANTED_LOCALS: BindParameter[Any] = bindparam("locals", expanding=True)
 
 # PostgreSQL must be told the type of a NULL that meets a value in another select of the union.
-_NO_TEXT, _NO_FLAG = cast(null(), String), cast(null(), Boolean)
+_NO_TEXT, _NO_FLAG, _NO_NUMBER = cast(null(), String), cast(null(), Boolean), cast(null(), Integer)
 _NO_ALIAS = (_NO_FLAG, _NO_FLAG, _NO_FLAG)
 
 
@@ -79,7 +81,8 @@ def _hosted() -> Select[Any]:
         _domain.is_active.label("domain_active"),
         AccountRow.is_active.label("account_active"),
         *(_NO_TEXT.label(label) for label in ("name", "mailbox_local", "mailbox_domain")),
-        *(_NO_FLAG.label(label) for label in Found._fields[7:]),
+        *(_NO_FLAG.label(label) for label in Found._fields[7:-1]),
+        AccountRow.id.label("account"),
     ]
     owned = select(*columns).join_from(_domain, AccountRow, AccountRow.id == _domain.account_id)
     return _wanted(owned)
@@ -123,6 +126,7 @@ def _row(part: str, name: ColumnElement[Any] | Any = _NO_TEXT, flags: tuple[Any,
         _mailbox_domain.is_active,
         _mailbox_account.is_active,
         *flags,
+        _NO_NUMBER,
     ).select_from(_domain)
 
 

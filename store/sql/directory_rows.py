@@ -29,6 +29,7 @@ def records(rows: Iterable[Found], wanted: Collection[Address]) -> dict[str, Hos
             system_mailbox=mailboxes.get((SYSTEM, row.domain)),
             oldest_mailbox=mailboxes.get((OLDEST, row.domain)),
             names=names[row.domain],
+            account=row.account,
         )
         for row in hosted
     }

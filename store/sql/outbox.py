@@ -19,6 +19,7 @@ from store.batches import batches
 from store.sql.changed_fields import LISTING, Field, fields, touched
 from store.sql.directory_query import STATEMENT, Found
 from store.sql.directory_rows import records
+from store.sql.people import find_fields
 from store.sql.tables import ClockRow, OutboxRow
 from store.wire_format.layout import CATCH_ALL, DOMAIN
 from store.wire_format.values import GONE, HOSTED, catch_all_body, domain_body, local_of, name_body, stamped
@@ -95,6 +96,7 @@ def _values(tx: Session, wanted: Sequence[Field], version: int) -> Iterator[tupl
             "locals": sorted({a.local for a in names.values()}),
         }
         hosted = records((Found(*row) for row in tx.execute(STATEMENT, asked)), set(names.values()))
+        hosted |= find_fields(tx, batch)
         for domain, field in batch:
             body = _body(hosted.get(domain), field)
             if body is not None:

@@ -9,12 +9,17 @@ from operator import itemgetter
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from routing.address import Address
+from routing.people import account_of, people
 from routing.records import HostedDomain, Mailbox
+from store.batches import batches
 from store.sql.directory_query import STATEMENT, Found
 from store.sql.directory_rows import records
 from store.sql.outbox import Clock
+from store.sql.people import all_people, count_people
 from store.sql.snapshot_names import NO_PAGE, NamePage, NamePages, PageRange, Row, fields
 from store.sql.tables import AddressRow, DomainRow
+from store.wire_format.values import name_body
 
 _DOMAINS = 200  # in a page
 _NAMES = 5000
@@ -45,23 +50,39 @@ class Snapshot:
         self._ahead.shutdown(cancel_futures=True)
 
     def count(self) -> int:
-        """Return how many names there are."""
-        return self._tx.scalars(select(func.count()).select_from(AddressRow)).one()
+        """Return how many names there are, of mailboxes, of aliases and of people."""
+        return self._tx.scalars(select(func.count()).select_from(AddressRow)).one() + count_people(self._tx)
 
     def parts(self, *, gently: bool = False) -> Iterator[Part]:
         """Return every hosted domain in parts of at most some thousand names; ``gently``, of some hundred."""
-        after, count = 0, _FEW_DOMAINS if gently else _DOMAINS
+        after, count, names = 0, _FEW_DOMAINS if gently else _DOMAINS, _FEW_NAMES if gently else _NAMES
         while page := self._tx.execute(_domains(after, count)).all():
             known = self._domains([row.name for row in page])
-            yield from self._with_names([(row.id, known[row.name]) for row in page], _FEW_NAMES if gently else _NAMES)
+            yield from self._with_names([(row.id, known[row.name]) for row in page], names)
             after = page[-1].id
+        yield from self._people(None, names)
 
     def domain(self, name: str) -> Iterator[Part]:
-        """Return one domain in parts; nothing when it is not hosted."""
+        """Return one domain, or the people of an account, in parts; nothing if it is not hosted, or there are none."""
+        account = account_of(name)
+        if account is not None:
+            yield from self._people(account, _NAMES)
+            return
         known = self._domains([name])
         hosted = select(DomainRow.id).where(DomainRow.name == name, DomainRow.verified_at.is_not(None))
         for number in self._tx.scalars(hosted):
             yield from self._with_names([(number, known[name])], _NAMES)
+
+    def _people(self, only: int | None, size: int) -> Iterator[Part]:
+        """Return the people of every account, or of one, in parts of at most ``size``."""
+        for account, bearers in all_people(self._tx, only):
+            domain, is_first = people(account, {}), True
+            following = batches(bearers, size)
+            held = next(following)
+            for names in following:
+                yield Part(domain, _bodies(account, held), is_first=is_first, is_last=False)
+                held, is_first = names, False
+            yield Part(domain, _bodies(account, held), is_first=is_first, is_last=True)
 
     def _domains(self, names: list[str]) -> dict[str, HostedDomain]:
         found = self._tx.execute(STATEMENT, {"domains": names, "locals": []})
@@ -107,6 +128,11 @@ class Snapshot:
         if self._tx.get_bind().dialect.name == "sqlite":
             return lambda: self._pages.read(place)
         return self._ahead.submit(self._pages.read, place).result
+
+
+def _bodies(account: int, bearers: list[tuple[str, Address]]) -> dict[bytes, bytes]:
+    found = people(account, dict(bearers))
+    return {key.encode(): name_body(name, found.name).encode() for key, name in found.names.items()}
 
 
 def _domains(after: int, count: int) -> Select[int, str]:

@@ -4,7 +4,7 @@
     1z a7 1john                 an alias of the mailbox john here     7: active 1, receives 2, sends 4
     1z a7 7john@brand-a.com     one whose mailbox is in another domain
     1z c 7john@brand-a.com      the catch-all's mailbox, or c - for none
-    1z d3 - 1john               the domain: active 1, account active 2; system mailbox; oldest mailbox
+    1z d3.17 - 1john            the domain: active 1, account active 2; its account; system mailbox; oldest mailbox
     1z h                        in the list of hosted domains
     1z x                        gone
 
@@ -30,7 +30,7 @@ _VERSION = re.compile(r"[1-9a-z][0-9a-z]{0,11}")
 _PLAIN = re.compile(r"[!-$&-?A-~]+")  # printable ASCII but space, @ and %
 _MAILBOX = re.compile(r"([0-7])([!-?A-~]+)(?:@([a-z0-9.-]+))?")
 _NAME = re.compile(r"m([01])|a([0-7]) (\S+)")
-_DOMAIN = re.compile(r"d([0-3]) (\S+) (\S+)")
+_DOMAIN = re.compile(r"d([0-3])(?:\.([1-9][0-9]{0,9}))? (\S+) (\S+)")
 
 Value = TypeVar("Value")
 
@@ -105,10 +105,11 @@ def catch_all_body(mailbox: Mailbox | None, domain: str) -> str:
 
 
 def domain_body(domain: HostedDomain) -> str:
-    """Return what the domain's own field says: states, system mailbox, oldest mailbox. Not its catch-all and names."""
+    """Return what the domain's own field says: states, account and two mailboxes. Not its catch-all and names."""
     flags = domain.is_active | domain.account_active << 1
+    account = f".{domain.account}" if domain.account else ""
     mailboxes = (domain.system_mailbox, domain.oldest_mailbox)
-    return " ".join([f"d{int(flags)}", *(_mailbox_or_nobody(mailbox, domain.name) for mailbox in mailboxes)])
+    return " ".join([f"d{int(flags)}{account}", *(_mailbox_or_nobody(mailbox, domain.name) for mailbox in mailboxes)])
 
 
 def read_domain(body: str, name: str) -> HostedDomain:
@@ -120,8 +121,9 @@ def read_domain(body: str, name: str) -> HostedDomain:
         name,
         is_active=bare.is_active,
         account_active=bare.account_active,
-        system_mailbox=_read_mailbox(found[2], bare),
-        oldest_mailbox=_read_mailbox(found[3], bare),
+        system_mailbox=_read_mailbox(found[3], bare),
+        oldest_mailbox=_read_mailbox(found[4], bare),
+        account=int(found[2] or 0),
     )
     return _faithful(domain, domain_body(domain), body)
 

@@ -100,6 +100,9 @@ AUTHOR, INVITED = "From: john@brand-a.test", "Content-Type: text/calendar\r\n\r\
 WALL = [  # what, envelope sender, message; "inbound" ones come to john from outside, the others he sends
     ("a name with `ceo(@)bank.test`", JOHN, 'From: "ceo(@)bank.test" <john@brand-a.test>'),
     ("a name with `ceo&commat;bank.test`", JOHN, 'From: "ceo&commat;bank.test" <john@brand-a.test>'),
+    ("two From fields, the sender's own first", JOHN, AUTHOR + "\r\nFrom: ceo@bank.test"),
+    ("two addresses in From, the sender's own first", JOHN, "From: <john@brand-a.test>, <ceo@bank.test>"),
+    ("`From: ceo@bank.test\\,<john@brand-a.test>`", JOHN, "From: ceo@bank.test\\,<john@brand-a.test>"),
     ("a second From behind octet 0x85", JOHN, "Subject: x\x85From: ceo@bank.test\r\n" + AUTHOR),
     ("sender `john+x%bank.test@brand-a.test`", "john+x%bank.test@brand-a.test", AUTHOR),
     ("Authentication-Results under our name", JOHN, AUTHOR + "\r\nAuthentication-Results: mx.brand-a.test; dkim=pass"),
@@ -111,6 +114,11 @@ WALL = [  # what, envelope sender, message; "inbound" ones come to john from out
     ("inbound: From in the recipient's domain", "x@outside.example", "From: ceo@brand-a.test"),
     ("inbound: From in a look-alike of it", "x@outside.example", "From: ceo@xn--brnd-a-4nf.test"),
     ("inbound: a colleague's name (marked)", "x@outside.example", "From: Mary Poe <mary77@outside.example>"),
+    (
+        "inbound: the same in Cyrillic letters (marked)",
+        "x@outside.example",
+        "From: =?utf-8?q?=D0=9Cary?= Poe <m@x.example>",
+    ),
 ]
 
 

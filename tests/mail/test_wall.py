@@ -24,7 +24,7 @@ authserv_ids = ["mx.brand-a.test"]
 foreign_organizer = "refuse"
 """
 OWN = b"From: John <john@brand-a.test>\r\n"
-CEO = "ceo@bank.test"
+CEO, FINANCE = "ceo@bank.test", "finance@brand-b.test"
 QUEUED = "250 2.0.0 Ok: queued as "
 ORDINARY = 250  # each way; all thousand go through the same functions in tests/unit
 
@@ -33,12 +33,14 @@ def fill_with_a_colleague(database: Database) -> dict[str, str]:
     passwords = fill(database)
     with database.write() as tx:
         mailboxes.add(tx, "mary.poe@brand-a.test", PASSWORD)
+        mailboxes.add(tx, FINANCE, PASSWORD, display_name="Ann Lee")
+        mailboxes.update(tx, "owner@other.test", display_name="Zoe Roe")
     return passwords
 
 
 @pytest.fixture(scope="module")
 def walled(needs_root: None) -> Iterator[PrivateSite]:
-    with PrivateSite(fill_with_a_colleague, into_sink=True, settings=SETTINGS) as site:
+    with PrivateSite(fill_with_a_colleague, into_sink=True, settings=SETTINGS, cache=True) as site:
         yield site
 
 
@@ -155,6 +157,14 @@ COLLEAGUES = [  # From, recipients, whether it is marked
     (b"Mary Doe <mary77@outside.example>", [JOHN], False),
     (b'"Mary Poe" <mary77@outside.example>', ["owner@other.test"], False),
     (b'"Mary Poe" <mary77@outside.example>', [JOHN, "owner@other.test"], False),  # it would show to the other
+    (b'"Ann Lee" <ann@outside.example>', [JOHN], True),
+    (b'"Ann Lee" <ann@outside.example>', [JOHN, FINANCE], True),
+    (b'"Ann Lee" <ann@outside.example>', [FINANCE], False),  # she writes to herself
+    ("Lее, АNN <ann@outside.example>".encode(), [JOHN], True),
+    (b'"Ann Lee (ann@brand-a.test.example)" <ann@outside.example>', [JOHN], True),
+    (b'"Zoe Roe" <zoe@outside.example>', [JOHN], False),  # another tenant's
+    (b'"Zoe Roe" <zoe@outside.example>', ["owner@other.test"], False),  # to herself
+    (b'"Customer Service" <cs@outside.example>', [JOHN], False),
 ]
 
 
@@ -167,6 +177,25 @@ def test_names_of_colleagues(walled: PrivateSite, author: bytes, recipients: lis
     content = walled.mailboxes.wait_for(1)[0].content
     assert content.count(NOTICE) == is_marked
     assert content.lower().count(b"x-byname-notice") == is_marked
+
+
+def test_a_name_counts_once_it_is_given_and_no_longer(walled: PrivateSite) -> None:
+    """Over the cache, as the relay keeps it."""
+    database = Database.open(f"sqlite:///{walled.database}")
+
+    def is_marked() -> bool:
+        with Dialogue(walled.postfix.inbound_port) as smtp:
+            assert smtp.mail([f"<{JOHN}>"], b"From: Eve Moneypenny <e@x.example>\r\n\r\nx\r\n")[-1].startswith(QUEUED)
+        found = NOTICE in walled.mailboxes.wait_for(1)[0].content
+        walled.mailboxes.clear()
+        return found
+
+    assert not is_marked()
+    for name in ("Eve Moneypenny", "Eve", "Moneypenny, Eve", "Ann Lee"):
+        with database.write() as tx:
+            mailboxes.update(tx, FINANCE, display_name=name)
+        wait_until(lambda: is_marked() is ("Moneypenny" in name), 10, f"the name {name}")  # noqa: B023 - used at once
+    database.close()
 
 
 def test_the_marks_to_strip_are_bounded(walled: PrivateSite) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 from routing.address import Address
 from routing.directory import Directory
+from routing.people import people_of
 from routing.records import Alias, HostedDomain, Mailbox
 from store.services import accounts, aliases, domain_settings, domains, lookup, mailboxes
 from store.sql import changed_fields
 from store.sql.tenant import Transaction
+from store.wire_format.people import name_key
 
 Fill = Callable[[Callable[[Transaction], object]], None]
 
@@ -193,7 +195,43 @@ def many_at_once(directory: Directory, fill: Fill) -> None:
     }
 
 
+def the_people_of_each_account(directory: Directory, fill: Fill) -> None:
+    """Who bears a name, by key, in one account and in no other; what the account is stands with its domains."""
+    poe, doe = str(name_key("Mary Poe")), str(name_key("John Doe"))
+
+    def change(tx: Transaction) -> None:
+        base(tx)
+        accounts.create(tx, "rival", "starter")
+        domains.add(tx, "rival.org", account="rival", verified=True)
+        mailboxes.add(tx, "poe@rival.org", PASSWORD, display_name="Poe, Mary")
+        mailboxes.update(tx, str(MARY), display_name="Mary Poe")
+        mailboxes.update(tx, str(JOHN), display_name="John")
+
+    fill(change)
+    hosted = directory.lookup([JOHN, SALES, Address("poe", "rival.org")])
+    acme, rival = hosted["brand-a.com"].account, hosted["rival.org"].account
+    assert hosted["brand-b.com"].account == acme != rival
+    ours, theirs = people_of(acme), people_of(rival)
+
+    def who(*keys: str, place: str = ours) -> dict[str, Address]:
+        found = directory.lookup([*(Address(key, place) for key in keys), JOHN]).get(place, HostedDomain(place))
+        return {key: name.mailbox.address for key, name in found.names.items() if isinstance(name, Alias)}
+
+    assert who(poe, doe) == {poe: MARY}
+    assert who(poe, doe, place=theirs) == {poe: Address("poe", "rival.org")}
+    assert who(poe, place=people_of(4711)) == who("john") == {}
+    assert directory.lookup([Address(poe, ours)])[ours].names[poe] == Alias(Mailbox(MARY), can_receive=False)
+    fill(lambda tx: mailboxes.update(tx, str(MARY), display_name="John Doe"))
+    assert who(poe, doe) == {doe: MARY}
+    fill(lambda tx: mailboxes.remove(tx, str(MARY)))
+    assert who(poe, doe) == {}
+    assert who(poe, place=theirs) == {poe: Address("poe", "rival.org")}
+    fill(lambda tx: domains.remove(tx, "rival.org", confirmed=True))
+    assert who(poe, place=theirs) == {}
+
+
 CONTRACT = (
+    the_people_of_each_account,
     nothing_is_hosted,
     a_pending_domain_is_not_hosted,
     the_proved_one_of_several_answers,

@@ -20,8 +20,8 @@ OWN = (
     "john@xn--bcher-kva.test",
     "john+x@brand-a.test",
 )
-_FIRST = ("Ann", "Zoë", "Jürgen", "Maria", "Li", "Олег", "明", "Fatima", "Sean", "Priya", "Lars", "Chloé")
-_LAST = (
+FIRST = ("Ann", "Zoë", "Jürgen", "Maria", "Li", "Олег", "明", "Fatima", "Sean", "Priya", "Lars", "Chloé")
+LAST = (
     "Smith",
     "García",
     "Müller",
@@ -101,8 +101,8 @@ def _mail(source: random.Random, number: int, author: str, name: str) -> Mail:
 
 
 def _name(source: random.Random) -> str:
-    name = f"{source.choice(_FIRST)} {source.choice(_LAST)}"
-    last_first = f"{source.choice(_LAST)}, {source.choice(_FIRST)}"
+    name = f"{source.choice(FIRST)} {source.choice(LAST)}"
+    last_first = f"{source.choice(LAST)}, {source.choice(FIRST)}"
     brand = source.choice(
         ("Sales @ Brand", "Brand Support", "Müller & Söhne", "Team (Berlin)", "A.B.C. News", "@brand")
     )

@@ -151,9 +151,9 @@ def test_the_list_of_hosted_domains(listed: bytes | None, whole: bytes | None, h
 
 
 def test_keys_carry_the_format() -> None:
-    assert layout.domain_key("brand-a.com") == "byname:1:d:brand-a.com"
+    assert layout.domain_key("brand-a.com") == "byname:2:d:brand-a.com"
     keys = (layout.HOSTED_KEY, layout.LEASE_KEY, layout.GRACE_KEY, layout.SENDER_GRACE_KEY, layout.STATE_KEY)
-    assert all(key.startswith("byname:1:") for key in keys)
+    assert all(key.startswith("byname:2:") for key in keys)
     assert layout.hosted_fields(["b.com"], 71) == {"b.com": "1z h", "@l": "1z h"}
     assert stamped(71, "h") == "1z h"
     assert layout.tombstone(71) == "1z x"

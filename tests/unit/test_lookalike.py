@@ -3,14 +3,13 @@
 import pytest
 
 from routing.address import Address
-from routing.colleague import is_colleague, likely_names
 from routing.directory import AffirmedFacts
 from routing.lookalike import judge_lookalikes
 from routing.memory_directory import MemoryDirectory, SilentDirectory
-from routing.records import Alias, HostedDomain, Mailbox
+from routing.records import HostedDomain
 from routing.verdicts import Defer, Reject
 from store.services.skeletons import skeleton
-from tests.unit.sample_site import DIRECTORY, JOHN
+from tests.unit.sample_site import DIRECTORY
 
 LOOK_ALIKE = ["brаnd-a.test", "brand-а.test", "mail.brаnd-a.test", "brαnd-a.test", "br\u0430nd-\u0430.test"]
 APART = ["brand-a.test", "mail.brand-a.test", "brand-a.example", "brand-c.test", "bränd-a.test", "test", "a.test"]
@@ -54,39 +53,3 @@ def test_a_hosted_look_alike_has_proved_itself_and_doubt_is_451() -> None:
             return AffirmedFacts({}, may_send=True)
 
     assert isinstance(judge_lookalikes(Grace(), [twin], ["brand-a.test"], skeleton), Defer)
-
-
-NAMES = [  # raw From value, the first local part that it would have
-    (b' "John Doe" <x@outside.example>', "john.doe"),
-    (b' "Doe, John" <x@outside.example>', "doe.john"),
-    (" Jörg Weiß <x@outside.example>".encode(), "jorg.weiss"),
-    (b" =?utf-8?q?J=C3=B6rg?= =?utf-8?q?_Doe?= <x@outside.example>", "jorg.doe"),
-    (b" x@outside.example (John M. Doe)", "john.doe"),
-    (b" John <x@outside.example>", None),
-    (b" a b c d e f <x@outside.example>", None),
-    (" 田中 明 <x@outside.example>".encode(), None),
-    (b" =?utf-8?q?broken <x@outside.example>", None),
-    (b"", None),
-]
-
-
-@pytest.mark.parametrize(("value", "first"), NAMES)
-def test_likely_names(value: bytes, first: str | None) -> None:
-    assert next(iter(likely_names(value)), None) == first
-
-
-@pytest.mark.parametrize("local", ["john.doe", "johndoe", "john_doe", "john-doe", "doe.john", "doejohn"])
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [(Mailbox(Address("x", "x.test")), True), (Alias(JOHN), True), (Alias(JOHN, is_active=False), False)],
-)
-def test_colleagues(local: str, name: Mailbox | Alias, *, found: bool) -> None:
-    known = MemoryDirectory([HostedDomain("brand-a.test", names={local: name})])
-    assert is_colleague(known, likely_names(b"John Doe <x@y.example>"), "brand-a.test") is found
-    assert not is_colleague(known, likely_names(b"Jane Doe <x@y.example>"), "brand-a.test")
-    assert not is_colleague(known, likely_names(b"John Doe <x@y.example>"), "brand-b.test")
-
-
-def test_nothing_known_is_no_mark() -> None:
-    assert not is_colleague(SilentDirectory(), ["john.doe"], "brand-a.test")
-    assert not is_colleague(DIRECTORY, [], "brand-a.test")

@@ -7,9 +7,10 @@ Latin one.
 import unicodedata
 from collections.abc import Iterator
 
-from confusable_homoglyphs import categories, confusables  # type: ignore[import-untyped]
+from confusable_homoglyphs import categories  # type: ignore[import-untyped]
 
 from routing.domain import unicode_domain
+from store.wire_format.people import latin_twin
 
 # Scripts that are written together (UTS 39 section 5.2, "highly restrictive").
 _TOGETHER = (
@@ -48,12 +49,3 @@ def _latin_twin(label: str) -> str | None:
         return None
     twins = [char if char.isascii() else latin_twin(char) for char in unicodedata.normalize("NFD", label)]
     return "".join(twin for twin in twins if twin) if all(twins) else None
-
-
-def latin_twin(char: str) -> str | None:
-    """Return the ASCII character that a character of another script looks like, None when there is none."""
-    for found in confusables.is_confusable(char, preferred_aliases=[]) or ():
-        for homoglyph in found["homoglyphs"]:
-            if homoglyph["c"].isascii():
-                return str(homoglyph["c"])
-    return None

@@ -83,6 +83,8 @@ class MailboxRow(Base):
     display_name: Mapped[str] = mapped_column(String(200), default="")
     password_hash: Mapped[str] = mapped_column(String(255))
     is_active: Mapped[bool] = mapped_column(default=True)  # False: paused
+    # account and key of the display name (store.wire_format.people); None: it is no full name of a person
+    person: Mapped[str | None] = mapped_column(String(40), index=True)
 
 
 class AliasRow(Base):

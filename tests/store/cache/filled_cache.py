@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from sqlalchemy import select
 
 from routing.address import Address
+from routing.people import people_of
 from routing.records import HostedDomain
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
-from store.sql.tables import AddressRow, DomainRow
+from store.sql.tables import AddressRow, DomainRow, MailboxRow
 from store.wire_format import layout
 from store.wire_format.lease import lease_text
+from store.wire_format.people import split_stored
 from tests.store.redis_server import RedisServer
 
 
@@ -39,7 +41,9 @@ def all_domains(database: Database) -> list[HostedDomain]:
         rows = tx.execute(
             select(DomainRow.name, AddressRow.local_part).outerjoin(AddressRow, AddressRow.domain_id == DomainRow.id)
         ).all()
+        persons = [split_stored(each) for each in tx.scalars(select(MailboxRow.person)) if each]
     wanted = {Address(local or "postmaster", domain) for domain, local in rows}
+    wanted |= {Address(key, people_of(account)) for account, key in persons}
     return list(SqlDirectory(database).lookup(wanted).values())
 
 

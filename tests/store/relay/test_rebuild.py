@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select, update
 
 from routing.address import Address
 from routing.directory import LookupFailed
+from routing.people import people_of
 from routing.records import Alias, HostedDomain, Mailbox
 from store.cache.directory import RedisDirectory
 from store.relay.cache_audit import CacheMaintenance, load_missing
@@ -23,9 +24,10 @@ from store.services import accounts, aliases, domain_settings, domains, mailboxe
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.sql.snapshot_names import fields
-from store.sql.tables import ALIAS, AddressRow, AliasRow, OutboxRow
+from store.sql.tables import ALIAS, MAILBOX, AddressRow, AliasRow, MailboxRow, OutboxRow
 from store.sql.tenant import Transaction
 from store.wire_format import layout
+from store.wire_format.people import stored
 from store.wire_format.values import name_body
 from tests.store.redis_server import RedisServer
 from tests.store.relay.relaying import Relaying
@@ -64,6 +66,60 @@ def test_a_large_domain_comes_in_whole(world: Database, redis_server: RedisServe
         assert own.differences() == []
     assert not list(redis_server.admin.scan_iter(layout.PREFIX + "load:*"))
     assert redis_server.admin.ttl(KEY) == -1
+
+
+def many_people(number: int, account: int = 1) -> Callable[[Transaction], object]:
+    """Return a change that puts that many people into an account, past the services and the outbox."""
+
+    def change(tx: Transaction) -> None:
+        rows = [{"id": 50_000 + n, "domain_id": 1, "local_part": f"p{n}", "kind": MAILBOX} for n in range(number)]
+        tx.execute(insert(AddressRow), rows)
+        people = [stored(account, f"{n // 2:032x}") for n in range(number)]  # each name twice
+        tx.execute(
+            insert(MailboxRow),
+            [{"id": row["id"], "password_hash": "!", "person": who} for row, who in zip(rows, people, strict=True)],
+        )
+
+    return change
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize("number", [2, 4999, 5000, 5001, 12_000])
+def test_the_people_of_an_account(world: Database, redis_server: RedisServer, number: int, is_there: bool) -> None:
+    """As many as a page of SQL has, and more."""
+    key = layout.domain_key(people_of(1))
+    with closing(Relaying(world, redis_server)) as own:
+        own.settle()
+        if is_there:
+            own.change(lambda tx: mailboxes.update(tx, str(JOHN), display_name="John Doe"))
+            own.settle()
+        own.change(many_people(number))
+        own.rebuild()
+        count: Any = redis_server.admin.hlen(key)
+        assert count == (number + 1) // 2 + is_there + 3
+        assert own.differences() == []
+        first: Any = redis_server.admin.hget(key, "0" * 32)
+        assert first.endswith(b" a1 7p0@brand-a.com")  # the older of the two
+        redis_server.admin.hset(key, "0" * 32, "1 a1 7mallory@brand-a.com")
+        redis_server.admin.hset(key, "f" * 32, "1 a1 7mallory@brand-a.com")
+        assert len(own.differences()) == 2
+        own.audit()
+        assert own.differences() == []
+        redis_server.admin.delete(key)
+        assert load_missing(own.source, own.target) == 1
+        assert own.differences() == []
+
+
+def test_people_of_whom_nobody_is_left_go(world: Database, redis_server: RedisServer) -> None:
+    with closing(Relaying(world, redis_server)) as own:
+        own.change(lambda tx: mailboxes.update(tx, str(JOHN), display_name="John Doe"))
+        own.settle()
+        assert redis_server.admin.hexists(layout.HOSTED_KEY, people_of(1))
+        own.change(lambda tx: tx.execute(update(MailboxRow).values(person=None)))
+        assert own.differences() != []
+        own.audit()
+        assert own.differences() == []
+        assert not redis_server.admin.exists(layout.domain_key(people_of(1)))
 
 
 @pytest.mark.parametrize("is_there", [True, False])

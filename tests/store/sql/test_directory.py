@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import CompoundSelect, Select, event, insert, literal_column, update
 from sqlalchemy.exc import DBAPIError
 
 from routing.address import Address
@@ -15,8 +15,10 @@ from store.services import accounts, domains
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.sql.directory_query import STATEMENT
+from store.sql.people import STATEMENT as PEOPLE
 from store.sql.tables import ALIAS, MAILBOX, AddressRow, AliasRow, MailboxRow
 from store.sql.tenant import Transaction
+from store.wire_format.people import name_key, stored
 from tests.store.directory_contract import CONTRACT, JOHN, SALES, Fill, base
 
 
@@ -88,6 +90,20 @@ def test_no_table_of_names_is_read_from_end_to_end(database: Database, url: str,
         assert any(re.search(index, line) for line in plan), "\n".join(plan)
 
 
+@pytest.mark.parametrize("analyzed", [True, False])
+def test_people_are_found_by_their_key(database: Database, url: str, analyzed: bool) -> None:
+    with database.write() as tx:
+        many_names(tx)
+        tx.execute(
+            update(MailboxRow).values(person=literal_column("'000000' || (10 + id % 50)").concat(name_key("A Doe")))
+        )
+        if analyzed or not url.startswith("sqlite"):
+            tx.connection().exec_driver_sql("ANALYZE")
+    plan = _plan_of(database, PEOPLE.params(people=[stored(17, "x"), stored(18, "y")]))
+    assert [line for line in plan if line.startswith("SCAN") or "Seq Scan on mailboxes" in line] == [], "\n".join(plan)
+    assert any("ix_mailboxes_person" in line for line in plan), "\n".join(plan)
+
+
 def many_names(tx: Transaction) -> None:
     """Fill 50 domains of 50 accounts with 200 names each, every tenth a mailbox."""
     for number in range(50):
@@ -104,8 +120,11 @@ def many_names(tx: Transaction) -> None:
 
 
 def _plan(database: Database, names: list[str], locals_: list[str]) -> list[str]:
+    return _plan_of(database, STATEMENT.params(domains=names, locals=locals_))
+
+
+def _plan_of(database: Database, statement: Select[Any] | CompoundSelect[Any]) -> list[str]:
     with database.lookups.connect() as connection:
-        statement = STATEMENT.params(domains=names, locals=locals_)
         compiled = str(statement.compile(connection, compile_kwargs={"literal_binds": True}))
         explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
         return [str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {compiled}")]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
 from store.errors import StoreNotReady
 from store.migrations import migrate
@@ -20,7 +20,8 @@ from store.sql.database import Database
 from store.sql.pool_profiles import MIGRATE
 from store.sql.revisions import REVISIONS, require_current
 from store.sql.sqlite import Sqlite
-from store.sql.tables import Base
+from store.sql.tables import Base, MailboxRow
+from store.wire_format.people import person_of
 
 
 def run_sql(url: str, *statements: str) -> None:
@@ -76,6 +77,40 @@ def test_down_and_up_again(spare_url: str) -> None:
     assert migrate.revision(spare_url) is None
     migrate.upgrade(spare_url)
     assert migrate.schema_drift(spare_url) == []
+
+
+def test_people_that_are_there_are_found(spare_url: str) -> None:
+    migrate.upgrade(spare_url)
+    engine = backend(spare_url).engine(MIGRATE)
+    with engine.begin() as connection:
+        command.downgrade(migrate.alembic_config(connection), "0007")
+    engine.dispose()
+    now = "'2026-11-29 10:00:00'"
+    run_sql(
+        spare_url,
+        "INSERT INTO accounts (id, name, plan, is_trial, is_active, created_at)"
+        f" VALUES (7, 'a', 'pro', false, true, {now})",
+        "INSERT INTO domains (id, account_id, name, verified_at, is_active, proof_lapsed, created_at)"
+        f" VALUES (3, 7, 'a.test', {now}, true, false, {now})",
+        *(
+            f"INSERT INTO addresses (id, domain_id, local_part, kind, created_at)"
+            f" VALUES ({number}, 3, 'n{number}', 'mailbox', {now})"
+            for number in (1, 2, 3)
+        ),
+        *(
+            f"INSERT INTO mailboxes (id, display_name, password_hash, is_active) VALUES ({number}, '{name}', '!', true)"
+            for number, name in ((1, "Mary Poe"), (2, "Mary"), (3, ""))
+        ),
+    )
+    migrate.upgrade(spare_url)
+    database = Database.open(spare_url)
+    with database.read() as tx:
+        assert {row.id: row.person for row in tx.scalars(select(MailboxRow))} == {
+            1: person_of(7, "Mary Poe"),
+            2: None,
+            3: None,
+        }
+    database.close()
 
 
 def test_several_at_once(spare_url: str) -> None:

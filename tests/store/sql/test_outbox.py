@@ -17,6 +17,7 @@ from store.sql.database import Database
 from store.sql.outbox import read_clock, version_of
 from store.sql.tables import ALIAS, AddressRow, AliasRow, ClockRow, OutboxRow
 from store.sql.tenant import Transaction
+from store.wire_format.people import name_key
 from store.wire_format.values import GONE
 from tests.store.relay.relaying import Relaying
 
@@ -47,40 +48,53 @@ def made(database: Database, change: Change) -> dict[str, str]:
 
 
 A, B = "brand-a.com", "brand-b.com"
+PEOPLE, POE, ROE = "@1", str(name_key("Mary Poe")), str(name_key("Ann Roe"))
 
 # a change, and what it leaves for the cache
 CASES: list[tuple[str, Change, dict[str, str]]] = [
     ("account created", lambda tx: accounts.create(tx, "new", "nano"), {}),
     ("plan changed", lambda tx: accounts.update(tx, "acme", plan="pro", paid=True), {}),
     ("account suspended", lambda tx: accounts.update(tx, "acme", is_active=False),
-        {f"{A} @": "d1 - 1john", f"{B} @": "d1 3john@brand-a.com -", f"{B} @c": "c 3mary@brand-a.com",
+        {f"{A} @": "d1.1 - 1john", f"{B} @": "d1.1 3john@brand-a.com -", f"{B} @c": "c 3mary@brand-a.com",
          f"{B} sales": "a3 3john@brand-a.com"}),
     ("pending domain added", lambda tx: domains.add(tx, "new.org", account="acme"), {}),
     ("domain added", lambda tx: domains.add(tx, "new.org", account="acme", verified=True), {"new.org": "h"}),
     ("domain verified", lambda tx: (domains.add(tx, "new.org", account="acme"),
                                     domains.verify(tx, "new.org", account="acme")), {"new.org": "h"}),
     ("domain off", lambda tx: domain_settings.update(tx, A, is_active=False),
-        {f"{A} @": "d2 - 1john", f"{B} @": "d3 5john@brand-a.com -", f"{B} @c": "c 5mary@brand-a.com",
+        {f"{A} @": "d2.1 - 1john", f"{B} @": "d3.1 5john@brand-a.com -", f"{B} @c": "c 5mary@brand-a.com",
          f"{B} sales": "a3 5john@brand-a.com"}),
     ("domain without mailboxes off", lambda tx: domain_settings.update(tx, B, is_active=False),
-        {f"{B} @": "d2 7john@brand-a.com -"}),
+        {f"{B} @": "d2.1 7john@brand-a.com -"}),
     ("catch-all on", lambda tx: domain_settings.update(tx, A, catch_all=JOHN), {f"{A} @c": "c 1john"}),
     ("catch-all off", lambda tx: domain_settings.update(tx, B, no_catch_all=True), {f"{B} @c": "c -"}),
-    ("system mailbox", lambda tx: domain_settings.update(tx, A, system_mailbox=MARY), {f"{A} @": "d3 1mary 1john"}),
-    ("no system mailbox", lambda tx: domain_settings.update(tx, B, no_system_mailbox=True), {f"{B} @": "d3 - -"}),
+    ("system mailbox", lambda tx: domain_settings.update(tx, A, system_mailbox=MARY), {f"{A} @": "d3.1 1mary 1john"}),
+    ("no system mailbox", lambda tx: domain_settings.update(tx, B, no_system_mailbox=True), {f"{B} @": "d3.1 - -"}),
     ("domain removed", lambda tx: domains.remove(tx, B, confirmed=True), {B: GONE}),
     ("domain with mailboxes removed", lambda tx: (
         domain_settings.update(tx, B, no_catch_all=True, no_system_mailbox=True),
         domains.remove(tx, A, confirmed=True)),
-        {A: GONE, f"{B} @": "d3 - -", f"{B} @c": "c -", f"{B} sales": GONE}),
+        {A: GONE, f"{B} @": "d3.1 - -", f"{B} @c": "c -", f"{B} sales": GONE}),
     ("mailbox added", lambda tx: mailboxes.add(tx, "new@brand-b.com", "battery staple"),
-        {f"{B} new": "m1", f"{B} @": "d3 7john@brand-a.com 1new"}),
+        {f"{B} new": "m1", f"{B} @": "d3.1 7john@brand-a.com 1new"}),
     ("mailbox paused", lambda tx: mailboxes.update(tx, JOHN, is_active=False),
-        {f"{A} john": "m0", f"{A} @": "d3 - 1mary", f"{A} shop": "a3 0john", f"{B} @": "d3 6john@brand-a.com -",
+        {f"{A} john": "m0", f"{A} @": "d3.1 - 1mary", f"{A} shop": "a3 0john", f"{B} @": "d3.1 6john@brand-a.com -",
          f"{B} sales": "a3 6john@brand-a.com"}),
+    ("mailbox gets a full name", lambda tx: mailboxes.update(tx, MARY, display_name="Mary Poe"),
+        {PEOPLE: "h", f"{PEOPLE} {POE}": "a1 7mary@brand-a.com"}),
+    ("name is written otherwise", lambda tx: (mailboxes.update(tx, MARY, display_name="Mary Poe"),
+                                              mailboxes.update(tx, MARY, display_name="POE, Mary")),
+        {PEOPLE: "h", f"{PEOPLE} {POE}": "a1 7mary@brand-a.com"}),
+    ("one name of two", lambda tx: (mailboxes.update(tx, MARY, display_name="Mary Poe"),
+                                    mailboxes.add(tx, "poe@brand-b.com", "battery staple", display_name="Mary Poe")),
+        {PEOPLE: "h", f"{PEOPLE} {POE}": "a1 7mary@brand-a.com",
+         f"{B} poe": "m1", f"{B} @": "d3.1 7john@brand-a.com 1poe"}),
+    ("nobody is named any more", lambda tx: (mailboxes.update(tx, MARY, display_name="Mary Poe"),
+                                             mailboxes.update(tx, MARY, display_name="Mary")), {PEOPLE: GONE}),
+    ("a desk is named", lambda tx: mailboxes.update(tx, MARY, display_name="Customer Service"), {}),
     ("password changed", lambda tx: mailboxes.update(tx, JOHN, password="another word", display_name="J"), {}),
     ("mailbox removed", lambda tx: (domain_settings.update(tx, B, no_system_mailbox=True), mailboxes.remove(tx, JOHN)),
-        {f"{A} john": GONE, f"{A} @": "d3 - 1mary", f"{A} shop": GONE, f"{B} @": "d3 - -", f"{B} sales": GONE}),
+        {f"{A} john": GONE, f"{A} @": "d3.1 - 1mary", f"{A} shop": GONE, f"{B} @": "d3.1 - -", f"{B} sales": GONE}),
     ("alias added", lambda tx: aliases.add(tx, "new@brand-b.com", JOHN, can_send=True),
         {f"{B} new": "a7 7john@brand-a.com"}),
     ("alias changed", lambda tx: aliases.update(tx, SALES, is_active=False, can_send=True),
@@ -89,6 +103,28 @@ CASES: list[tuple[str, Change, dict[str, str]]] = [
     ("alias given to another", lambda tx: (aliases.remove(tx, SALES), aliases.add(tx, SALES, MARY)),
         {f"{B} sales": "a3 7mary@brand-a.com"}),
 ]  # fmt: skip
+
+
+def test_people_come_and_go(world: Database, relaying: Relaying) -> None:
+    made(world, site)
+    relaying.settle()
+    steps: list[tuple[Change, dict[str, str]]] = [
+        (lambda tx: mailboxes.update(tx, MARY, display_name="Mary Poe"),
+            {PEOPLE: "h", f"{PEOPLE} {POE}": "a1 7mary@brand-a.com"}),
+        (lambda tx: mailboxes.update(tx, JOHN, display_name="Poe Mary"),  # the older mailbox stands for both
+            {PEOPLE: "h", f"{PEOPLE} {POE}": "a1 7john@brand-a.com"}),
+        (lambda tx: mailboxes.update(tx, JOHN, display_name="Ann Roe"),
+            {PEOPLE: "h", f"{PEOPLE} {POE}": "a1 7mary@brand-a.com", f"{PEOPLE} {ROE}": "a1 7john@brand-a.com"}),
+        (lambda tx: mailboxes.update(tx, JOHN, display_name=""), {PEOPLE: "h", f"{PEOPLE} {ROE}": GONE}),
+        (lambda tx: mailboxes.update(tx, MARY, display_name="Mary Poe"), {}),
+        (lambda tx: domain_settings.update(tx, B, no_catch_all=True), {f"{B} @c": "c -"}),
+        (lambda tx: mailboxes.remove(tx, MARY),
+            {f"{A} mary": GONE, f"{A} @": "d3.1 - 1john", f"{B} @c": "c -", PEOPLE: GONE}),
+    ]  # fmt: skip
+    for change, left in steps:
+        assert made(world, change) == left
+        relaying.settle()
+        assert relaying.differences() == []
 
 
 @pytest.mark.parametrize(("change", "left"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])

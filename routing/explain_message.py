@@ -1,0 +1,116 @@
+"""What would be said of a whole message: a submitted one with the checks that a site may add, or one from outside.
+
+The same functions judge as in a milter, in the same order, and each check that is on leaves a step that says what it
+found. One that only logs (``log``) refuses nothing here either.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from routing.address import Address, AddressSyntaxError, parse_path, split_detail
+from routing.calendar import Invitations, judge_invitations
+from routing.colleague import MOST_NAMES, NOTICE, VALUE, OutsideMail, is_colleague, shown_name
+from routing.directory import Directory
+from routing.explain import Explanation, explain_recipient, explanation
+from routing.explain_steps import Step
+from routing.guard import check_header, is_author_field, plain_name
+from routing.lookalike import Skeleton, judge_lookalikes
+from routing.mime_parts import MimeParts
+from routing.people import NameKey
+from routing.policy import Policy, Switch
+from routing.raw_message import RawMessage
+from routing.spoof import claimed_addresses, judge_claims
+from routing.trust import TrustClaims, judge_trust
+from routing.verdicts import Allow, Defer, Reject
+
+_PIECE = 64 * 1024  # octets; what an MTA hands a milter at once
+
+Refusal = Reject | Defer | None
+
+
+def explain_submitted(directory: Directory, policy: Policy, login: str, message: RawMessage) -> Explanation:
+    """Explain what a logged-in sender would be told about a message."""
+    steps = _author_steps(message)
+    verdict = check_header(directory, policy, login, message.fields)
+    checks: tuple[tuple[str, Switch, Callable[[], Refusal]], ...] = (
+        ("forged_trust", policy.forged_trust, lambda: _trust(directory, policy, login, message)),
+        ("foreign_organizer", policy.foreign_organizer, lambda: _invitations(directory, policy, login, message)),
+    )
+    for name, level, judge in checks:
+        if isinstance(verdict, Allow) and level != "off":
+            refusal = judge()
+            steps.append(Step(f"check {name} ({level})", "nothing" if refusal is None else str(refusal.reply)))
+            verdict = refusal if refusal is not None and level == "refuse" else verdict
+    return explanation(verdict, tuple(steps))
+
+
+def _author_steps(message: RawMessage) -> list[Step]:
+    """Return what the author fields of a message are."""
+    fields = [field for field in message.fields if is_author_field(field.name)]
+    return [Step(f"field {each.name}", each.value.decode("utf-8", "backslashreplace").strip()) for each in fields]
+
+
+def _trust(directory: Directory, policy: Policy, login: str, message: RawMessage) -> Refusal:
+    """Judge the claims of the header. A trace of our own needs the key, which is the milter's: it passes here."""
+    claims = TrustClaims(policy.authserv_ids)
+    for field in message.fields:
+        claims.add(field.name, field.value)
+    return judge_trust(directory, policy, login, claims)
+
+
+def _invitations(directory: Directory, policy: Policy, login: str, message: RawMessage) -> Refusal:
+    found = Invitations()
+    parts = MimeParts(found.reader_for)
+    for field in message.fields:
+        if (plain := plain_name(field.name)).startswith("content-"):
+            parts.feed(plain.encode("ascii") + b":" + field.value + b"\r\n")
+    parts.feed(b"\r\n")
+    for at in range(0, len(message.body), _PIECE):
+        parts.feed(message.body[at : at + _PIECE])
+    parts.end()
+    return judge_invitations(directory, policy, login, parts, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """What sees that names look alike; None where a setting needs none of it."""
+
+    skeleton: Skeleton | None = None
+    name_key: NameKey | None = None
+
+
+def explain_incoming(directory: Directory, policy: Policy, text: str, message: RawMessage, eyes: Eyes) -> Explanation:
+    """Explain what would happen to a message from outside to ``text`` alone: the recipient first, then its author."""
+    found, written = explain_recipient(directory, policy, text), _written(text)
+    if found.mailbox is None or written is None:
+        return found
+    values = [field.value for field in message.fields if plain_name(field.name) == "from"]
+    claimed = [address for value in values for address in claimed_addresses(value)]
+    steps = [*found.steps, *_author_steps(message)]
+    for check, refusal in _judged(directory, policy, claimed, written.domain, eyes):
+        steps.append(Step(f"check inbound_spoof ({check})", "nothing" if refusal is None else str(refusal.reply)))
+        if refusal is not None:
+            return explanation(refusal, tuple(steps))
+    if policy.colleague_names == "mark":
+        shown = [name for value in values[:MOST_NAMES] if (name := shown_name(value, eyes.name_key))]
+        mailbox = Address(split_detail(found.mailbox.local, policy.recipient_delimiter)[0], found.mailbox.domain)
+        is_marked = is_colleague(directory, OutsideMail(shown, claimed, [written.domain], [mailbox]))
+        steps.append(Step("check colleague_names", f"{NOTICE}: {VALUE}" if is_marked else "nothing"))
+    return replace(found, steps=tuple(steps))
+
+
+def _judged(
+    directory: Directory, policy: Policy, claimed: Sequence[Address], domain: str, eyes: Eyes
+) -> Iterator[tuple[str, Refusal]]:
+    """Yield each check of the author that is on, and what it says."""
+    if policy.inbound_spoof in {"header", "lookalike"}:
+        yield "header", judge_claims(directory, claimed)
+    if policy.inbound_spoof == "lookalike" and eyes.skeleton is not None:
+        yield "lookalike", judge_lookalikes(directory, claimed, [domain], eyes.skeleton)
+
+
+def _written(text: str) -> Address | None:
+    try:
+        return parse_path(text)
+    except AddressSyntaxError:
+        return None
