@@ -3,7 +3,15 @@
 from fastapi import FastAPI
 
 from admin_api.dashboard.frame.serving import add_routes
-from admin_api.dashboard.pages import aliases, connection, mailbox_deletion, mailbox_general, mailboxes, sign_in
+from admin_api.dashboard.pages import (
+    aliases,
+    connection,
+    mailbox_deletion,
+    mailbox_general,
+    mailboxes,
+    profile,
+    sign_in,
+)
 from admin_api.site import Dashboard
 
 ROUTES = (
@@ -11,6 +19,7 @@ ROUTES = (
     *mailboxes.ROUTES,
     *aliases.ROUTES,
     *connection.ROUTES,
+    *profile.ROUTES,
     *mailbox_general.ROUTES,
     *mailbox_deletion.ROUTES,
 )

@@ -68,6 +68,7 @@ TABLE: dict[str, Route] = {
         query=lambda owner: {"mailbox": owner.mailbox},
         of_message_tokens=("messages:send",),
     ),
+    "GET /mailboxes/{mailbox_id}/mobileconfig": route("mailboxes:read"),
     "POST /accounts": route("tokens:write", name="matrix", plan="pro"),
     "GET /accounts": route(),
     "GET /accounts/{account_id}": route(),

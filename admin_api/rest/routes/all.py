@@ -14,6 +14,7 @@ from admin_api.rest.routes import (
     mailboxes,
     messages,
     self,
+    setup,
     tokens,
     transfer,
 )
@@ -24,6 +25,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     domains.router,
     dns.router,
     mailboxes.router,
+    setup.router,
     deletions.router,
     aliases.router,
     bulk.router,
