@@ -27,6 +27,7 @@ from admin_api.rest.description import SUMMARY, TITLE
 from admin_api.rest.docs_page import add_docs
 from admin_api.rest.openapi import describe
 from admin_api.rest.routes.all import ROUTERS
+from admin_api.setup.routes import add_setup
 from admin_api.site import ApiSite, Dashboard
 from store.errors import ServiceError, StoreNotReady, StoreUnavailable
 from store.unit_of_work.unit import AlreadyAnswered
@@ -52,6 +53,7 @@ def create_app(site: ApiSite) -> FastAPI:
     app.include_router(health.router)
     app.add_route(f"{PREFIX}/openapi.json", _description, include_in_schema=False)
     add_docs(app, f"{PREFIX}/docs")
+    add_setup(app)
     if site.dashboard is not None:
         add_dashboard(app, site.dashboard)
     outages = OutageLog()

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from admin_api.http.connections import ConnectionLimits
 from admin_api.http.rate_limit import RateLimit
+from admin_api.signing import Signer
 from conf.clients import Server
 from routing.directory import Directory
 from routing.policy import Policy
@@ -62,6 +63,7 @@ class Clients:
     submission: Server | None = None  # with STARTTLS
     submissions: Server | None = None  # in TLS from the start
     webmail: str | None = None
+    signer: Signer | None = None  # of profiles
 
 
 @dataclass(frozen=True, slots=True)

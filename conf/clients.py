@@ -20,6 +20,13 @@ def _host_or_port(text: str) -> str:
     return text
 
 
+def _absolute(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError("must be the absolute path of a file")
+    return text
+
+
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 PortOrHostPort = Annotated[str, AfterValidator(_host_or_port)]
 
 
@@ -39,6 +46,8 @@ class ClientsSettings(Section):
     submission: PortOrHostPort | None = None
     submissions: PortOrHostPort | None = None
     webmail: HttpUrl | None = None
+    profile_certificate: AbsolutePath | None = None
+    profile_key: AbsolutePath | None = None
 
     @property
     def imap_server(self) -> Server | None:
@@ -67,6 +76,12 @@ class ClientsSettings(Section):
     def _completed(self, text: str) -> InetSocket:
         host = parse_host_port(self.imap).host if self.imap else ""
         return parse_host_port(f"{host}{text}" if text.startswith(":") else text)
+
+    @model_validator(mode="after")
+    def _certificate_has_a_key(self) -> Self:
+        if (self.profile_certificate is None) != (self.profile_key is None):
+            raise ValueError("clients.profile_certificate and clients.profile_key must be set together")
+        return self
 
     @model_validator(mode="after")
     def _ports_have_a_host(self) -> Self:

@@ -11,7 +11,14 @@ from conf.sections import HttpUrl, Section
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _PATH = re.compile(r"/|(?:/[a-z0-9_-]+)+")
-_TAKEN = ("api", "healthz", "readyz", "metrics")  # the first part of paths that are served already
+_TAKEN = (
+    "api",
+    "healthz",
+    "readyz",
+    "metrics",
+    "mail",
+    "autodiscover",
+)  # the first part of paths that are served already
 
 
 def span(text: str) -> timedelta:

@@ -20,6 +20,7 @@ from admin_api.dashboard.pages import (
     operator,
     operator_account,
     people,
+    profile,
     sign_in,
     tokens,
 )
@@ -32,6 +33,7 @@ ROUTES = (
     *alias_rows.ROUTES,
     *aliases.ROUTES,
     *connection.ROUTES,
+    *profile.ROUTES,
     *mailbox_general.ROUTES,
     *mailbox_deletion.ROUTES,
     *domains.ROUTES,

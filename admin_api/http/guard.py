@@ -20,7 +20,7 @@ from admin_api.http.bodies import check_type, read_body, read_json
 from admin_api.http.problems import Flaw, Refusal
 from admin_api.site import ApiSite
 from store.errors import ServiceError
-from store.services.scopes import ACCOUNT, OPERATOR
+from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR
 from store.unit_of_work.caller import Caller
 
 JSON = "application/json"
@@ -38,6 +38,11 @@ class Rule:
     takes: str
     streams: bool  # the endpoint reads the body itself
     is_change: bool
+    of_message_tokens: tuple[str, ...] | None = None  # what these need instead; None: the same
+
+    def scopes_of(self, kind: str) -> tuple[str, ...]:
+        """Return what a token of a kind must have."""
+        return self.scopes if kind != MESSAGE or self.of_message_tokens is None else self.of_message_tokens
 
 
 def needs(
@@ -47,6 +52,7 @@ def needs(
     takes: str = JSON,
     streams: bool = False,
     changes: bool = False,
+    of_message_tokens: tuple[str, ...] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Return what a route's decorator takes: ``@router.get(path, **needs("aliases:read"))``.
@@ -58,9 +64,10 @@ def needs(
         takes: the media type of the body.
         streams: the endpoint reads the body itself, and limits it.
         changes: it changes something: the token's account may be narrowed, an idempotency key given.
+        of_message_tokens: what the token of a mailbox must have instead of ``scopes``.
         options: of the decorator, handed on.
     """
-    rule = Rule(scopes, frozenset(kinds), codes, takes, streams, changes)
+    rule = Rule(scopes, frozenset(kinds), codes, takes, streams, changes, of_message_tokens)
     return {"openapi_extra": {_RULE: rule}, **options}
 
 
@@ -108,9 +115,10 @@ def _admit(site: ApiSite, caller: Caller, rule: Rule) -> None:
     if caller.token.kind not in rule.kinds:
         kinds = " or ".join(sorted(rule.kinds))
         raise Refusal("insufficient-scope", f"this needs a token of the kind {kinds}")
-    missing = [scope for scope in rule.scopes if scope not in caller.scopes]
+    wanted = rule.scopes_of(caller.token.kind)
+    missing = [scope for scope in wanted if scope not in caller.scopes]
     if missing:
-        challenge = f'Bearer realm="byname", error="insufficient_scope", scope="{" ".join(rule.scopes)}"'
+        challenge = f'Bearer realm="byname", error="insufficient_scope", scope="{" ".join(wanted)}"'
         detail = f"the token lacks the scope {' and '.join(missing)}"
         raise Refusal("insufficient-scope", detail, headers={"WWW-Authenticate": challenge})
     if rule.is_change and caller.is_suspended:

@@ -100,7 +100,7 @@ def describe(app: FastAPI, site: ApiSite, rules: Mapping[tuple[str, str], Rule])
 def _complete(operation: Json, rule: Rule | None) -> None:
     """Add to one operation what its rule says."""
     if rule is not None:
-        operation["security"] = [{"token": list(rule.scopes)}]
+        operation["security"] = [{"token": list(scopes)} for scopes in _alternatives(rule)]
         if rule.kinds != {OPERATOR}:
             operation.setdefault("parameters", []).append(_ACCOUNT)
         operation["description"] = f"{operation.get('description', '')}\n\n{_who(rule)}".strip()
@@ -111,10 +111,21 @@ def _complete(operation: Json, rule: Rule | None) -> None:
         _add_headers(response, int(status), rule)
 
 
+def _alternatives(rule: Rule) -> list[tuple[str, ...]]:
+    """Return the sets of scopes of which one will do."""
+    return list(dict.fromkeys(rule.scopes_of(kind) for kind in sorted(rule.kinds)))
+
+
 def _who(rule: Rule) -> str:
-    kinds = " or ".join(sorted(rule.kinds))
-    scopes = f", scope {' and '.join(f'`{scope}`' for scope in rule.scopes)}" if rule.scopes else ""
-    return f"Token: {kinds}{scopes}."
+    wanted = [
+        (" or ".join(kind for kind in sorted(rule.kinds) if rule.scopes_of(kind) == scopes), scopes)
+        for scopes in _alternatives(rule)
+    ]
+    return f"Token: {'; '.join(kinds + _scopes_text(scopes) for kinds, scopes in wanted)}."
+
+
+def _scopes_text(scopes: tuple[str, ...]) -> str:
+    return f", scope {' and '.join(f'`{scope}`' for scope in scopes)}" if scopes else ""
 
 
 def _codes(operation: Json, rule: Rule) -> tuple[str, ...]:

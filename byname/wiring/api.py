@@ -1,15 +1,19 @@
 """What the API works with."""
 
+from pathlib import Path
+
 from prometheus_client import CollectorRegistry
 
+from admin_api import signing
 from admin_api.http.connections import ConnectionLimits
 from admin_api.http.rate_limit import RateLimit
+from admin_api.signing import Signer
 from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining
 from byname.wiring import policy
 from byname.wiring.directory import cache_directory, health, sql_directory
 from byname.wiring.dns import domain_checker
 from conf.dashboard import span
-from conf.settings import Settings
+from conf.settings import ConfigError, Problem, Settings
 from routing.directory import Directory
 from store.cache.propagation import PropagationWaiter, waiting
 from store.services.domain_checks.checker import CheckQueue
@@ -54,7 +58,20 @@ def _dashboard(settings: Settings) -> Dashboard | None:
 
 def _clients(settings: Settings) -> Clients:
     given = settings.clients
-    return Clients(given.imap_server, given.submission_server, given.submissions_server, given.webmail)
+    sending = given.submission_server, given.submissions_server
+    return Clients(given.imap_server, *sending, given.webmail, _signer(given.profile_certificate, given.profile_key))
+
+
+def _signer(certificate: str | None, key: str | None) -> Signer | None:
+    if certificate is None or key is None:
+        return None
+    try:
+        return signing.load(Path(certificate), Path(key))
+    except OSError as error:
+        rule = f"cannot be read: {error.filename}: {error.strerror}"
+    except ValueError as error:
+        rule = str(error)
+    raise ConfigError([Problem("settings", "clients.profile_certificate", rule)])
 
 
 def _wait(settings: Settings, database: Database) -> Wait:

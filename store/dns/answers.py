@@ -13,7 +13,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Records, each as text: the strings of a TXT joined (RFC 7208 section 3.3), an MX as ``10 host.example``."""
+    """Records, each as text: the strings of a TXT joined (RFC 7208 section 3.3), an MX as ``10 host.example``,
+    an SRV as ``0 1 993 host.example``.
+    """
 
     values: tuple[str, ...]
 

@@ -14,6 +14,7 @@ class Purpose(StrEnum):
     SPF = "spf"
     DKIM = "dkim"
     DMARC = "dmarc"
+    CLIENTS = "clients"
 
 
 class State(StrEnum):
@@ -91,6 +92,14 @@ def _dmarc(values: Sequence[str], wanted: Sequence[str]) -> Judgement:  # noqa: 
     return State.OK, None
 
 
+def _clients(values: Sequence[str], wanted: Sequence[str]) -> Judgement:
+    """Judge an SRV record of a service for mail programs (RFC 6186): host and port count, not priority and weight."""
+    found = [value.split(" ", 2)[-1] for value in values]
+    if wanted[0] in found:
+        return State.OK, None
+    return (State.WRONG, f"mail programs are sent to {', '.join(found)}") if found else (State.MISSING, None)
+
+
 def _tags(value: str) -> dict[str, str]:
     """Read a list of tags, ``v=DKIM1; p=...`` (RFC 6376 section 3.2)."""
     pairs = (part.partition("=") for part in value.split(";"))
@@ -103,4 +112,5 @@ JUDGES: Mapping[Purpose, Judge] = {
     Purpose.SPF: _spf,
     Purpose.DKIM: _dkim,
     Purpose.DMARC: _dmarc,
+    Purpose.CLIENTS: _clients,
 }

@@ -45,6 +45,9 @@ def _values(found: dns.rrset.RRset) -> tuple[str, ...]:
     if found.rdtype == dns.rdatatype.MX:
         pairs = sorted((record.preference, _host(record.exchange)) for record in found)
         return tuple(f"{preference} {host}" for preference, host in pairs)
+    if found.rdtype == dns.rdatatype.SRV:
+        parts = sorted((record.priority, record.weight, record.port, _host(record.target)) for record in found)
+        return tuple(f"{priority} {weight} {port} {host}" for priority, weight, port, host in parts)
     return tuple(sorted(b"".join(record.strings).decode("utf-8", "backslashreplace") for record in found))
 
 

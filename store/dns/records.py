@@ -16,12 +16,22 @@ _LONGEST = 600  # characters; a 4096-bit DKIM key has more, which nobody reads
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """A server for mail programs, found by its SRV record (RFC 6186, RFC 8314 section 5.1)."""
+
+    name: str  # imaps, imap, submissions or submission
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
-    """What this service expects of its domains (settings, section dns)."""
+    """What this service expects of its domains (settings, sections dns and clients)."""
 
     mx_hosts: tuple[str, ...] = ()
     spf_include: str | None = None
     dkim_selector: str = "byname"
+    services: tuple[Service, ...] = ()  # for mail programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,13 @@ def requirements(domain: str, token: str, expected: Expected) -> tuple[Requireme
     selector = f"{expected.dkim_selector}._domainkey.{domain}"
     found.append(Requirement(Purpose.DKIM, selector, "TXT", "v=DKIM1; k=rsa; p=<the public key of the mail service>"))
     found.append(Requirement(Purpose.DMARC, f"_dmarc.{domain}", "TXT", "v=DMARC1; p=none"))
+    found += [_srv(domain, service) for service in expected.services]
     return tuple(found)
+
+
+def _srv(domain: str, service: Service) -> Requirement:
+    target = f"{service.port} {service.host.lower().rstrip('.')}"
+    return Requirement(Purpose.CLIENTS, f"_{service.name}._tcp.{domain}", "SRV", f"0 1 {target}", (target,))
 
 
 def judge(requirement: Requirement, answers: Mapping[str, Answer]) -> CheckedRecord:

@@ -9,7 +9,7 @@ import pytest
 
 from store.migrations import migrate
 from store.sql.database import Database
-from tests.api.running_api import RunningApi, site_over
+from tests.api.running_api import CLIENTS, RunningApi, site_over
 from tests.api.tenants import Tenant, secret_of, tenant
 from tests.store.conftest import one_redis, postgres, redis_server
 from tests.store.postgres_server import PostgresServer
@@ -41,7 +41,7 @@ def shared_database(api_url: str) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def api(shared_database: Database) -> Iterator[RunningApi]:
     """A server that all tests share."""
-    running = RunningApi(site_over(shared_database))
+    running = RunningApi(site_over(shared_database, clients=CLIENTS))
     yield running
     running.close()
 

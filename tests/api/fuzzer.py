@@ -18,7 +18,7 @@ import structlog
 from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.contract import Report, fuzz
-from tests.api.running_api import RunningApi, site_over
+from tests.api.running_api import CLIENTS, RunningApi, site_over
 from tests.store.postgres_server import PostgresServer, programs
 
 _TELL_EVERY = 5.0  # seconds
@@ -29,7 +29,7 @@ def running(url: str) -> Iterator[RunningApi]:
     """Serve a new database for the length of a block."""
     migrate.upgrade(url)
     database = Database.open(url)
-    api = RunningApi(site_over(database))
+    api = RunningApi(site_over(database, clients=CLIENTS))
     try:
         yield api
     finally:

@@ -10,8 +10,9 @@ from prometheus_client import CollectorRegistry
 
 from admin_api.http.rate_limit import RateLimit
 from admin_api.server import ApiServer
-from admin_api.site import ApiSite, Dashboard, Dns, Explaining
+from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining
 from byname.sandbox.waiting import wait_until
+from conf.clients import Server
 from routing.directory import Directory
 from routing.policy import SYSTEM_ADDRESSES, Policy
 from store.dns.records import Expected
@@ -21,6 +22,15 @@ from store.unit_of_work.unit import Wait
 
 PREFIXES = ("bn_ops_", "bn_msg_", "bn_opr_")
 NO_LIMIT = 1_000_000
+
+
+# Where the mail of the tests' domains is read and sent, as a setting says it.
+CLIENTS = Clients(
+    imap=Server("mail.host.example", 993, "SSL/TLS"),
+    submission=Server("mail.host.example", 587, "STARTTLS"),
+    submissions=Server("smtp.host.example", 465, "SSL/TLS"),
+    webmail="https://webmail.host.example/",
+)
 
 
 def site_over(
@@ -33,6 +43,7 @@ def site_over(
     policy: Policy | None = None,
     dns: Dns | None = None,
     dashboard: Dashboard | None = None,
+    clients: Clients = Clients(),  # noqa: B008 - frozen
     health: Callable[[], Mapping[str, str]] = lambda: {"sql": "ok"},
     waiting: Callable[[], int] = lambda: 0,
 ) -> ApiSite:
@@ -51,6 +62,7 @@ def site_over(
         waiting=waiting,
         registry=CollectorRegistry(),
         dashboard=dashboard,
+        clients=clients,
     )
 
 

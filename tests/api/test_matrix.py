@@ -18,7 +18,7 @@ from tests.api.tenants import Tenant, secret_of, tenant
 Ids = dict[str, int]
 OPEN = {"GET /healthz", "GET /readyz", "GET /metrics"}
 ANY_TOKEN = {"GET /me"}
-MESSAGE_TOKENS = {"GET /messages/_me"}
+MESSAGE_TOKENS = {"GET /messages/_me", "GET /messages/identities"}
 OPERATORS = {
     "GET /accounts", "POST /accounts",
     "GET /accounts/{account_id}", "PATCH /accounts/{account_id}", "DELETE /accounts/{account_id}",
@@ -33,6 +33,13 @@ class Route:
     body: Callable[[Ids], Any] | None = None
     csv: Callable[[Tenant], str] | None = None
     query: Callable[[Tenant], dict[str, str]] | None = None
+    of_message_tokens: tuple[str, ...] | None = None  # what these need instead
+
+    @property
+    def security(self) -> list[dict[str, list[str]]]:
+        """What the description says of it."""
+        more = [] if self.of_message_tokens is None else [self.of_message_tokens]
+        return [{"token": list(scopes)} for scopes in (self.scopes, *more)]
 
 
 def route(*scopes: str, **body: object) -> Route:
@@ -56,6 +63,12 @@ TABLE: dict[str, Route] = {
     "GET /me": route(),
     "GET /account": route(),
     "GET /messages/_me": route(),
+    "GET /messages/identities": Route(
+        ("mailboxes:read",),
+        query=lambda owner: {"mailbox": owner.mailbox},
+        of_message_tokens=("messages:send",),
+    ),
+    "GET /mailboxes/{mailbox_id}/mobileconfig": route("mailboxes:read"),
     "POST /accounts": route("tokens:write", name="matrix", plan="pro"),
     "GET /accounts": route(),
     "GET /accounts/{account_id}": route(),
@@ -169,7 +182,7 @@ def test_the_table_has_every_route(described: dict[str, dict[str, Any]]) -> None
 
 def test_the_description_names_the_scopes(described: dict[str, dict[str, Any]]) -> None:
     told = {name: operation.get("security") for name, operation in described.items()}
-    assert told == dict.fromkeys(OPEN) | {name: [{"token": list(one.scopes)}] for name, one in TABLE.items()}
+    assert told == dict.fromkeys(OPEN) | {name: one.security for name, one in TABLE.items()}
 
 
 def test_without_a_token(api: RunningApi, owners: tuple[Tenant, Tenant]) -> None:
@@ -232,6 +245,8 @@ def test_names_of_others_are_not_there(owners: tuple[Tenant, Tenant]) -> None:
         assert code_of(ask(caller.client, name, own, own, other)) == (404, "domain-not-yours")
     asked = {"login": caller.mailbox, "from": other.mailbox}
     assert code_of(caller.client.get("/explain/sender", params=asked)) == (404, "domain-not-yours")
+    asked = {"mailbox": other.mailbox}
+    assert code_of(caller.client.get("/messages/identities", params=asked)) == (404, "not-found")
     assert code_of(caller.client.get("/mailboxes", params={"domain_id": other.domain_id})) == (404, "not-found")
     for wanted in (other.mailbox, other.domain, f"mailbox:{other.mailbox_id}", f"domain:{other.domain_id}"):
         assert caller.client.get("/audit-log", params={"object": wanted}).json()["data"] == []

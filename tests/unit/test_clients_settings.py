@@ -52,3 +52,12 @@ def test_what_they_mean() -> None:
     assert ClientsSettings(imap="mail.test:143").imap_server == Server("mail.test", 143, "STARTTLS")
     nothing = ClientsSettings()
     assert (nothing.imap_server, nothing.submission_server, nothing.submissions_server) == (None, None, None)
+
+
+def test_a_certificate_and_its_key_come_together() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(environ={"BYNAME_CLIENTS__PROFILE_CERTIFICATE": "/etc/byname/profiles.pem"})
+    assert "clients.profile_certificate and clients.profile_key must be set together" in str(refused.value)
+    with pytest.raises(ConfigError) as refused:
+        load(environ={"BYNAME_CLIENTS__PROFILE_KEY": "profiles.key"})
+    assert "must be the absolute path of a file" in str(refused.value)

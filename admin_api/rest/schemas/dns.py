@@ -8,7 +8,7 @@ from admin_api.http.models import Id, Moment, Out
 from admin_api.rest.schemas.domains import DomainStatus
 from store.services.domain_checks import requirements
 
-Purpose = Literal["ownership", "mx", "spf", "dkim", "dmarc"]
+Purpose = Literal["ownership", "mx", "spf", "dkim", "dmarc", "clients"]
 State = Literal["ok", "missing", "wrong", "unknown"]
 
 
@@ -17,7 +17,7 @@ class DnsRecord(Out):
 
     purpose: Purpose = Field(description="ownership alone makes a domain active; the others are advice.")
     name: str = Field(examples=["_byname.brand-b.com"])
-    type: Literal["TXT", "MX"]
+    type: Literal["TXT", "MX", "SRV"]
     required: str = Field(description="What to publish.", examples=["byname-verify=3f1d9c0e8b7a4a55b0e1c2d3f4a5b6c7"])
     found: list[str] = Field(examples=[["v=spf1 -all"]])
     state: State = Field(description="unknown: it could not be determined, or was not looked for yet.")

@@ -9,7 +9,7 @@ from store.dns.checking import check
 from store.dns.judging import Purpose, State
 from store.dns.nameserver import RetryPolicy
 from store.dns.proof import Sighting
-from store.dns.records import Expected, Requirement, judge, judge_values, not_checked, requirements, sighting
+from store.dns.records import Expected, Requirement, Service, judge, judge_values, not_checked, requirements, sighting
 from store.dns.resolvers import Resolvers
 from tests.store.dns.dns_server import DnsServer
 
@@ -31,6 +31,18 @@ def test_what_is_to_be_published() -> None:
         ("dkim", "s1._domainkey.example.test", "TXT", "v=DKIM1; k=rsa; p=<the public key of the mail service>"),
         ("dmarc", "_dmarc.example.test", "TXT", "v=DMARC1; p=none"),
     ]
+
+
+def test_servers_for_mail_programs() -> None:
+    services = (Service("imaps", "Mail.host.test.", 993), Service("submission", "mail.host.test", 587))
+    found = requirements("example.test", "abc", Expected(services=services))[-2:]
+    assert [(str(one.purpose), one.name, one.type, one.required) for one in found] == [
+        ("clients", "_imaps._tcp.example.test", "SRV", "0 1 993 mail.host.test"),
+        ("clients", "_submission._tcp.example.test", "SRV", "0 1 587 mail.host.test"),
+    ]
+    assert judge_values(found[0], ["10 5 993 mail.host.test"]) == (OK, None)
+    assert judge_values(found[0], []) == (MISSING, None)
+    assert judge_values(found[0], ["0 1 143 old.test"]) == (WRONG, "mail programs are sent to 143 old.test")
 
 
 def test_what_no_setting_names_is_not_required() -> None:

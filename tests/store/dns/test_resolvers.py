@@ -97,6 +97,8 @@ def test_zone(
 def test_mx_in_order_of_preference_in_lower_case(server: DnsServer) -> None:
     server.add("example.test", "MX", "20 B.Example.NET.", "10 a.example.net.", "5 b.example.net.")
     assert asked(server, "example.test", "MX") == Found(("5 b.example.net", "10 a.example.net", "20 b.example.net"))
+    server.add("_imaps._tcp.example.test", "SRV", "0 1 993 Mail.Example.NET.")
+    assert asked(server, "_imaps._tcp.example.test", "SRV") == Found(("0 1 993 mail.example.net",))
 
 
 def chain(server: DnsServer, length: int, *, closed: bool = False) -> None:
