@@ -185,7 +185,7 @@ def page(
         wanted = wanted.where(holds(search, AddressRow.local_part + "@" + DomainRow.name, MailboxRow.display_name))
     if domain is not None:
         wanted = wanted.where(AddressRow.domain_id.in_(lookup.domain_ids(tx, domain)))
-    return page_by_ids(tx, wanted, lambda found: _in_order(tx, found), page, per_page)
+    return page_by_ids(tx, wanted, lambda found: in_order(tx, found), page, per_page)
 
 
 def addresses(tx: Transaction, ids: Collection[int]) -> dict[int, str]:
@@ -226,7 +226,7 @@ def _ids() -> Select[int]:
     return select(AddressRow.id).join_from(AddressRow, DomainRow).where(at_a_domain, AddressRow.kind == MAILBOX)
 
 
-def _in_order(tx: Transaction, wanted: Sequence[int]) -> list[Mailbox]:
+def in_order(tx: Transaction, wanted: Sequence[int]) -> list[Mailbox]:
     """Return the mailboxes with these ids, in that order."""
     found = {row[0].id: as_view(row) for row in tx.execute(query().where(MailboxRow.id.in_(wanted)))}
     return [found[one] for one in wanted]

@@ -45,5 +45,5 @@ def fullest(tx: Transaction, account_id: int, most: int = 5) -> list[Mailbox]:
     ids = select(MailboxRow.id).join(AddressRow, AddressRow.id == MailboxRow.id)
     ids = ids.join(DomainRow, DomainRow.id == AddressRow.domain_id).where(DomainRow.account_id == account_id)
     found = tx.scalars(ids.order_by(count.desc(), MailboxRow.id).limit(most)).all()
-    by_size = sorted(mailboxes.views(tx, MailboxRow.id.in_(found)), key=lambda one: (-one.alias_count, one.id))
+    by_size = sorted(mailboxes.in_order(tx, found), key=lambda one: (-one.alias_count, one.id))
     return [mailbox for mailbox in by_size if mailbox.alias_count]

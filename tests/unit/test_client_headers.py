@@ -1,10 +1,10 @@
 """The sender guard over headers as mail programs write them: an own alias passes, everybody else's is refused."""
 
 import pytest
-from byname.raw_message import header_fields
 
 from routing.guard import check_header
 from routing.policy import Policy
+from routing.raw_message import header_fields
 from routing.verdicts import Reject
 from tests.unit.client_headers import FOREIGN, JOHN, SHAPES, Shape
 from tests.unit.sample_site import DIRECTORY

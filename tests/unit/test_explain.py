@@ -3,9 +3,11 @@
 import pytest
 
 from routing.directory import Directory
-from routing.explain import Explanation, compare, explain_message, explain_recipient, explain_sender
+from routing.explain import Explanation, compare, explain_recipient, explain_sender
+from routing.explain_message import explain_submitted
 from routing.memory_directory import MemoryDirectory, SilentDirectory
 from routing.policy import Policy
+from routing.raw_message import read_message
 from tests.unit.sample_site import DIRECTORY
 
 RECIPIENTS = [  # text, verdict, rule, mailbox, one of the steps
@@ -51,7 +53,7 @@ MESSAGES = [  # header, verdict, rule, steps
 
 @pytest.mark.parametrize(("raw", "verdict", "rule", "steps"), MESSAGES)
 def test_messages(raw: bytes, verdict: str, rule: str, steps: list[tuple[str, str]]) -> None:
-    found = explain_message(DIRECTORY, Policy(), "john@brand-a.test", raw)
+    found = explain_submitted(DIRECTORY, Policy(), "john@brand-a.test", read_message(raw))
     assert (found.verdict, found.rule) == (verdict, rule)
     assert [(step.looked_up, step.found) for step in found.steps] == steps
 
