@@ -13,7 +13,7 @@ from conf.settings import ConfigError, load
     [
         ("path", "/", None),
         ("path", "/dashboard", None),
-        ("path", "/mail/names", None),
+        ("path", "/pages/names", None),
         ("path", "dashboard", "must be / or a path"),
         ("path", "/dashboard/", "must be / or a path"),
         ("path", "//dashboard", "must be / or a path"),
