@@ -11,7 +11,7 @@ from store.services import domains
 from store.services.domain_checks import checks, schedule
 from store.services.domain_checks.checker import CheckQueue
 from store.services.domain_checks.checks import ABANDONED, MOST_KEPT
-from store.services.domain_checks.requirements import DnsRequirements, required
+from store.services.domain_checks.requirements import DnsRequirements, known, required
 from store.sql.database import Database
 from store.sql.tables import DnsCheckRow
 from store.sql.tenant import Acting
@@ -220,3 +220,29 @@ def test_a_name_pending_in_two_accounts(site: DnsSite) -> None:
     done = site.checker.verify(NEW, account="rival")
     assert done is not None
     assert (done.domain_id, done.event) == (other.id, "proved")
+
+
+def test_whether_a_check_is_under_way(site: DnsSite) -> None:
+    domain = site.add(NEW).id
+    other = site.add("other.example").id
+
+    def is_checked(ref: int) -> bool:
+        with site.database.read() as tx:
+            return checks.under_way(tx, ref, site.clock())
+
+    assert not is_checked(domain)
+    check = asked(site, domain)
+    assert (is_checked(domain), is_checked(other)) == (True, False)
+    site.checker.run(check)
+    assert not is_checked(domain)
+
+
+def test_the_records_of_several_domains(site: DnsSite) -> None:
+    first, second = site.add(NEW), site.add("other.example")
+    site.publish(NEW)
+    site.verify(NEW)
+    with site.database.read() as tx:
+        found = known(tx, [first, second], EXPECTED)
+        assert known(tx, [], EXPECTED) == {}
+    assert found == {first.id: shown(site).records, second.id: shown(site, second.id).records}
+    assert [str(found[one.id][0].state) for one in (first, second)] == ["ok", "unknown"]

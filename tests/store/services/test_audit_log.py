@@ -186,3 +186,15 @@ def test_long_names_of_those_who_act(world: Database) -> None:
     with world.read() as tx:
         entry = audit.page(tx).items[0]
         assert (entry.actor, entry.request_id) == ("x" * 200, "y" * 200)
+
+
+def test_a_search_looks_at_names_and_at_who_did_it(world: Database) -> None:
+    with world.write(SOMEONE) as tx:
+        with_sales(tx)
+    with world.read() as tx:
+        for search in ("SALES@", "brand-b.com", "ken x"):
+            assert "alias.create" in [entry.action for entry in audit.page(tx, search=search, per_page=100).items]
+        assert audit.page(tx, search="sales_").total == 0  # no pattern
+        assert audit.page(tx, search="ken x", object="alias:999").total == 0
+        with pytest.raises(ServiceError, match="control characters"):
+            audit.page(tx, search="\x00")

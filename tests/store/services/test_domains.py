@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import update
 
 from store.services import accounts, aliases, domain_settings, domains, mailboxes
+from store.services.domain_contents import Contents, contents, name_counts
 from store.services.views import CatchAll
 from store.sql.database import Database
 from store.sql.tables import DomainRow
@@ -222,3 +223,17 @@ def test_removal_never_loses_the_mail_of_other_domains(world: Database, choice: 
     with world.write() as tx:
         domains.remove(tx, "brand-b.com")
         domains.remove(tx, "brand-a.com", confirmed=True)
+
+
+def test_contents_and_counts(world: Database) -> None:
+    with world.write() as tx:
+        aliases.add(tx, "sales@brand-b.com", JOHN)
+        aliases.add(tx, "info@brand-a.com", JOHN)
+        a, b = domains.get(tx, "brand-a.com").id, domains.get(tx, "brand-b.com").id
+        held = contents(tx, a)
+        assert name_counts(tx, [a, b]) == {a: held.mailboxes + held.aliases, b: 1}
+        assert name_counts(tx, []) == {}
+        assert (held.aliases, held.aliases_elsewhere, held.is_empty) == (1, 1, False)
+        assert contents(tx, b) == Contents(0, 1, 0)
+        empty = domains.add(tx, "empty.example", account="acme").id
+        assert contents(tx, empty).is_empty
