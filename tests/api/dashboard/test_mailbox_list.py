@@ -2,9 +2,10 @@
 
 import re
 
+import httpx
 import pytest
 
-from store.passwords import verify
+from store.passwords import NOBODYS, PasswordHash, verify
 from store.services import accounts, audit, domain_settings, domains, mailboxes
 from store.services.views import Mailbox
 from store.sql.database import Database
@@ -23,6 +24,7 @@ from tests.api.dashboard.visitor import (
 
 EVIL = "<script>alert(1)</script>\"'&"
 BIDI = "\u202egnp.exe"
+KNOWN = PasswordHash(NOBODYS)  # hashing takes time
 
 
 @pytest.fixture
@@ -45,6 +47,11 @@ def order(page: str) -> list[str]:
     return re.findall(r'class="address"><a [^>]*title="([^"@]+)@', page)
 
 
+def listed(page: httpx.Response) -> str:
+    """Return the words of the list, whenever its mailboxes were made."""
+    return re.sub(r"just now|\d+ (second|minute)s? ago", "AGO", words(page))
+
+
 def shown_password(page: str) -> str:
     found = re.findall(r'class="secret">([^<]+)<', page)
     assert len(found) == 1, page
@@ -54,16 +61,14 @@ def shown_password(page: str) -> str:
 def test_the_list_and_its_search(admin: Visitor, database: Database) -> None:
     with database.write() as tx:
         for number in range(60):
-            mailboxes.add(tx, f"user{number:02}@brand-b.test", "correct horse", display_name=f"Number {number}")
+            mailboxes.add(tx, f"user{number:02}@brand-b.test", KNOWN, display_name=f"Number {number}")
         mailboxes.update(tx, "user07@brand-b.test", is_active=False)
-    first, second = words(admin.get("/mailboxes")), words(admin.get("/mailboxes?page=2"))
-    assert "john@brand-a.test 2 of 30 aliases just now Active Settings" in first
+    first, second = listed(admin.get("/mailboxes")), words(admin.get("/mailboxes?page=2"))
+    assert "john@brand-a.test 2 of 30 aliases AGO Active Settings" in first
     assert "Page 1 of 2 Next" in first
     assert "Previous Page 2 of 2" in second
     assert "user59@brand-b.test" in second
-    assert "user07@brand-b.test Number 7 0 of 30 aliases just now Paused" in words(
-        admin.get("/mailboxes?search=user07")
-    )
+    assert "user07@brand-b.test Number 7 0 of 30 aliases AGO Paused" in listed(admin.get("/mailboxes?search=user07"))
     assert "No address and no name holds “zzz”" in words(admin.get("/mailboxes?search=zzz"))
     assert "past the end" in words(admin.get("/mailboxes?page=99999999"))
     assert admin.get("/mailboxes?page=x").status_code == 200
@@ -88,8 +93,8 @@ def test_the_list_and_its_search(admin: Visitor, database: Database) -> None:
 )
 def test_orders(admin: Visitor, database: Database, sort: str, expected: list[str]) -> None:
     with database.write() as tx:
-        mailboxes.add(tx, "zoe@brand-a.test", "correct horse", display_name="alpha")
-        mailboxes.add(tx, "adam@brand-b.test", "correct horse", display_name="Beta")
+        mailboxes.add(tx, "zoe@brand-a.test", KNOWN, display_name="alpha")
+        mailboxes.add(tx, "adam@brand-b.test", KNOWN, display_name="Beta")
     page = admin.get(f"/mailboxes?sort={sort}").text
     assert order(page) == expected
     by = sort.removeprefix("-") if sort not in ("", "password_hash") else "address"
@@ -101,7 +106,7 @@ def test_orders(admin: Visitor, database: Database, sort: str, expected: list[st
 
 def test_one_domain(admin: Visitor, database: Database, world: World) -> None:
     with database.write() as tx:
-        mailboxes.add(tx, "adam@brand-b.test", "correct horse")
+        mailboxes.add(tx, "adam@brand-b.test", KNOWN)
     assert order(admin.get("/mailboxes?domain=brand-b.test").text) == ["adam"]
     assert order(admin.get(f"/mailboxes?domain={world.brand_b}").text) == ["adam"]
     assert order(admin.get("/mailboxes?domain=brand-a.test&search=mar").text) == ["mary"]
@@ -140,7 +145,7 @@ def test_many_domains_are_typed(visitor: Visitor, database: Database) -> None:
 def test_operators_see_whose_they_are(visitor: Visitor, world: World) -> None:
     visitor.signed_in(OPERATOR)
     page = visitor.get("/mailboxes")
-    assert "eve@rival.test 1 of 30 aliases just now rival Active" in words(page)
+    assert "eve@rival.test 1 of 30 aliases AGO rival Active" in listed(page)
     assert "brand-a.test (acme)" in words(page)
     made = visitor.post("/mailboxes", local_part="new", domain_id=str(world.rivals))
     assert made.status_code == 201
@@ -230,7 +235,7 @@ def test_pending_turns_by_itself(admin: Visitor, cache: Cache, world: World) -> 
         ({"local_part": "postmaster"}, 409, "local_part", "postmaster is a system address"),
         ({"local_part": "sales"}, 409, "local_part", "sales@brand-b.test is taken already."),
         ({"domain_id": ""}, 422, "domain_id", "Choose a domain."),
-        ({"domain_id": "9" * 30}, 422, "domain_id", "is not a domain name"),
+        ({"domain_id": "9" * 30}, 422, "domain_id", "has no dot; a whole domain is needed."),
         ({"domain_id": EVIL}, 422, "domain_id", "is not a domain name"),
         ({"domain_id": "pending"}, 409, "domain_id", "is not verified yet"),
         ({"display_name": "x" * 10_000}, 422, "display_name", "must have at most 200 characters."),

@@ -1,11 +1,11 @@
 """General: name, password, state; and the deletion of a mailbox by its name."""
 
 import re
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
+from store.clock import utc_now
 from store.errors import ServiceError
 from store.services import accounts, aliases, domain_settings, mailboxes
 from store.services.views import Mailbox
@@ -171,7 +171,7 @@ def test_not_while_a_domain_needs_it(admin: Visitor, database: Database, world: 
 def test_a_question_ends(admin: Visitor, database: Database, path: str) -> None:
     where = ask(admin, path)
     with database.write() as tx:
-        tx.execute(update(DeleteIntentRow).values(expires_at=DeleteIntentRow.created_at - timedelta(seconds=1)))
+        tx.execute(update(DeleteIntentRow).values(expires_at=utc_now()))
     for answer in (admin.get(where), admin.post(where, address=JOHN)):
         assert (answer.status_code, "Nothing was deleted." in words(answer)) == (404, True)
     assert mailbox(database).alias_count == 2
