@@ -37,22 +37,6 @@ def addresses(database: Database, mailbox: int) -> list[str]:
         return [one.address for one in aliases.list_all(tx, mailbox=mailbox)]
 
 
-def test_the_list_and_its_search(admin: Visitor, database: Database) -> None:
-    with database.write() as tx:
-        for number in range(60):
-            mailboxes.add(tx, f"user{number:02}@brand-b.test", "correct horse", display_name=f"Number {number}")
-        mailboxes.update(tx, "user07@brand-b.test", is_active=False)
-    first, second = words(admin.get("/mailboxes")), words(admin.get("/mailboxes?page=2"))
-    assert "john@brand-a.test 2 of 30 Active Settings" in first
-    assert "Page 1 of 2 Next" in first
-    assert "Previous Page 2 of 2" in second
-    assert "user59@brand-b.test" in second
-    assert "user07@brand-b.test Number 7 0 of 30 Paused" in words(admin.get("/mailboxes?search=user07"))
-    assert "No address and no name holds “zzz”" in words(admin.get("/mailboxes?search=zzz"))
-    assert "past the end" in words(admin.get("/mailboxes?page=99999999"))
-    assert admin.get("/mailboxes?page=x").status_code == 200
-
-
 def test_a_new_alias(admin: Visitor, database: Database, world: World, path: str) -> None:
     answer = admin.post(path, local_part="shop", domain_id=str(world.brand_b), can_receive="on")
     assert answer.status_code == 303
