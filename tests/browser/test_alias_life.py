@@ -69,13 +69,13 @@ def test_an_alias_from_first_to_last(
     row(page).get_by_role("link", name="Delete").click()
     expect(page.get_by_text("mary@brand-a.test")).to_be_visible()
     expect(page.get_by_text("Have you shared this alias with clients or partners?")).to_be_visible()
-    expect(page.get_by_role("button", name="Disable", exact=True)).to_be_focused()
+    expect(page.locator("[data-dialog-content]").get_by_role("button", name="Disable")).to_be_focused()
     page.keyboard.press("Enter")
     expect(row(page).get_by_text("Disabled")).to_be_visible()
     assert not alias(database).is_active
 
     row(page).get_by_role("link", name="Delete").click()
-    page.get_by_role("button", name="Delete", exact=True).click()
+    page.locator("[data-dialog-content]").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("The alias is deleted.")).to_be_visible()
     expect(row(page)).to_have_count(0)
     with pytest.raises(ServiceError):

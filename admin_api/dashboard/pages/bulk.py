@@ -59,7 +59,8 @@ def show_import(visit: Visit, import_id: int) -> Response:
     done = None
     if found.state == kept.APPLIED:
         done = Outcome("applied", None, visit.site.wait(found.version) == "live")
-    return visit.page("bulk_import.html", found=found, done=done, words=_WORDS[found.state == kept.APPLIED])
+    words = _WORDS[found.state in {kept.APPLYING, kept.APPLIED}]
+    return visit.page("bulk_import.html", found=found, done=done, words=words)
 
 
 def act(visit: Visit, import_id: int) -> Response:
@@ -84,8 +85,8 @@ def download(visit: Visit) -> Response:
 
 
 _WORDS = {
-    False: {"created": "to be made", "updated": "to be changed", "unchanged": "as it is", "failed": "refused"},
-    True: {"created": "made", "updated": "changed", "unchanged": "as it was", "failed": "refused"},
+    False: {"created": "to be made", "updated": "to be changed", "unchanged": "unchanged", "failed": "refused"},
+    True: {"created": "made", "updated": "changed", "unchanged": "unchanged", "failed": "refused"},
 }
 
 

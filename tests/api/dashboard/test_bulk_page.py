@@ -15,7 +15,7 @@ from store.services.importing.work import work
 from store.sql.database import Database
 from store.sql.tables import ImportRow
 from store.sql.tenant import Acting
-from tests.api.dashboard.visitor import ADMIN, EVE, JOHN, OPERATOR, VIEWER, Cache, Visitor, words
+from tests.api.dashboard.visitor import ADMIN, EVE, JOHN, OPERATOR, VIEWER, Cache, Visitor, World, words
 
 HEAD = "address,mailbox,can_receive,can_send,is_active,note\n"
 SHOP = f"{HEAD}shop@brand-b.test,{JOHN},true,true,,for the shop\n"
@@ -64,7 +64,7 @@ def test_a_file_is_checked_and_then_applied(admin: Visitor, database: Database, 
     )
     at, page = checked(admin, text)
     said = words(page)
-    for count in ("1 to be made", "1 to be changed", "1 as it is", "3 refused"):
+    for count in ("1 to be made", "1 to be changed", "1 unchanged", "3 refused"):
         assert " ".join(reversed(count.split(" ", 1))) in said
     assert "5 Bad Name@brand-b.test invalid name before the @: spaces are not allowed" in said
     assert "6 x@brand-b.test there is no mailbox nobody@brand-a.test" in said
@@ -89,7 +89,7 @@ def test_a_file_is_checked_and_then_applied(admin: Visitor, database: Database, 
 def test_a_virtual_file(admin: Visitor, database: Database) -> None:
     text = f"# names\nshop@brand-b.test  {JOHN}\n@brand-b.test {JOHN}\nbrand-b.test anything\nroot {JOHN}\n"
     at, page = checked(admin, text, "postfix-virtual")
-    assert "4 brand-b.test as it is" in words(page)
+    assert "4 brand-b.test unchanged" in words(page)
     assert "5 There is no @ in the name" in words(page)
     admin.post(at, action="apply")
     settled(admin, at)
@@ -161,7 +161,7 @@ def test_the_export_can_be_brought_in_again(admin: Visitor, database: Database) 
     assert exported.headers["Content-Disposition"] == 'attachment; filename="aliases.csv"'
     assert "Content-Security-Policy" in exported.headers
     assert "rival.test" not in exported.text
-    assert "as it is 2" in words(checked(admin, exported.text)[1])
+    assert "unchanged 2" in words(checked(admin, exported.text)[1])
 
 
 def test_the_limit_of_the_plan_counts(admin: Visitor, database: Database) -> None:

@@ -20,7 +20,7 @@ function checkSoon(form) {
   clearTimeout(checking.timer);
   checking.stale.abort();
   const place = form.querySelector(".checked");
-  form.querySelectorAll(":scope > .wrong").forEach((note) => note.remove()); // it spoke of what stood there before
+  form.querySelectorAll(":scope > .wrong:not(.checked)").forEach((note) => note.remove()); // it spoke of what stood there before
   form.querySelectorAll(".pair [aria-invalid]").forEach((field) => field.removeAttribute("aria-invalid"));
   if (!form.elements.local_part.value) {
     place.hidden = true;
@@ -69,13 +69,15 @@ const boxes = () => [...document.querySelectorAll(".rows tbody input[name=alias_
 function count() {
   const place = document.querySelector(".ticked .count");
   if (!place) return;
-  const all = boxes();
-  const ticked = all.filter((box) => box.checked).length;
-  if (place.textContent !== `${ticked} ticked`) place.textContent = `${ticked} ticked`;
+  const ticked = boxes().filter((box) => box.checked);
+  const shown = boxes().filter((box) => !box.closest("tr").hidden);
+  const here = shown.filter((box) => box.checked).length;
+  const words = `${ticked.length} ticked${ticked.length > here ? `, ${ticked.length - here} not shown` : ""}`;
+  if (place.textContent !== words) place.textContent = words;
   const every = document.getElementById("tick-all");
   if (!every) return;
-  every.checked = ticked > 0 && ticked === all.length;
-  every.indeterminate = ticked > 0 && ticked < all.length;
+  every.checked = here > 0 && here === shown.length;
+  every.indeterminate = here > 0 && here < shown.length;
 }
 
 document.addEventListener("change", (event) => {
