@@ -17,6 +17,7 @@ from byname.sandbox.errors import SandboxError
 _CHROMIUM = Path("/usr/bin/chromium")
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 _TOKEN = re.compile(rb'name="csrf" value="([^"]+)"')
+_COUNTED = re.compile(rb'^byname_api_requests_total\{.*route="([^"]*)".*\} ([0-9.e+]+)$', re.MULTILINE)
 _SESSION = "byname"  # the cookie's name on loopback
 
 
@@ -24,7 +25,7 @@ _SESSION = "byname"  # the cookie's name on loopback
 class Cold:
     """What a browser that has kept nothing asks for to show one page."""
 
-    requests: int
+    requests: int  # that the server got
     page: int  # bytes of the page itself
     beside: int  # bytes of style, script and icon
 
@@ -51,8 +52,13 @@ class Reader:
         body = self._ask("GET", path)
         return time.perf_counter() - begun, body
 
+    def metrics(self) -> bytes:
+        """Return what the server has counted."""
+        self.close()
+        return self.get("/metrics")[1]
+
     def close(self) -> None:
-        """Give the connection back."""
+        """Give the connection back; the next request opens another. The server ends one that is idle for seconds."""
         self._connection.close()
 
     def _ask(self, method: str, path: str, form: str | None = None) -> bytes:
@@ -71,8 +77,8 @@ class Reader:
 
 
 @contextmanager
-def chromium(url: str, session: str) -> Iterator["Chromium"]:
-    """Run a Chromium that is signed in at ``url`` by the cookie of a session.
+def chromium(place: tuple[str, int], reader: Reader) -> Iterator["Chromium"]:
+    """Run a Chromium that is signed in as ``reader`` is.
 
     Raises:
         SandboxError: it is not installed.
@@ -81,26 +87,33 @@ def chromium(url: str, session: str) -> Iterator["Chromium"]:
         raise SandboxError(f"{_CHROMIUM} is not installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_ARGUMENTS)
-        yield Chromium(browser.new_context, url, session)
+        url = f"http://{place[0]}:{place[1]}"
+        yield Chromium(browser.new_context, reader.metrics, url, reader.cookies[_SESSION])
         browser.close()
 
 
 class Chromium:
     """Opens pages, each as a browser that has kept nothing of this host but the session."""
 
-    def __init__(self, fresh: Callable[[], BrowserContext], url: str, session: str) -> None:
-        self._fresh, self._url, self._session = fresh, url, session
+    def __init__(
+        self, fresh: Callable[[], BrowserContext], metrics: Callable[[], bytes], url: str, session: str
+    ) -> None:
+        self._fresh, self._metrics, self._url, self._session = fresh, metrics, url, session
 
     def cold(self, path: str) -> Cold:
         """Return what the first view of a page takes. Raises RuntimeError when an answer is a refusal."""
-        context = self._fresh()
+        context, before = self._fresh(), self._counted()
         context.add_cookies([{"name": _SESSION, "value": self._session, "url": self._url}])
         page, seen = context.new_page(), list[Response]()
-        page.on("response", seen.append)
+        page.on("response", lambda answer: seen.append(answer))
         page.goto(self._url + path, wait_until="networkidle")
         if refused := [answer.url for answer in seen if not answer.ok]:
             raise RuntimeError(f"refused: {', '.join(refused)}")
-        first, *others = [len(answer.body()) for answer in seen]
-        found = Cold(len(seen), first, sum(others))
+        sizes = {answer.url: len(answer.body()) for answer in seen}  # the icon twice, the second time from its cache
         context.close()
-        return found
+        first, *others = sizes.values()
+        return Cold(self._counted() - before, first, sum(others))
+
+    def _counted(self) -> int:
+        """Return how many requests the server has answered, but for this one's like."""
+        return sum(int(float(found[2])) for found in _COUNTED.finditer(self._metrics()) if found[1] != b"/metrics")
