@@ -128,7 +128,7 @@ def studio() -> Iterator[Studio]:
     running = RunningApi(site_over(database, dashboard=dashboard()))
     try:
         with sync_playwright() as playwright:
-            environ = {**os.environ, "FONTCONFIG_FILE": str(fonts)}
+            environ: dict[str, str | float | bool] = {**os.environ, "FONTCONFIG_FILE": str(fonts)}
             arguments = [*ARGUMENTS, "--disable-lcd-text"]  # grey edges of letters, as on most screens, take less room
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, env=environ)
             yield Studio(browser, running, world)
