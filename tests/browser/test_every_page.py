@@ -115,6 +115,18 @@ def test_a_dialog(reader: Readers, world: World) -> None:
     assert (barriers(page), looking.watch.said) == ([], [])
 
 
+def test_a_password_can_be_pasted(reader: Readers) -> None:
+    """Nothing is to be remembered, solved or typed from somewhere else (WCAG 2.2, 3.3.8)."""
+    looking = reader(None)
+    page = looking.open("/login")
+    fields = [page.get_by_label("Mail address"), page.get_by_label("Password", exact=True)]
+    assert [field.get_attribute("autocomplete") for field in fields] == ["username", "current-password"]
+    looking.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("navigator.clipboard.writeText('a long passphrase')")
+    fields[1].press("Control+V")
+    assert fields[1].input_value() == "a long passphrase"
+
+
 def test_faults_are_found(chromium: Browser) -> None:
     """None found elsewhere means that there are none: here each kind is, and is named."""
     page = chromium.new_page(viewport={"width": 360, "height": HEIGHT})
