@@ -1,16 +1,16 @@
 """An address of each page of the dashboard, by its route, in the world of the tests. A new page gets a line here.
 
-Names in braces are those of ``World``. Several addresses show the same page in several states. A route that is no page
-that can be opened by its address alone (a file to download, a step after another) has none here, and a test of its own.
+Ids in braces are those of ``tests.browser.names``. Several addresses show the same page in several states. A route that
+is no page to be opened by its address alone (a file to download, a step after another) has none, and a test of its own.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from admin_api.dashboard.frame.route import Who
 from admin_api.dashboard.routes import ROUTES
-from tests.api.dashboard.visitor import ADMIN, OPERATOR, World
+from tests.api.dashboard.visitor import ADMIN, OPERATOR
 
 _ALIASES = "/mailboxes/{mailbox_id:id}/aliases"
 ADDRESSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -43,9 +43,9 @@ class Example:
         """Return it as the name of a test."""
         return self.pattern
 
-    def path(self, world: World) -> str:
+    def path(self, ids: Mapping[str, int]) -> str:
         """Return its address below the dashboard's own."""
-        return self.pattern.format(**asdict(world))
+        return self.pattern.format_map(ids)
 
 
 def pages_by_address() -> frozenset[str]:

@@ -9,7 +9,7 @@ from store.clock import utc_now
 from store.passwords import PasswordHash, hash_password
 from store.services import accounts, admins, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
-from store.sql.tables import AddressRow, AliasRow, AuditRow
+from store.sql.tables import AccountRow, AddressRow, AdminRow, AliasRow, AuditRow, DomainRow
 from store.sql.tenant import Acting, Transaction
 from tests.api.dashboard.visitor import ADMIN, OPERATOR, PASSWORD, VIEWER, World
 
@@ -96,6 +96,10 @@ def _age(database: Database) -> None:
         for (number,) in tx.execute(select(AuditRow.id)).all():
             back = timedelta(minutes=3) * (newest - number + 1) ** 1.4
             tx.execute(update(AuditRow).where(AuditRow.id == number).values(at=utc_now() - back))
+        for table in (AccountRow, DomainRow, AddressRow, AdminRow):
+            for (number,) in tx.execute(select(table.id)).all():
+                made = utc_now() - timedelta(days=200 - number * 29 % 170)
+                tx.execute(update(table).where(table.id == number).values(created_at=made))
         for (number,) in tx.execute(select(AliasRow.id)).all():
             changed = utc_now() - timedelta(hours=5) * (number * 37 % 90)
             made = changed if number % 3 else changed - timedelta(days=20)

@@ -10,11 +10,15 @@ from tests.browser.axe import barriers
 WIDTHS = (360, 768, 1440)  # pixels: a phone, a tablet, a desk
 HEIGHT = 800
 
-_SMALL = """() => [...document.querySelectorAll('a, button, summary, select, textarea, input:not([type=hidden])')]
-  .filter((one) => one.checkVisibility() && !one.matches('.skip, p a, li a'))
+_SMALL = """() => {
+  const own = (one) => one.textContent.trim().length;
+  const inText = (one) => getComputedStyle(one).display === 'inline' && own(one.parentElement) > own(one);
+  return [...document.querySelectorAll('a, button, summary, select, textarea, input:not([type=hidden])')]
+  .filter((one) => one.checkVisibility() && !one.matches('.skip') && !inText(one))
   .map((one) => one.closest('label') || one)
   .filter((one) => { const box = one.getBoundingClientRect(); return box.height < 24 || box.width < 24 })
-  .map((one) => `under 24 pixels: ${one.outerHTML.slice(0, 120)}`)"""
+  .map((one) => `under 24 pixels: ${one.outerHTML.slice(0, 120)}`);
+}"""
 _HIDDEN_FOCUS = """() => {
   const faults = [];
   const all = 'a[href], button, summary, select, textarea, input:not([type=hidden]), [tabindex]';

@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -24,12 +24,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from store.migrations import migrate
 from store.sql.database import Database
-from tests.api.dashboard.visitor import ADMIN, Visitor, World, dashboard
+from tests.api.dashboard.visitor import ADMIN, Visitor, dashboard
 from tests.api.running_api import RunningApi, site_over
 from tests.browser import agency
 from tests.browser.addresses import Example, examples
 from tests.browser.conftest import _ARGUMENTS as ARGUMENTS
 from tests.browser.conftest import CHROMIUM
+from tests.browser.names import names
 from tests.browser.palette import shrink
 
 WIDTHS = {390: 844, 768: 1024, 1440: 900}  # and their heights, in pixels
@@ -69,8 +70,8 @@ DOCS = (
 class Studio:
     """A browser before a running dashboard. Whoever is needed is signed in."""
 
-    def __init__(self, browser: Browser, running: RunningApi, world: World) -> None:
-        self._browser, self._url, self._world = browser, running.url, world
+    def __init__(self, browser: Browser, running: RunningApi, ids: Mapping[str, int]) -> None:
+        self._browser, self._url, self._ids = browser, running.url, ids
         self._cookie = cache(lambda name: Visitor(running.url).signed_in(name).client.cookies["byname"])
 
     @contextmanager
@@ -81,7 +82,7 @@ class Studio:
             cookie = self._cookie(example.person)
             context.add_cookies([{"name": "byname", "value": cookie, "url": self._url}])
         page = context.new_page()
-        page.goto(self._url + example.path(self._world))
+        page.goto(self._url + example.path(self._ids))
         yield page
         context.close()
 
@@ -124,14 +125,14 @@ def studio() -> Iterator[Studio]:
     fonts.write_text(_FONTS.format(folder=folder))
     migrate.upgrade(url)
     database = Database.open(url)
-    world = agency.fill(database)
+    ids = names(database, agency.fill(database))
     running = RunningApi(site_over(database, dashboard=dashboard()))
     try:
         with sync_playwright() as playwright:
-            environ = {**os.environ, "FONTCONFIG_FILE": str(fonts)}
+            environ: dict[str, str | float | bool] = {**os.environ, "FONTCONFIG_FILE": str(fonts)}
             arguments = [*ARGUMENTS, "--disable-lcd-text"]  # grey edges of letters, as on most screens, take less room
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, env=environ)
-            yield Studio(browser, running, world)
+            yield Studio(browser, running, ids)
             browser.close()
     finally:
         running.close()

@@ -16,6 +16,7 @@ from tests.browser.addresses import ADDRESSES, Example, examples, pages_by_addre
 from tests.browser.axe import barriers
 from tests.browser.conftest import Watch
 from tests.browser.looks import HEIGHT, WIDTHS, faults, field_faults, focus_faults, moving, too_small, too_wide
+from tests.browser.names import names
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory, filled: tuple[Path, World])
     yield running
     running.close()
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def ids(shared: RunningApi, filled: tuple[Path, World]) -> dict[str, int]:
+    return names(shared.database, filled[1])
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +98,8 @@ def test_every_page_is_listed() -> None:
 
 
 @pytest.mark.parametrize("example", list(examples()), ids=str)
-def test_a_page(reader: Readers, shared: RunningApi, world: World, example: Example) -> None:
-    path, looking = example.path(world), reader(example.person)
+def test_a_page(reader: Readers, shared: RunningApi, ids: dict[str, int], example: Example) -> None:
+    path, looking = example.path(ids), reader(example.person)
     page = looking.open(path)
     assert page.url == shared.url + path
     assert (looking.faults(), looking.watch.said, looking.watch.asked) == ([], [], [])
@@ -113,6 +119,18 @@ def test_a_dialog(reader: Readers, world: World) -> None:
     page.get_by_role("link", name="Delete").first.click()
     page.get_by_role("dialog").wait_for()
     assert (barriers(page), looking.watch.said) == ([], [])
+
+
+def test_a_password_can_be_pasted(reader: Readers) -> None:
+    """Nothing is to be remembered, solved or typed from somewhere else (WCAG 2.2, 3.3.8)."""
+    looking = reader(None)
+    page = looking.open("/login")
+    fields = [page.get_by_label("Mail address"), page.get_by_label("Password", exact=True)]
+    assert [field.get_attribute("autocomplete") for field in fields] == ["username", "current-password"]
+    looking.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("navigator.clipboard.writeText('a long passphrase')")
+    fields[1].press("Control+V")
+    assert fields[1].input_value() == "a long passphrase"
 
 
 def test_faults_are_found(chromium: Browser) -> None:
