@@ -1,5 +1,6 @@
 """Names of colleagues in outside mail: what a display name comes down to, and whose it is."""
 
+import hashlib
 from collections.abc import Collection, Mapping
 
 import pytest
@@ -213,3 +214,40 @@ def test_what_is_asked_is_bounded_and_of_the_recipients_account_alone(names: lis
     accounts = {account_of(each.domain) for wanted in directory.asked for each in wanted} - {None}
     assert accounts <= {{"brand-a.test": 1, "other.test": 2}[domain] for domain in domains}
     assert found is (domains == {"brand-a.test"})
+
+
+def test_octets_that_are_no_text() -> None:
+    shown = shown_name(b" Mary \xff Poe <x@outside.example>", name_key)
+    assert shown == Shown(
+        ("mary.poe", "marypoe", "mary_poe", "mary-poe", "poe.mary", "poemary", "poe_mary", "poe-mary"),
+        name_key("Mary Poe"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "is_local", "is_person"), [(2, True, True), (5, True, True), (6, False, True), (7, False, False)]
+)
+def test_how_many_words_a_name_may_have(words: int, is_local: bool, is_person: bool) -> None:
+    shown = shown_name(b" ".join([b"Mary"] * words) + b" <x@outside.example>", name_key)
+    assert bool(shown and shown.locals) is is_local
+    assert bool(shown and shown.key) is is_person
+
+
+def test_how_many_domains_the_recipients_may_be_in() -> None:
+    names = [f"d{number}.test" for number in range(MOST_DOMAINS)]
+    key = {str(name_key("Mary Poe")): MARY}
+    known = MemoryDirectory([*(HostedDomain(name, account=1) for name in names), people(1, key)])
+    assert is_colleague(known, outside("Mary Poe", *names))
+
+
+def test_keys_stay_what_they_are() -> None:
+    """They stand in databases: another fold would not find them again."""
+    assert name_key("Mary Poe") == hashlib.sha256(b"mary poe").hexdigest()[:32]
+    assert name_key("Ian O'Neil") == hashlib.sha256(b"lan nell o").hexdigest()[:32]
+
+
+def test_a_name_receives_nothing_and_sends_nothing() -> None:
+    found = people(7, {"k": MARY})
+    assert (found.name, found.account) == ("@7", 7)
+    assert found.names == {"k": Alias(Mailbox(MARY), can_receive=False, can_send=False)}
+    assert found.names["k"] == Alias(Mailbox(MARY), is_active=True, can_receive=False)

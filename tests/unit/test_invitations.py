@@ -171,3 +171,31 @@ def test_pieces_do_not_matter(pieces: list[bytes], step: int) -> None:
     message = b"".join(pieces)
     whole, apart = scanned(message, max(1, len(message))), scanned(message, step)
     assert (whole[0].trouble, whole[1]) == (apart[0].trouble, apart[1])
+
+
+LONG = b"X-LONG:" + b"=41" * 3000 + b"\r\n"  # beyond what is kept of a line, undecoded and decoded
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 64, 4095, 4096, 4097, 100_000])
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (b"quoted-printable", quopri.encodestring(FOREIGN)),
+        (b"quoted-printable", LONG + FOREIGN.replace(b"bank", b"b=61nk") + LONG),
+        (b"quoted-printable", FOREIGN.replace(b"ceo@", b"c=65=\r\no@").rstrip()),
+        (b"quoted-printable", b"METHOD:REQUEST\r\nORGANIZER;CN=" + b"=41" * 1360 + b":mailto:ceo@bank=2Etest"),
+        (b"base64", base64.b64encode(FOREIGN).replace(b"Q", b"Q-*\r\n")),
+        (b"base64", base64.b64encode(b"METHOD:REQUEST\r\nORGANIZER:mailto:ceo@bank.test").rstrip(b"=")),
+        (b"base64", base64.b64encode(b"METHOD:REQUEST\r\nORGANIZER:mailto:ceo@bank.tes").rstrip(b"=")),
+        (b"base64", base64.b64encode(b"METHOD:REQUEST\r\nORGANIZER:mailto:ceo@bank.te").rstrip(b"=")),
+    ],
+)
+def test_in_whatever_pieces_it_comes(kind: bytes, body: bytes, size: int) -> None:
+    found = Invitations()
+    parts = MimeParts(found.reader_for)
+    parts.feed(b"Content-Type: text/calendar\r\nContent-Transfer-Encoding: " + kind + b"\r\n\r\n")
+    for at in range(0, len(body), size):
+        parts.feed(body[at : at + size])
+    parts.end()
+    assert [each.local for each in found.claimed] == ["ceo"]
+    assert found.claimed[0].domain.startswith("bank.te")

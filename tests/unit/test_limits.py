@@ -20,13 +20,13 @@ KEY, NOW = b"k" * 32, 1_000_000.0
 POLICY = Policy(max_stripped_fields=3)
 
 
-@pytest.mark.parametrize("name", ["X", "From", "From ", "X-A \t", "!", "~", "a.b/c"])
+@pytest.mark.parametrize("name", ["X", "From", "From ", "X-A \t", "!", "~", "a.b/c", "X" * 64, "X" * 65])
 def test_good_names(name: str) -> None:
     assert judge_field_name(name) is None
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", "\t", "X Y", " X", "X:", "X\x01", "X\x7f", "\xe4", "X\udcff", "X\xa0", "X\n"]
+    "name", ["", " ", "\t", "X Y", " X", "X:", "X\x01", "X\x7f", "\xe4", "X\udcff", "X\xa0", "X\n", "X" * 65 + " X"]
 )
 def test_bad_names(name: str) -> None:
     assert judge_field_name(name) == MALFORMED_NAME
@@ -82,3 +82,4 @@ def test_of_a_long_value_nothing_is_kept_that_equals_one_of_ours() -> None:
 
 def test_most_actions() -> None:
     assert most_actions(Policy()) == 3 * 1000 + 2 + 50
+    assert most_actions(Policy(colleague_names="mark")) == 3 * 1000 + 2 + 50 + 51

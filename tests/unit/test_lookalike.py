@@ -7,6 +7,7 @@ from routing.directory import AffirmedFacts
 from routing.lookalike import judge_lookalikes
 from routing.memory_directory import MemoryDirectory, SilentDirectory
 from routing.records import HostedDomain
+from routing.replies import reply
 from routing.verdicts import Defer, Reject
 from store.services.skeletons import skeleton
 from tests.unit.sample_site import DIRECTORY
@@ -46,10 +47,13 @@ def test_a_hosted_look_alike_has_proved_itself_and_doubt_is_451() -> None:
     twin = Address.parse("ceo@brаnd-a.test")
     hosted = MemoryDirectory([HostedDomain(twin.domain)])
     assert judge_lookalikes(hosted, [twin], ["brand-a.test"], skeleton) is None
-    assert isinstance(judge_lookalikes(SilentDirectory(), [twin], ["brand-a.test"], skeleton), Defer)
+    unsure = Defer(reply("sender-no-evidence", address=twin), "no-evidence")
+    assert judge_lookalikes(SilentDirectory(), [twin], ["brand-a.test"], skeleton) == unsure
 
     class Grace:
         def lookup(self, wanted: object) -> AffirmedFacts:
             return AffirmedFacts({}, may_send=True)
 
-    assert isinstance(judge_lookalikes(Grace(), [twin], ["brand-a.test"], skeleton), Defer)
+    assert judge_lookalikes(Grace(), [twin], ["brand-a.test"], skeleton) == unsure
+    refused = Reject(reply("lookalike-sender", address=twin), "lookalike-sender")
+    assert judge_lookalikes(DIRECTORY, [twin], ["brand-a.test"], skeleton) == refused

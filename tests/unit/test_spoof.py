@@ -64,5 +64,6 @@ def test_hosted_senders_are_refused(claimed: list[str], refused: str | None) -> 
 def test_no_evidence_is_451() -> None:
     verdict = judge_claims(SilentDirectory(), [Address.parse("x@outside.test")])
     assert isinstance(verdict, Defer)
+    assert verdict.rule == "no-evidence"
     assert str(verdict.reply) == "451 4.3.0 <x@outside.test>: Sender lookup failed, please try again"
     assert judge_claims(SilentDirectory(), []) is None

@@ -1,16 +1,21 @@
 """Forged trust in submitted mail: field by field, what is claimed and what is said to it."""
 
+from collections.abc import Collection
+
 import pytest
 
+from routing.address import Address
 from routing.directory import AffirmedFacts
 from routing.memory_directory import SilentDirectory
 from routing.policy import Policy
+from routing.replies import reply
 from routing.trust import MOST_CLAIMS, REASONS, TrustClaims, first_not_owned, judge_trust
 from routing.verdicts import Defer, Reject
 from tests.unit.sample_site import DIRECTORY, DOMAINS
 
 JOHN = "john@brand-a.test"
 IDS = frozenset({"mx.brand-a.test"})
+POLICY_IDS = Policy(authserv_ids=IDS)
 
 FORGED = [  # field, reason
     ("Authentication-Results", b" mx.brand-a.test; dkim=pass", "forged-results"),
@@ -78,3 +83,42 @@ def test_no_evidence_is_451() -> None:
     assert isinstance(judge_trust(Grace(), Policy(), JOHN, foreign), Defer)
     assert judge_trust(Grace(), Policy(), JOHN, mine) is None
     assert first_not_owned(DIRECTORY, Policy(), "no login", mine.keys) is None
+
+
+def test_a_trailing_dot_and_octets_that_are_no_text() -> None:
+    for name, value, reason in (
+        ("Authentication-Results", b" \xff mx.brand-a.test.; none", "forged-results"),
+        ("ARC-Seal", b" i=1; d=mx.brand-a.test.; x=\xff", "forged-arc"),
+    ):
+        claims = TrustClaims(IDS)
+        claims.add(name, value)
+        assert claims.reason == reason
+
+
+def test_only_autocrypt_holds_keys() -> None:
+    claims = TrustClaims(IDS)
+    claims.add("X-Other", b" addr=ceo@bank.test")
+    assert claims.keys == []
+    claims.add("X-Byname-Notice", b"x")
+    claims.add("Autocrypt", b" addr=ceo@bank.test")
+    assert claims.keys == []  # refused already: nothing more is read
+
+
+def test_as_many_keys_as_may_be() -> None:
+    claims = TrustClaims(IDS)
+    claims.add("Autocrypt", b";addr=john@brand-a.test" * MOST_CLAIMS)
+    assert claims.reason is None
+    assert judge_trust(DIRECTORY, POLICY_IDS, JOHN, claims) is None
+
+
+def test_what_is_said_without_evidence() -> None:
+    user, ceo = Address.parse(JOHN), Address.parse("ceo@bank.test")
+    silent = first_not_owned(SilentDirectory(), POLICY_IDS, JOHN, [ceo])
+    assert silent == Defer(reply("sender-no-evidence", address=user), "no-evidence")
+
+    class Grace:
+        def lookup(self, wanted: Collection[Address]) -> AffirmedFacts:
+            return AffirmedFacts(DIRECTORY.lookup(wanted), may_send=True)
+
+    unsure = first_not_owned(Grace(), POLICY_IDS, JOHN, [ceo])
+    assert unsure == Defer(reply("sender-no-evidence", address=ceo), "no-evidence")
