@@ -87,7 +87,16 @@ def test_others_are_not_there(
     nobody = asked(webmail, f"nobody@{acme.domain}")
     assert code_of(nobody) == NO_SUCH
     told = [nobody.json()["detail"]]
-    for wrong in (rival.mailbox, f"john@{rival.other}", f"sales@{acme.other}", "john", "@", "a b@c", "\u202e@x", "x" * 999):
+    for wrong in (
+        rival.mailbox,
+        f"john@{rival.other}",
+        f"sales@{acme.other}",
+        "john",
+        "@",
+        "a b@c",
+        "\u202e@x",
+        "x" * 999,
+    ):
         for client in (webmail, program):
             answer = asked(client, wrong)
             assert code_of(answer) == NO_SUCH, wrong
