@@ -7,7 +7,6 @@ files and logs, and its plugins are links to Debian's, without the settings that
 import os
 import secrets
 import shutil
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
@@ -15,11 +14,13 @@ from pathlib import Path
 from pwd import getpwnam
 from types import TracebackType
 from typing import Self
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import conf
 from byname.sandbox.ports import LOOPBACK, free_port
 from byname.sandbox.processes import Daemon
-from byname.sandbox.waiting import greets, wait_until
+from byname.sandbox.waiting import wait_until
 
 _PROGRAM = Path("/usr/share/roundcube")
 _DEFAULTS = Path("/etc/roundcube")  # of which Debian keeps two files outside the program
@@ -66,7 +67,7 @@ class PrivateRoundcube:
             SandboxError: it did not start; the end of its log is in the message.
         """
         self._link_program()
-        self._make_database()
+        self.database.touch()  # Roundcube makes the tables in an empty file
         self._configure()
         self._give_away()
         options = ("-d", "opcache.enable_cli=1", "-d", "short_open_tag=0")
@@ -75,7 +76,7 @@ class PrivateRoundcube:
         environ = {"PATH": os.environ.get("PATH", ""), "PHP_CLI_SERVER_WORKERS": str(_SERVERS)}
         self._daemon = Daemon(command, self.folder / "php.log", environ)
         self._daemon.start()
-        wait_until(self._answers, 20, "the private Roundcube")
+        wait_until(self._answers, 60, "the private Roundcube")
 
     def stop(self) -> None:
         """Stop it; no process stays behind."""
@@ -106,11 +107,6 @@ class PrivateRoundcube:
         for part in (_PROGRAM / "plugins" / name).iterdir():
             if part.name != "config.inc.php":
                 (target / part.name).symlink_to(part)
-
-    def _make_database(self) -> None:
-        with sqlite3.connect(self.database) as connection:
-            connection.executescript((_PROGRAM / "SQL" / "sqlite.initial.sql").read_text(encoding="utf-8"))
-        connection.close()
 
     def _configure(self) -> None:
         token = self.folder / "config" / "byname.token"
@@ -148,7 +144,11 @@ class PrivateRoundcube:
     def _answers(self) -> bool:
         if self._daemon is not None:
             self._daemon.check_running()
-        return greets((LOOPBACK, self.port), b"")
+        try:
+            with urlopen(self.url, timeout=60):  # noqa: S310 - our own http
+                return self.database.stat().st_size > 0
+        except URLError:  # it does not listen yet
+            return False
 
     def __enter__(self) -> Self:
         try:
