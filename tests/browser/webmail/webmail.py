@@ -91,4 +91,5 @@ def identities(site: PrivateSite, login: str) -> dict[str, tuple[str, str]]:
 
 
 def _settle(page: Page) -> None:
-    page.wait_for_load_state("networkidle")
+    """Wait until Roundcube asks for nothing more; its page counts that itself."""
+    page.wait_for_function("() => window.rcmail && !rcmail.busy && window.jQuery && jQuery.active === 0")
