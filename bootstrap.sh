@@ -3,8 +3,9 @@
 #
 #   ./bootstrap.sh build    what pip needs to build pymilter
 #   ./bootstrap.sh demo     and what the demo starts: Postfix, Dovecot, Redis, openssl, swaks
-#   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, Sieve, parts of Postfix and Dovecot for SQL,
-#                           curl, fail2ban, Chromium, npm; and what the benches need, of which the tests run a short form
+#   ./bootstrap.sh webmail  and what the demo starts with --webmail: Roundcube, PHP, Dovecot's Sieve
+#   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, parts of Postfix and Dovecot for SQL, curl,
+#                           fail2ban, Chromium, npm; and what the benches need, of which the tests run a short form
 #   ./bootstrap.sh bench    the same without npm
 #
 # It never removes a package, never replaces another MTA and starts no service. Root or sudo installs; without either
@@ -14,15 +15,17 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
 build=(gcc libc6-dev python3-dev python3-venv libmilter-dev)
 demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite redis-server openssl swaks libnet-ssleay-perl)
-test=(postgresql dovecot-sieve dovecot-pgsql postfix-sqlite curl fail2ban chromium)
+webmail=(roundcube-core roundcube-sqlite3 roundcube-plugins php-cli php-cgi php-sqlite3 dovecot-sieve dovecot-managesieved)
+test=(postgresql dovecot-pgsql postfix-sqlite curl fail2ban chromium)
 bench=(postfix-lmdb postfix-pgsql libhiredis-dev)
 npm=() # Debian's only where there is none: one from elsewhere comes with a Node.js that Debian's would not stand beside
 command -v npm >/dev/null || npm=(npm)
 case "${1-}" in
   build) wanted=("${build[@]}") programs=(cc) ;;
   demo) wanted=("${build[@]}" "${demo[@]}") programs=(cc postfix dovecot redis-server openssl) ;;
-  test) wanted=("${build[@]}" "${demo[@]}" "${test[@]}" "${bench[@]}" "${npm[@]}") programs=(cc postfix dovecot redis-server openssl initdb npm) ;;
-  bench) wanted=("${build[@]}" "${demo[@]}" "${test[@]}" "${bench[@]}") programs=(cc postfix dovecot redis-server openssl initdb) ;;
+  webmail) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}") programs=(cc postfix dovecot redis-server openssl php) ;;
+  test) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}" "${test[@]}" "${bench[@]}" "${npm[@]}") programs=(cc postfix dovecot redis-server openssl initdb npm) ;;
+  bench) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}" "${test[@]}" "${bench[@]}") programs=(cc postfix dovecot redis-server openssl initdb) ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
@@ -80,6 +83,9 @@ trap 'clean_up; rm -f "$log"' EXIT
 if lacks postfix; then
   echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
 fi
+if lacks roundcube-core; then # no database of the system's own: each private Roundcube has its own file
+  echo 'roundcube-core roundcube/dbconfig-install boolean false' | debconf-set-selections
+fi
 wait=(-o DPkg::Lock::Timeout=300)
 # A list that cannot be fetched need not matter; whether the packages can be had, the installation itself tells.
 if ! { apt-get -q "${wait[@]}" update || true; "${install[@]}" "${wait[@]}"; } </dev/null >"$log" 2>&1; then
@@ -89,7 +95,8 @@ fi
 
 # Nor shall they start at the next boot: the demo and the tests run private instances of their own.
 if command -v systemctl >/dev/null; then
-  for service in postfix:postfix dovecot-core:dovecot redis-server:redis-server postgresql:postgresql fail2ban:fail2ban; do
+  for service in postfix:postfix dovecot-core:dovecot redis-server:redis-server postgresql:postgresql fail2ban:fail2ban \
+    roundcube-core:roundcube-gc.timer roundcube-core:roundcube-cleandb.timer; do
     if lacks "${service%:*}"; then systemctl --quiet disable "${service#*:}" 2>/dev/null || true; fi
   done
 fi

@@ -29,6 +29,7 @@ def demo(
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Redis and the relay before the store, or SQLite alone.")
     ] = True,
+    webmail: Annotated[bool, typer.Option("--webmail", help="A Roundcube too, with Byname's plugin.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Start a whole mail system on loopback with sample data, to be tried out. Nothing on this machine is changed."""
@@ -36,4 +37,4 @@ def demo(
         raise ExtraMissing("demo", "aiosmtpd")
     from byname.demo.run import run
 
-    stop(ExitCode(run(once=once, as_json=as_json, delivery=delivery.value, cache=cache)))
+    stop(ExitCode(run(once=once, as_json=as_json, delivery=delivery.value, cache=cache, webmail=webmail)))

@@ -58,6 +58,8 @@ def guide(site: PrivateSite) -> Iterator[str]:
     yield f"  submissions, TLS (465)        {LOOPBACK}:{postfix.submissions_port}"
     yield f"  IMAP, to read the mailboxes   {LOOPBACK}:{site.dovecot.imap_port}"
     yield f"  dashboard, for a browser      {site.dashboard_url}"
+    if site.webmail:
+        yield f"  webmail, Roundcube            {site.roundcube.url}"
     yield f"  folder, with logs and mail    {site.folder}"
     yield f"  certificate                   {site.certificate.certificate}"
     yield ""

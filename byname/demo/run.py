@@ -29,24 +29,26 @@ class Stopped(BaseException):
     """A signal to end came. No Exception, as KeyboardInterrupt is none: nobody on the way takes it for a failure."""
 
 
-def run(*, once: bool, as_json: bool, delivery: Delivery = "agent", cache: bool = True) -> int:
+def run(*, once: bool, as_json: bool, delivery: Delivery = "agent", cache: bool = True, webmail: bool = False) -> int:
     """Start the mail system, send the samples, print what came of them.
 
-    ``delivery`` says who writes Delivered-To, ``cache`` whether Redis and a relay stand before the store. With ``once``
-    that is all; otherwise say what to try, and stay up until SIGINT, SIGTERM or SIGHUP.
+    ``delivery`` says who writes Delivered-To, ``cache`` whether Redis and a relay stand before the store, ``webmail``
+    whether a Roundcube is there. With ``once`` that is all; otherwise say what to try, and stay up until SIGINT,
+    SIGTERM or SIGHUP.
 
     Returns:
         The exit code: 0 when each sample went as the specification says, 1 when one did not or the system could not
         be started, 130 when a signal came before the samples were through.
     """
-    if why_not := obstacle():
+    if why_not := obstacle(webmail=webmail):
         remedy = f"; run: {shlex.join(['sudo', *sys.argv])}" if why_not == NEEDS_ROOT else ""
         output.complain(f"byname: the demo cannot start: {why_not}{remedy}")
         return ExitCode.REFUSED
     for number in _SIGNALS:
         signal.signal(number, _stop)
     try:
-        return _run(once=once, as_json=as_json, delivery=delivery, cache=cache)
+        with PrivateSite(fill, delivery=delivery, cache=cache, api=True, webmail=webmail) as site:
+            return _run(site, once=once, as_json=as_json)
     except Stopped:
         return ExitCode.INTERRUPTED
     except (SandboxError, smtplib.SMTPException, subprocess.CalledProcessError, OSError) as error:
@@ -54,22 +56,21 @@ def run(*, once: bool, as_json: bool, delivery: Delivery = "agent", cache: bool 
         return ExitCode.REFUSED
 
 
-def _run(*, once: bool, as_json: bool, delivery: Delivery, cache: bool) -> int:
-    with PrivateSite(fill, delivery=delivery, cache=cache, api=True) as site:
-        try:
-            site.outside.refuse.update(REFUSED_OUTSIDE)
-            rows = _send_samples(site)
-            good = all(row.ok for row in rows)
-            if as_json:
-                output.say_json(table.as_json(rows))
-            else:
-                table.show(rows)
-            if not good:
-                output.complain(site.logs())
-            if not once:
-                _stay_up(site, as_json=as_json)
-        finally:
-            _heed_no_more_signals()
+def _run(site: PrivateSite, *, once: bool, as_json: bool) -> int:
+    try:
+        site.outside.refuse.update(REFUSED_OUTSIDE)
+        rows = _send_samples(site)
+        good = all(row.ok for row in rows)
+        if as_json:
+            output.say_json(table.as_json(rows))
+        else:
+            table.show(rows)
+        if not good:
+            output.complain(site.logs())
+        if not once:
+            _stay_up(site, as_json=as_json)
+    finally:
+        _heed_no_more_signals()
     return ExitCode.DONE if good else ExitCode.REFUSED
 
 

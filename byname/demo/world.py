@@ -45,15 +45,15 @@ ALIASES = (
 
 def fill(database: Database) -> dict[str, str]:
     """Put the sample data into an empty store; return the password of each mailbox and of the admin."""
-    boxes = (JOHN, MARY, OWNER)
+    boxes = {JOHN: "John Doe", MARY: "Mary Poe", OWNER: "Olga Owner"}
     passwords = {address: generate_password() for address in (*boxes, ADMIN)}
     with database.write() as tx:
         for account, names in (("brands", (BRAND_A, BRAND_B)), ("other", (OTHER,))):
             accounts.create(tx, account, "starter")
             for name in names:
                 domains.add(tx, name, account=account, verified=True)
-        for address in boxes:
-            mailboxes.add(tx, address, passwords[address])
+        for address, name in boxes.items():
+            mailboxes.add(tx, address, passwords[address], display_name=name)
         admins.create(tx, ADMIN, PasswordHash(hash_password(passwords[ADMIN])), account="brands")
         for alias in ALIASES:
             aliases.add(tx, alias.address, JOHN, can_receive=alias.can_receive, can_send=alias.can_send)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from pwd import getpwnam
 
-from byname.sandbox.dovecot_config import dovecot_conf, sql_conf
+from byname.sandbox.dovecot_config import dovecot_conf, sieve_conf, sql_conf
 from byname.sandbox.dovecot_instance import DovecotInstance
+from byname.sandbox.ports import free_port
 
 _MAIL_USER = "mail"  # of every Debian; owns the Maildirs
 
@@ -16,6 +17,8 @@ class PrivateDovecot(DovecotInstance):
     """A Dovecot over the store in the SQLite file ``database``."""
 
     database: Path = field(kw_only=True)
+    filters: bool = field(kw_only=True, default=False)  # people's own, over ManageSieve; needs Debian's dovecot-sieve
+    sieve_port: int = field(kw_only=True, default_factory=free_port)
 
     @property
     def sasl_socket(self) -> Path:
@@ -46,4 +49,4 @@ class PrivateDovecot(DovecotInstance):
         sql = self.folder / "sql.conf"
         sql.write_text(sql_conf(self.database))
         conf = dovecot_conf(self.folder, sql, self.imap_port, self.sasl_socket, self.lmtp_socket)
-        (self.folder / "dovecot.conf").write_text(conf)
+        (self.folder / "dovecot.conf").write_text(conf + (sieve_conf(self.sieve_port) if self.filters else ""))

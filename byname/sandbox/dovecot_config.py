@@ -55,6 +55,26 @@ service imap-login {{
 """
 
 
+def sieve_conf(port: int) -> str:
+    """Return what lets people write their own filters, over ManageSieve, and has LMTP run them."""
+    return f"""\
+protocols = $protocols sieve
+service managesieve-login {{
+  chroot =
+  inet_listener sieve {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+plugin {{
+  sieve = file:~/sieve;active=~/.dovecot.sieve
+}}
+protocol lmtp {{
+  mail_plugins = sieve
+}}
+"""
+
+
 def dovecot_conf(folder: Path, sql: Path, imap_port: int, sasl: Path, lmtp: Path) -> str:
     """Return dovecot.conf for an instance below ``folder``.
 

@@ -27,6 +27,16 @@ RECIPES: Mapping[str, str] = MappingProxyType(
         "usr/lib/postfix/postfix-sqlite.so": "postfix-sqlite",
     }
 )
+WEBMAIL: Mapping[str, str] = MappingProxyType(
+    {
+        "usr/share/roundcube/index.php": "roundcube-core",
+        "usr/share/roundcube/plugins/managesieve/managesieve.php": "roundcube-plugins",
+        "usr/bin/php": "php-cli",
+        "usr/lib/php/*/pdo_sqlite.so": "php-sqlite3",
+        "usr/lib/dovecot/modules/lib90_sieve_plugin.so": "dovecot-sieve",
+        "usr/lib/dovecot/managesieve-login": "dovecot-managesieved",
+    }
+)
 NEEDS_ROOT = "Postfix starts as root only"
 _ROOT = Path("/")
 
@@ -47,10 +57,10 @@ def other_mta(root: Path = _ROOT) -> str | None:
     return f"/{sendmail.resolve().relative_to(root.resolve())}"
 
 
-def obstacle(root: Path = _ROOT) -> str | None:
+def obstacle(root: Path = _ROOT, *, webmail: bool = False) -> str | None:
     """Return one line saying why the sandbox cannot start on this machine, None when it can."""
     if other := other_mta(root):
         return f"another mail server is installed ({other}); this needs Postfix, and replaces nothing"
-    if missing := missing_packages(RIG, root):
+    if missing := missing_packages({**RIG, **WEBMAIL} if webmail else RIG, root):
         return f"not installed: {' '.join(missing)}; run: apt-get install -y {' '.join(missing)}"
     return NEEDS_ROOT if os.geteuid() != 0 else None

@@ -12,6 +12,7 @@ from byname.sandbox.dovecot import PrivateDovecot
 from byname.sandbox.ports import LOOPBACK, free_port
 from byname.sandbox.postfix import PrivatePostfix
 from byname.sandbox.redis import PrivateRedis
+from byname.sandbox.roundcube import PrivateRoundcube
 from byname.sandbox.running_site import ARGUMENTS, RunningSite
 from byname.sandbox.sink import Sink
 from store.migrations.migrate import upgrade
@@ -63,6 +64,7 @@ class PrivateSite(RunningSite):
     smtputf8: bool = False
     cache: bool = False  # a Redis and ``byname relay`` between the store and the decisions
     api: bool = False  # the REST API and the dashboard
+    webmail: bool = False  # a Roundcube over all of it; goes with ``api``
     cache_settings: str = ""  # more TOML for the section [cache]
     settings: str = ""  # more TOML for byname.toml
     store_url: str = ""  # an empty database of Byname's instead of the SQLite file, from which Dovecot reads the logins
@@ -73,6 +75,7 @@ class PrivateSite(RunningSite):
     redis: PrivateRedis = field(init=False)  # runs with ``cache`` only
     mailboxes: Sink = field(init=False)
     postfix: PrivatePostfix = field(init=False)
+    roundcube: PrivateRoundcube = field(init=False)  # there with ``webmail`` only
     _ports: dict[str, int] = field(init=False, default_factory=lambda: {name: free_port() for name in ARGUMENTS})
 
     @property
@@ -108,16 +111,20 @@ class PrivateSite(RunningSite):
         """Return the end of every log, for the case that something went wrong."""
         paths = [*sorted(self.folder.glob("byname-*.log")), self.postfix.folders.log]
         texts = [f"== {path.name} ==\n{path.read_text(errors='backslashreplace')[-4000:]}" for path in paths]
-        return "\n".join([*texts, f"== dovecot.log ==\n{self.dovecot.log()[-4000:]}"])
+        texts += [f"== dovecot.log ==\n{self.dovecot.log()[-4000:]}"]
+        return "\n".join([*texts, *([f"== roundcube ==\n{self.roundcube.log()[-4000:]}"] if self.webmail else [])])
 
     def start_all(self) -> None:
         """Start everything, Postfix last."""
         self.mailboxes = self._stack.enter_context(Sink(self.folder / "mailboxes"))
         (self.folder / "dovecot").mkdir()
         self.passwords = self._make_store()
-        self.dovecot = self._stack.enter_context(PrivateDovecot(self.folder / "dovecot", database=self.database))
+        dovecot = PrivateDovecot(self.folder / "dovecot", database=self.database, filters=self.webmail)
+        self.dovecot = self._stack.enter_context(dovecot)
         self._start_daemons()
         self.postfix = self._stack.enter_context(self._postfix())
+        if self.webmail:
+            self.roundcube = self._stack.enter_context(self._roundcube())
 
     def _start_daemons(self) -> None:
         self.redis = PrivateRedis(self.folder / "redis", *(("--dir", str(self.disk)) if self.disk else ()))
@@ -162,6 +169,19 @@ class PrivateSite(RunningSite):
             certificate=self.certificate,
             smtputf8=self.smtputf8,
             extra=self._step_settings() | dict(self.postfix_extra),
+        )
+
+    def _roundcube(self) -> PrivateRoundcube:
+        made = self.run("token", "create", "--operator", "--scope", "mailboxes:read")
+        made.check_returncode()
+        return PrivateRoundcube(
+            self.folder / "roundcube",
+            imap_port=self.dovecot.imap_port,
+            submission_port=self.postfix.submission_port,
+            sieve_port=self.dovecot.sieve_port,
+            api_url=self.api_url,
+            token=made.stdout.strip(),
+            certificate=self.certificate.certificate,
         )
 
     def _nexthop(self) -> str:

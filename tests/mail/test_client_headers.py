@@ -1,4 +1,4 @@
-"""Headers as mail programs write them, through a real Postfix: from an own alias they leave, from others' they do not."""
+"""Headers as mail programs write them, through a real Postfix: from an own alias they leave, from others not."""
 
 from byname.sandbox.site import PrivateSite
 from tests.mail.dialogue import logged_in, submit

@@ -1,7 +1,7 @@
 """How real mail programs write a header when they send from a second address, read from ``client_headers.txt``.
 
-The login is john@brand-a.test, as everywhere in ``tests.unit.sample_site`` and ``tests.mail.world``. A shape is filled in
-with an address to send from: his own alias, which must pass, or somebody else's, which must not.
+The login is john@brand-a.test, as everywhere in ``tests.unit.sample_site`` and ``tests.mail.world``. A shape is filled
+in with an address to send from: his own alias, which must pass, or somebody else's, which must not.
 """
 
 from collections.abc import Iterator

@@ -23,8 +23,12 @@ def test_they_are_what_the_guard_lets_pass(database: Database) -> None:
     assert found[PAUSED] == found["old@off.test"] == []
     assert found[MARY] == [MARY, "team@brand-a.test"]
     assert found["john@brand-a.test"] == [
-        "john@brand-a.test", "sales@brand-a.test", "outbox@brand-b.test", "sales@brand-b.test", "john@xn--bcher-kva.test",
-    ]  # fmt: skip
+        "john@brand-a.test",
+        "sales@brand-a.test",
+        "outbox@brand-b.test",
+        "sales@brand-b.test",
+        "john@xn--bcher-kva.test",
+    ]
     with database.write() as tx:
         accounts.update(tx, "other", is_active=False)
         assert identities.of_mailbox(tx, OWNER) == []
