@@ -68,7 +68,7 @@ def test_where_mail_is_filed(script: Path, written_to: str | None, folder: str |
     message = script.with_name("message")
     field = f"Delivered-To: {written_to}\n" if written_to else ""
     message.write_text(f"{field}From: a@outside.test\nSubject: x\n\nbody\n")
-    command = ["sieve-test", "-c", script.with_name("dovecot.conf"), script, message]
+    command = ["sieve-test", "-c", str(script.with_name("dovecot.conf")), str(script), str(message)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wanted = f"store message in folder: {folder or 'INBOX'}\n"
     assert wanted in done.stdout, done.stdout + done.stderr

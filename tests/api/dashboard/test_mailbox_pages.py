@@ -11,7 +11,7 @@ from store.services import accounts, aliases, domain_settings, mailboxes
 from store.services.views import Mailbox
 from store.sql.database import Database
 from store.sql.tables import DeleteIntentRow
-from tests.api.dashboard.test_mailbox_list import BIDI, EVIL, accepts, shown_password
+from tests.api.dashboard.test_mailbox_list import BIDI, EVIL, accepts, send, shown_password
 from tests.api.dashboard.visitor import ADMIN, EVE, JOHN, OPERATOR, PASSWORD, VIEWER, Cache, Visitor, World, words
 
 MARY = "mary@brand-a.test"
@@ -225,9 +225,9 @@ def test_who_only_looks(visitor: Visitor, database: Database, world: World, path
 def test_forms_of_others_and_of_the_suspended(admin: Visitor, database: Database, path: str) -> None:
     where = ask(admin, path)
     for at, fields in ((path, {"action": "pause"}), (where, {"address": JOHN})):
-        assert admin.post(at, csrf="", **fields).status_code == 403
+        assert send(admin, at, fields, csrf="").status_code == 403
         foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
-        assert admin.post(at, headers=foreign, **fields).status_code == 403
+        assert send(admin, at, fields, headers=foreign).status_code == 403
     assert admin.post(path, action="rename").status_code == 422
     with database.write() as tx:
         accounts.update(tx, "acme", is_active=False)
