@@ -4,6 +4,7 @@ import html
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import httpx
 
@@ -86,9 +87,11 @@ class Visitor:
     def get(self, path: str) -> httpx.Response:
         return self.client.get(path, headers={"Accept": "text/html"})
 
-    def post(self, path: str, *, csrf: str | None = None, headers: dict[str, str] | None = None, **fields: str
-             ) -> httpx.Response:  # fmt: skip
-        """Send a form, with the token of the page at hand unless another is given."""
+    def post(self, path: str, *, csrf: str | None = None, headers: Any = None, **fields: str) -> httpx.Response:
+        """Send a form, with the token of the page at hand unless another is given.
+
+        ``headers`` is a mapping or None. It is typed as anything, so that the fields can be given as a mapping too.
+        """
         token = self.token() if csrf is None else csrf
         return self.client.post(path, data={"csrf": token, **fields}, headers=headers or {})
 
