@@ -13,9 +13,10 @@ if (is_readable('/etc/roundcube/debian-db-roundcube.php')) {
 // One's own 24 random characters: openssl rand -base64 18
 $config['des_key'] = '';
 
-// The login is the mailbox address. An alias cannot log in; it appears as an identity.
+// The login is the mailbox address. An alias cannot log in; it appears as an identity. The name of the SMTP server must
+// be one that its certificate is for.
 $config['imap_host'] = 'localhost:143';
-$config['smtp_host'] = 'tls://localhost:587';
+$config['smtp_host'] = 'tls://mail.example.com:587';
 $config['smtp_user'] = '%u';
 $config['smtp_pass'] = '%p';
 $config['create_default_folders'] = true;

@@ -298,6 +298,14 @@ def test_what_the_machine_lacks_is_told(
     assert found is None if words is None else words in str(found)
 
 
+def test_the_webmail_needs_more(needs_root: None, folder: Path) -> None:
+    for thing in RIG:
+        (folder / thing).parent.mkdir(parents=True, exist_ok=True)
+        (folder / thing).touch()
+    assert obstacle(folder) is None
+    assert "roundcube-core roundcube-plugins php-cli php-sqlite3" in str(obstacle(folder, webmail=True))
+
+
 def test_free_ports_are_different_and_can_be_opened() -> None:
     ports = [*free_ports(20), *(free_port() for _ in range(1000))]  # none of which anybody listens on yet
     assert len(set(ports)) == 1020

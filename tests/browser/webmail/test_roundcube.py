@@ -9,6 +9,7 @@ from email import message_from_bytes
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from byname.demo.guide import guide
 from byname.sandbox.site import PrivateSite
 from byname.sandbox.waiting import wait_until
 from tests.browser.webmail.webmail import (
@@ -44,6 +45,10 @@ def test_the_aliases_are_there_after_the_first_login(page: Page, site: PrivateSi
     for address in (JOHN, SALES, OWN_DOMAIN, OUTBOX, IDN):
         expect(shown.get_by_text(f"{NAME} <{address}>")).to_be_visible()
     expect(shown).not_to_contain_text("info@brand-a.test")  # receives only
+
+
+def test_the_demo_says_where_it_is(site: PrivateSite) -> None:
+    assert f"  webmail, Roundcube            {site.roundcube.url}" in list(guide(site))
 
 
 def test_a_mail_from_an_alias_arrives(page: Page, site: PrivateSite) -> None:
