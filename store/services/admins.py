@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from store.errors import ServiceError
 from store.passwords import PasswordHash
-from store.services import audit, lookup, sessions
+from store.services import audit, lookup, second_factors, sessions
 from store.services.lookup import Ref
 from store.services.names import known_address
 from store.services.views import Admin
@@ -57,7 +57,7 @@ def list_all(tx: Transaction) -> list[Admin]:
 
 
 def reset(tx: Transaction, address: str, password: PasswordHash) -> Admin:
-    """Give an admin another password, and end all sessions that began with the old one.
+    """Give an admin another password, take their second factor away, and end all their sessions.
 
     Raises:
         ServiceError: ``insufficient-scope``, ``invalid-request``, ``not-found``.
@@ -67,9 +67,28 @@ def reset(tx: Transaction, address: str, password: PasswordHash) -> Admin:
     row = _row(tx, found.id)
     row.password_hash = password.phc
     tx.flush()
+    person = sessions.person_of(tx, found.id, None)
+    assert person is not None  # noqa: S101 - said to the type checker
+    second_factors.remove_all(tx, person)
     sessions.end_of_admin(tx, found.id)
     _note(tx, "admin.set-password", found, found)
     return found
+
+
+def has_second_factor(tx: Transaction, address: str) -> bool:
+    """Return whether signing in asks an admin for more than the password. Raises ServiceError ``not-found``."""
+    person = sessions.person_of(tx, get(tx, address).id, None)
+    return person is not None and second_factors.has_any(tx, person)
+
+
+def set_own_password(tx: Transaction, admin_id: int, password: PasswordHash) -> None:
+    """Give an admin, who asks for it, another password, and end all their sessions."""
+    row = _row(tx, admin_id)
+    row.password_hash = password.phc
+    tx.flush()
+    sessions.end_of_admin(tx, admin_id)
+    found = get(tx, row.address)
+    _note(tx, "admin.set-password", found, found)
 
 
 def remove(tx: Transaction, address: str) -> Admin:
