@@ -2,6 +2,7 @@
 function prepare() {
   document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
   document.querySelectorAll("time[datetime]").forEach((time) => { time.title = new Date(time.dateTime).toLocaleString(); });
+  preparePasskeys();
   watch();
 }
 
