@@ -17,6 +17,8 @@ from store.services.sessions import Lifetimes
 from store.sql.database import Database
 from store.unit_of_work.concurrency_limit import ConcurrencyLimit, bulk_limit, import_limit
 from store.unit_of_work.idempotency_lock import IdempotencyLock
+from store.unit_of_work.sign_in import SignInRules
+from store.unit_of_work.sign_in_limit import SignInLimit
 from store.unit_of_work.unit import Wait
 
 Health = Callable[[], Mapping[str, str]]  # "ok" or a reason, by backend
@@ -42,6 +44,7 @@ class Dns:
 
 
 Owners = Literal["off", "view", "toggle", "manage"]
+SecondFactor = Literal["off", "optional", "required"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,12 @@ class Dashboard:
     owners: Owners  # what owners of mailboxes may do
     upgrade_url: str | None
     brand: str
+    second_factor: SecondFactor = "optional"
+
+    @property
+    def sign_in_rules(self) -> SignInRules:
+        """How people sign in here."""
+        return SignInRules(self.lifetimes, owners=self.owners != "off", second_factor=self.second_factor != "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +95,5 @@ class ApiSite:
     idempotency_lock: IdempotencyLock = field(default_factory=IdempotencyLock)
     import_limit: ConcurrencyLimit = field(default_factory=import_limit)
     bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)
+    sign_in_limit: SignInLimit = field(default_factory=SignInLimit)
     connection_limits: ConnectionLimits = field(default_factory=ConnectionLimits)  # from the start of the process on

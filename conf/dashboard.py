@@ -58,6 +58,7 @@ class DashboardSettings(Section):
     path: Annotated[str, AfterValidator(_free_path)] = "/"
     session_idle: Span = "12h"
     session_max: Span = "14d"
+    second_factor: Literal["off", "optional", "required"] = "optional"
     owners: Literal["off", "view", "toggle", "manage"] = "toggle"
     upgrade_url: HttpUrl | None = None
     brand: Annotated[str, AfterValidator(_printable)] = "Byname"

@@ -19,8 +19,12 @@ from admin_api.dashboard.pages import (
     mailboxes,
     operator,
     operator_account,
+    passkeys,
     people,
     profile,
+    second_factor,
+    second_step,
+    security,
     sign_in,
     tokens,
 )
@@ -28,6 +32,10 @@ from admin_api.site import Dashboard
 
 ROUTES = (
     *sign_in.ROUTES,
+    *second_step.ROUTES,
+    *security.ROUTES,
+    *second_factor.ROUTES,
+    *passkeys.ROUTES,
     *mailboxes.ROUTES,
     *alias_form.ROUTES,
     *alias_rows.ROUTES,

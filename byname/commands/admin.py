@@ -10,7 +10,7 @@ from byname.cli_context import CliContext, JsonOption
 from byname.commands.choices import exactly_one, utf8
 from byname.commands.passwords import password_from_stdin
 from byname.listing import Columns, show, show_all
-from byname.output import members, say, say_json
+from byname.output import complain, members, say, say_json
 
 if TYPE_CHECKING:
     from store.passwords import PasswordHash
@@ -83,14 +83,18 @@ def reset(
     generate_password: Generated = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Give an admin another password. They are signed out everywhere."""
+    """Give an admin another password, and take their second factor away. They are signed out everywhere."""
     from store.services import admins
 
     password = _password(password_stdin=password_stdin, generate_password=generate_password)
     run = cli_context.of(context)
     hashed = _hashed(password)
     with run.changing() as transaction:
+        had = admins.has_second_factor(transaction, address)
         admin = admins.reset(transaction, address, hashed)
+    run.outcome["second_factor"] = "removed" if had else "none"
+    if not as_json:
+        complain(f"byname: second factor: {run.outcome['second_factor']}")
     _show(run, admin, password if generate_password else None, as_json=as_json)
 
 

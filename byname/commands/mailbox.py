@@ -9,7 +9,7 @@ from byname.cli_context import CliContext, JsonOption
 from byname.commands.choices import agreed, something_to_change
 from byname.commands.passwords import GeneratePassword, PasswordStdin, chosen_password
 from byname.listing import Columns, show, show_all
-from byname.output import members, say, say_json
+from byname.output import complain, members, say, say_json
 
 if TYPE_CHECKING:
     from store.services.views import Mailbox
@@ -52,15 +52,21 @@ def set_password(
     password_stdin: PasswordStdin = False,
     generate_password: GeneratePassword = False,
     as_json: JsonOption = False,  # noqa: ARG001 - kept in the context
+    reset_second_factor: Annotated[
+        bool, typer.Option("--reset-second-factor", help="Also take away the second factor of its owner.")
+    ] = False,
 ) -> None:
     """Give a mailbox another password. The one before is valid no more."""
-    from store.services import mailboxes
+    from store.services import mailboxes, second_factors
 
     password = chosen_password(password_stdin=password_stdin, generate_password=generate_password)
     run = cli_context.of(context)
     hashed = mailboxes.hash_checked(password)  # before the transaction: no other change waits for it
     with run.changing() as transaction:
         mailbox = mailboxes.update(transaction, address, password=hashed)
+        had = reset_second_factor and second_factors.remove_all_of_mailbox(transaction, mailbox.id)
+    if reset_second_factor:
+        complain(f"byname: second factor: {'removed' if had else 'none'}")
     _show(run, mailbox, password if generate_password else None)
 
 

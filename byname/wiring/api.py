@@ -53,7 +53,8 @@ def _dashboard(settings: Settings) -> Dashboard | None:
     if not given.enabled:
         return None
     lifetimes = Lifetimes(span(given.session_idle), span(given.session_max))
-    return Dashboard(given.path.rstrip("/"), lifetimes, given.owners, given.upgrade_url, given.brand)
+    path = given.path.rstrip("/")
+    return Dashboard(path, lifetimes, given.owners, given.upgrade_url, given.brand, given.second_factor)
 
 
 def _clients(settings: Settings) -> Clients:

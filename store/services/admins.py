@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from routing.address import Address
 from store.errors import ServiceError
 from store.passwords import PasswordHash
-from store.services import audit, lookup, sessions
+from store.services import audit, lookup, second_factors, sessions
 from store.services.lookup import Ref, has_id
 from store.services.names import known_address
 from store.services.unset import UNSET, NotGiven
@@ -74,7 +74,7 @@ def list_all(tx: Transaction, *, account: int | NotGiven | None = UNSET) -> list
 
 
 def reset(tx: Transaction, ref: Ref, password: PasswordHash) -> Admin:
-    """Give an admin another password, and end all sessions that began with the old one.
+    """Give an admin another password, take their second factor away, and end all their sessions.
 
     Raises:
         ServiceError: ``invalid-request``, ``not-found``.
@@ -83,6 +83,9 @@ def reset(tx: Transaction, ref: Ref, password: PasswordHash) -> Admin:
     row = _row(tx, found.id)
     row.password_hash = password.phc
     tx.flush()
+    person = sessions.person_of(tx, found.id, None)
+    assert person is not None  # noqa: S101 - said to the type checker
+    second_factors.remove_all(tx, person)
     sessions.end_of_admin(tx, found.id)
     _note(tx, "admin.set-password", found, found)
     return found
@@ -102,6 +105,22 @@ def set_role(tx: Transaction, ref: Ref, role: str) -> Admin:
     after = get(tx, before.id)
     _note(tx, "admin.update", before, after)
     return after
+
+
+def has_second_factor(tx: Transaction, ref: Ref) -> bool:
+    """Return whether signing in asks an admin for more than the password. Raises ServiceError ``not-found``."""
+    person = sessions.person_of(tx, get(tx, ref).id, None)
+    return person is not None and second_factors.has_any(tx, person)
+
+
+def set_own_password(tx: Transaction, admin_id: int, password: PasswordHash) -> None:
+    """Give an admin, who asks for it, another password, and end all their sessions."""
+    row = _row(tx, admin_id)
+    row.password_hash = password.phc
+    tx.flush()
+    sessions.end_of_admin(tx, admin_id)
+    found = get(tx, admin_id)
+    _note(tx, "admin.set-password", found, found)
 
 
 def remove(tx: Transaction, ref: Ref) -> Admin:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Row, Select, delete, or_, select, update
 
 from routing.address import Address
 from store.errors import ServiceError, StoreNotReady, StoreUnavailable
 from store.sql.database import Database
-from store.sql.tables import AccountRow, AddressRow, AdminRow, DomainRow, MailboxRow, SessionRow
+from store.sql.tables import AccountRow, AddressRow, AdminRow, DomainRow, HalfSessionRow, MailboxRow, SessionRow
 from store.sql.tenant import Transaction
 
 OWNER = "owner"  # the role of a mailbox's own user, beside those of admins
@@ -47,6 +48,25 @@ class Person:
     def __repr__(self) -> str:
         """Show no hash."""
         return f"Person({self.role} {self.address})"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where a session begins: the IP address, and the browser in words."""
+
+    client: str = ""
+    browser: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session as its person sees it in a list."""
+
+    id: int
+    client: str | None
+    browser: str | None
+    created_at: datetime
+    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +106,45 @@ def person_called(tx: Transaction, address: Address) -> Person | None:
     return None if owner is None else _owner(owner)
 
 
-def start(tx: Transaction, person: Person, lifetimes: Lifetimes, now: datetime) -> tuple[Session, str]:
+def person_of(tx: Transaction, admin_id: int | None, mailbox_id: int | None) -> Person | None:
+    """Return an admin, or the owner of a mailbox, by id; None when they are gone, or the mailbox is paused."""
+    if admin_id is not None:
+        admin = tx.execute(_admins().where(AdminRow.id == admin_id)).one_or_none()
+        return None if admin is None else _admin(admin)
+    owner = tx.execute(_owners().where(MailboxRow.id == mailbox_id)).one_or_none()
+    return None if owner is None else _owner(owner)
+
+
+def subject(person: Person) -> tuple[str, int]:
+    """Return of what a person is the person: the type of an object, and its id."""
+    kind, identity = ("mailbox", person.mailbox_id) if person.admin_id is None else ("admin", person.admin_id)
+    assert identity is not None  # noqa: S101 - said to the type checker
+    return kind, identity
+
+
+def belongs_to(table: Any, person: Person) -> ColumnElement[bool]:
+    """Return the condition that a row of ``table``, which has both columns, is a person's."""
+    if person.admin_id is None:
+        return cast("ColumnElement[bool]", table.mailbox_id == person.mailbox_id)
+    return cast("ColumnElement[bool]", table.admin_id == person.admin_id)
+
+
+def start(
+    tx: Transaction, person: Person, lifetimes: Lifetimes, now: datetime, device: Device = Device()
+) -> tuple[Session, str]:
     """Begin a session, and return it with its secret, which is to be had now or never. Sessions that are over go."""
-    secret = secrets.token_urlsafe(_SECRET)
+    secret = new_secret()
     over = or_(SessionRow.seen_at <= now - lifetimes.idle, SessionRow.created_at <= now - lifetimes.longest)
     _end(tx, over)
     row = SessionRow(
-        sha256=_digest(secret),
+        sha256=digest(secret),
         admin_id=person.admin_id,
         mailbox_id=person.mailbox_id,
-        csrf=secrets.token_urlsafe(_SECRET),
+        csrf=new_secret(),
         created_at=now,
         seen_at=now,
+        client=device.client[:64] or None,
+        browser=device.browser[:80] or None,
     )
     tx.add(row)
     tx.flush()
@@ -107,10 +154,10 @@ def start(tx: Transaction, person: Person, lifetimes: Lifetimes, now: datetime) 
 def find(tx: Transaction, secret: str, lifetimes: Lifetimes, now: datetime) -> Session | None:
     """Return the session with that secret; None when there is none, or its time is over."""
     lasting = (SessionRow.seen_at > now - lifetimes.idle) & (SessionRow.created_at > now - lifetimes.longest)
-    row = tx.scalar(select(SessionRow).where(SessionRow.sha256 == _digest(secret), lasting))
+    row = tx.scalar(select(SessionRow).where(SessionRow.sha256 == digest(secret), lasting))
     if row is None:
         return None
-    person = _person(tx, row)
+    person = person_of(tx, row.admin_id, row.mailbox_id)
     return None if person is None else Session(row.id, person, row.csrf, row.seen_at)
 
 
@@ -124,6 +171,27 @@ def used(database: Database, session: Session, now: datetime) -> None:
             tx.execute(noted, execution_options=_UNSYNCHRONISED)
     except (StoreUnavailable, StoreNotReady, ServiceError):
         return
+
+
+def list_all(tx: Transaction, person: Person, lifetimes: Lifetimes, now: datetime) -> list[SessionView]:
+    """Return the sessions of a person that go on, the one used last first."""
+    lasting = (SessionRow.seen_at > now - lifetimes.idle) & (SessionRow.created_at > now - lifetimes.longest)
+    wanted = select(SessionRow).where(belongs_to(SessionRow, person), lasting)
+    found = tx.scalars(wanted.order_by(SessionRow.seen_at.desc(), SessionRow.id.desc()))
+    return [SessionView(row.id, row.client, row.browser, row.created_at, row.seen_at) for row in found]
+
+
+def end_one(tx: Transaction, person: Person, session_id: int) -> None:
+    """End a session of a person. Raises ServiceError ``not-found`` for one that is not theirs, or over."""
+    which = belongs_to(SessionRow, person) & (SessionRow.id == session_id)
+    if tx.scalar(select(SessionRow.id).where(which)) is None:
+        raise ServiceError("not-found", "there is no such session")
+    _end(tx, which)
+
+
+def end_others(tx: Transaction, person: Person, kept: int) -> None:
+    """End all sessions of a person but one."""
+    _end(tx, belongs_to(SessionRow, person) & (SessionRow.id != kept))
 
 
 def end(tx: Transaction, session_id: int) -> None:
@@ -140,25 +208,23 @@ def end_all(tx: Transaction, person: Person) -> None:
 
 
 def end_of_admin(tx: Transaction, admin_id: int) -> None:
-    """End all sessions of an admin."""
+    """End all sessions of an admin, those that wait for the second factor too."""
     _end(tx, SessionRow.admin_id == admin_id)
+    _end_half(tx, HalfSessionRow.admin_id == admin_id)
 
 
 def end_of_mailbox(tx: Transaction, mailbox_id: int) -> None:
-    """End all sessions of a mailbox's owner."""
+    """End all sessions of a mailbox's owner, those that wait for the second factor too."""
     _end(tx, SessionRow.mailbox_id == mailbox_id)
+    _end_half(tx, HalfSessionRow.mailbox_id == mailbox_id)
 
 
 def _end(tx: Transaction, which: ColumnElement[bool]) -> None:
     tx.execute(delete(SessionRow).where(which), execution_options=_UNSYNCHRONISED)
 
 
-def _person(tx: Transaction, row: SessionRow) -> Person | None:
-    if row.admin_id is not None:
-        admin = tx.execute(_admins().where(AdminRow.id == row.admin_id)).one_or_none()
-        return None if admin is None else _admin(admin)
-    owner = tx.execute(_owners().where(MailboxRow.id == row.mailbox_id)).one_or_none()
-    return None if owner is None else _owner(owner)
+def _end_half(tx: Transaction, which: ColumnElement[bool]) -> None:
+    tx.execute(delete(HalfSessionRow).where(which), execution_options=_UNSYNCHRONISED)
 
 
 def _admin(found: Row[AdminRow, bool]) -> Person:
@@ -171,6 +237,11 @@ def _owner(found: Row[MailboxRow, str, str, int, bool]) -> Person:
     return Person(OWNER, f"{local_part}@{domain}", None, row.id, account_id, row.password_hash, not is_active)
 
 
-def _digest(secret: str) -> str:
+def new_secret() -> str:
+    """Return a secret for a cookie or a form."""
+    return secrets.token_urlsafe(_SECRET)
+
+
+def digest(secret: str) -> str:
     """Return what is kept of a secret. No salt: nobody guesses 256 bits."""
     return sha256(secret.encode(errors="replace")).hexdigest()

@@ -73,6 +73,13 @@ def succeeded(tx: Transaction, name: str, client: str, now: datetime) -> None:
     tx.flush()
 
 
+def taken_back(tx: Transaction, name: str, client: str, now: datetime) -> None:
+    """Note that the latest try was right as far as it went: it counts neither as a failure nor as a success."""
+    for row in _rows(tx, name, client, now).values():
+        row.failures = max(0, row.failures - 1)
+    tx.flush()
+
+
 def _rows(tx: Transaction, name: str, client: str, now: datetime) -> dict[str, SignInAttemptRow]:
     """Return the row of each kind, locked in the order of their keys; the old ones of everybody go."""
     _forget(tx, now)
@@ -86,14 +93,14 @@ def _rows(tx: Transaction, name: str, client: str, now: datetime) -> dict[str, S
 
 
 def _keys(name: str, client: str) -> Iterator[tuple[str, str]]:
-    network, is_shared = _network(client)
-    yield BOTH, _key(BOTH, name, network)
+    place, is_shared = network(client)
+    yield BOTH, _key(BOTH, name, place)
     yield NAME, _key(NAME, name)
     if not is_shared:
-        yield CLIENT, _key(CLIENT, network)
+        yield CLIENT, _key(CLIENT, place)
 
 
-def _network(client: str) -> tuple[str, bool]:
+def network(client: str) -> tuple[str, bool]:
     """Return whom an address stands for, an IPv6 network being one customer's, and whether that may be everybody.
 
     Behind a proxy that does not say for whom it asks, every client has the address of this machine.

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy.dialects import postgresql, sqlite
 
-from store.sql.tables import AddressRow, IdempotencyKeyRow, SignInAttemptRow
+from store.sql.tables import AddressRow, IdempotencyKeyRow, PasskeyRow, SignInAttemptRow
 from store.sql.tenant import Transaction
 
-Table = type[AddressRow] | type[IdempotencyKeyRow] | type[SignInAttemptRow]
+Table = type[AddressRow] | type[IdempotencyKeyRow] | type[PasskeyRow] | type[SignInAttemptRow]
 
 _INSERT: dict[str, Callable[[Any], Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 

@@ -23,20 +23,25 @@ from store.sql.tables import (
     AliasRow,
     AuditRow,
     CatchAllRow,
+    ChallengeRow,
     ClockRow,
     DeleteIntentRow,
     DnsCheckRow,
     DomainProofRow,
     DomainRow,
+    HalfSessionRow,
     IdempotencyKeyRow,
     ImportChunkRow,
     ImportRow,
     MailboxRow,
     OutboxRow,
+    PasskeyRow,
+    RecoveryCodeRow,
     SessionRow,
     SignInAttemptRow,
     SystemMailboxRow,
     TokenRow,
+    TotpRow,
 )
 
 
@@ -54,7 +59,10 @@ OPERATOR = Acting()
 _REMEMBERED = 1024  # sets of rules; making one takes longer than a short statement
 
 # Tables that belong to no account. A test holds that every other one has its rule below.
-WITHOUT_OWNER = frozenset({ClockRow, OutboxRow, SignInAttemptRow})
+WITHOUT_OWNER = frozenset({ChallengeRow, ClockRow, OutboxRow, SignInAttemptRow})
+
+# Tables whose rows belong to an admin, or to the owner of a mailbox.
+_OF_PEOPLE = (SessionRow, HalfSessionRow, TotpRow, RecoveryCodeRow, PasskeyRow)
 
 # Names of their own: SQLAlchemy would take a table of the enclosing statement for the one that is meant here.
 _own_domains = DomainRow.__table__.alias("own_domains")
@@ -107,7 +115,7 @@ def _rules(account: int | None, token: int | None) -> tuple[ExecutableOption, ..
         _rule(DnsCheckRow, lambda row: _of_domain(row.domain_id, account)),
         _rule(TokenRow, lambda row: row.account_id == account),
         _rule(AdminRow, lambda row: row.account_id == account),
-        _rule(SessionRow, lambda row: _of_admin(row.admin_id, account) | _of_address(row.mailbox_id, account)),
+        *(_rule(table, lambda row: _of_person(row, account)) for table in _OF_PEOPLE),
         _rule(AuditRow, lambda row: row.account_id == account),
         _rule(DeleteIntentRow, lambda row: _of_address(row.mailbox_id, account)),
         _rule(IdempotencyKeyRow, lambda row: row.token_id == token),
@@ -140,6 +148,10 @@ def _of_admin(admin_id: Any, account: Any) -> ColumnElement[bool]:
     found: Select[Any] = select(literal_column("1")).select_from(_own_admins)
     found = found.where(admin.id == admin_id, admin.account_id == account)
     return exists(found.correlate_except(_own_admins))
+
+
+def _of_person(row: Any, account: Any) -> ColumnElement[bool]:
+    return _of_admin(row.admin_id, account) | _of_address(row.mailbox_id, account)
 
 
 def _of_key(key_id: Any, token: Any) -> ColumnElement[bool]:

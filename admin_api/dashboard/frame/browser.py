@@ -25,7 +25,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Vary": "Cookie",
 }
-SESSION, FORM = "byname", "byname-form"  # cookies: who is signed in; what a form before that must repeat
+SESSION = "byname"  # cookies: who is signed in,
+HALF = "byname-half"  # who has given the password and still has to show the second factor,
+FORM = "byname-form"  # what a form before that must repeat
 
 
 def cookie(request: Request, name: str) -> str | None:
@@ -34,7 +36,7 @@ def cookie(request: Request, name: str) -> str | None:
 
 
 def set_cookie(request: Request, response: Response, name: str, value: str, seconds: int) -> None:
-    """Give the browser a cookie that scripts and other hosts' pages never see; ``seconds`` 0 takes it away."""
+    """Give the browser a cookie that scripts and other hosts' pages never see."""
     response.set_cookie(
         _full_name(request, name),
         value,
@@ -44,6 +46,12 @@ def set_cookie(request: Request, response: Response, name: str, value: str, seco
         httponly=True,
         samesite="lax",
     )
+
+
+def drop_cookie(request: Request, response: Response, name: str) -> None:
+    """Take a cookie of ours away from a browser that has it."""
+    if cookie(request, name) is not None:
+        set_cookie(request, response, name, "", 0)
 
 
 def is_from_here(request: Request, base_url: str | None) -> bool:

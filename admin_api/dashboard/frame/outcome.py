@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from math import ceil
 
 from starlette.responses import Response
 
 from admin_api.dashboard.frame.visit import Query, Visit
+from store.errors import ServiceError
 from store.unit_of_work.unit import UnitOfWork
 
 _WHAT = re.compile(r"[a-z-]{1,20}")
@@ -45,3 +47,10 @@ def outcome(visit: Visit) -> Outcome | None:
         return None
     is_live = not _ID.fullmatch(version) or visit.site.wait(int(version)) == "live"
     return Outcome(what, int(identity) if _ID.fullmatch(identity) else None, is_live)
+
+
+def with_retry(response: Response, error: ServiceError) -> Response:
+    """Return a response that says when to come again, where that is known (RFC 9110 section 10.2.3)."""
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(ceil(error.retry_after))
+    return response

@@ -37,6 +37,7 @@ _OWNERS: Mapping[Owners, Rights] = MappingProxyType(
     {"off": Rights(), "view": Rights(), "toggle": Rights(toggle=True), "manage": Rights(toggle=True, manage=True)}
 )
 NOBODY = Rights(frozenset({"anyone"}))
+SETTING_UP = Rights()  # who must set up a second factor first
 
 
 def rights(person: Person, owners: Owners) -> Rights:

@@ -26,6 +26,9 @@ class Route:
             typed is kept. None: of a GET its own path, of a POST the start.
         keeps: of a form, the fields that are then given to ``home`` in the address, to be shown again.
         largest_form: bytes.
+        weighs: of a form that has a password checked, or hashed: only some are looked at at once, for the work it is.
+            One for ``anyone`` tells in its own words when there are too many (:attr:`Visit.crowded`).
+        for_set_up: whether it is there also for people who must set up a second factor, and have none.
     """
 
     method: Literal["GET", "POST"]
@@ -35,3 +38,5 @@ class Route:
     home: str | None = None
     keeps: tuple[str, ...] = ()
     largest_form: int = LARGEST_FORM
+    weighs: bool = False
+    for_set_up: bool = False

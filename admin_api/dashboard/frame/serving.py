@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -11,7 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from admin_api.dashboard.frame import assets
+from admin_api.dashboard.frame.browser import client_address
 from admin_api.dashboard.frame.form import Form, TooLarge, read_form
+from admin_api.dashboard.frame.outcome import with_retry
 from admin_api.dashboard.frame.route import Route
 from admin_api.dashboard.frame.visit import FormRefused, NotSignedIn, Visit
 from admin_api.http import path_types  # noqa: F401 - routes use {..:id}
@@ -42,9 +45,20 @@ def _endpoint(route: Route, started: Dashboard) -> Callable[[Request], Awaitable
             visit = _visit(request, started, Form())
             return _trouble(visit, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That is too much for one form")
         visit = _visit(request, started, form)
-        return await run_in_threadpool(_guarded, visit, lambda: _run(visit, route))
+        respond = partial(run_in_threadpool, _guarded, visit, lambda: _run(visit, route))
+        return await (_in_turn(visit, respond) if route.weighs else respond())
 
     return serve
+
+
+async def _in_turn(visit: Visit, respond: Callable[[], Awaitable[Response]]) -> Response:
+    """Respond when there is room for one more check of a password, or say that there is none."""
+    try:
+        async with visit.site.sign_in_limit.admitted(client_address(visit.request)):
+            return await respond()
+    except ServiceError as error:  # of the limit: a view's own is a page already
+        visit.crowded = error
+    return await respond()
 
 
 def _visit(request: Request, started: Dashboard, form: Form) -> Visit:
@@ -60,6 +74,10 @@ def _run(visit: Visit, route: Route) -> Response:
             return _nothing_here(visit)
         if route.method == "POST":
             visit.check_form()
+        if visit.must_set_up and not route.for_set_up:
+            return visit.go("/security")
+        if visit.crowded is not None:
+            raise visit.crowded
     return route.view(visit, **visit.request.path_params)
 
 
@@ -76,7 +94,7 @@ def _guarded(visit: Visit, respond: Callable[[], Response]) -> Response:
     except ServiceError as error:
         if error.code == "not-found":
             return _nothing_here(visit)
-        return _trouble(visit, error.status, "This cannot be done", error.message)
+        return with_retry(_trouble(visit, error.status, "This cannot be done", f"{error.message}."), error)
     except (StoreUnavailable, StoreNotReady):
         visit.session = None
         words = "The database does not answer at the moment. Nothing was changed; mail goes on. Try again soon."

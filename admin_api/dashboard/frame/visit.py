@@ -17,11 +17,11 @@ from admin_api.dashboard.frame.browser import FORM, HEADERS, SESSION, cookie, is
 from admin_api.dashboard.frame.form import Form
 from admin_api.dashboard.frame.navigation import sections
 from admin_api.dashboard.frame.rendering import render
-from admin_api.dashboard.frame.rights import NOBODY, Rights, rights
+from admin_api.dashboard.frame.rights import NOBODY, SETTING_UP, Rights, rights
 from admin_api.site import ApiSite, Dashboard
 from store.clock import utc_now
 from store.errors import ServiceError
-from store.services import sessions
+from store.services import second_factors, sessions
 from store.services.sessions import OWNER, Person, Session
 from store.sql.database import Acting, Transaction
 from store.unit_of_work.sign_in import acting_as
@@ -47,6 +47,8 @@ class Visit:
     request: Request
     form: Form  # what was typed; empty for a GET
     session: Session | None = None
+    must_set_up: bool = False  # a second factor, before anything else
+    crowded: ServiceError | None = None  # too many passwords are being checked
     _form_secret: str | None = field(default=None, init=False)
 
     def recognise(self) -> None:
@@ -57,6 +59,8 @@ class Visit:
         now = utc_now()
         with self.site.database.read() as tx:
             found = sessions.find(tx, secret, self.options.lifetimes, now)
+            if found is not None and self.options.second_factor == "required":
+                self.must_set_up = not second_factors.has_any(tx, found.person)
         if found is None or (found.person.role == OWNER and self.options.owners == "off"):
             return
         self.session = found
@@ -72,7 +76,9 @@ class Visit:
     @property
     def rights(self) -> Rights:
         """What they may see and do; before signing in, what anyone may."""
-        return NOBODY if self.session is None else rights(self.session.person, self.options.owners)
+        if self.session is None:
+            return NOBODY
+        return SETTING_UP if self.must_set_up else rights(self.session.person, self.options.owners)
 
     @property
     def form_token(self) -> str:
@@ -126,6 +132,10 @@ class Visit:
     def go(self, path: str, query: Query | None = None) -> Response:
         """Send the browser to one of our pages, to be fetched by GET."""
         return RedirectResponse(self.url(path, query), int(HTTPStatus.SEE_OTHER), HEADERS)
+
+    def json(self, text: str) -> Response:
+        """Return a JSON text, for our own script."""
+        return Response(text, int(HTTPStatus.OK), HEADERS, "application/json")
 
     def page(self, template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
         """Return a page made from a template."""

@@ -2,16 +2,21 @@
 
 import re
 from http import HTTPStatus
+from math import ceil
 
 import structlog
 from starlette.responses import Response
 
-from admin_api.dashboard.frame.browser import SESSION, client_address, set_cookie
+from admin_api.dashboard.frame.browser import HALF, SESSION, client_address, drop_cookie, set_cookie
+from admin_api.dashboard.frame.devices import browser_words, party_of
+from admin_api.dashboard.frame.outcome import with_retry
 from admin_api.dashboard.frame.route import Route
 from admin_api.dashboard.frame.visit import FormRefused, Visit
 from store.errors import ServiceError
 from store.services import sessions
-from store.unit_of_work.sign_in import Credentials, note, sign_in
+from store.services.half_sessions import LIFETIME
+from store.services.sessions import Session
+from store.unit_of_work.sign_in import Begun, Credentials, HalfWay, note, sign_in
 
 # Where one may be sent after signing in: a path of this host, no "//" in it.
 _PATH = re.compile(r"/(?:[a-z0-9-][a-z0-9/-]*)?(?:\?[!-~]*)?")
@@ -35,25 +40,59 @@ def show_login(visit: Visit) -> Response:
 
 
 def log_in(visit: Visit) -> Response:
-    """Take the form: a new session, whatever the browser had before."""
+    """Take the form: a new session, or half of one, whatever the browser had before."""
     earlier, visit.session = visit.session, None
     wanted = visit.form.get("next", "")
-    given = Credentials(visit.form.get("name", ""), visit.form.get("password", ""), client_address(visit.request))
+    client = client_address(visit.request)
+    given = Credentials(
+        visit.form.get("name", ""), visit.form.get("password", ""), client, browser_words(visit.request)
+    )
     try:
         visit.check_form()
-        session, secret = _sign_in(visit, given)
+        if visit.crowded is not None:
+            raise visit.crowded
+        begun = sign_in(visit.site.database, given, visit.options.sign_in_rules, visit.request.state.request_id)
     except FormRefused:
         return _form(visit, wanted, given.name, _NO_COOKIE, HTTPStatus.FORBIDDEN)
     except ServiceError as error:
-        log.warning("sign-in-refused", client=given.client, code=error.code, request_id=visit.request.state.request_id)
-        return _refused(visit, wanted, given.name, error)
-    visit.session = session
-    if earlier is not None:
-        with visit.changing().begin() as tx:
-            sessions.end(tx, earlier.id)
-    response = visit.go(wanted) if _is_ours(wanted) else start(visit)
-    set_cookie(visit.request, response, SESSION, secret, int(visit.options.lifetimes.longest.total_seconds()))
+        note_refusal(visit, error)
+        return with_retry(_form(visit, wanted, given.name, refusal_words(error), error.status), error)
+    _end(visit, earlier)
+    return _to_second_step(visit, begun, wanted) if isinstance(begun, HalfWay) else let_in(visit, begun, wanted)
+
+
+def let_in(visit: Visit, begun: Begun, wanted: str) -> Response:
+    """Give the browser its session, and send it where it wanted to go."""
+    visit.session, secret = begun
+    visit.site.sign_in_limit.remember(client_address(visit.request))
+    response = visit.go(wanted) if is_ours(wanted) else start(visit)
+    drop_cookie(visit.request, response, HALF)
+    give_session(visit, response, secret)
     return response
+
+
+def give_session(visit: Visit, response: Response, secret: str) -> None:
+    """Put the secret of a session into the browser's cookie."""
+    set_cookie(visit.request, response, SESSION, secret, int(visit.options.lifetimes.longest.total_seconds()))
+
+
+def show_refused(visit: Visit, wanted: str, error: ServiceError) -> Response:
+    """Show the form to sign in, with why somebody was not let in."""
+    return with_retry(_form(visit, wanted, "", refusal_words(error), error.status), error)
+
+
+def note_refusal(visit: Visit, error: ServiceError) -> None:
+    """Log that somebody was not let in (conf/fail2ban reads this line)."""
+    client, request_id = client_address(visit.request), visit.request.state.request_id
+    log.warning("sign-in-refused", client=client, code=error.code, request_id=request_id)
+
+
+def refusal_words(error: ServiceError) -> str:
+    """Return what a person is told who is not let in."""
+    if error.code == "rate-limited" and error.retry_after is not None:
+        seconds = ceil(error.retry_after)
+        return f"Too many tries. The next one is possible in {seconds} second{'s' if seconds > 1 else ''}."
+    return _sentence(error.message)
 
 
 def log_out(visit: Visit) -> Response:
@@ -63,7 +102,7 @@ def log_out(visit: Visit) -> Response:
         with visit.changing().begin() as tx:
             sessions.end(tx, session.id)
             note(tx, "session.end", session.person)
-    return _goodbye(visit)
+    return goodbye(visit)
 
 
 def log_out_everywhere(visit: Visit) -> Response:
@@ -71,7 +110,7 @@ def log_out_everywhere(visit: Visit) -> Response:
     with visit.changing().begin() as tx:
         sessions.end_all(tx, visit.person)
         note(tx, "session.end-all", visit.person)
-    return _goodbye(visit)
+    return goodbye(visit)
 
 
 _NO_COOKIE = (
@@ -80,41 +119,46 @@ _NO_COOKIE = (
 )
 
 
-def _sign_in(visit: Visit, given: Credentials) -> tuple[sessions.Session, str]:
-    owners = visit.options.owners != "off"
-    request_id = visit.request.state.request_id
-    return sign_in(visit.site.database, given, visit.options.lifetimes, owners=owners, request_id=request_id)
+def _end(visit: Visit, session: Session | None) -> None:
+    """End what the browser was signed in with before, as its own person."""
+    if session is not None:
+        visit.session = session
+        with visit.changing().begin() as tx:
+            sessions.end(tx, session.id)
+        visit.session = None
 
 
-def _refused(visit: Visit, wanted: str, name: str, error: ServiceError) -> Response:
-    if error.retry_after is None:
-        words = "The address or the password is wrong."
-        return _form(visit, wanted, name, words, HTTPStatus.UNAUTHORIZED)
-    seconds = int(error.retry_after) + 1
-    words = f"Too many tries. The next one is possible in {seconds} second{'s' if seconds > 1 else ''}."
-    response = _form(visit, wanted, name, words, HTTPStatus.TOO_MANY_REQUESTS)
-    response.headers["Retry-After"] = str(seconds)
+def _to_second_step(visit: Visit, half: HalfWay, wanted: str) -> Response:
+    response = visit.go("/login/second", {"next": wanted} if is_ours(wanted) else None)
+    drop_cookie(visit.request, response, SESSION)
+    set_cookie(visit.request, response, HALF, half.secret, int(LIFETIME.total_seconds()))
     return response
 
 
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def _form(visit: Visit, wanted: str, name: str = "", error: str | None = None, status: int = HTTPStatus.OK) -> Response:
-    return visit.page("login.html", status, wanted=wanted, name=name, error=error)
+    return visit.page("login.html", status, wanted=wanted, name=name, error=error, party=party_of(visit))
 
 
-def _is_ours(wanted: str) -> bool:
+def is_ours(wanted: str) -> bool:
+    """Return whether a browser may be sent there: a path of this host."""
     return bool(_PATH.fullmatch(wanted)) and "//" not in wanted.partition("?")[0]
 
 
-def _goodbye(visit: Visit) -> Response:
+def goodbye(visit: Visit) -> Response:
+    """Take the cookie away, and show the form to sign in."""
     response = visit.go("/login")
-    set_cookie(visit.request, response, SESSION, "", 0)
+    drop_cookie(visit.request, response, SESSION)
     return response
 
 
 ROUTES = (
     Route("GET", "/", start, "anyone"),
     Route("GET", "/login", show_login, "anyone"),
-    Route("POST", "/login", log_in, "anyone"),
-    Route("POST", "/sign-out", log_out),
-    Route("POST", "/sign-out-everywhere", log_out_everywhere),
+    Route("POST", "/login", log_in, "anyone", weighs=True),
+    Route("POST", "/sign-out", log_out, for_set_up=True),
+    Route("POST", "/sign-out-everywhere", log_out_everywhere, for_set_up=True),
 )

@@ -5,6 +5,7 @@ The migrations build exactly these; a test and ``byname db check`` compare the t
 
 from store.sql.tables.base import Base, UtcDateTime
 from store.sql.tables.changes import AuditRow, ClockRow, OutboxRow
+from store.sql.tables.factors import ChallengeRow, HalfSessionRow, PasskeyRow, RecoveryCodeRow, TotpRow
 from store.sql.tables.imports import APPLIED, APPLYING, CHECKED, CHECKING, ImportRow
 from store.sql.tables.names import (
     ALIAS,
@@ -44,19 +45,24 @@ __all__ = [
     "AuditRow",
     "Base",
     "CatchAllRow",
+    "ChallengeRow",
     "ClockRow",
     "DeleteIntentRow",
     "DnsCheckRow",
     "DomainProofRow",
     "DomainRow",
+    "HalfSessionRow",
     "IdempotencyKeyRow",
     "ImportChunkRow",
     "ImportRow",
     "MailboxRow",
     "OutboxRow",
+    "PasskeyRow",
+    "RecoveryCodeRow",
     "SessionRow",
     "SignInAttemptRow",
     "SystemMailboxRow",
     "TokenRow",
+    "TotpRow",
     "UtcDateTime",
 ]

@@ -42,6 +42,8 @@ class SessionRow(Base):
     csrf: Mapped[str] = mapped_column(String(64))  # stands in every form of the session
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     seen_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)  # to the minute
+    client: Mapped[str | None] = mapped_column(String(64))  # IP address it began from
+    browser: Mapped[str | None] = mapped_column(String(80))  # in words: "Firefox on Linux"
 
 
 class SignInAttemptRow(Base):

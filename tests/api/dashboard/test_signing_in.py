@@ -8,6 +8,7 @@ import pytest
 
 from store.passwords import PasswordHash, hash_password
 from store.services import admins, audit
+from store.unit_of_work.sign_in_limit import KEPT, SignInLimit
 from tests.api.dashboard.visitor import ADMIN, EVE, JOHN, OPERATOR, PASSWORD, VIEWER, Visitor, World, dashboard, words
 from tests.api.running_api import RunningApi
 
@@ -204,3 +205,23 @@ def test_a_session_that_is_over(visitor: Visitor, pages: RunningApi) -> None:
 
 def test_too_much_for_a_form(visitor: Visitor) -> None:
     assert visitor.post("/login", csrf="", name="x" * 70_000, password="").status_code == 413
+
+
+def test_too_many_at_once_from_elsewhere(visitor: Visitor, pages: RunningApi) -> None:
+    limit = SignInLimit(places=KEPT)  # of which none is for strangers
+    pages.server.replace_site(dataclasses.replace(pages.server.app.state.site, sign_in_limit=limit))
+    answer = visitor.sign_in(ADMIN)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert "Too many people are signing in at this moment." in words(answer)
+    assert f'value="{ADMIN}"' in answer.text
+    limit.remember("127.0.0.1")
+    assert visitor.sign_in(ADMIN).status_code == 303
+
+
+def test_too_many_at_once_on_the_security_page(visitor: Visitor, pages: RunningApi) -> None:
+    visitor.signed_in(ADMIN)
+    crowded = dataclasses.replace(pages.server.app.state.site, sign_in_limit=SignInLimit(places=KEPT))
+    pages.server.replace_site(crowded)
+    answer = visitor.post("/security/codes", password=PASSWORD)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert visitor.get("/security").status_code == 200

@@ -199,7 +199,7 @@ def test_forms_from_elsewhere(admin: Visitor, database: Database) -> None:
     fields = {"name": "website", "expires": "30", "everything": "on"}
     for answer in (
         admin.client.post(PATH, data=fields),
-        admin.post(PATH, csrf="x" * 43, **fields),  # type: ignore[arg-type]
+        admin.post(PATH, csrf="x" * 43, **fields),
         admin.post(PATH, headers={"Origin": "https://evil.example"}, **fields),
         admin.post(PATH, headers={"Sec-Fetch-Site": "cross-site"}, **fields),
     ):

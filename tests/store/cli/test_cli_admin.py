@@ -9,9 +9,10 @@ from routing.address import Address
 from store import passwords
 from store.services import sessions
 from store.sql.database import Database
+from store.sql.tables import TotpRow
 from tests.store.cli.command_line import SAMPLE, CommandLine
 
-ANN = "ann@agency.example"
+ANN, BOB, JOHN = "ann@agency.example", "bob@operator.example", "john@brand-a.test"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,8 @@ def test_the_life_of_an_admin(site: CommandLine) -> None:
     made = site("admin", "add", ANN, "--account", "acme", "--role", "viewer", "--generate-password")
     assert (made.code, made.err) == (ExitCode.DONE, "")
     assert fits(site.database, made.out.strip())
-    assert site("admin", "reset", ANN, "--password-stdin", stdin=b"open sesame\n").code == ExitCode.DONE
+    reset = site("admin", "reset", ANN, "--password-stdin", stdin=b"open sesame\n")
+    assert (reset.code, "second factor: none" in reset.err) == (ExitCode.DONE, True)
     assert fits(site.database, "open sesame")
     (listed,) = site("admin", "list", "--json").data["data"]
     assert (listed["address"], listed["account"], listed["role"]) == (ANN, "acme", "viewer")
@@ -62,3 +64,28 @@ def test_what_is_refused(site: CommandLine, arguments: list[str], code: ExitCode
 def test_a_short_password_is_refused(site: CommandLine) -> None:
     refused = site("admin", "add", ANN, "--operator", "--password-stdin", "--json", stdin=b"short\n")
     assert refused.error["code"] == "invalid-request"
+
+
+def test_a_reset_takes_the_second_factor_away_and_says_so(site: CommandLine) -> None:
+    site.succeed(f"admin add {BOB} --operator --generate-password")
+    give_app(site.database, BOB)
+    first = site("admin", "reset", BOB, "--generate-password")
+    assert (first.code, "second factor: removed" in first.err) == (ExitCode.DONE, True)
+    assert site("admin", "reset", BOB, "--generate-password", "--json").data["second_factor"] == "none"
+
+
+def test_a_mailbox_keeps_its_second_factor_unless_it_is_named(site: CommandLine) -> None:
+    give_app(site.database, JOHN)
+    kept = site("mailbox", "password", JOHN, "--generate-password")
+    assert (kept.code, "second factor" in kept.err) == (ExitCode.DONE, False)
+    gone = site("mailbox", "password", JOHN, "--generate-password", "--reset-second-factor")
+    assert (gone.code, "second factor: removed" in gone.err) == (ExitCode.DONE, True)
+
+
+def give_app(database: Path, address: str) -> None:
+    opened = Database.open(f"sqlite:///{database}")
+    with opened.write() as tx:
+        person = sessions.person_called(tx, Address.parse(address))
+        assert person is not None
+        tx.add(TotpRow(admin_id=person.admin_id, mailbox_id=person.mailbox_id, secret="A" * 32, last_step=0))
+    opened.close()

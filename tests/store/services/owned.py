@@ -4,7 +4,19 @@ from dataclasses import dataclass
 
 from store.services import aliases, delete_intents, domain_settings, idempotency, tokens
 from store.sql.database import Database
-from store.sql.tables import AdminRow, Base, DnsCheckRow, DomainProofRow, ImportChunkRow, ImportRow, SessionRow
+from store.sql.tables import (
+    AdminRow,
+    Base,
+    DnsCheckRow,
+    DomainProofRow,
+    HalfSessionRow,
+    ImportChunkRow,
+    ImportRow,
+    PasskeyRow,
+    RecoveryCodeRow,
+    SessionRow,
+    TotpRow,
+)
 from store.sql.tenant import Acting
 
 PREFIXES = ("bn_ops_", "bn_msg_", "bn_opr_")
@@ -43,9 +55,20 @@ def create_account(database: Database, account: str, domain: str, mailbox: str) 
         tx.add(SessionRow(sha256=domain, admin_id=admin.id, csrf=""))
         tx.add(SessionRow(sha256=mailbox, mailbox_id=alias.mailbox_id, csrf=""))
         tx.add(ImportRow(account_id=token.account_id, started_by="", source="csv", state="checked", lines=0))
+        tx.add_all(factors(domain, admin_id=admin.id) + factors(mailbox, mailbox_id=alias.mailbox_id))
         tx.merge(DomainProofRow(domain_id=home.id))
         assert token.account_id is not None
         return Owned(token.account_id, home.id, alias.mailbox_id, alias.id, token.id, intent.id)
+
+
+def factors(name: str, **owner: int) -> list[Base]:
+    """Return a second factor of every kind of one person."""
+    return [
+        HalfSessionRow(sha256=name, **owner),
+        TotpRow(secret="", last_step=0, **owner),
+        RecoveryCodeRow(sha256=name, **owner),
+        PasskeyRow(name="", credential_id=name, public_key="", sign_count=0, **owner),
+    ]
 
 
 def two_accounts(world: Database) -> tuple[Owned, Owned]:

@@ -12,7 +12,7 @@ from store.services import accounts, admins, audit, mailboxes, sessions, sign_in
 from store.services.sessions import Lifetimes, Session
 from store.sql.database import Database
 from store.sql.tenant import Acting
-from store.unit_of_work.sign_in import Credentials, sign_in
+from store.unit_of_work.sign_in import Credentials, HalfWay, SignInRules, sign_in
 
 LASTING = Lifetimes(idle=timedelta(hours=12), longest=timedelta(days=14))
 CLIENT = "192.0.2.1"
@@ -21,7 +21,9 @@ CLIENT = "192.0.2.1"
 def attempt(
     database: Database, name: str, password: str, client: str = CLIENT, *, owners: bool = True
 ) -> tuple[Session, str]:
-    return sign_in(database, Credentials(name, password, client), LASTING, owners=owners)
+    begun = sign_in(database, Credentials(name, password, client), SignInRules(LASTING, owners, second_factor=True))
+    assert not isinstance(begun, HalfWay)
+    return begun
 
 
 def refusal(database: Database, name: str, password: str, client: str = CLIENT, *, owners: bool = True) -> ServiceError:

@@ -12,6 +12,7 @@ function dress() {
   document.querySelectorAll("nav [aria-current]").forEach(({ parentElement: nav, offsetLeft }) => {
     nav.scrollLeft = offsetLeft - nav.offsetLeft - nav.clientWidth / 3; // a row of links that is wider than a phone
   });
+  preparePasskeys();
 }
 
 prepare();
