@@ -38,5 +38,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("toggle", (event) => {
+  if (document.readyState !== "complete") return; // open from the start: the browser gives the focus, and says so if we did
   if (event.target.id === "new" && event.target.open) document.getElementById("local_part").focus({ preventScroll: true });
 }, true);
