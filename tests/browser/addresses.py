@@ -12,19 +12,57 @@ from admin_api.dashboard.frame.route import Who
 from admin_api.dashboard.routes import ROUTES
 from tests.api.dashboard.visitor import ADMIN, OPERATOR
 
-_ALIASES = "/mailboxes/{mailbox_id:id}/aliases"
+_BOX = "/mailboxes/{mailbox_id:id}"
+_ALIASES = f"{_BOX}/aliases"
+_OURS, _OPERATORS = "/account", "/operator"
+_CUSTOMER = "/operator/accounts/{account_id:id}"
+_PERSON, _TOKEN = "/people/{admin_id:id}", "/tokens/{token_id:id}"
 ADDRESSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "/": (),  # leads to one of the others
         "/login": ("/login", "/login?next=/mailboxes"),
-        "/mailboxes": (
-            "/mailboxes",
-            "/mailboxes?search=john",
-            "/mailboxes?search=nobody",
-            "/mailboxes?page=9",
-        ),
+        "/mailboxes": ("/mailboxes", "/mailboxes?search=john", "/mailboxes?search=nobody", "/mailboxes?page=9"),
+        f"{_BOX}/general": ("/mailboxes/{john}/general",),
+        f"{_BOX}/connection": ("/mailboxes/{john}/connection",),
+        f"{_BOX}/delete/{{intent_id:id}}": ("/mailboxes/{mary}/delete/{intent}",),
         _ALIASES: ("/mailboxes/{john}/aliases", "/mailboxes/{john}/aliases?local_part=x", "/mailboxes/{mary}/aliases"),
+        f"{_ALIASES}/check": ("/mailboxes/{john}/aliases/check?local_part=shop&domain_id={brand_a}",),
+        f"{_ALIASES}/rows": (),  # leads back to the list
+        f"{_ALIASES}/{{alias_id:id}}": (),  # likewise
         f"{_ALIASES}/{{alias_id:id}}/delete": ("/mailboxes/{john}/aliases/{sales}/delete",),
+        f"{_ALIASES}/{{alias_id:id}}/note": ("/mailboxes/{john}/aliases/{sales}/note",),
+        "/bulk": ("/bulk",),
+        "/bulk/aliases.csv": (),  # a file
+        "/bulk/{import_id:id}": (),  # after a dry run
+        "/domains": ("/domains",),
+        "/domains/{domain_id:id}": ("/domains/{brand_b}", "/domains/{pending}"),
+        "/domains/{domain_id:id}/delete": ("/domains/{pending}/delete",),
+        "/test": ("/test", "/test?address=sales@brand-b.test", "/test?address=nobody@brand-a.test"),
+        "/test/sender": ("/test/sender",),
+        "/test/header": ("/test/header",),
+        "/audit": ("/audit",),
+        "/activity": (),  # leads to the audit log
+        _OURS: (_OURS,),
+        _OPERATORS: (_OPERATORS,),
+        "/operator/accounts": ("/operator/accounts",),
+        _CUSTOMER: ("/operator/accounts/{account}",),
+        f"{_CUSTOMER}/suspend": ("/operator/accounts/{account}/suspend",),
+        f"{_CUSTOMER}/delete": ("/operator/accounts/{account}/delete",),
+        f"{_OURS}/people": ("/account/people",),
+        f"{_OPERATORS}/people": ("/operator/people",),
+        f"{_CUSTOMER}/people": ("/operator/accounts/{account}/people",),
+        f"{_OURS}{_PERSON}/password": ("/account/people/{viewer}/password",),
+        f"{_OPERATORS}{_PERSON}/password": (),  # the same page as of an account
+        f"{_CUSTOMER}{_PERSON}/password": ("/operator/accounts/{account}/people/{viewer}/password",),
+        f"{_OURS}{_PERSON}/remove": ("/account/people/{viewer}/remove",),
+        f"{_OPERATORS}{_PERSON}/remove": (),  # the same page as of an account
+        f"{_CUSTOMER}{_PERSON}/remove": ("/operator/accounts/{account}/people/{viewer}/remove",),
+        f"{_OURS}/tokens": ("/account/tokens",),
+        f"{_OPERATORS}/tokens": ("/operator/tokens",),
+        f"{_CUSTOMER}/tokens": ("/operator/accounts/{account}/tokens",),
+        f"{_OURS}{_TOKEN}/revoke": ("/account/tokens/{token}/revoke",),
+        f"{_OPERATORS}{_TOKEN}/revoke": ("/operator/tokens/{operators_token}/revoke",),
+        f"{_CUSTOMER}{_TOKEN}/revoke": ("/operator/accounts/{account}/tokens/{token}/revoke",),
     }
 )
 PEOPLE: Mapping[Who, str | None] = MappingProxyType(

@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from store.migrations import migrate
 from store.sql.database import Database
-from tests.api.dashboard.visitor import ADMIN, Visitor, dashboard
+from tests.api.dashboard.visitor import ADMIN, OPERATOR, Visitor, dashboard
 from tests.api.running_api import RunningApi, site_over
 from tests.browser import agency
 from tests.browser.addresses import Example, examples
@@ -63,6 +63,13 @@ DOCS = (
     Picture("aliases-phone", ALIASES, 390, 844),
     Picture("new-alias", f"{ALIASES}?local_part=sales-team&can_receive=on", height=620),
     Picture("delete", ALIASES, height=760, click="Delete"),
+    Picture("domain", "/domains/{pending}", height=760),
+    Picture("test", "/test?address=orders@harbour-bakery.example", height=700),
+    Picture("bulk", "/bulk", height=700),
+    Picture("audit", "/audit"),
+    Picture("connection", "/mailboxes/{john}/connection", height=1000),
+    Picture("account", "/account", height=560),
+    Picture("operator", "/operator/accounts/{account}", height=900, person=OPERATOR),
     Picture("sign-in", "/login", 760, 480, person=None),
 )
 

@@ -38,6 +38,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("toggle", (event) => {
+  if (document.readyState !== "complete") return; // open from the start: the browser gives the focus, and says so if we did
   const corrected = event.target.querySelector("[aria-invalid]"); // has the focus already
   if (event.target.id === "new" && event.target.open && !corrected) document.getElementById("local_part").focus({ preventScroll: true });
 }, true);
