@@ -6,6 +6,7 @@
     recipients    what each further recipient of a message costs
     memory        what a milter process holds after many messages
     scale         the same questions over ten thousand aliases and over a million
+    pages         the dashboard over 10,000 mailboxes with 100 aliases each, and what a page weighs
     parser        deciding about a name and reading a From, beside a bare look-up in SQL
     propagation   from a change to another verdict of the milter
     rebuild       filling Redis from SQL, how long look-ups wait meanwhile, and memory for each alias
@@ -20,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from bench.cases import api, memory, milter, mta, parser, propagation, rebuild, recipients
+from bench.cases import api, memory, milter, mta, pages, parser, propagation, rebuild, recipients
 from bench.cases import scale as scale_
 from bench.report import page
 from bench.report.figures import Figure, Scale, print_table, read_json, write_json
@@ -33,6 +34,7 @@ _MODULES: Mapping[str, ModuleType] = {
     "memory": memory,
     "scale": scale_,
     "api": api,
+    "pages": pages,
     "parser": parser,
     "propagation": propagation,
     "rebuild": rebuild,

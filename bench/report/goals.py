@@ -7,6 +7,7 @@ from bench.report.figures import Figure, number
 _CPU = "CPU time of a message, Byname over Redis as a multiple of"
 _ALONE = "CPU time of the filter alone, as a multiple of one in C,"
 _RCPT = "time in which 99 of 100 RCPT commands are answered,"
+_PAGE = "time in which 95 of 100 pages of the dashboard are answered:"
 _STALL = "longest wait of a look-up while Redis is filled anew,"
 
 _REFUSED = "names that were there and refused all the same,"
@@ -35,6 +36,17 @@ DESCRIPTIONS: Mapping[str, str] = {
     "scale.100000_refused": f"{_REFUSED} 100,000 aliases",
     "scale.1000000_refused": f"{_REFUSED} a million aliases",
     "scale.10000000_refused": f"{_REFUSED} ten million aliases",
+    "pages.mailboxes_p95_ms": f"{_PAGE} mailboxes, of 10,000",
+    "pages.mailboxes_search_p95_ms": f"{_PAGE} mailboxes, searched for by a part of the address",
+    "pages.aliases_p95_ms": f"{_PAGE} the 100 aliases of a mailbox",
+    "pages.people_p95_ms": f"{_PAGE} the people of an account",
+    "pages.tokens_p95_ms": f"{_PAGE} tokens",
+    "pages.operator_p95_ms": f"{_PAGE} the state of the site",
+    "pages.accounts_p95_ms": f"{_PAGE} accounts, of a thousand",
+    "pages.accounts_search_p95_ms": f"{_PAGE} accounts, searched for by a part of the name",
+    "pages.operators_mailboxes_p95_ms": f"{_PAGE} mailboxes, of all accounts",
+    "pages.style_script_icon_bytes": "style, script and icon of the dashboard, uncompressed",
+    "pages.cold_requests": "requests of a browser that has kept nothing, for one page of the dashboard",
     "propagation.p99_ms": "from the commit of a change in PostgreSQL to the milter's next answer, 99 of 100 changes",
     "rebuild.sqlite_aliases_per_s": "aliases a second into an empty Redis, from SQLite",
     "rebuild.postgresql_aliases_per_s": "aliases a second into an empty Redis, from PostgreSQL",

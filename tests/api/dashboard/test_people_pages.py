@@ -71,7 +71,7 @@ def test_somebody_is_added(admin: Visitor, database: Database, pages: RunningApi
     ],
 )
 def test_what_is_refused(admin: Visitor, database: Database, fields: dict[str, str], status: int) -> None:
-    answer = admin.post(PATH, **fields)
+    answer = admin.post(PATH, **fields)  # type: ignore[arg-type]
     assert answer.status_code == status
     assert 'aria-invalid="true"' in answer.text
     assert set(people(database)) == {ADMIN, VIEWER, OPERATOR}
