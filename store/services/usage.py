@@ -41,9 +41,12 @@ def fullest(tx: Transaction, account_id: int, most: int = 5) -> list[Mailbox]:
 
     All mailboxes of an account have the same limit: these are the nearest to it. Each alias of the account is counted.
     """
-    count = select(func.count()).where(AliasRow.mailbox_id == MailboxRow.id).scalar_subquery()
+    # Of mailboxes that the transaction sees: their aliases are the same account's, and each need not be asked for that.
+    counted = AliasRow.__table__.alias("counted")
+    count = select(func.count()).select_from(counted).where(counted.c.mailbox_id == MailboxRow.id)
+    of_each = count.correlate(MailboxRow).scalar_subquery()
     ids = select(MailboxRow.id).join(AddressRow, AddressRow.id == MailboxRow.id)
     ids = ids.join(DomainRow, DomainRow.id == AddressRow.domain_id).where(DomainRow.account_id == account_id)
-    found = tx.scalars(ids.order_by(count.desc(), MailboxRow.id).limit(most)).all()
+    found = tx.scalars(ids.order_by(of_each.desc(), MailboxRow.id).limit(most)).all()
     by_size = sorted(mailboxes.views(tx, MailboxRow.id.in_(found)), key=lambda one: (-one.alias_count, one.id))
     return [mailbox for mailbox in by_size if mailbox.alias_count]
