@@ -91,7 +91,7 @@ def measure(scale: Scale) -> list[Figure]:
         os.sync()  # else what was filled in would be written while pages are made
         embedded.start_api()
         readers = {who: _signed_in(embedded.api, who, password) for who in (_ADMIN, _OPERATOR)}
-        count = scale.of(short=5, usual=40)
+        count = scale.of(short=5, usual=200)
         timed = [figure for page in PAGES for figure in _times(page, readers[page.who], world, count)]
         with ThreadPoolExecutor(1) as thread:  # of its own: Playwright keeps one for itself
             seen = thread.submit(lambda: list(_cold(embedded.api, readers, world))).result()
