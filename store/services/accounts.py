@@ -3,7 +3,7 @@
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Row, ScalarSelect, Select, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.exc import IntegrityError
 
 from store.clock import utc_now
@@ -16,7 +16,8 @@ from store.services.plans import alias_limit, check_plan
 from store.services.unset import UNSET, NotGiven
 from store.services.views import Account, AccountHead, AccountUsage, Limits
 from store.sql import changed_fields
-from store.sql.tables import ALIAS, MAILBOX, AccountRow, AddressRow, DomainRow
+from store.sql.counts import name_count
+from store.sql.tables import ALIAS, MAILBOX, AccountRow, DomainRow
 from store.sql.tenant import Transaction
 
 
@@ -169,12 +170,9 @@ def _view(tx: Transaction, account_id: int) -> Account:
 @cache
 def _query() -> Select[AccountRow, int, int, int]:
     domains = select(func.count()).where(DomainRow.account_id == AccountRow.id).scalar_subquery()
-    return select(AccountRow, domains, _count(MAILBOX), _count(ALIAS)).order_by(AccountRow.name)
-
-
-def _count(kind: str) -> ScalarSelect[int]:
-    names = select(func.count()).join_from(AddressRow, DomainRow).where(AddressRow.kind == kind)
-    return names.where(DomainRow.account_id == AccountRow.id).scalar_subquery()
+    return select(AccountRow, domains, name_count(MAILBOX, AccountRow.id), name_count(ALIAS, AccountRow.id)).order_by(
+        AccountRow.name
+    )
 
 
 def _as_view(found: Row[AccountRow, int, int, int]) -> Account:

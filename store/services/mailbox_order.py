@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func
 from sqlalchemy.orm import InstrumentedAttribute
 
 from store.errors import ServiceError
-from store.sql.alias_count import alias_count
+from store.sql.counts import alias_count
 from store.sql.tables import AddressRow, DomainRow, MailboxRow
 
 Column = ColumnElement[Any] | InstrumentedAttribute[Any]

@@ -18,7 +18,7 @@ from store.services.paging import Page, holds, page_by_ids
 from store.services.rules import claim, require_active
 from store.services.views import Mailbox, RemovedMailbox
 from store.sql import changed_fields
-from store.sql.alias_count import alias_count
+from store.sql.counts import alias_count
 from store.sql.tables import MAILBOX, AddressRow, AliasRow, DomainRow, MailboxRow
 from store.sql.tenant import Transaction
 from store.wire_format.people import person_of

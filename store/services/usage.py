@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 from store.services import mailboxes
 from store.services.plans import PLANS
 from store.services.views import Mailbox
-from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
+from store.sql.counts import alias_count
+from store.sql.tables import AccountRow, AddressRow, DomainRow, MailboxRow
 from store.sql.tenant import Transaction
 
 
@@ -41,9 +42,8 @@ def fullest(tx: Transaction, account_id: int, most: int = 5) -> list[Mailbox]:
 
     All mailboxes of an account have the same limit: these are the nearest to it. Each alias of the account is counted.
     """
-    count = select(func.count()).where(AliasRow.mailbox_id == MailboxRow.id).scalar_subquery()
     ids = select(MailboxRow.id).join(AddressRow, AddressRow.id == MailboxRow.id)
     ids = ids.join(DomainRow, DomainRow.id == AddressRow.domain_id).where(DomainRow.account_id == account_id)
-    found = tx.scalars(ids.order_by(count.desc(), MailboxRow.id).limit(most)).all()
+    found = tx.scalars(ids.order_by(alias_count(MailboxRow.id).desc(), MailboxRow.id).limit(most)).all()
     by_size = sorted(mailboxes.in_order(tx, found), key=lambda one: (-one.alias_count, one.id))
     return [mailbox for mailbox in by_size if mailbox.alias_count]
