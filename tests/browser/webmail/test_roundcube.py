@@ -5,11 +5,15 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from email import message_from_bytes
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from byname.demo.guide import guide
+from byname.sandbox.ports import LOOPBACK
 from byname.sandbox.site import PrivateSite
 from byname.sandbox.waiting import wait_until
 from tests.browser.webmail.webmail import (
@@ -29,6 +33,14 @@ NAME = "John O'Doe"
 SALES, OWN_DOMAIN, OUTBOX, IDN = "sales@brand-b.test", "sales@brand-a.test", "outbox@brand-b.test", "john@bücher.test"
 ALIASES = {SALES, OWN_DOMAIN, OUTBOX, "john@xn--bcher-kva.test"}
 FRIEND = "friend@outside.example"
+NONSENSE = [  # answers that are none
+    (200, "<html>"),
+    (200, '"data"'),
+    (200, '{"data": "none"}'),
+    (200, '{"data": [7, {"address": 7}]}'),
+    (302, '{"data": []}'),
+    (500, '{"data": []}'),
+]
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +86,12 @@ def test_what_was_lost_is_gone_after_the_next_login_and_nothing_else(page: Page,
         connection.execute(
             "INSERT INTO identities (user_id, changed, email, name) SELECT user_id, created, ?, ? FROM users", by_hand
         )
+        connection.execute("UPDATE identities SET standard = (email = ?)", (OWN_DOMAIN,))
+    assert next(iter(identities(site, JOHN))) == OWN_DOMAIN  # the default one
     log_in_without_browser(site, JOHN)
     left = identities(site, JOHN)
     assert set(left) == {JOHN, by_hand[0], *ALIASES} - {OWN_DOMAIN}
+    assert next(iter(left)) == JOHN
     site.admin("alias", "set", OWN_DOMAIN, "--send")
     with api_that_hangs(site):
         log_in_without_browser(site, JOHN)
@@ -85,15 +100,47 @@ def test_what_was_lost_is_gone_after_the_next_login_and_nothing_else(page: Page,
     assert set(identities(site, JOHN)) == {JOHN, by_hand[0], *ALIASES}
 
 
-def test_with_the_api_gone_a_first_login_works(site: PrivateSite) -> None:
+def test_with_the_api_gone_or_talking_nonsense_a_first_login_works(site: PrivateSite) -> None:
+    before = identities(site, JOHN)
     site.daemons["api"].stop()
     log_in_without_browser(site, MARY)
     assert list(identities(site, MARY)) == [MARY]
     assert "byname_identities: no answer from" in site.roundcube.log()
+    with api_that_says(site, NONSENSE):
+        for _ in NONSENSE:
+            log_in_without_browser(site, JOHN)
+            assert identities(site, JOHN) == before
     site.start_daemon("api")
     site.wait_for_daemon("api")
     log_in_without_browser(site, MARY)
     assert list(identities(site, MARY)) == [MARY, "team@brand-a.test"]
+
+
+@contextmanager
+def api_that_says(site: PrivateSite, answers: list[tuple[int, str]]) -> Iterator[None]:
+    """Put a server in the API's place that gives these answers, one after the other."""
+    left = iter(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = next(left)
+            self.send_response(status)
+            self.send_header("Location", "http://elsewhere.test/")
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((LOOPBACK, urlsplit(site.api_url).port or 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+    assert next(left, None) is None
 
 
 @contextmanager

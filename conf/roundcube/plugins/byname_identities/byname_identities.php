@@ -101,15 +101,21 @@ class byname_identities extends rcube_plugin
             'timeout' => (float) $config->get('byname_api_timeout', 2),
             'follow_location' => 0, // the token goes nowhere else
         ]]);
-        $text = @file_get_contents($url, false, $context, 0, self::LONGEST_ANSWER);
-        $data = $text === false ? null : (json_decode($text, true)['data'] ?? null);
-        if (!is_array($data)) {
-            $why = $http_response_header[0] ?? 'no answer';
-            rcube::write_log('errors', "byname_identities: $why from $url; the identities stay as they are");
+        $text = (string) @file_get_contents($url, false, $context, 0, self::LONGEST_ANSWER);
+        $status = $http_response_header[0] ?? 'no answer';
+        $data = str_contains($status, ' 200') ? (json_decode($text, true)['data'] ?? null) : null;
+        if (!is_array($data) || array_filter($data, fn ($one) => !self::is_identity($one))) {
+            rcube::write_log('errors', "byname_identities: $status from $url; the identities stay as they are");
 
             return null;
         }
 
         return $data;
+    }
+
+    private static function is_identity($one): bool
+    {
+        return is_string($one['address'] ?? null) && is_string($one['display_name'] ?? null)
+            && is_bool($one['is_primary'] ?? null);
     }
 }
