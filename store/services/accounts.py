@@ -170,9 +170,8 @@ def _view(tx: Transaction, account_id: int) -> Account:
 @cache
 def _query() -> Select[AccountRow, int, int, int]:
     domains = select(func.count()).where(DomainRow.account_id == AccountRow.id).scalar_subquery()
-    return select(AccountRow, domains, name_count(MAILBOX, AccountRow.id), name_count(ALIAS, AccountRow.id)).order_by(
-        AccountRow.name
-    )
+    names = (name_count(kind, AccountRow.id) for kind in (MAILBOX, ALIAS))
+    return select(AccountRow, domains, *names).order_by(AccountRow.name)
 
 
 def _as_view(found: Row[AccountRow, int, int, int]) -> Account:

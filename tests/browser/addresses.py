@@ -22,6 +22,14 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "/": (),  # leads to one of the others
         "/login": ("/login", "/login?next=/mailboxes"),
         "/mailboxes": ("/mailboxes", "/mailboxes?search=john", "/mailboxes?search=nobody", "/mailboxes?page=9"),
+        "/login/second": (),  # after a password
+        "/security": ("/security",),
+        "/security/app": ("/security/app",),
+        "/security/app/remove": ("/security/app/remove",),
+        "/security/codes": ("/security/codes",),
+        "/security/passkeys/new": (),  # where there are passkeys: on https, or on localhost
+        "/security/passkeys/{passkey_id:id}/remove": (),  # likewise
+        f"{_BOX}/mobileconfig": (),  # a file
         f"{_BOX}/general": ("/mailboxes/{john}/general",),
         f"{_BOX}/connection": ("/mailboxes/{john}/connection",),
         f"{_BOX}/delete/{{intent_id:id}}": ("/mailboxes/{mary}/delete/{intent}",),

@@ -170,7 +170,7 @@ def test_services_do_not_reach_past_it() -> None:
         for alias in node.names
         if alias.name in {"text", "Table", "table", "Engine", "Connection"}
     }
-    # Each by name: keys and kept files whose time is over go for all accounts; a name that is another account's is taken.
+    # Each by name: keys and files whose time is over go for all accounts; a name that is another account's is taken.
     assert {(name, found) for name, found in used if found != "text"} == {
         ("idempotency.py", "unbound"),
         ("kept.py", "unbound"),
