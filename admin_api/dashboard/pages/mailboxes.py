@@ -16,7 +16,7 @@ from store.errors import ServiceError
 from store.services import alias_facts, mailbox_facts, mailboxes
 from store.services.lookup import Ref
 from store.services.mailbox_facts import Home
-from store.services.names import check_local_part
+from store.services.names import check_local_part, domain_name
 from store.services.paging import Page
 from store.services.views import Mailbox
 from store.sql.database import Transaction
@@ -170,7 +170,7 @@ def _domain(text: str) -> Ref:
 
 
 def _ref(text: str) -> Ref:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else domain_name(text)
 
 
 def _status(error: ServiceError | None, made: _Made | None, listed: _Listed) -> int:

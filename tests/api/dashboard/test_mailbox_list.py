@@ -245,7 +245,7 @@ def test_pending_turns_by_itself(admin: Visitor, cache: Cache, world: World) -> 
         ({"local_part": "x" * 10_000}, 422, "local_part", "it is 10000 characters long; at most 64 are allowed."),
         ({"local_part": "a\r\nb"}, 422, "local_part", "is not allowed"),
         ({"local_part": BIDI}, 422, "local_part", "is not allowed"),
-        ({"local_part": "postmaster"}, 409, "local_part", "postmaster is a system address"),
+        ({"local_part": "postmaster"}, 409, "local_part", "Postmaster is a system address"),
         ({"local_part": "sales"}, 409, "local_part", "sales@brand-b.test is taken already."),
         ({"domain_id": ""}, 422, "domain_id", "Choose a domain."),
         ({"domain_id": "9" * 30}, 422, "domain_id", "has no dot; a whole domain is needed."),
