@@ -23,7 +23,7 @@ from routing.directory import Directory
 from store.sql.database import Database
 
 PORT_OF_ROLE: Mapping[str, int] = MappingProxyType(
-    {"inbound": 0, "submission": 1, "local": 2, "maps": 3, "lmtp": 4, "relay": 5, "api": 6}
+    {"inbound": 0, "submission": 1, "local": 2, "maps": 3, "lmtp": 4, "relay": 5, "api": 6, "internal": 7}
 )  # to be added to the port of [metrics] listen
 
 Health = Callable[[], Mapping[str, str]]  # "ok" or a reason, by what the daemon needs; one "ok" makes it ready

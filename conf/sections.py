@@ -120,6 +120,7 @@ class MilterSettings(Section):
     inbound: ListenSocket = "unix:/run/byname/inbound.sock"
     submission: ListenSocket = "unix:/run/byname/submission.sock"
     local: ListenSocket | None = None
+    internal: ListenSocket | None = None
     mode: Literal["enforce", "monitor"] = "enforce"
 
 
@@ -169,6 +170,15 @@ class SendersSettings(Section):
     forged_trust: Literal["off", "log", "refuse"] = "off"
     authserv_ids: Annotated[tuple[DomainName, ...], Strict(False)] = ()
     foreign_organizer: Literal["off", "log", "refuse"] = "off"
+
+
+class SendingSettings(Section):
+    """The Message API: the mail server's internal listener, the key that its milter knows, and the limits."""
+
+    listener: HostPort | None = None
+    key: Annotated[HmacKey | None, Secret(), Field(repr=False)] = None
+    per_day: Count = 500  # messages of a mailbox
+    max_bytes: Count = 36_000_000  # of a request
 
 
 class TraceSettings(Section):

@@ -26,6 +26,7 @@ from conf.sections import (
     RoutingSettings,
     Section,
     SendersSettings,
+    SendingSettings,
     StoreSettings,
     TraceSettings,
 )
@@ -36,7 +37,7 @@ __all__ = ["DEFAULT_FILE", "ConfigError", "Problem", "Settings", "load"]
 
 DEFAULT_FILE = Path("/etc/byname/byname.toml")
 
-_LISTENERS = ("milter.inbound", "milter.submission", "milter.local", "maps.listen", "lmtp.listen", "lmtp.backend")
+_LISTENERS = ("milter.inbound", "milter.submission", "milter.local", "milter.internal", "maps.listen", "lmtp.listen", "lmtp.backend")
 _PASSWORD = re.compile(r"(://[^:@/?]*:).*(?=@)|([?&]password=)[^&]*")
 
 
@@ -51,6 +52,7 @@ class Settings(Section):
     api: ApiSettings = ApiSettings()
     routing: RoutingSettings = RoutingSettings()
     senders: SendersSettings = SendersSettings()
+    sending: SendingSettings = SendingSettings()
     trace: TraceSettings = TraceSettings()
     dns: DnsSettings = DnsSettings()
     dashboard: DashboardSettings = DashboardSettings()

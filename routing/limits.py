@@ -7,6 +7,7 @@ can cost", holds the measurements.
 
 from functools import lru_cache
 
+from routing.handover import MOST_FIELDS
 from routing.policy import Policy
 from routing.replies import reply
 from routing.trace import Findings, TraceFields
@@ -30,10 +31,10 @@ def most_actions(policy: Policy) -> int:
     """Return how many changes a milter makes to any one message.
 
     For each name a removal, of a source route two, and an added mailbox; a Delivered-To for each name and a trace over
-    them, when all are one mailbox's; the fields of strangers; and, where colleagues' names are marked, the marks.
+    them, when all are one mailbox's; the fields of strangers; where colleagues' names are marked, the marks; and hand-overs that are none.
     """
     notices = MOST_NOTICES + 1 if policy.colleague_names == "mark" else 0
-    return 3 * MOST_NAMES + 2 + policy.max_stripped_fields + notices
+    return 3 * MOST_NAMES + 2 + policy.max_stripped_fields + notices + MOST_FIELDS
 
 
 def new_trace_fields(policy: Policy) -> TraceFields:

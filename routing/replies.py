@@ -70,6 +70,10 @@ REPLIES: dict[str, tuple[int, str, str]] = {
     "foreign-organizer": (550, "5.7.1", "<{address}>: Sender address rejected: organizer not owned by user {login}"),
     "bad-mime": (550, "5.6.0", "Message rejected: its parts can be read in more than one way"),
     "too-many-notices": (550, "5.6.0", "Message rejected: too many X-Byname-Notice fields"),
+    "handover-missing": (550, "5.7.1", "Hand-over refused: it needs one {reason}"),
+    "handover-forged": (550, "5.7.1", "Hand-over refused: its key does not hold"),
+    "handover-aged": (550, "5.7.1", "Hand-over refused: its key is too old to tell whether it was used"),
+    "handover-used": (550, "5.7.1", "Hand-over refused: its key was used before, for {reason}"),
     "bad-sender": (501, "5.1.7", "Bad sender address syntax: {reason}"),
     "bad-header": (550, "5.7.1", "Sender address rejected: {reason}"),
 }

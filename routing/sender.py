@@ -17,11 +17,12 @@ class Role(StrEnum):
     INBOUND = "inbound"
     SUBMISSION = "submission"
     LOCAL = "local"
+    INTERNAL = "internal"  # the Message API's own listener
 
 
 def admit(role: Role, login: str | None) -> Reject | None:
     """Rows 1 and 2: submission needs a login, the inbound port must not have one."""
-    if role is Role.SUBMISSION and not login:
+    if role in {Role.SUBMISSION, Role.INTERNAL} and not login:
         return Reject(reply("login-required"), "login-required")
     if role is Role.INBOUND and login:
         return Reject(reply("login-on-inbound"), "login-on-inbound")

@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from routing.address import Address
+from routing.handover import HANDOVER
 
 DELIVERED_TO = "Delivered-To"
 TRACE = "X-Byname-Trace"
 
-_WATCHED = {name.lower(): name for name in (DELIVERED_TO, TRACE, "Message-ID")}
+_WATCHED = {name.lower(): name for name in (DELIVERED_TO, TRACE, HANDOVER, "Message-ID")}
 _LIFETIME = 14 * 24 * 3600  # seconds; an MTA's queue lifetime and then some
 _CLOCKS_APART = 3600  # seconds that another machine's clock may be ahead
 _MOST_RETURNS = 5
@@ -57,6 +58,7 @@ class TraceFields:
 
     most: int | None = None
     is_too_long: bool = False  # there were more, and what ``judge`` says is not about all of them
+    handovers: int = 0  # fields of that name, which are taken away wherever they come from
     _kept: int = 0
     _fields: list[tuple[str, str]] = field(default_factory=list)  # other fields are kept as one gap
     _message_id: str | None = None
@@ -66,6 +68,7 @@ class TraceFields:
         known = _WATCHED.get(name.strip().lower())
         if known == "Message-ID" and self._message_id is None:
             self._message_id = _text(value)
+        self.handovers += known == HANDOVER
         if known in {DELIVERED_TO, TRACE}:
             self._keep(known, value)
         elif self._fields and self._fields[-1][0]:

@@ -21,6 +21,7 @@ class MilterRole(StrEnum):
     INBOUND = "inbound"
     SUBMISSION = "submission"
     LOCAL = "local"
+    INTERNAL = "internal"
 
 
 def milter(
@@ -30,12 +31,14 @@ def milter(
     """Run the milter for one kind of listener, until SIGTERM. SIGHUP reads the settings again."""
     from byname import telemetry, wiring
     from byname.wiring.lookalikes import name_key, skeleton
+    from byname_milter.handovers import Handovers
     from byname_milter.server import serve
     from byname_milter.site import Site
 
     run = cli_context.of(context)
     settings = _prepared(run, role.value)
     registry = telemetry.new_registry()
+    handovers = Handovers(wiring.needed(settings, "sending.key").encode()) if role is MilterRole.INTERNAL else None
     with (
         run.database(may_be_silent=True) as database,
         telemetry.observed_directory(settings, database, role.value, registry) as directory,
@@ -52,6 +55,7 @@ def milter(
                 trace_key=wiring.trace_key(now),
                 name_key=name_key(now),
                 skeleton=skeleton(now),
+                handovers=handovers,
             )
 
         stop(ExitCode(serve(role.value, wiring.needed(settings, f"milter.{role.value}"), load, registry)))

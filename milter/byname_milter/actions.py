@@ -9,6 +9,7 @@ from byname_milter.message import Message
 from byname_milter.mta import Mta
 from byname_milter.site import Site
 from routing.delivery import Addition, plan
+from routing.handover import HANDOVER
 from routing.trace import DELIVERED_TO, TRACE, Findings, delivered_to_fields
 
 
@@ -44,6 +45,12 @@ def strip(mta: Mta, findings: Findings) -> None:
     for name, ordinals in ((DELIVERED_TO, findings.delivered_to), (TRACE, findings.traces)):
         for ordinal in reversed(ordinals):
             mta.chgheader(name, ordinal, None)
+
+
+def strip_handovers(mta: Mta, many: int) -> None:
+    """Remove the hand-overs of a message (routing.handover), wherever it goes: nobody else is to see one."""
+    for ordinal in range(many, 0, -1):
+        mta.chgheader(HANDOVER, ordinal, None)
 
 
 def insert_on_top(mta: Mta, fields: Sequence[tuple[str, str]]) -> None:

@@ -18,6 +18,7 @@ from byname_milter.decision_log import DecisionLog
 from byname_milter.decision_metrics import DecisionMetrics
 from byname_milter.inbound import InboundHeaderSession, InboundSession
 from byname_milter.inbound_wall import InboundWallSession
+from byname_milter.internal import InternalSession
 from byname_milter.libmilter import LibmilterThread, register
 from byname_milter.listening import claimed, close_to_newcomers, open_socket
 from byname_milter.local import LocalSession
@@ -35,6 +36,7 @@ SESSIONS: dict[Role, type[Session]] = {
     Role.INBOUND: InboundSession,
     Role.SUBMISSION: SubmissionSession,
     Role.LOCAL: LocalSession,
+    Role.INTERNAL: InternalSession,
 }
 
 _DRAIN = 10.0  # seconds for open sessions after SIGTERM

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import Milter
 
-from byname_milter.actions import change
+from byname_milter.actions import change, strip_handovers
 from byname_milter.decision_log import DecisionLog
 from byname_milter.envelope import envelope_address, parameter
 from byname_milter.form import findings, judge_form, names_left
@@ -19,7 +19,8 @@ from byname_milter.site import Site
 from routing.address import AddressSyntaxError
 from routing.delivery import Recipient
 from routing.directory import LookupFailed
-from routing.limits import TOO_MANY_NAMES, TOO_MANY_RECIPIENTS, judge_field_name, new_trace_fields
+from routing.handover import MOST_FIELDS
+from routing.limits import TOO_MANY_FIELDS, TOO_MANY_NAMES, TOO_MANY_RECIPIENTS, judge_field_name, new_trace_fields
 from routing.recipient import resolve
 from routing.replies import reply
 from routing.sender import Role, admit
@@ -98,6 +99,8 @@ class Session:
         """Note what is to be removed, and a name that no field may have."""
         self.message.malformed = self.message.malformed or judge_field_name(name)
         self.message.trace_fields.add(name, value)
+        if self.message.trace_fields.handovers > MOST_FIELDS:
+            self.message.malformed = self.message.malformed or TOO_MANY_FIELDS
 
     def end_of_header(self) -> int:
         """Nothing is decided here, unless a role does."""
@@ -115,6 +118,7 @@ class Session:
         refusal = judge_form(self.site, self.message) or self._last_look(found)
         if refusal is not None:
             return self.refuse("end-of-message", refusal)
+        strip_handovers(self.mta, self.message.trace_fields.handovers)
         if self.message.hosted:
             change(self.mta, self.site, self.message, found)
         for accepted in self.message.accepted:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from byname_milter.handovers import Handovers
 from routing.directory import Directory
 from routing.lookalike import Skeleton
 from routing.people import NameKey
@@ -21,4 +22,5 @@ class Site:
     trace_key: bytes | None = None  # vouches for our own Delivered-To fields (routing.trace); None: nothing does
     name_key: NameKey | None = None  # finds people by their names; None: local parts only
     skeleton: Skeleton | None = None  # finds look-alikes of domains; None: that check is off
+    handovers: Handovers | None = None  # of the Message API; None: this process takes none
     max_age: float = 1.0  # seconds after which a decision is made again at end of message

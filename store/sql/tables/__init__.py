@@ -7,6 +7,7 @@ from store.sql.tables.base import Base, UtcDateTime
 from store.sql.tables.changes import AuditRow, ClockRow, OutboxRow
 from store.sql.tables.factors import ChallengeRow, HalfSessionRow, PasskeyRow, RecoveryCodeRow, TotpRow
 from store.sql.tables.imports import APPLIED, APPLYING, CHECKED, CHECKING, ImportRow
+from store.sql.tables.messages import ACCEPTED, REFUSED, SENT, SUBMITTING, UNKNOWN, MessageRow
 from store.sql.tables.names import (
     ALIAS,
     MAILBOX,
@@ -26,6 +27,7 @@ from store.sql.tables.requests import DeleteIntentRow, IdempotencyKeyRow, Import
 VIEWS = ("byname_mailboxes", "byname_userdb")
 
 __all__ = [
+    "ACCEPTED",
     "ADMIN",
     "ALIAS",
     "APPLIED",
@@ -35,7 +37,11 @@ __all__ = [
     "DONE",
     "MAILBOX",
     "QUEUED",
+    "REFUSED",
     "RUNNING",
+    "SENT",
+    "SUBMITTING",
+    "UNKNOWN",
     "VIEWER",
     "VIEWS",
     "AccountRow",
@@ -56,6 +62,7 @@ __all__ = [
     "ImportChunkRow",
     "ImportRow",
     "MailboxRow",
+    "MessageRow",
     "OutboxRow",
     "PasskeyRow",
     "RecoveryCodeRow",
