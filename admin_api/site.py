@@ -65,6 +65,15 @@ class Dashboard:
 
 
 @dataclass(frozen=True, slots=True)
+class Sending:
+    """How programs send."""
+
+    per_day: int  # messages of a mailbox
+    max_bytes: int  # of a request
+    wake: Callable[[], None]  # tells the courier that there is something to do
+
+
+@dataclass(frozen=True, slots=True)
 class Clients:
     """What people type into their mail programs, as far as the operator has filled it in."""
 
@@ -92,6 +101,7 @@ class ApiSite:
     registry: CollectorRegistry
     dashboard: Dashboard | None = None  # None: switched off
     clients: Clients = Clients()
+    sending: Sending | None = None  # None: nothing can be sent
     idempotency_lock: IdempotencyLock = field(default_factory=IdempotencyLock)
     import_limit: ConcurrencyLimit = field(default_factory=import_limit)
     bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)

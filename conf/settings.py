@@ -37,7 +37,15 @@ __all__ = ["DEFAULT_FILE", "ConfigError", "Problem", "Settings", "load"]
 
 DEFAULT_FILE = Path("/etc/byname/byname.toml")
 
-_LISTENERS = ("milter.inbound", "milter.submission", "milter.local", "milter.internal", "maps.listen", "lmtp.listen", "lmtp.backend")
+_LISTENERS = (
+    "milter.inbound",
+    "milter.submission",
+    "milter.local",
+    "milter.internal",
+    "maps.listen",
+    "lmtp.listen",
+    "lmtp.backend",
+)
 _PASSWORD = re.compile(r"(://[^:@/?]*:).*(?=@)|([?&]password=)[^&]*")
 
 

@@ -8,6 +8,7 @@ import json
 from email.message import Message
 from typing import Any, NoReturn
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from admin_api.http.problems import Flaw, Refusal
@@ -37,15 +38,25 @@ def check_type(request: Request, wanted: str) -> None:
         raise Refusal("unsupported-media-type", detail, headers={"Accept-Encoding": "identity"})
 
 
-async def read_body(request: Request) -> None:
-    """Read the body for those who come after, and stop at the limit. Raises Refusal ``payload-too-large``."""
+async def read_body(request: Request, largest: int = LARGEST_BODY) -> None:
+    """Read the body for those who come after, and stop at the limit. Raises Refusal ``payload-too-large``.
+
+    A header that announces more is refused before anything is read.
+    """
     pieces, size = [], 0
+    announced = request.headers.get("Content-Length", "")
+    if announced.isdecimal() and int(announced[:20]) > largest:
+        raise _too_large(largest)
     async for piece in request.stream():
         size += len(piece)
-        if size > LARGEST_BODY:
-            raise Refusal("payload-too-large", f"the body must have at most {LARGEST_BODY} bytes")
+        if size > largest:
+            raise _too_large(largest)
         pieces.append(piece)
     request._body = b"".join(pieces)  # where Starlette keeps it, so that it is read once
+
+
+def _too_large(largest: int) -> Refusal:
+    return Refusal("payload-too-large", f"the body must have at most {largest} bytes")
 
 
 async def read_json(request: Request) -> None:
@@ -58,11 +69,15 @@ async def read_json(request: Request) -> None:
     if not body:
         return
     try:
-        text = body.decode("utf-8-sig")
-        request._json = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)  # where Starlette keeps it
+        read = _parsed(body) if len(body) <= LARGEST_BODY else await run_in_threadpool(_parsed, body)
+        request._json = read  # where Starlette keeps it
     except (ValueError, RecursionError) as error:
         detail = str(error) if isinstance(error, _Unreadable) else "this is not JSON in UTF-8"
         raise Refusal("invalid-request", f"the body cannot be read: {detail}", flaws=[Flaw("", detail)]) from None
+
+
+def _parsed(body: bytes) -> Any:
+    return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_refuse)
 
 
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:

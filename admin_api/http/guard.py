@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from admin_api.http import path_types  # noqa: F401 - routes use {..:id}
 from admin_api.http.authentication import ACCOUNT_HEADER, authenticate
-from admin_api.http.bodies import check_type, read_body, read_json
+from admin_api.http.bodies import LARGEST_BODY, check_type, read_body, read_json
 from admin_api.http.problems import Flaw, Refusal
 from admin_api.site import ApiSite
 from store.errors import ServiceError
@@ -39,6 +39,7 @@ class Rule:
     streams: bool  # the endpoint reads the body itself
     is_change: bool
     of_message_tokens: tuple[str, ...] | None = None  # what these need instead; None: the same
+    is_large: bool = False  # the body may be as large as a message
 
     def scopes_of(self, kind: str) -> tuple[str, ...]:
         """Return what a token of a kind must have."""
@@ -53,6 +54,7 @@ def needs(
     streams: bool = False,
     changes: bool = False,
     of_message_tokens: tuple[str, ...] | None = None,
+    is_large: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Return what a route's decorator takes: ``@router.get(path, **needs("aliases:read"))``.
@@ -65,9 +67,10 @@ def needs(
         streams: the endpoint reads the body itself, and limits it.
         changes: it changes something: the token's account may be narrowed, an idempotency key given.
         of_message_tokens: what the token of a mailbox must have instead of ``scopes``.
+        is_large: the body may be as large as ``[sending] max_bytes`` says.
         options: of the decorator, handed on.
     """
-    rule = Rule(scopes, frozenset(kinds), codes, takes, streams, changes, of_message_tokens)
+    rule = Rule(scopes, frozenset(kinds), codes, takes, streams, changes, of_message_tokens, is_large)
     return {"openapi_extra": {_RULE: rule}, **options}
 
 
@@ -97,7 +100,7 @@ class GuardedRoute(APIRoute):
             _check_headers(request)
             _check_query(request, known)
             if not self.rule.streams:
-                await read_body(request)
+                await read_body(request, _largest(site, self.rule))
             if self.body_field is not None or self.rule.streams:
                 check_type(request, self.rule.takes)
             if self.body_field is not None:
@@ -105,6 +108,10 @@ class GuardedRoute(APIRoute):
             return await handle(request)
 
         return guarded
+
+
+def _largest(site: ApiSite, rule: Rule) -> int:
+    return site.sending.max_bytes if rule.is_large and site.sending is not None else LARGEST_BODY
 
 
 def _admit(site: ApiSite, caller: Caller, rule: Rule) -> None:

@@ -102,8 +102,13 @@ async def _change_call(request: Request, idempotency_key: IdempotencyKey = "") -
     return ChangeCall(site, caller, unit)
 
 
+async def _repeatable_change_call(request: Request, idempotency_key: IdempotencyKey) -> ChangeCall:
+    return await _change_call(request, idempotency_key)
+
+
 Read = Annotated[ReadCall, Depends(_read_call)]
 Change = Annotated[ChangeCall, Depends(_change_call)]
+RepeatableChange = Annotated[ChangeCall, Depends(_repeatable_change_call)]  # the key must be given
 
 
 def fingerprint(request: Request, caller: Caller, body: bytes) -> str:

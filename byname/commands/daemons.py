@@ -1,6 +1,7 @@
 """The processes that answer: ``byname milter``, ``maps`` and ``lmtp`` the mail server, ``byname api`` everyone else."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -123,7 +124,7 @@ def api(context: typer.Context) -> None:
     from admin_api.server import ApiServer, serve_until_signalled
     from admin_api.site import ApiSite
     from byname import telemetry
-    from byname.wiring.api import api_site
+    from byname.wiring.api import api_site, courier
     from conf.listen import parse_host_port
     from edges.listen import open_listener
 
@@ -133,13 +134,17 @@ def api(context: typer.Context) -> None:
     with (
         run.database(may_be_silent=True) as database,
         telemetry.observed_directory(settings, database, "api", registry) as directory,
+        ExitStack() as stack,
     ):
+        carries = courier(settings, database)
 
         def load(now: "Settings") -> ApiSite:
-            return api_site(now, database, directory, registry)
+            return api_site(now, database, directory, registry, None if carries is None else carries.wake)
 
         site, at = load(settings), parse_host_port(settings.api.listen)
         server = ApiServer(site, open_listener(f"inet:{at.port}@{at.host}").socket)
+        if carries is not None:
+            stack.enter_context(carries)
         stop(_ended(asked=serve_until_signalled(server, lambda: server.replace_site(load(run.settings())))))
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from byname.sandbox.certificate import Certificate
+from byname.sandbox.ports import free_port
 from byname.sandbox.postfix_config import (
     SERVICES,
     byname_settings,
+    internal_options,
     listener,
     place_settings,
     settings_text,
@@ -33,6 +35,8 @@ class PrivatePostfix(PostfixInstance):
     lmtp: str = field(kw_only=True)  # inet:HOST:PORT or unix:PATH
     certificate: Certificate = field(kw_only=True)
     sasl_socket: Path | None = field(kw_only=True, default=None)  # None: nobody can log in
+    internal_milter: str | None = field(kw_only=True, default=None)  # None: no listener for the Message API
+    internal_port: int = field(kw_only=True, default_factory=free_port)
     outside: str = field(kw_only=True, default=NOTHING_LEAVES)  # transport for mail to everyone else
     smtputf8: bool = field(kw_only=True, default=False)
     extra: Mapping[str, str] = field(kw_only=True, default_factory=dict)
@@ -53,4 +57,10 @@ class PrivatePostfix(PostfixInstance):
             listener(self.inbound_port, "inbound", {"smtpd_milters": self.inbound_milter or ""})
             + listener(self.submission_port, "submission", submission)
             + listener(self.submissions_port, "submissions", submission | {"smtpd_tls_wrappermode": "yes"})
+            + self._internal()
         )
+
+    def _internal(self) -> str:
+        if self.internal_milter is None:
+            return ""
+        return listener(self.internal_port, "internal", internal_options(self.internal_milter))

@@ -147,6 +147,19 @@ def submission_options(milter: str | None, sasl: Path | None) -> dict[str, str]:
     }
 
 
+def internal_options(milter: str) -> dict[str, str]:
+    """What sets the listener of the Message API apart: it says who sends (XCLIENT LOGIN), and its milter asks a key."""
+    return {
+        "smtpd_milters": milter,
+        "smtpd_authorized_xclient_hosts": LOOPBACK,
+        "mynetworks": f"{LOOPBACK}/32",
+        "smtpd_client_restrictions": "permit_mynetworks, reject",
+        "smtpd_relay_restrictions": "permit_mynetworks, reject",
+        "smtpd_sender_restrictions": "",
+        "smtpd_tls_security_level": "none",
+    }
+
+
 # The services beside the listeners (master(5)): as Debian ships them, none chrooted, plus the log daemon.
 SERVICES = """\
 pickup    unix        n  -  n  60     1  pickup

@@ -28,6 +28,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "local": ("milter", "--role", "local"),
         "relay": ("relay",),
         "api": ("api",),
+        "internal": ("milter", "--role", "internal"),
     }
 )
 

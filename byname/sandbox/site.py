@@ -3,6 +3,7 @@
 The demo and the tests of the mail path start the same site; they differ in the names that they put into its store.
 """
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +29,13 @@ inbound = "inet:{inbound}@{host}"
 submission = "inet:{submission}@{host}"
 local = "inet:{local}@{host}"
 
+internal = "inet:{internal}@{host}"
+
 [maps]
 listen = "inet:{maps}@{host}"
+
+[sending]
+{sending}
 
 [routing]
 delivery = "{delivery}"
@@ -64,6 +70,7 @@ class PrivateSite(RunningSite):
     smtputf8: bool = False
     cache: bool = False  # a Redis and ``byname relay`` between the store and the decisions
     api: bool = False  # the REST API and the dashboard
+    sending: bool = False  # the Message API: an internal listener with its milter; goes with ``api``
     webmail: bool = False  # a Roundcube over all of it; goes with ``api``
     cache_settings: str = ""  # more TOML for the section [cache]
     settings: str = ""  # more TOML for byname.toml
@@ -76,6 +83,7 @@ class PrivateSite(RunningSite):
     mailboxes: Sink = field(init=False)
     postfix: PrivatePostfix = field(init=False)
     roundcube: PrivateRoundcube = field(init=False)  # there with ``webmail`` only
+    _internal_port: int = field(init=False, default_factory=free_port)  # of Postfix
     _ports: dict[str, int] = field(init=False, default_factory=lambda: {name: free_port() for name in ARGUMENTS})
 
     @property
@@ -131,7 +139,12 @@ class PrivateSite(RunningSite):
         if self.cache:
             self._stack.enter_context(self.redis)
         self.config.write_text(self._toml() + self.settings)
-        names = [*_DAEMONS[self.delivery], *(["relay"] if self.cache else []), *(["api"] if self.api else [])]
+        names = [
+            *_DAEMONS[self.delivery],
+            *(["relay"] if self.cache else []),
+            *(["api"] if self.api else []),
+            *(["internal"] if self.sending else []),
+        ]
         for name in names:
             self.start_daemon(name)
         for name in names:
@@ -141,8 +154,18 @@ class PrivateSite(RunningSite):
         sink = f"inet:{self.mailboxes.port}@{LOOPBACK}"
         backend = sink if self.into_sink else f"unix:{self.dovecot.lmtp_socket}"
         cache = f'url = "{self.redis.url}"\n{self.cache_settings}' if self.cache else ""
-        values = {"url": self.url, "delivery": self.delivery, "backend": backend, "cache": cache}
+        values = {
+            "url": self.url,
+            "delivery": self.delivery,
+            "backend": backend,
+            "cache": cache,
+            "sending": self._sending_settings() if self.sending else "",
+        }
         return _SETTINGS.format(host=LOOPBACK, **values, **self._ports)
+
+    def _sending_settings(self) -> str:
+        key = secrets.token_hex(32)
+        return f'listener = "{LOOPBACK}:{self._internal_port}"\nkey = "{key}"\n'
 
     def _make_store(self) -> dict[str, str]:
         if self.store_url:
@@ -167,6 +190,8 @@ class PrivateSite(RunningSite):
             sasl_socket=self.dovecot.sasl_socket,
             outside=self.outside.transport,
             certificate=self.certificate,
+            internal_milter=f"inet:{LOOPBACK}:{self._ports['internal']}" if self.sending else None,
+            internal_port=self._internal_port,
             smtputf8=self.smtputf8,
             extra=self._step_settings() | dict(self.postfix_extra),
         )

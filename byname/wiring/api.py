@@ -1,5 +1,6 @@
 """What the API works with."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -7,12 +8,15 @@ from prometheus_client import CollectorRegistry
 from admin_api import signing
 from admin_api.http.connections import ConnectionLimits
 from admin_api.http.rate_limit import RateLimit
+from admin_api.sending.courier import Courier
+from admin_api.sending.smtp import Listener
 from admin_api.signing import Signer
-from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining
-from byname.wiring import policy
+from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining, Sending
+from byname.wiring import needed, policy
 from byname.wiring.directory import cache_directory, health, sql_directory
 from byname.wiring.dns import domain_checker
 from conf.dashboard import span
+from conf.listen import parse_host_port
 from conf.settings import ConfigError, Problem, Settings
 from routing.directory import Directory
 from store.cache.propagation import PropagationWaiter, waiting
@@ -22,8 +26,16 @@ from store.sql.database import Database
 from store.unit_of_work.unit import Wait, live_at_once
 
 
-def api_site(settings: Settings, database: Database, known: Directory, registry: CollectorRegistry) -> ApiSite:
+def api_site(
+    settings: Settings,
+    database: Database,
+    known: Directory,
+    registry: CollectorRegistry,
+    wake: Callable[[], None] | None = None,
+) -> ApiSite:
     """Return what the API works with. ``known`` decides about mail, and reports whether the backends answer.
+
+    ``wake`` tells the courier that a message was kept; without a courier nothing can be sent.
 
     Raises:
         ConfigError: a key that shapes decisions is wrong.
@@ -45,7 +57,20 @@ def api_site(settings: Settings, database: Database, known: Directory, registry:
         connection_limits=ConnectionLimits(api.stall_timeout, api.max_connections),
         dashboard=_dashboard(settings),
         clients=_clients(settings),
+        sending=None if wake is None else Sending(settings.sending.per_day, settings.sending.max_bytes, wake),
     )
+
+
+def courier(settings: Settings, database: Database) -> Courier | None:
+    """Return what carries messages to the mail server; None where nothing can be sent.
+
+    Raises:
+        ConfigError: a listener without a key.
+    """
+    if settings.sending.listener is None:
+        return None
+    key = needed(settings, "sending.key").encode()
+    return Courier(database, Listener(parse_host_port(settings.sending.listener), key))
 
 
 def _dashboard(settings: Settings) -> Dashboard | None:

@@ -1,4 +1,4 @@
-"""Which hand-overs of the Message API a milter process has taken: each key holds once, and is remembered while it lives.
+"""Which hand-overs of the Message API a milter process has taken: each key holds once, while it lives.
 
 What was taken before this process began it does not know, so it takes no key from then.
 """

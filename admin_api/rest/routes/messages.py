@@ -7,13 +7,21 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import Response
 
 from admin_api.http.guard import GuardedRoute, needs
+from admin_api.http.models import Answer, PathId
 from admin_api.http.problems import Flaw, Refusal
-from admin_api.rest.calls import Read, ReadCall, respond
-from admin_api.rest.schemas.messages import Identities, Identity
+from admin_api.rest.calls import ChangeCall, Read, ReadCall, RepeatableChange, respond
+from admin_api.rest.drafts import draft_of, refusal
+from admin_api.rest.schemas.messages import Identities, Identity, Message, MessageToSend
+from admin_api.sending.deciding import check_sender
+from admin_api.sending.submit import prepared
+from routing import outgoing
+from routing.outgoing import DraftRefused, Party
 from store.errors import ServiceError
 from store.services import identities, lookup
 from store.services.lookup import Ref
 from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR
+from store.services.sending import kept
+from store.services.sending.kept import Outgoing
 from store.sql.database import Transaction
 
 router = APIRouter(route_class=GuardedRoute, tags=["messages"])
@@ -28,6 +36,50 @@ MailboxAddress = Annotated[
         examples=["john@brand-a.com"],
     ),
 ]
+
+
+@router.post(
+    "/messages/send",
+    status_code=202,
+    **needs(
+        "messages:send",
+        kinds=(MESSAGE,),
+        codes=("sender-not-owned", "sender-disabled", "cannot-send-as", "not-found"),
+        changes=True,
+        is_large=True,
+        response_model=Answer[Message],
+    ),
+)
+def send(body: MessageToSend, call: RepeatableChange) -> Response:
+    """Send a message as the mailbox of the token, or as one of its aliases.
+
+    It is kept when this is answered, and on its way: `GET /messages/{message_id}` tells what became of it. Who repeats
+    the request with its `Idempotency-Key` gets the same answer, and the message is sent once.
+    """
+    sending = call.site.sending
+    if sending is None:
+        raise Refusal("unavailable", "nothing can be sent from here", "the operator sets [sending] listener and key")
+    mailbox_id = call.caller.token.mailbox_id or 0
+    ready = _prepared(call, body, mailbox_id)
+    with call.begin() as tx:  # a repeat is answered here, whatever has changed since
+        if not isinstance(ready, Outgoing):
+            raise ready
+        made = kept.accept(tx, mailbox_id, ready, per_day=sending.per_day)
+        call.answer(Answer[Message](data=Message.of_kept(made)), 202)
+    sending.wake()
+    return call.response()
+
+
+@router.get(
+    "/messages/{message_id:id}",
+    **needs("messages:send", kinds=(MESSAGE,), codes=("not-found",), response_model=Answer[Message]),
+)
+def get_message(message_id: PathId, call: Read) -> Response:
+    """Return a message that was sent from the mailbox of the token, for 30 days. What it said is not kept."""
+    with call.begin() as tx:
+        return respond(
+            Answer[Message](data=Message.of_kept(kept.get(tx, call.caller.token.mailbox_id or 0, message_id)))
+        )
 
 
 @router.get(
@@ -51,6 +103,22 @@ def list_identities(call: Read, mailbox: MailboxAddress = None) -> Response:
         except ServiceError:  # also for what is no address: whoever asks learns nothing else
             raise _not_found() from None
     return respond(Identities(data=[Identity.of(one) for one in found]))
+
+
+def _prepared(call: ChangeCall, body: MessageToSend, mailbox_id: int) -> Outgoing | Exception:
+    """Return what is to be sent, or why nothing is; the sender is asked about before anything else."""
+    with call.site.database.read(call.caller.acting) as tx:
+        found = lookup.mailbox(tx, mailbox_id)
+    policy, directory = call.site.explaining.policy, call.site.explaining.deciding
+    try:
+        given = body.given().get("sender")
+        sender = Party(found.text, found.mailbox.display_name) if given is None else outgoing.party("from", given)
+        check_sender(directory, policy, found.text, sender.address)
+        return prepared(directory, policy, found.text, draft_of(body, sender))
+    except DraftRefused as error:
+        return refusal(error)
+    except ServiceError as error:
+        return error
 
 
 def _wanted(call: ReadCall, tx: Transaction, mailbox: str | None) -> Ref:

@@ -117,3 +117,9 @@ def again(reply: str, wait: timedelta) -> Outcome:
 def asked_again(reply: str, wait: timedelta) -> Outcome:
     """It may have come through: the same hand-over once more, with the same key."""
     return Outcome(SUBMITTING, reply, wait=wait)
+
+
+def is_due(tx: Transaction, now: datetime) -> bool:
+    """Tell whether there is a message to take in hand."""
+    due = select(MessageRow.id).where(MessageRow.state.in_(_ON_ITS_WAY), MessageRow.due_at <= now)
+    return tx.scalar(due.limit(1)) is not None

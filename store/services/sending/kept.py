@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -12,9 +12,12 @@ from store.clock import utc_now
 from store.errors import ServiceError
 from store.services import lookup
 from store.services.lookup import has_id
-from store.sql.tables import MessageRow
+from store.sql.tables import REFUSED, MessageRow
 from store.sql.tenant import Transaction
 
+__all__ = ["REFUSED", "KeptMessage", "Outgoing", "RefusedRecipient", "State", "accept", "get"]
+
+State = Literal["accepted", "submitting", "sent", "refused", "unknown"]
 DAY = timedelta(hours=24)
 KEPT = timedelta(days=30)  # what became of a message; what it says goes as soon as that is known
 _PRUNED_EVERY, _PRUNED_AT_ONCE = 16, 100
@@ -45,7 +48,7 @@ class KeptMessage:
     """A message as the program that sent it sees it."""
 
     id: int
-    state: str
+    state: State
     sender: str
     message_id: str
     recipients: tuple[str, ...]

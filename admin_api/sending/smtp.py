@@ -1,0 +1,157 @@
+"""One hand-over to the mail server: SMTP to its internal listener, and what its answers mean.
+
+Whether the mail server has the message is certain when it answers, whatever it answers. Only a connection that ends
+between the end of the message and the answer leaves that open, or a process that was killed; then the same key is
+shown again, which the milter takes once only (:mod:`store.services.sending.handing_over`).
+"""
+
+import re
+import smtplib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from conf.listen import InetSocket
+from routing.handover import HANDOVER, Claim, handover_value
+from store.services.sending.handing_over import HandOver, Outcome, again, asked_again, rejected, sent, unknown
+from store.services.sending.kept import RefusedRecipient
+
+_TIMEOUT = 60.0  # seconds for each answer; a milter may take thirty for a message
+_LONGEST_WAIT = 300  # seconds between two attempts
+_GIVEN_UP = timedelta(hours=24)
+_FOR_ALL = timedelta(minutes=15)  # so long a message waits for recipients that are refused for now
+_QUEUED = re.compile(r"queued as ([0-9A-Za-z]{5,40})")
+_USED = re.compile(r"its key was used before, for ([0-9A-Za-z?]{1,40})")
+_AGED = "its key is too old"
+_CONTINUE, _READY, _OK = 354, 220, 250
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """The internal listener, and the key that its milter knows."""
+
+    place: InetSocket
+    key: bytes
+
+    def __repr__(self) -> str:
+        """Show no key."""
+        return f"Listener({self.place!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer(Exception):
+    code: int
+    text: str
+
+
+def hand_over(listener: Listener, taken: HandOver, now: datetime) -> Outcome:
+    """Hand a message over, and return what became of it. Raises nothing that a mail server can cause."""
+    refused: list[RefusedRecipient] = []
+    may_have_come_through = False
+    try:
+        with _connected(listener, taken) as smtp:
+            refused += _envelope(smtp, taken, now)
+            may_have_come_through = True
+            code, text = smtp.data(_message(listener.key, taken))
+            answer = _Answer(code, _words(text))
+    except _Answer as early:
+        answer = early
+    except smtplib.SMTPDataError as error:
+        answer = _Answer(error.smtp_code, _words(error.smtp_error))
+    except smtplib.SMTPResponseException as error:
+        answer = _Answer(451, f"{error.smtp_code} {_words(error.smtp_error)}")
+    except (smtplib.SMTPException, OSError) as error:
+        if may_have_come_through:
+            return asked_again(f"the connection broke before the mail server answered: {error}", _wait(taken))
+        answer = _Answer(451, f"the mail server cannot be reached: {error}")
+    return meaning(taken, answer.code, answer.text, refused, now)
+
+
+def meaning(taken: HandOver, code: int, text: str, refused: Sequence[RefusedRecipient], now: datetime) -> Outcome:
+    """Return what an answer means for a message. ``refused`` are recipients that others were taken beside."""
+    words = f"{code} {text}"
+    if code == _OK:
+        return sent(words, _first(_QUEUED, text), refused)
+    if (used := _first(_USED, text)) is not None:
+        return sent(words, None if used == "?" else used, refused)
+    if not taken.is_first:  # of what came before this attempt the answer says nothing
+        is_over = _AGED in text or code >= 500
+        return unknown(words) if is_over else asked_again(words, _wait(taken))
+    if _AGED in text:
+        return again(words, _wait(taken))
+    if code >= 500:
+        return rejected(words, refused)
+    if now - taken.created_at > _GIVEN_UP:
+        return rejected(f"the mail server did not take it within 24 hours; it said last: {words}")
+    return again(words, _wait(taken))
+
+
+class _connected:  # noqa: N801 - a context manager
+    """A session with the mail server in which ``login`` is logged in."""
+
+    def __init__(self, listener: Listener, taken: HandOver) -> None:
+        self._listener, self._taken = listener, taken
+        self._smtp = smtplib.SMTP(local_hostname="localhost", timeout=_TIMEOUT)
+
+    def __enter__(self) -> smtplib.SMTP:
+        place = self._listener.place
+        code, text = self._smtp.connect(place.host, place.port)
+        if code != _READY:
+            raise _Answer(code if code >= 500 else 451, _words(text))
+        self._smtp.ehlo_or_helo_if_needed()
+        if not self._smtp.has_extn("xclient"):
+            raise _Answer(451, "the listener does not let the API say who sends (smtpd_authorized_xclient_hosts)")
+        code, text = self._smtp.docmd("XCLIENT", f"LOGIN={_xtext(self._taken.login)}")
+        if code != _READY:
+            raise _Answer(451, _words(text))
+        self._smtp.ehlo()
+        return self._smtp
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(smtplib.SMTPException, OSError):
+            self._smtp.quit()
+        self._smtp.close()
+
+
+def _envelope(smtp: smtplib.SMTP, taken: HandOver, now: datetime) -> list[RefusedRecipient]:
+    """Say who sends, and to whom; return who was refused. With nobody left, or when it is to wait, that is the end."""
+    options = [f"size={len(taken.content)}"] if smtp.has_extn("size") else []
+    _expect(_OK, *smtp.mail(taken.sender, options))
+    answers = [(recipient, *smtp.rcpt(recipient)) for recipient in taken.recipients]
+    refused = [(recipient, code, _words(text)) for recipient, code, text in answers if code not in {250, 251}]
+    for_now = [one for one in refused if one[1] < 500]
+    if for_now and (now - taken.created_at <= _FOR_ALL or len(refused) == len(answers)):
+        raise _Answer(for_now[0][1], for_now[0][2])
+    if len(refused) == len(answers):
+        raise _Answer(refused[0][1], refused[0][2])
+    return [RefusedRecipient(recipient, f"{code} {text}") for recipient, code, text in refused]
+
+
+def _message(key: bytes, taken: HandOver) -> bytes:
+    claim = Claim(taken.login, taken.sender.lower(), taken.message_id)
+    return f"{HANDOVER}: {handover_value(key, claim, taken.key_time)}\r\n".encode() + taken.content
+
+
+def _expect(wanted: int, code: int, text: bytes) -> None:
+    if code != wanted:
+        raise _Answer(code, _words(text))
+
+
+def _wait(taken: HandOver) -> timedelta:
+    return timedelta(seconds=min(2 ** min(taken.attempt, 10), _LONGEST_WAIT))
+
+
+def _words(text: bytes | str) -> str:
+    plain = text.decode("ascii", "backslashreplace") if isinstance(text, bytes) else text
+    return " ".join(plain.split())[:500]
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str | None:
+    found = pattern.search(text)
+    return None if found is None else found[1]
+
+
+def _xtext(text: str) -> str:
+    """Return the text as XCLIENT takes it (RFC 3461 section 4)."""
+    return "".join(char if "!" <= char <= "~" and char not in "+=" else f"+{ord(char):02X}" for char in text)
