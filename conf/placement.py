@@ -14,7 +14,7 @@ import contextlib
 import os
 from collections.abc import Collection
 
-_PLACES = ("inbound", "maps", "submission", "lmtp", "local")
+_PLACES = ("inbound", "maps", "submission", "lmtp", "local", "internal")
 
 
 def processor_of(role: str, allowed: Collection[int]) -> int:

@@ -31,7 +31,8 @@ def most_actions(policy: Policy) -> int:
     """Return how many changes a milter makes to any one message.
 
     For each name a removal, of a source route two, and an added mailbox; a Delivered-To for each name and a trace over
-    them, when all are one mailbox's; the fields of strangers; where colleagues' names are marked, the marks; and hand-overs that are none.
+    them, when all are one mailbox's; the fields of strangers; hand-overs; and, where colleagues' names are marked, the
+    marks.
     """
     notices = MOST_NOTICES + 1 if policy.colleague_names == "mark" else 0
     return 3 * MOST_NAMES + 2 + policy.max_stripped_fields + notices + MOST_FIELDS
