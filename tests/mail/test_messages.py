@@ -1,7 +1,10 @@
 """The Message API beside a real Postfix: from the request to the delivered mail, and each way in which it may end."""
 
+import smtplib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from email import message_from_bytes, policy
 from itertools import count
 from typing import Any
@@ -9,7 +12,19 @@ from typing import Any
 import httpx
 import pytest
 
+from admin_api.sending.courier import LEASE, Courier
+from admin_api.sending.smtp import Listener, hand_over
 from byname.sandbox.site import PrivateSite
+from conf.listen import parse_host_port
+from conf.settings import load
+from routing.handover import HANDOVER, Claim, handover_value
+from store.clock import utc_now
+from store.services import lookup
+from store.services.sending import handing_over, kept
+from store.services.sending.kept import Outgoing
+from store.sql.database import Database
+from store.sql.tables import MessageRow
+from tests.mail.dialogue import Dialogue, logged_in
 from tests.mail.world import JOHN, MARY, fill
 
 _keys = count(1)
@@ -71,3 +86,228 @@ def test_a_message_leaves_as_an_alias(site: PrivateSite, john: Program) -> None:
     assert mail["Message-ID"] == found["message_id"]
     assert "carl" not in outside.content.decode()
     assert "X-Byname-Handover" not in outside.content.decode() + inside.content.decode()
+
+
+def test_the_mailbox_itself_and_a_detail(site: PrivateSite, john: Program) -> None:
+    assert john.sent()["sender"] == JOHN
+    assert john.sent(**{"from": "john+orders@brand-a.test"})["status"] == "sent"
+    first, _ = sorted(site.outside.wait_for(2), key=lambda one: one.sender)
+    assert first.sender == "john+orders@brand-a.test"
+
+
+# sender: status and code, in the order of the checks; what is not john's is told in the same words, whoever's it is
+REFUSED = {
+    "team@brand-a.test": (403, "sender-not-owned"),  # another mailbox's alias
+    MARY: (403, "sender-not-owned"),
+    "owner@other.test": (403, "sender-not-owned"),  # another account's
+    "nobody@brand-a.test": (403, "sender-not-owned"),
+    "ceo@bank.example": (403, "sender-not-owned"),
+    "disabled@brand-a.test": (403, "sender-disabled"),  # although it has send on
+    "info@brand-a.test": (403, "cannot-send-as"),
+    "ceo@bank.example <john@brand-a.test>": (422, "invalid-request"),  # the guard over the header
+}
+
+
+@pytest.mark.parametrize(("sender", "told"), REFUSED.items())
+def test_refused_senders(site: PrivateSite, john: Program, sender: str, told: tuple[int, str]) -> None:
+    answer = john.send(**{"from": sender})
+    assert (answer.status_code, answer.json()["code"]) == told
+    assert answer.json()["errors"][0]["pointer"] == "/from"
+    assert site.outside.wait_for(0) == []
+
+
+def test_a_repeat_is_sent_once(site: PrivateSite, john: Program) -> None:
+    answers = [john.send(key="once") for _ in range(5)]
+    assert len({answer.text for answer in answers}) == 1
+    assert [answer.headers.get("Idempotency-Replayed") for answer in answers] == [None, *["true"] * 4]
+    john.end_of(answers[0].json()["data"]["id"])
+    site.postfix.wait_until_idle()
+    assert len(site.outside.wait_for(1)) == 1
+    other = john.send(key="once", subject="another")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+
+
+def test_one_of_three_recipients_is_refused(site: PrivateSite, john: Program) -> None:
+    found = john.sent(to=[MARY, "nobody@brand-a.test", "ann@outside.example"])
+    assert found["status"] == "sent"
+    assert found["refused"] == [
+        {"address": "nobody@brand-a.test", "reply": "550 5.1.1 <nobody@brand-a.test>: user unknown"}
+    ]
+    assert len(site.outside.wait_for(1)) == len(site.mailboxes.wait_for(1)) == 1
+
+
+def test_all_recipients_are_refused(john: Program) -> None:
+    found = john.sent(to=["nobody@brand-a.test"])
+    assert (found["status"], found["code"], found["queue_id"]) == ("refused", "rejected-by-mta", None)
+    assert found["reply"] == "550 5.1.1 <nobody@brand-a.test>: user unknown"
+
+
+def test_the_mail_server_is_down(site: PrivateSite, john: Program) -> None:
+    site.postfix.stop()
+    message = john.send(subject="patience").json()["data"]["id"]
+    time.sleep(1.5)
+    found = john.client.get(f"/messages/{message}").json()["data"]
+    assert (found["status"], "cannot be reached" in found["reply"]) == ("accepted", True), found
+    site.postfix.start()
+    assert john.end_of(message, 30)["status"] == "sent"
+    assert len(site.outside.wait_for(1)) == 1
+
+
+def test_messages_of_others_are_not_there(site: PrivateSite, john: Program) -> None:
+    message = john.sent()["id"]
+    for other in (Program(site, MARY), Program(site, "owner@other.test")):
+        assert other.client.get(f"/messages/{message}").status_code == 404
+        other.client.close()
+
+
+# What is planted in the store stands for a bug of the API: the milter judges every message again.
+PLANTED = {
+    "a foreign envelope": ("team@brand-a.test", b"From: team@brand-a.test\r\n", "553 5.7.1 <team@brand-a.test>"),
+    "a foreign header": (JOHN, b"From: team@brand-a.test\r\n", "550 5.7.1 <team@brand-a.test>"),
+    "two authors": (JOHN, b"From: john@brand-a.test\r\nFrom: team@brand-a.test\r\n", "550 5.7.1 Sender address rejected"),
+}
+
+
+@pytest.mark.parametrize(("sender", "header", "words"), PLANTED.values(), ids=PLANTED)
+def test_the_milter_refuses_what_a_bug_lets_through(
+    site: PrivateSite, john: Program, store: Database, sender: str, header: bytes, words: str
+) -> None:
+    found = john.end_of(planted(store, sender, header))
+    assert found["status"] == "refused"
+    assert found["reply"].startswith(words)
+    assert site.outside.wait_for(0) == []
+
+
+def test_killed_at_each_step(site: PrivateSite, store: Database) -> None:
+    """One mail each: taken and not handed over; handed over and not noted; noted. The queue id is that of the first."""
+    site.daemons["api"].stop()
+    try:
+        listener = listener_of(site)
+        for killed_after in ("take", "hand over", "note"):
+            message = planted(store, JOHN, b"From: john@brand-a.test\r\n", killed_after)
+            now = utc_now()
+            with store.write() as tx:
+                taken = handing_over.take(tx, now, LEASE)
+            assert taken is not None
+            assert taken.id == message
+            told = None if killed_after == "take" else hand_over(listener, taken, now)
+            if told is not None and killed_after == "note":
+                with store.write() as tx:
+                    assert handing_over.note(tx, taken, told, now)
+            courier = Courier(store, listener, now=lambda at=now: at + LEASE * 1.1)  # type: ignore[misc]
+            assert courier.carry_one() is (killed_after != "note")
+            assert not courier.carry_one()
+            found = row(store, message)
+            assert (found.state, found.content) == ("sent", None)
+            assert told is None or found.queue_id == told.queue_id
+        site.postfix.wait_until_idle()
+        assert len(site.outside.wait_for(3)) == 3
+    finally:
+        site.start_daemon("api")
+        site.wait_for_daemon("api")
+
+
+def test_the_milter_forgot_and_the_outcome_is_unknown(site: PrivateSite, john: Program, store: Database) -> None:
+    """The API killed between the mail server's answer and its note, and the milter restarted: nobody knows any more."""
+    site.daemons["api"].stop()
+    message = planted(store, JOHN, b"From: john@brand-a.test\r\n", "forgotten")
+    with store.write() as tx:
+        taken = handing_over.take(tx, utc_now(), timedelta(0))
+    assert taken is not None
+    assert hand_over(listener_of(site), taken, utc_now()).state == "sent"
+    for name in ("internal", "api"):
+        site.daemons[name].stop()
+        site.start_daemon(name)
+        site.wait_for_daemon(name)
+    found = john.end_of(message)
+    assert (found["status"], "too old" in found["reply"]) == ("unknown", True)
+    site.postfix.wait_until_idle()
+    assert len(site.outside.wait_for(1)) == 1
+
+
+class Hand:
+    """Somebody on the machine who speaks to the internal listener by hand."""
+
+    def __init__(self, site: PrivateSite, login: str | None = JOHN) -> None:
+        self.smtp = smtplib.SMTP("127.0.0.1", site.postfix.internal_port, "localhost", timeout=20)
+        self.smtp.ehlo()
+        if login is not None:
+            self.smtp.docmd("XCLIENT", f"LOGIN={login}")
+            self.smtp.ehlo()
+
+    def say(self, *fields: str, sender: str = JOHN) -> str:
+        """Send a message with these fields more; return the first refusal, or the last answer."""
+        for code, text in (self.smtp.mail(sender), self.smtp.rcpt("ann@outside.example")):
+            if code != 250:
+                return f"{code} {text.decode()}"
+        header = "".join(f"{one}\r\n" for one in (*fields, f"From: {sender}", "Message-ID: <1@brand-a.test>"))
+        code, text = self.smtp.data(header + "\r\nbye\r\n")
+        return f"{code} {text.decode()}"
+
+
+def test_the_internal_listener_takes_a_key_and_each_once(site: PrivateSite) -> None:
+    key, now = listener_of(site).key, int(time.time())
+    claim = Claim(JOHN, JOHN, "<1@brand-a.test>")
+
+    def field(at: int = now, key: bytes = key, claim: Claim = claim) -> str:
+        return f"{HANDOVER}: {handover_value(key, claim, at)}"
+
+    forged, aged = "550 5.7.1 Hand-over refused: its key does not hold", "550 5.7.1 Hand-over refused: its key is too old"
+    assert Hand(site, login=None).say(field()).startswith("530 5.7.0")
+    assert Hand(site).say().startswith("550 5.7.1 Hand-over refused: it needs one X-Byname-Handover")
+    assert Hand(site).say(field(), field()).startswith("550 5.7.1 Hand-over refused: it needs one")
+    assert Hand(site).say(field(key=b"x" * 32)).startswith(forged)
+    assert Hand(site, login=MARY).say(field(), sender=MARY).startswith(forged)
+    assert Hand(site).say(field(claim=replace(claim, message_id="<2@brand-a.test>"))).startswith(forged)
+    assert Hand(site).say(field(), sender="sales@brand-b.test").startswith(forged)
+    assert Hand(site).say(field(now - 3700)).startswith(aged)
+    assert Hand(site).say(field(now + 3600)).startswith(aged)
+    taken = Hand(site).say(field())
+    assert taken.startswith("250 2.0.0 Ok: queued as "), taken
+    again = Hand(site).say(field())
+    assert again == f"550 5.7.1 Hand-over refused: its key was used before, for {taken.split()[-1]}"
+    log = (site.folder / "byname-internal.log").read_text()
+    assert all(f"rule=handover-{rule}" in log for rule in ("missing", "forged", "aged", "used"))
+    (mail,) = site.outside.wait_for(1)
+    assert HANDOVER.encode() not in mail.content
+
+
+def test_the_field_means_nothing_elsewhere_and_is_taken_away(site: PrivateSite) -> None:
+    field = f"{HANDOVER}: {handover_value(listener_of(site).key, Claim(JOHN, JOHN, '<1@x.test>'), int(time.time()))}"
+    message = f"{field}\r\n{field}\r\nFrom: {JOHN}\r\nMessage-ID: <1@x.test>\r\n\r\nbye\r\n"
+    client = logged_in(site, JOHN)
+    client.sendmail(JOHN, ["ann@outside.example"], message)
+    client.quit()
+    with Dialogue(site.postfix.inbound_port) as smtp:
+        assert smtp.mail([f"<{MARY}>"], message.encode())[-1].startswith("250 2.0.0")
+    (outside,), (inside,) = site.outside.wait_for(1), site.mailboxes.wait_for(1)
+    assert HANDOVER.encode() not in outside.content + inside.content
+
+
+def planted(store: Database, sender: str, header: bytes, subject: str = "planted") -> int:
+    """Put a message into the store that no check has seen."""
+    message_id = f"<planted-{next(_keys)}@brand-a.test>"
+    content = header + f"Subject: {subject}\r\nMessage-ID: {message_id}\r\n\r\nbye\r\n".encode()
+    with store.write() as tx:
+        mailbox = lookup.mailbox(tx, JOHN).mailbox.id
+        outgoing = Outgoing(sender, JOHN, message_id, ("ann@outside.example",), content)
+        return kept.accept(tx, mailbox, outgoing, per_day=10_000).id
+
+
+def row(store: Database, message: int) -> Any:
+    with store.read() as tx:
+        found = tx.get_one(MessageRow, message)
+        assert found.content is None or found.content
+        return found
+
+
+def listener_of(site: PrivateSite) -> Listener:
+    settings = load(site.config, {})
+    return Listener(parse_host_port(str(settings.sending.listener)), str(settings.sending.key).encode())
+
+
+@pytest.fixture
+def store(site: PrivateSite) -> Iterator[Database]:
+    opened = Database.open(site.url)
+    yield opened
+    opened.close()
