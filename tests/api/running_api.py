@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from admin_api.http.rate_limit import RateLimit
 from admin_api.server import ApiServer
-from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining
+from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining, Sending
 from byname.sandbox.waiting import wait_until
 from conf.clients import Server
 from routing.directory import Directory
@@ -33,6 +33,10 @@ CLIENTS = Clients(
 )
 
 
+# Messages are kept and nobody carries them away.
+SENDING = Sending(per_day=1000, max_bytes=2_000_000, wake=lambda: None)
+
+
 def site_over(
     database: Database,
     *,
@@ -44,6 +48,7 @@ def site_over(
     dns: Dns | None = None,
     dashboard: Dashboard | None = None,
     clients: Clients = Clients(),  # noqa: B008 - frozen
+    sending: Sending | None = SENDING,
     health: Callable[[], Mapping[str, str]] = lambda: {"sql": "ok"},
     waiting: Callable[[], int] = lambda: 0,
 ) -> ApiSite:
@@ -63,6 +68,7 @@ def site_over(
         registry=CollectorRegistry(),
         dashboard=dashboard,
         clients=clients,
+        sending=sending,
     )
 
 

@@ -18,7 +18,10 @@ from tests.api.tenants import Tenant, secret_of, tenant
 Ids = dict[str, int]
 OPEN = {"GET /healthz", "GET /readyz", "GET /metrics"}
 ANY_TOKEN = {"GET /me"}
-MESSAGE_TOKENS = {"GET /messages/_me", "GET /messages/identities"}
+MESSAGE_TOKENS = {
+    "GET /messages/_me", "GET /messages/identities", "POST /messages/send", "GET /messages/{message_id}"
+}  # fmt: skip
+ONLY_MESSAGE_TOKENS = {"POST /messages/send", "GET /messages/{message_id}"}
 OPERATORS = {
     "GET /accounts", "POST /accounts",
     "GET /accounts/{account_id}", "PATCH /accounts/{account_id}", "DELETE /accounts/{account_id}",
@@ -68,6 +71,8 @@ TABLE: dict[str, Route] = {
         query=lambda owner: {"mailbox": owner.mailbox},
         of_message_tokens=("messages:send",),
     ),
+    "POST /messages/send": route("messages:send", to=["ann@outside.example"], subject="x", body={"text": "x"}),
+    "GET /messages/{message_id}": route("messages:send"),
     "GET /mailboxes/{mailbox_id}/mobileconfig": route("mailboxes:read"),
     "POST /accounts": route("tokens:write", name="matrix", plan="pro"),
     "GET /accounts": route(),
@@ -142,7 +147,11 @@ def ids_of(owner: Tenant) -> Ids:
     check = owner.client.post(f"/domains/{owner.other_id}/dns-recheck").json()["data"]["id"]
     found = owner.client.get(f"/mailboxes/{owner.mailbox_id}/aliases").json()["data"]
     alias = found[0]["id"] if found else owner.added("sales")
+    with owner.api.client(secret_of(owner.api.database, mailbox=owner.mailbox_id)) as program:
+        body = {"to": ["ann@outside.example"], "subject": "x", "body": {"text": "x"}}
+        message = program.post("/messages/send", json=body, headers={"Idempotency-Key": "x"}).json()["data"]["id"]
     return {
+        "message_id": message,
         "account_id": owner.id,
         "domain_id": owner.other_id,
         "mailbox_id": owner.mailbox_id,
@@ -198,9 +207,11 @@ def test_without_the_scope(api: RunningApi, owners: tuple[Tenant, Tenant]) -> No
     ids = ids_of(owner)
     for name, wanted in TABLE.items():
         for missing in wanted.scopes:
-            left = tuple(scope for scope in SCOPES["account"] if missing not in effective([scope]))
-            account = None if name in OPERATORS else owner.id
-            with api.client(secret_of(api.database, account=account, scopes=left)) as client:
+            kind = "message" if name in ONLY_MESSAGE_TOKENS else "account"
+            left = tuple(scope for scope in SCOPES[kind] if missing not in effective([scope]))
+            account = None if name in OPERATORS | ONLY_MESSAGE_TOKENS else owner.id
+            mailbox = owner.mailbox_id if name in ONLY_MESSAGE_TOKENS else None
+            with api.client(secret_of(api.database, account=account, mailbox=mailbox, scopes=left)) as client:
                 answer = ask(client, name, ids, ids, owner)
                 assert code_of(answer) == (403, "insufficient-scope"), (name, missing)
                 assert missing in answer.json()["detail"]
@@ -212,7 +223,7 @@ def test_with_a_token_of_the_wrong_kind(api: RunningApi, owners: tuple[Tenant, T
     with api.client(secret_of(api.database, mailbox=owner.mailbox_id)) as message:
         for name in set(TABLE) - ANY_TOKEN - MESSAGE_TOKENS:
             assert code_of(ask(message, name, ids, ids, owner)) == (403, "insufficient-scope"), name
-    for name in OPERATORS:
+    for name in OPERATORS | ONLY_MESSAGE_TOKENS:
         assert code_of(ask(owner.client, name, ids, ids, owner)) == (403, "insufficient-scope"), name
 
 
@@ -230,7 +241,7 @@ def test_the_objects_of_others_are_not_there(owners: tuple[Tenant, Tenant], conf
     own, foreign = ids_of(caller), ids_of(other)
     before = everything_of(other)
     client = caller.api.client(secret_of(caller.api.database, account=caller.id), **{"X-Confirm-Delete": confirmed})
-    for name in sorted(set(TABLE) - OPERATORS):
+    for name in sorted(set(TABLE) - OPERATORS - ONLY_MESSAGE_TOKENS):
         for ids in foreign_paths(name, own, foreign):
             assert ask(client, name, ids, own, caller).status_code == 404, (name, ids)
         for ids in foreign_bodies(name, own, foreign):
@@ -250,6 +261,14 @@ def test_names_of_others_are_not_there(owners: tuple[Tenant, Tenant]) -> None:
     assert code_of(caller.client.get("/mailboxes", params={"domain_id": other.domain_id})) == (404, "not-found")
     for wanted in (other.mailbox, other.domain, f"mailbox:{other.mailbox_id}", f"domain:{other.domain_id}"):
         assert caller.client.get("/audit-log", params={"object": wanted}).json()["data"] == []
+
+
+def test_the_messages_of_others_are_not_there(owners: tuple[Tenant, Tenant]) -> None:
+    caller, other = owners
+    message = ids_of(other)["message_id"]
+    with caller.api.client(secret_of(caller.api.database, mailbox=caller.mailbox_id)) as program:
+        assert code_of(program.get(f"/messages/{message}")) == (404, "not-found")
+        assert program.get(f"/messages/{ids_of(caller)['message_id']}").status_code == 200
 
 
 def everything_of(owner: Tenant) -> list[Any]:
