@@ -164,7 +164,11 @@ def test_messages_of_others_are_not_there(site: PrivateSite, john: Program) -> N
 PLANTED = {
     "a foreign envelope": ("team@brand-a.test", b"From: team@brand-a.test\r\n", "553 5.7.1 <team@brand-a.test>"),
     "a foreign header": (JOHN, b"From: team@brand-a.test\r\n", "550 5.7.1 <team@brand-a.test>"),
-    "two authors": (JOHN, b"From: john@brand-a.test\r\nFrom: team@brand-a.test\r\n", "550 5.7.1 Sender address rejected"),
+    "two authors": (
+        JOHN,
+        b"From: john@brand-a.test\r\nFrom: team@brand-a.test\r\n",
+        "550 5.7.1 Sender address rejected",
+    ),
 }
 
 
@@ -252,7 +256,10 @@ def test_the_internal_listener_takes_a_key_and_each_once(site: PrivateSite) -> N
     def field(at: int = now, key: bytes = key, claim: Claim = claim) -> str:
         return f"{HANDOVER}: {handover_value(key, claim, at)}"
 
-    forged, aged = "550 5.7.1 Hand-over refused: its key does not hold", "550 5.7.1 Hand-over refused: its key is too old"
+    forged, aged = (
+        "550 5.7.1 Hand-over refused: its key does not hold",
+        "550 5.7.1 Hand-over refused: its key is too old",
+    )
     assert Hand(site, login=None).say(field()).startswith("530 5.7.0")
     assert Hand(site).say().startswith("550 5.7.1 Hand-over refused: it needs one X-Byname-Handover")
     assert Hand(site).say(field(), field()).startswith("550 5.7.1 Hand-over refused: it needs one")

@@ -81,5 +81,5 @@ def test_of_a_long_value_nothing_is_kept_that_equals_one_of_ours() -> None:
 
 
 def test_most_actions() -> None:
-    assert most_actions(Policy()) == 3 * 1000 + 2 + 50
-    assert most_actions(Policy(colleague_names="mark")) == 3 * 1000 + 2 + 50 + 51
+    assert most_actions(Policy()) == 3 * 1000 + 2 + 50 + 16
+    assert most_actions(Policy(colleague_names="mark")) == 3 * 1000 + 2 + 50 + 16 + 51
