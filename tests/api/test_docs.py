@@ -23,7 +23,7 @@ from tests.api.running_api import RunningApi, site_over
 from tests.store.cli.command_line import CommandLine
 
 ROOT = Path(__file__).parents[2]
-PAGE, README = ROOT / "docs" / "api.md", ROOT / "README.md"
+PAGE, MESSAGES, README = ROOT / "docs" / "api.md", ROOT / "docs" / "messages.md", ROOT / "README.md"
 
 # The lines are run as they stand, but for the place of the server, who runs ``byname`` and with which settings.
 _PREAMBLE = """\
@@ -97,6 +97,18 @@ def test_the_readmes_lines(byname: CommandLine, served: RunningApi) -> None:
     assert '"address":"press@brand-b.test"' in printed
     assert '"is_active":false' in printed
     assert '"verdict":"reject"' in printed
+
+
+def test_sending(byname: CommandLine, served: RunningApi) -> None:
+    for command in (
+        ("account", "create", "a", "--plan", "pro"),
+        ("domain", "add", "brand-a.com", "--account", "a", "--verified"),
+        ("mailbox", "add", "john@brand-a.com", "--generate-password"),
+    ):
+        byname.succeed(*command)
+    printed = run("API=http://127.0.0.1:8080/api/v1\n" + lines(MESSAGES, "sending"), byname, served)
+    assert printed.count('"status":"accepted"') == 2
+    assert '"is_primary":true' in printed
 
 
 def test_the_codes() -> None:
