@@ -100,12 +100,11 @@ def test_the_readmes_lines(byname: CommandLine, served: RunningApi) -> None:
 
 
 def test_sending(byname: CommandLine, served: RunningApi) -> None:
-    for command in (
-        ("account", "create", "a", "--plan", "pro"),
-        ("domain", "add", "brand-a.com", "--account", "a", "--verified"),
-        ("mailbox", "add", "john@brand-a.com", "--generate-password"),
-    ):
-        byname.succeed(*command)
+    byname.succeed(
+        "account create a --plan pro",
+        "domain add brand-a.com --account a --verified",
+        "mailbox add john@brand-a.com --generate-password",
+    )
     printed = run("API=http://127.0.0.1:8080/api/v1\n" + lines(MESSAGES, "sending"), byname, served)
     assert printed.count('"status":"accepted"') == 2
     assert '"is_primary":true' in printed

@@ -123,8 +123,14 @@ def test_a_suspended_account(acme: Tenant, program: httpx.Client, operator: http
 def test_a_large_body_is_refused_before_it_is_read(acme: Tenant, program: httpx.Client) -> None:
     """Only the header is sent, and the answer is there."""
     place = urlsplit(acme.api.url)
-    head = ["POST /api/v1/messages/send HTTP/1.1", f"Host: {place.netloc}", "Content-Type: application/json",
-            f"Authorization: {program.headers['Authorization']}", "Idempotency-Key: large", "Content-Length: 2000001"]  # fmt: skip
+    head = [
+        "POST /api/v1/messages/send HTTP/1.1",
+        f"Host: {place.netloc}",
+        f"Authorization: {program.headers['Authorization']}",
+        "Content-Type: application/json",
+        "Idempotency-Key: large",
+        "Content-Length: 2000001",
+    ]
     with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
         connection.sendall("\r\n".join([*head, "", ""]).encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")

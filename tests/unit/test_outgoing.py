@@ -1,10 +1,10 @@
 """Messages of programs: what is refused, and that whatever passes reads back as it was given, whoever reads it."""
 
 import re
+from contextlib import suppress
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage
-from typing import cast
 
 import pytest
 from hypothesis import given
@@ -32,7 +32,7 @@ def read(content: bytes) -> EmailMessage:
     assert b"\0" not in content
     assert re.search(rb"\r(?!\n)|(?<!\r)\n", content) is None
     assert max(map(len, content.split(b"\r\n"))) <= 998
-    return cast("EmailMessage", message_from_bytes(content, policy=policy.default))
+    return message_from_bytes(content, policy=policy.default)
 
 
 def names(content: bytes) -> list[str]:
@@ -143,10 +143,8 @@ def test_a_name_passes_the_guard_or_is_refused(name: str) -> None:
         return
     content = composed(sender=sender, to=[sender, ANN])
     assert names(content) == PLAIN_NAMES
-    try:
+    with suppress(HeaderRefused):
         assert str(parse_author(value_of(content, "From")).address) == "john@brand-a.test"
-    except HeaderRefused:
-        pass
     assert read(content)["To"].addresses[-1].addr_spec == ANN.address
 
 
