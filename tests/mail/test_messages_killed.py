@@ -1,0 +1,64 @@
+"""The API killed while it sends: whatever the moment, each message is one mail, and its program is told so.
+
+``BYNAME_KILLS=40`` makes a long trial of it.
+"""
+
+import os
+import random
+import threading
+import time
+from collections import Counter
+from signal import SIGKILL
+
+import httpx
+import pytest
+
+from byname.sandbox.site import PrivateSite
+from tests.mail.test_messages import Program
+from tests.mail.world import fill
+
+KILLS = int(os.environ.get("BYNAME_KILLS", "3"))
+AT_ONCE = 5  # messages on their way at a kill
+
+
+@pytest.mark.timeout(60 + 30 * KILLS)
+def test_one_mail_each(needs_root: None) -> None:
+    """Programs repeat each request with its key until it is answered, as they should; the sink is the ledger."""
+    moments = random.Random(17)
+    with PrivateSite(fill, into_sink=True, api=True, sending=True) as site:
+        program = Program(site)
+        told: dict[str, int] = {}
+        for kill in range(KILLS):
+            subjects = [f"kill-{kill}-{number}" for number in range(AT_ONCE)]
+            asking = [threading.Thread(target=ask, args=(program, subject, told)) for subject in subjects]
+            for thread in asking:
+                thread.start()
+            time.sleep(moments.uniform(0, 0.4))
+            site.daemons["api"].send(SIGKILL)
+            site.daemons["api"].stop()
+            site.start_daemon("api")
+            site.wait_for_daemon("api")
+            for thread in asking:
+                thread.join(60)
+        ended = {subject: program.end_of(message, 60) for subject, message in told.items()}
+        site.postfix.wait_until_idle()
+        mails = Counter(one.content.split(b"Subject: ")[1].split()[0].decode() for one in site.outside.deliveries)
+        assert {one["status"] for one in ended.values()} == {"sent"}
+        assert mails == dict.fromkeys(ended, 1), Counter(one["attempts"] for one in ended.values())
+        assert len(ended) == KILLS * AT_ONCE
+        log = site.postfix.log()
+        assert all(f"{one['queue_id']}: message-id={one['message_id']}" in log for one in ended.values())
+
+
+def ask(program: Program, subject: str, told: dict[str, int]) -> None:
+    """Ask until there is an answer, and note the message's id."""
+    while True:
+        try:
+            answer = program.send(key=subject, subject=subject)
+        except httpx.TransportError:
+            time.sleep(0.05)
+            continue
+        if answer.status_code == 202:
+            told[subject] = answer.json()["data"]["id"]
+            return
+        time.sleep(0.2)
