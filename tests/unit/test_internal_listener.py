@@ -1,4 +1,4 @@
-"""The sample of the internal listener says what the sandbox's own listener does, which the tests of the mail path try."""
+"""The sample of the internal listener says what the sandbox's does, which the tests of the mail path try."""
 
 import re
 from pathlib import Path
