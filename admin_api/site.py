@@ -15,7 +15,7 @@ from routing.policy import Policy
 from store.dns.records import Expected
 from store.services.sessions import Lifetimes
 from store.sql.database import Database
-from store.unit_of_work.concurrency_limit import ConcurrencyLimit, bulk_limit, import_limit
+from store.unit_of_work.concurrency_limit import ConcurrencyLimit, bulk_limit, import_limit, message_limit
 from store.unit_of_work.idempotency_lock import IdempotencyLock
 from store.unit_of_work.sign_in import SignInRules
 from store.unit_of_work.sign_in_limit import SignInLimit
@@ -105,5 +105,6 @@ class ApiSite:
     idempotency_lock: IdempotencyLock = field(default_factory=IdempotencyLock)
     import_limit: ConcurrencyLimit = field(default_factory=import_limit)
     bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)
+    message_limit: ConcurrencyLimit = field(default_factory=message_limit)
     sign_in_limit: SignInLimit = field(default_factory=SignInLimit)
     connection_limits: ConnectionLimits = field(default_factory=ConnectionLimits)  # from the start of the process on

@@ -38,6 +38,12 @@ def check_type(request: Request, wanted: str) -> None:
         raise Refusal("unsupported-media-type", detail, headers={"Accept-Encoding": "identity"})
 
 
+def is_large(request: Request) -> bool:
+    """Tell whether a body is larger than most routes take, or does not say how large it is."""
+    announced = request.headers.get("Content-Length", "")
+    return not announced.isdecimal() or int(announced[:20]) > LARGEST_BODY
+
+
 async def read_body(request: Request, largest: int = LARGEST_BODY) -> None:
     """Read the body for those who come after, and stop at the limit. Raises Refusal ``payload-too-large``.
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from admin_api.http import path_types  # noqa: F401 - routes use {..:id}
 from admin_api.http.authentication import ACCOUNT_HEADER, authenticate
-from admin_api.http.bodies import LARGEST_BODY, check_type, read_body, read_json
+from admin_api.http.bodies import LARGEST_BODY, check_type, is_large, read_body, read_json
 from admin_api.http.problems import Flaw, Refusal
 from admin_api.site import ApiSite
 from store.errors import ServiceError
@@ -99,15 +99,23 @@ class GuardedRoute(APIRoute):
                 request.state.caller = caller.unbound()
             _check_headers(request)
             _check_query(request, known)
+            if self.rule.is_large and is_large(request):
+                with site.message_limit.admitted(caller.limited_as):
+                    await read_body(request, _largest(site, self.rule))
+                    async with site.message_limit.running():
+                        return await self._handled(handle, request)
             if not self.rule.streams:
-                await read_body(request, _largest(site, self.rule))
-            if self.body_field is not None or self.rule.streams:
-                check_type(request, self.rule.takes)
-            if self.body_field is not None:
-                await read_json(request)
-            return await handle(request)
+                await read_body(request)
+            return await self._handled(handle, request)
 
         return guarded
+
+    async def _handled(self, handle: Callable[[Request], Coroutine[Any, Any, Response]], request: Request) -> Response:
+        if self.body_field is not None or self.rule.streams:
+            check_type(request, self.rule.takes)
+        if self.body_field is not None:
+            await read_json(request)
+        return await handle(request)
 
 
 def _largest(site: ApiSite, rule: Rule) -> int:

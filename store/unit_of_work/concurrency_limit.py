@@ -13,7 +13,7 @@ from threading import Thread
 
 from store.errors import ServiceError
 
-IMPORTS, BULK_CALLS = 4, 12  # of one account, waiting ones and those still sending their body counted
+IMPORTS, BULK_CALLS, LARGE_MESSAGES = 4, 12, 4  # of one account, waiting ones and those still sending counted
 _RUNNING = 2  # of each kind in this process; the others wait, and hold no thread
 _RETRY_AFTER = 5.0  # seconds
 
@@ -95,3 +95,8 @@ def import_limit() -> ConcurrencyLimit:
 def bulk_limit() -> ConcurrencyLimit:
     """Return the limit on bulk calls."""
     return ConcurrencyLimit("bulk calls", BULK_CALLS)
+
+
+def message_limit() -> ConcurrencyLimit:
+    """Return the limit on large messages: each takes many times its size while it is composed."""
+    return ConcurrencyLimit("large messages", LARGE_MESSAGES)

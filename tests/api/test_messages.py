@@ -3,6 +3,7 @@
 import socket
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from store.sql.database import Database
 from store.sql.tables import MessageRow
+from store.unit_of_work.concurrency_limit import LARGE_MESSAGES
 from tests.api.running_api import SENDING, RunningApi, code_of, site_over
 from tests.api.tenants import Tenant, secret_of, tenant
 
@@ -134,6 +136,27 @@ def test_a_large_body_is_refused_before_it_is_read(acme: Tenant, program: httpx.
     with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
         connection.sendall("\r\n".join([*head, "", ""]).encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_so_many_large_ones_at_once(acme: Tenant, program: httpx.Client) -> None:
+    """Of one account: the fifth is turned away while four still send their bodies; small ones are not counted."""
+    place = urlsplit(acme.api.url)
+    head = [
+        "POST /api/v1/messages/send HTTP/1.1",
+        f"Host: {place.netloc}",
+        f"Authorization: {program.headers['Authorization']}",
+        "Content-Type: application/json",
+        "Idempotency-Key: many",
+        "Content-Length: 1500000",
+        "Expect: 100-continue",
+    ]
+    with ExitStack() as stack:
+        for _ in range(LARGE_MESSAGES):
+            slow = stack.enter_context(socket.create_connection((place.hostname, place.port), timeout=10))
+            slow.sendall("\r\n".join([*head, "", ""]).encode())
+            assert slow.recv(100).startswith(b"HTTP/1.1 100 ")  # its body is being read
+        assert code_of(send(program, body={"text": "x" * 1_500_000})) == (429, "rate-limited")
+        assert send(program).status_code == 202
 
 
 def test_a_larger_body_than_other_routes_take(program: httpx.Client) -> None:
