@@ -25,6 +25,7 @@ from byname.commands import (
     explain,
     mailbox,
     relay,
+    send,
     token,
     transfer,
 )
@@ -60,6 +61,12 @@ for name, command, summary, example in (
     ("audit", audit.audit, "Who changed what, and when.", "byname audit --since 7d --object sales@brand-b.com"),
     ("import", transfer.bring_in, "Aliases from CSV or Postfix's virtual file.", "byname import aliases.csv --dry-run"),
     ("export", transfer.export, "All aliases as CSV.", "byname export > aliases.csv"),
+    (
+        "send",
+        send.send,
+        "A mail of a mailbox, as the API sends it.",
+        "byname send --mailbox M --to A --subject S < text",
+    ),
     ("milter", daemons.milter, "Run a milter.", "byname milter --role inbound"),
     ("maps", daemons.maps, "Run the Postfix socketmap server.", f"postmap -q brand-a.com {_SOCKETMAP}"),
     ("lmtp", daemons.lmtp, "Run the LMTP server in front of the mail store.", "byname lmtp"),

@@ -1,6 +1,8 @@
 """The Message API beside a real Postfix: from the request to the delivered mail, and each way in which it may end."""
 
+import json
 import smtplib
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -158,6 +160,22 @@ def test_messages_of_others_are_not_there(site: PrivateSite, john: Program) -> N
     for other in (Program(site, MARY), Program(site, "owner@other.test")):
         assert other.client.get(f"/messages/{message}").status_code == 404
         other.client.close()
+
+
+def test_on_the_command_line(site: PrivateSite, john: Program) -> None:
+    def send(sender: str) -> subprocess.CompletedProcess[str]:
+        options = ("--mailbox", JOHN, "--from", sender, "--to", "ann@outside.example", "--subject", "Hello", "--json")
+        return subprocess.run(
+            site.command("send", *options), input="Hello,\n\nbye\n", capture_output=True, text=True, check=False
+        )
+
+    refused = send("info@brand-a.test")
+    assert (refused.returncode, "cannot-send-as" in refused.stderr) == (65, True), refused
+    done = send("sales@brand-b.test")
+    assert done.returncode == 0, done.stderr
+    assert john.end_of(json.loads(done.stdout)["id"])["status"] == "sent"
+    (mail,) = site.outside.wait_for(1)
+    assert mail.sender == "sales@brand-b.test"
 
 
 # What is planted in the store stands for a bug of the API: the milter judges every message again.
