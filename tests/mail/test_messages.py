@@ -155,6 +155,19 @@ def test_the_mail_server_is_down(site: PrivateSite, john: Program) -> None:
     assert len(site.outside.wait_for(1)) == 1
 
 
+SMUGGLED = "a\r\n.\r\nMAIL FROM:<x@y.test>\n.\nRCPT TO:<mary@brand-a.test>\r.\rDATA\n.\r\nb\n..\n"
+
+
+@pytest.mark.parametrize("kind", ["text", "html"])
+def test_no_second_message_hides_in_a_body(site: PrivateSite, john: Program, kind: str) -> None:
+    assert john.sent(body={kind: SMUGGLED})["status"] == "sent"
+    site.postfix.wait_until_idle()
+    (mail,) = site.outside.wait_for(1)
+    assert site.mailboxes.wait_for(0) == []
+    text = message_from_bytes(mail.content, policy=policy.default).get_content()
+    assert text.replace("\r\n", "\n") == SMUGGLED.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def test_messages_of_others_are_not_there(site: PrivateSite, john: Program) -> None:
     message = john.sent()["id"]
     for other in (Program(site, MARY), Program(site, "owner@other.test")):
