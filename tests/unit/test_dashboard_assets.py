@@ -10,7 +10,7 @@ SHARED = {"heading", "made", "unit"}
 
 
 def test_no_two_pages_give_a_class_two_meanings() -> None:
-    """The files of single pages (6-, 7-) share one page in the end: a class of one must not dress another's elements."""
+    """All files are sent together: a class of one page (6-, 7-) must not dress the elements of another."""
     files: defaultdict[str, set[str]] = defaultdict(set)
     for path in STYLE.glob("[67]-*.css"):
         rules = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
