@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import compile_path
 
 from admin_api.dashboard.frame.serving import not_found
-from admin_api.dashboard.routes import add_dashboard
+from admin_api.dashboard.routes import add_dashboard, add_profile
 from admin_api.http import health
 from admin_api.http.guard import GuardedRoute, Rule
 from admin_api.http.metrics import RequestMetrics
@@ -48,6 +48,8 @@ def create_app(site: ApiSite) -> FastAPI:
         generate_unique_id_function=_name,
     )
     app.state.site, app.state.described = site, None
+    if site.dashboard is not None:
+        add_profile(app, PREFIX, site.dashboard)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router)

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from admin_api.dashboard.frame.serving import add_routes
+from admin_api.dashboard.frame.serving import add_for_sessions, add_routes
 from admin_api.dashboard.pages import (
     account,
     alias_form,
@@ -55,6 +55,12 @@ ROUTES = (
     *operator_account.ROUTES,
     *bulk.ROUTES,
 )
+
+
+def add_profile(app: FastAPI, prefix: str, started: Dashboard) -> None:
+    """Serve the profile of a mailbox at its path below the API's ``prefix`` too, to who is signed in here."""
+    (route,) = profile.ROUTES
+    add_for_sessions(app, prefix + route.path, route, started)
 
 
 def add_dashboard(app: FastAPI, started: Dashboard) -> None:

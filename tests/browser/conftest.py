@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.api.dashboard.conftest import cache, database, filled, filled_sqlite, kind, pages, world
 from tests.api.dashboard.visitor import ADMIN, PASSWORD
 from tests.api.running_api import RunningApi
 
 __all__ = ["cache", "database", "filled", "filled_sqlite", "kind", "pages", "world"]
+
+expect.set_options(timeout=20_000)  # milliseconds; a machine with other work is slow
 
 CHROMIUM = Path("/usr/bin/chromium")
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]

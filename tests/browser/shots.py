@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.dashboard.visitor import ADMIN, OPERATOR, Visitor, dashboard
-from tests.api.running_api import RunningApi, site_over
+from tests.api.running_api import CLIENTS, RunningApi, site_over
 from tests.browser import agency
 from tests.browser.addresses import Example, examples
 from tests.browser.conftest import _ARGUMENTS as ARGUMENTS
@@ -61,7 +61,6 @@ DOCS = (
     Picture("aliases", ALIASES, height=860),
     Picture("aliases-dark", ALIASES, height=860, theme="dark"),
     Picture("aliases-phone", ALIASES, 390, 844),
-    Picture("new-alias", f"{ALIASES}?local_part=sales-team&can_receive=on", height=620),
     Picture("delete", ALIASES, height=760, click="Delete"),
     Picture("domain", "/domains/{pending}", height=760),
     Picture("test", "/test?address=orders@harbour-bakery.example", height=700),
@@ -133,7 +132,7 @@ def studio() -> Iterator[Studio]:
     migrate.upgrade(url)
     database = Database.open(url)
     ids = names(database, agency.fill(database))
-    running = RunningApi(site_over(database, dashboard=dashboard()))
+    running = RunningApi(site_over(database, dashboard=dashboard(), clients=CLIENTS))
     try:
         with sync_playwright() as playwright:
             environ: dict[str, str | float | bool] = {**os.environ, "FONTCONFIG_FILE": str(fonts)}

@@ -69,7 +69,9 @@ def test_a_domain_from_first_to_last(
     expect(page.get_by_text("Asking the DNS now …")).to_be_visible()
     publish(database, nameserver)
     nameserver.behave()
-    expect(page.get_by_text("Ready", exact=True)).to_be_visible()  # turned by itself
+    expect(page.get_by_text("Ready", exact=True)).to_be_visible(
+        timeout=30_000
+    )  # turned by itself, when all tries are over
     expect(page.locator("#check-state")).to_contain_text("Checked")
 
     page.get_by_label("Mailbox for everything else").fill(JOHN)

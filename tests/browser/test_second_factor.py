@@ -83,7 +83,7 @@ def test_an_app_without_javascript(chromium: Browser, pages: RunningApi) -> None
     sign_in(page, pages.url)
     page.goto(f"{pages.url}/security")
     page.get_by_role("link", name="Set up an authenticator app").click()
-    secret = re.sub(r"\s", "", page.locator("code.secret").inner_text())
+    secret = re.sub(r"\s", "", page.locator(".setup code").inner_text())
     drawn = page.get_by_role("img", name="QR code").bounding_box()
     assert drawn is not None
     assert drawn["width"] > 150

@@ -10,9 +10,12 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.routing import Route as StarletteRoute
+from starlette.types import Scope
 
 from admin_api.dashboard.frame import assets
-from admin_api.dashboard.frame.browser import client_address
+from admin_api.dashboard.frame.browser import SESSION, client_address, cookie
 from admin_api.dashboard.frame.form import Form, TooLarge, read_form
 from admin_api.dashboard.frame.outcome import with_retry
 from admin_api.dashboard.frame.route import Route
@@ -29,6 +32,22 @@ def add_routes(app: FastAPI, routes: Iterable[Route], started: Dashboard) -> Non
         for path in sorted(paths):  # the start also without the slash at its end
             app.add_route(path, _endpoint(route, started), [route.method], include_in_schema=False)
     app.add_route(f"{started.path}/static/{{name}}", assets.serve, ["GET"], include_in_schema=False)
+
+
+def add_for_sessions(app: FastAPI, path: str, route: Route, started: Dashboard) -> None:
+    """Serve a route at a path of the API too, before the API's own, to who has a session and shows no token."""
+    app.router.routes.append(_ForSessions(path, _endpoint(route, started), methods=[route.method]))
+
+
+class _ForSessions(StarletteRoute):
+    """Lets pass, to the routes after it, whoever shows a token or has no cookie of ours."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] == "http":
+            request = Request(scope)
+            if "Authorization" in request.headers or cookie(request, SESSION) is None:
+                return Match.NONE, {}
+        return super().matches(scope)
 
 
 async def not_found(request: Request, started: Dashboard) -> Response:

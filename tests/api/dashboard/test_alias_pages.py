@@ -8,7 +8,7 @@ from admin_api.site import Owners
 from store.services import accounts, aliases, domain_settings, mailboxes
 from store.services.views import Alias
 from store.sql.database import Database
-from tests.api.dashboard.visitor import ADMIN, JOHN, OPERATOR, VIEWER, Cache, Visitor, World, dashboard, words
+from tests.api.dashboard.visitor import ADMIN, BUTTONS, JOHN, OPERATOR, VIEWER, Cache, Visitor, World, dashboard, words
 from tests.api.running_api import RunningApi
 
 
@@ -94,17 +94,7 @@ def test_no_domain_chosen(admin: Visitor, path: str) -> None:
     assert (answer.status_code, "choose a domain." in words(answer)) == (422, True)
 
 
-@pytest.mark.parametrize(
-    ("action", "field", "value"),
-    [
-        ("disable", "is_active", False),
-        ("enable", "is_active", True),
-        ("receive-off", "can_receive", False),
-        ("receive-on", "can_receive", True),
-        ("send-on", "can_send", True),
-        ("send-off", "can_send", False),
-    ],
-)
+@pytest.mark.parametrize(("action", "field", "value"), BUTTONS)
 def test_each_button(
     admin: Visitor, database: Database, world: World, path: str, action: str, field: str, value: bool
 ) -> None:

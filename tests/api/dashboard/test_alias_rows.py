@@ -10,7 +10,7 @@ import pytest
 from store.services import accounts, aliases, domain_settings
 from store.services.views import Alias
 from store.sql.database import Database
-from tests.api.dashboard.visitor import ADMIN, JOHN, Visitor, World, words
+from tests.api.dashboard.visitor import ADMIN, BUTTONS, JOHN, Visitor, World, words
 
 EVIL = ["<script>alert(1)</script>\"'&", "a\r\nSet-Cookie: x", "\u202etxt.exe", "x" * 10_000]
 
@@ -111,17 +111,7 @@ def test_a_bad_note_is_kept_as_typed(admin: Visitor, database: Database, world: 
     assert johns(database)["sales@brand-b.test"].note is None
 
 
-@pytest.mark.parametrize(
-    ("action", "field", "value"),
-    [
-        ("disable", "is_active", False),
-        ("enable", "is_active", True),
-        ("receive-off", "can_receive", False),
-        ("receive-on", "can_receive", True),
-        ("send-on", "can_send", True),
-        ("send-off", "can_send", False),
-    ],
-)
+@pytest.mark.parametrize(("action", "field", "value"), BUTTONS)
 def test_ticked_rows_are_changed_together(
     admin: Visitor, database: Database, path: str, both: dict[int, str], action: str, field: str, value: bool
 ) -> None:

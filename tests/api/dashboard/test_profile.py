@@ -31,6 +31,17 @@ def test_an_owner_gets_their_own(visitor: Visitor, world: World) -> None:
         assert owner.get(f"/mailboxes/{other}/mobileconfig").status_code == 404
 
 
+def test_at_the_path_of_the_api_a_session_will_do(visitor: Visitor, world: World) -> None:
+    path = f"/api/v1/mailboxes/{world.john}/mobileconfig"
+    assert visitor.get(path).status_code == 401
+    owner = visitor.signed_in(JOHN)
+    assert plistlib.loads(owner.get(path).content)["PayloadContent"][0]["IncomingMailServerUsername"] == JOHN
+    assert owner.get(path.replace(f"/{world.john}/", f"/{world.mary}/")).status_code == 404
+    wrong = owner.client.get(path, headers={"Authorization": "Bearer bn_ops_nobody"})
+    assert (wrong.status_code, wrong.json()["code"]) == (401, "unauthenticated")
+    assert owner.client.get(f"/api/v1/mailboxes/{world.john}").status_code == 401
+
+
 def test_an_admin_gets_those_of_the_account(visitor: Visitor, world: World) -> None:
     admin = visitor.signed_in(ADMIN)
     assert admin.get(f"/mailboxes/{world.mary}/mobileconfig").status_code == 200

@@ -45,10 +45,10 @@ def test_back_to_where_one_was(visitor: Visitor, database: Database, world: Worl
     assert answer.headers["Location"] == "/mailboxes"
 
 
-@pytest.mark.parametrize("kind", ["app", "recovery"])
-def test_a_code_is_good_once(visitor: Visitor, pages: RunningApi, database: Database, kind: str) -> None:
+@pytest.mark.parametrize("factor", ["app", "recovery"])
+def test_a_code_is_good_once(visitor: Visitor, pages: RunningApi, database: Database, factor: str) -> None:
     secret, codes = give_app(database, ADMIN)
-    code = code_of(secret) if kind == "app" else codes[3].upper().replace("-", " ")
+    code = code_of(secret) if factor == "app" else codes[3].upper().replace("-", " ")
     assert second_step(visitor, half_way(visitor, ADMIN), code).status_code == 303
     thief = Visitor(pages.url)
     page = half_way(thief, ADMIN)
@@ -57,7 +57,7 @@ def test_a_code_is_good_once(visitor: Visitor, pages: RunningApi, database: Data
     assert "byname" not in thief.client.cookies
     with database.read() as tx:
         noted = [entry.action for entry in audit.page(tx, object=ADMIN).items]
-    assert ("recovery-code.use" in noted) == (kind == "recovery")
+    assert ("recovery-code.use" in noted) == (factor == "recovery")
 
 
 def test_a_code_before_the_last_one_is_not_taken_either(

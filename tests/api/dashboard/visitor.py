@@ -20,6 +20,16 @@ ADMIN, VIEWER, OPERATOR = "admin@agency.example", "viewer@agency.example", "nigh
 JOHN, EVE = "john@brand-a.test", "eve@rival.test"
 PASSWORD = "correct horse"
 
+# Each button of an alias: what it sends, the field that it changes, and to what.
+BUTTONS = (
+    ("disable", "is_active", False),
+    ("enable", "is_active", True),
+    ("receive-off", "can_receive", False),
+    ("receive-on", "can_receive", True),
+    ("send-on", "can_send", True),
+    ("send-off", "can_send", False),
+)
+
 
 def dashboard(
     owners: Owners = "manage", path: str = "", upgrade_url: str | None = "https://plans.example/"
