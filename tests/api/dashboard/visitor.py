@@ -65,7 +65,8 @@ class World:
     brand_b: int
     pending: int
     rivals: int
-    sessions: Mapping[str, str]  # what the browser of somebody who has signed in has in its cookie, by name
+    # What the browser of somebody who has signed in has in its cookie, by name.
+    sessions: Mapping[str, str] = field(default_factory=dict)
 
 
 def fill(database: Database) -> World:
@@ -87,7 +88,9 @@ def fill(database: Database) -> World:
         admins.create(tx, VIEWER, known, account="acme", role="viewer")
         admins.create(tx, OPERATOR, known)
         begun = {name: _session(tx, name) for name in (ADMIN, VIEWER, OPERATOR, JOHN, EVE)}
-    return World(people[0], people[1], people[2], sales, info, eves, *made, begun)
+    john, mary, eve = people
+    brand_a, brand_b, pending, rivals = made
+    return World(john, mary, eve, sales, info, eves, brand_a, brand_b, pending, rivals, begun)
 
 
 def _session(tx: Transaction, name: str) -> str:
