@@ -55,13 +55,13 @@ def test_a_domain_from_first_to_last(
 ) -> None:
     page, watch = open_page(context, checked_pages)
     page.get_by_role("link", name="Domains").click()
-    page.locator("summary", has_text="Add domain").click()
+    page.locator("summary", has_text="New Domain").click()
     page.get_by_label("Domain", exact=True).fill("new shop.test")
-    page.get_by_role("button", name="Add domain").click()
+    page.get_by_role("button", name="Add Domain").click()
     expect(page.get_by_label("Domain", exact=True)).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_label("Domain", exact=True)).to_have_value("new shop.test")
     page.get_by_label("Domain", exact=True).fill(NEW)
-    page.get_by_role("button", name="Add domain").click()
+    page.get_by_role("button", name="Add Domain").click()
     expect(page.get_by_text("Waiting for DNS: not checked yet")).to_be_visible()
 
     nameserver.behave(silent=True)

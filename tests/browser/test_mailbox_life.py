@@ -35,13 +35,13 @@ def is_there(database: Database) -> bool:
 
 def test_made_and_deleted(context: BrowserContext, pages: RunningApi, database: Database, world: World) -> None:
     page, watch = open_page(context, pages)
-    page.locator("summary", has_text="New mailbox").click()
+    page.locator("summary", has_text="New Mailbox").click()
     page.get_by_label("Name before the @").fill("Anna")
-    page.get_by_role("button", name="Add mailbox").click()
+    page.get_by_role("button", name="Add Mailbox").click()
     expect(page.get_by_role("alert")).to_contain_text("upper case is not allowed")
     expect(page.get_by_label("Name before the @")).to_have_value("Anna")
     page.get_by_label("Name before the @").fill("anna")
-    page.get_by_role("button", name="Add mailbox").click()
+    page.get_by_role("button", name="Add Mailbox").click()
     expect(page.get_by_role("heading", name=f"{ANNA} is made")).to_be_visible()
     secret = page.locator(".secret").inner_text()
     assert accepts(database, ANNA, secret)
