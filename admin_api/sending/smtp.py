@@ -33,6 +33,7 @@ class Listener:
 
     place: InetSocket
     key: bytes
+    timeout: float = _TIMEOUT  # seconds for each answer
 
     def __repr__(self) -> str:
         """Show no key."""
@@ -92,7 +93,7 @@ class _connected:  # noqa: N801 - a context manager
 
     def __init__(self, listener: Listener, taken: HandOver) -> None:
         self._listener, self._taken = listener, taken
-        self._smtp = smtplib.SMTP(local_hostname="localhost", timeout=_TIMEOUT)
+        self._smtp = smtplib.SMTP(local_hostname="localhost", timeout=listener.timeout)
 
     def __enter__(self) -> smtplib.SMTP:
         place = self._listener.place
@@ -117,6 +118,7 @@ class _connected:  # noqa: N801 - a context manager
 def _envelope(smtp: smtplib.SMTP, taken: HandOver, now: datetime) -> list[RefusedRecipient]:
     """Say who sends, and to whom; return who was refused. With nobody left, or when it is to wait, that is the end."""
     options = [f"size={len(taken.content)}"] if smtp.has_extn("size") else []
+    options += ["body=8bitmime"] if smtp.has_extn("8bitmime") and not taken.content.isascii() else []
     _expect(_OK, *smtp.mail(taken.sender, options))
     answers = [(recipient, *smtp.rcpt(recipient)) for recipient in taken.recipients]
     refused = [(recipient, code, _words(text)) for recipient, code, text in answers if code not in {250, 251}]

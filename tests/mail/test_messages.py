@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from base64 import b64encode
 from email import message_from_bytes, policy
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,6 +32,7 @@ from tests.mail.dialogue import Dialogue, logged_in
 from tests.mail.world import JOHN, MARY, fill
 
 _keys = count(1)
+LARGE = 25_000_000  # bytes of an attachment
 
 
 class Program:
@@ -64,7 +67,8 @@ class Program:
 
 @pytest.fixture(scope="module")
 def site(needs_root: None) -> Iterator[PrivateSite]:
-    with PrivateSite(fill, into_sink=True, api=True, sending=True) as started:
+    more = {"message_size_limit": "50000000"}
+    with PrivateSite(fill, into_sink=True, api=True, sending=True, postfix_extra=more) as started:
         yield started
 
 
@@ -166,6 +170,30 @@ def test_no_second_message_hides_in_a_body(site: PrivateSite, john: Program, kin
     assert site.mailboxes.wait_for(0) == []
     text = message_from_bytes(mail.content, policy=policy.default).get_content()
     assert text.replace("\r\n", "\n") == SMUGGLED.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def test_a_large_attachment_in_bounded_memory(site: PrivateSite, john: Program) -> None:
+    """25 MB, twice: what the first took is there again for the second. The bound is what docs/messages.md tells."""
+    process = site.daemons["api"].pid
+    attachment = {"filename": "a.bin", "content_type": "application/octet-stream"}
+    content = b64encode(bytes(LARGE)).decode()
+    before, tops = memory(process, "VmRSS"), []
+    for _ in range(2):
+        Path(f"/proc/{process}/clear_refs").write_text("5")  # VmHWM begins anew (proc(5))
+        found = john.sent(attachments=[{**attachment, "content_base64": content}])
+        assert found["status"] == "sent", found
+        tops.append(memory(process, "VmHWM") - before)
+    assert max(tops) < 400 * 2**20, tops
+    assert tops[1] < tops[0] + 100 * 2**20, tops
+    site.postfix.wait_until_idle()
+    sizes = [len(one.content) for one in site.outside.wait_for(2)]
+    assert min(sizes) > LARGE * 4 / 3
+
+
+def memory(process: int | None, field: str) -> int:
+    """Return a figure of a process's memory in bytes (proc(5), status)."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
 
 
 def test_messages_of_others_are_not_there(site: PrivateSite, john: Program) -> None:

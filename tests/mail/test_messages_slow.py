@@ -1,0 +1,166 @@
+"""A mail server that answers late, or stops in the middle: nothing is lost, nothing is sent twice, others pass by.
+
+Between the courier and a real Postfix stands a listener that holds answers back at one step of the dialogue.
+"""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+
+from admin_api.sending.courier import Courier
+from byname.sandbox.ports import LOOPBACK
+from byname.sandbox.site import PrivateSite
+from conf.listen import InetSocket
+from store.clock import utc_now
+from store.sql.database import Database
+from tests.mail.test_messages import listener_of, planted, row
+from tests.mail.world import JOHN, fill
+
+FROM = b"From: john@brand-a.test\r\n"
+PATIENCE = 0.7  # seconds of the courier for an answer, in place of a minute
+
+
+@dataclass
+class Holding:
+    """A listener that hands everything on, but holds the server's answer to some words of the client until told."""
+
+    port: int  # of the server behind
+    holds: Callable[[bytes], bool] = lambda _: False
+    let_go: threading.Event = field(default_factory=threading.Event)
+    held: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.listener = socket.create_server((LOOPBACK, 0))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def place(self) -> InetSocket:
+        return InetSocket(LOOPBACK, self.listener.getsockname()[1])
+
+    def close(self) -> None:
+        self.let_go.set()
+        self.listener.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+
+    def _carry(self, client: socket.socket) -> None:
+        holding = threading.Event()
+        if self.holds(b""):
+            holding.set()
+        server = socket.create_connection((LOOPBACK, self.port))
+        answers = threading.Thread(target=self._answers, args=(server, client, holding), daemon=True)
+        answers.start()
+        with suppress(OSError):
+            while said := client.recv(65536):
+                if self.holds(said):
+                    holding.set()
+                server.sendall(said)
+        with suppress(OSError):
+            server.shutdown(socket.SHUT_WR)
+        answers.join(5)
+        client.close()
+        server.close()
+
+    def _answers(self, server: socket.socket, client: socket.socket, holding: threading.Event) -> None:
+        with suppress(OSError):
+            while answer := server.recv(65536):
+                if holding.is_set():
+                    self.held.set()
+                    self.let_go.wait(20)
+                client.sendall(answer)
+
+
+@pytest.fixture(scope="module")
+def site(needs_root: None) -> Iterator[PrivateSite]:
+    with PrivateSite(fill, into_sink=True, api=True, sending=True) as started:
+        started.daemons["api"].stop()  # the courier is the test's
+        yield started
+
+
+@pytest.fixture
+def store(site: PrivateSite) -> Iterator[Database]:
+    opened = Database.open(site.url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def between(site: PrivateSite) -> Iterator[Holding]:
+    made = Holding(site.postfix.internal_port)
+    yield made
+    made.close()
+
+
+# where it stops: words of the client whose answer is held, empty for the greeting; the state after the first attempt
+STEPS = {
+    "greeting": (b"", "accepted"),
+    "EHLO": (b"ehlo", "accepted"),
+    "XCLIENT": (b"XCLIENT", "accepted"),
+    "MAIL": (b"mail FROM", "accepted"),
+    "RCPT": (b"rcpt TO", "accepted"),
+    "DATA": (b"data\r\n", "submitting"),
+    "end of data": (b"\r\n.\r\n", "submitting"),  # Postfix has it by then
+}
+
+
+@pytest.mark.parametrize(("words", "state"), STEPS.values(), ids=STEPS)
+def test_it_stops_in_the_middle(
+    site: PrivateSite, store: Database, between: Holding, words: bytes, state: str
+) -> None:
+    between.holds = lambda said: words in said if words else not said
+    message = planted(store, JOHN, FROM)
+    listener = replace(listener_of(site), place=between.place, timeout=PATIENCE)
+    assert Courier(store, listener).carry_one()
+    assert between.held.is_set()
+    first = row(store, message)
+    assert (first.state, first.ended_at) == (state, None)
+    assert "time" in first.reply
+    between.holds = lambda _: False
+    later = Courier(store, replace(listener, timeout=20), now=lambda: utc_now() + timedelta(seconds=5))
+    assert later.carry_one()
+    assert not later.carry_one()
+    assert row(store, message).state == "sent"
+    site.postfix.wait_until_idle()
+    assert len(site.outside.wait_for(1)) == 1
+
+
+def test_an_answer_that_is_late_counts(site: PrivateSite, store: Database, between: Holding) -> None:
+    between.holds = lambda said: b"\r\n.\r\n" in said
+    message = planted(store, JOHN, FROM)
+    late = threading.Thread(target=lambda: between.held.wait(20) and between.let_go.set())
+    late.start()
+    assert Courier(store, replace(listener_of(site), place=between.place)).carry_one()
+    late.join()
+    found = row(store, message)
+    assert (found.state, found.attempts) == ("sent", 1)
+    assert len(site.outside.wait_for(1)) == 1
+
+
+def test_others_pass_by(site: PrivateSite, store: Database, between: Holding) -> None:
+    """While one message hangs, others are sent; the one that hangs is, when its time has come."""
+    between.holds = lambda said: b"Subject: hangs" in said
+    hangs = planted(store, JOHN, FROM, "hangs")
+    with Courier(store, replace(listener_of(site), place=between.place)) as courier:
+        courier.wake()
+        assert between.held.wait(20)
+        others = [planted(store, JOHN, FROM, f"passes-{number}") for number in range(3)]
+        courier.wake()
+        assert len(site.outside.wait_for(3)) >= 3
+        while any(row(store, one).ended_at is None for one in others):
+            between.held.wait(0.05)
+        assert row(store, hangs).ended_at is None
+        between.let_go.set()
+        while row(store, hangs).ended_at is None:
+            between.held.wait(0.05)
+    assert [row(store, one).state for one in (hangs, *others)] == ["sent"] * 4
+    site.postfix.wait_until_idle()
+    assert len(site.outside.wait_for(4)) == 4
