@@ -3,13 +3,14 @@
 It finds them in the store, so what another process kept, or one that was killed left behind, is carried too.
 """
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
 
 from admin_api.sending.metrics import SendingMetrics
-from admin_api.sending.smtp import Listener, hand_over
+from admin_api.sending.smtp import Line, Listener, hand_over
 from admin_api.sending.worker import Worker
 from store.clock import utc_now
 from store.services.sending import handing_over
@@ -38,8 +39,9 @@ class Courier(Worker):
         is_sent: Callable[[], None] = lambda: None,
         meters: SendingMetrics | None = None,
     ) -> None:
-        super().__init__("courier", self.carry_one, threads=_THREADS, look=_LOOK)
+        super().__init__("courier", self.carry_one, threads=_THREADS, look=_LOOK, rest=self._hang_up)
         self._database, self._listener, self._lease, self._now = database, listener, lease, now
+        self._of_thread = threading.local()
         self._is_sent, self._meters = is_sent, meters
 
     def carry_one(self) -> bool:
@@ -52,12 +54,22 @@ class Courier(Worker):
             taken = handing_over.take(tx, now, self._lease)
         if taken is None:
             return False
-        outcome = hand_over(self._listener, taken, now)
+        outcome = hand_over(self._line(), taken, now)
         with self._database.write(ACTING) as tx:
             counts = handing_over.note(tx, taken, outcome, self._now())
         if counts:
             self._tell(taken, outcome)
         return True
+
+    def _line(self) -> Line:
+        """Return this thread's session with the mail server: one for all messages that wait, none while none does."""
+        line: Line | None = getattr(self._of_thread, "line", None)
+        if line is None:
+            line = self._of_thread.line = Line(self._listener)
+        return line
+
+    def _hang_up(self) -> None:
+        self._line().close()
 
     def _tell(self, taken: HandOver, outcome: Outcome) -> None:
         if self._meters is not None:

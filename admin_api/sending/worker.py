@@ -21,10 +21,13 @@ class Worker:
         step: does one thing, and returns False when there was none to do. Whatever it raises is logged.
         threads: that work.
         look: seconds between looks while nobody wakes it.
+        rest: what each thread does before it waits, and at the end. Raises nothing.
     """
 
-    def __init__(self, name: str, step: Callable[[], bool], *, threads: int, look: float) -> None:
-        self._name, self._step, self._look = name, step, look
+    def __init__(
+        self, name: str, step: Callable[[], bool], *, threads: int, look: float, rest: Callable[[], None] = lambda: None
+    ) -> None:
+        self._name, self._step, self._look, self._rest = name, step, look, rest
         self._woken = threading.Semaphore(0)
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._work, name=name, daemon=True) for _ in range(threads)]
@@ -54,4 +57,6 @@ class Worker:
                 log.warning(f"{self._name}-waits", reason=str(error))
             except Exception:
                 log.exception(f"{self._name}-failed")
+            self._rest()
             self._woken.acquire(timeout=self._look)
+        self._rest()

@@ -150,7 +150,11 @@ def _rig() -> Iterator[_Rig]:
         internal = site.start("milter", "--role", "internal")
         wait_until(lambda: _greets(milter, internal), _PATIENCE, "the internal milter")
         parts = {"milter": process_of(internal), "api": process_of(site.start_api())}
-        hosted = {"virtual_mailbox_domains": "bench.test", "relay_transport": "discard:", "default_transport": "discard:"}
+        hosted = {
+            "virtual_mailbox_domains": "bench.test",
+            "relay_transport": "discard:",
+            "default_transport": "discard:",
+        }
         with _InternalPostfix(whole.folder / "postfix", settings=hosted, milter=milter, port=port) as postfix:
             master = postfix.master()
             if master is None:

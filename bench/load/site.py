@@ -69,9 +69,9 @@ class BenchSite:
         return relay
 
     def another(self, name: str, *, cached: bool, settings: str = "") -> "BenchSite":
-        """Return a site over the same store and, if asked for, the same Redis, with daemons and ``settings`` of its own.
+        """Return a site over the same store and, if asked for, the same Redis, with daemons of its own.
 
-        It ends with this one.
+        It ends with this one. ``settings`` are more of its settings, in TOML.
         """
         other = copy(self)
         other._settle(self.folder / name, self.redis.url if cached else "", settings)

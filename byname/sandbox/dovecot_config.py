@@ -60,7 +60,7 @@ service imap-login {{
 def master_conf(passwords: Path, certificate: Certificate, port: int) -> str:
     """Return what lets one login act for every mailbox over TLS, and a mark for the folder of sent mail.
 
-    ``passwords`` names that login, as a passwd-file. The folder is marked once somebody makes it; nobody has it at first.
+    ``passwords`` names that login, as a passwd-file. Nobody has the folder until somebody makes it.
     """
     return f"""\
 ssl = yes

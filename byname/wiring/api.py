@@ -94,6 +94,7 @@ def couriers(settings: Settings, database: Database, registry: CollectorRegistry
 
 
 def sent_folder(given: SentCopySettings) -> SentFolder | None:
+    """Return where copies go; None where none are kept. Raises ConfigError: its certificates cannot be read."""
     if given.imap is None or given.master is None or given.password is None:
         return None
     authority = None if given.authority is None else Path(given.authority)

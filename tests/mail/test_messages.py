@@ -4,10 +4,10 @@ import json
 import smtplib
 import subprocess
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
-from base64 import b64encode
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from admin_api.sending.courier import LEASE, Courier
-from admin_api.sending.smtp import Listener, hand_over
+from admin_api.sending.smtp import Line, Listener, hand_over
 from byname.sandbox.site import PrivateSite
 from conf.listen import parse_host_port
 from conf.settings import load
@@ -25,6 +25,7 @@ from routing.handover import HANDOVER, Claim, handover_value
 from store.clock import utc_now
 from store.services import lookup
 from store.services.sending import handing_over, kept
+from store.services.sending.handing_over import HandOver, Outcome
 from store.services.sending.kept import Outgoing
 from store.sql.database import Database
 from store.sql.tables import MessageRow
@@ -253,7 +254,7 @@ def test_killed_at_each_step(site: PrivateSite, store: Database) -> None:
                 taken = handing_over.take(tx, now, LEASE)
             assert taken is not None
             assert taken.id == message
-            told = None if killed_after == "take" else hand_over(listener, taken, now)
+            told = None if killed_after == "take" else handed_over(listener, taken, now)
             if told is not None and killed_after == "note":
                 with store.write() as tx:
                     assert handing_over.note(tx, taken, told, now)
@@ -277,7 +278,7 @@ def test_the_milter_forgot_and_the_outcome_is_unknown(site: PrivateSite, john: P
     with store.write() as tx:
         taken = handing_over.take(tx, utc_now(), timedelta(0))
     assert taken is not None
-    assert hand_over(listener_of(site), taken, utc_now()).state == "sent"
+    assert handed_over(listener_of(site), taken, utc_now()).state == "sent"
     for name in ("internal", "api"):
         site.daemons[name].stop()
         site.start_daemon(name)
@@ -358,6 +359,14 @@ def planted(store: Database, sender: str, header: bytes, subject: str = "planted
         mailbox = lookup.mailbox(tx, JOHN).mailbox.id
         outgoing = Outgoing(sender, JOHN, message_id, ("ann@outside.example",), content)
         return kept.accept(tx, mailbox, outgoing, per_day=10_000).id
+
+
+def handed_over(listener: Listener, taken: HandOver, now: datetime) -> Outcome:
+    line = Line(listener)
+    try:
+        return hand_over(line, taken, now)
+    finally:
+        line.close()
 
 
 def row(store: Database, message: int) -> Any:

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from imapclient import IMAPClient  # type: ignore[import-untyped]
+from prometheus_client import CollectorRegistry
 
 from admin_api.sending.imap import CopyFailed, SentFolder, keep
+from admin_api.sending.metrics import SendingMetrics
 from admin_api.sending.sent_copies import GIVEN_UP, LEASE, SentCopies
 from byname.sandbox.ports import LOOPBACK
 from byname.sandbox.site import PrivateSite
@@ -115,8 +117,14 @@ def test_the_mail_is_sent_whatever_becomes_of_the_copy(site: PrivateSite, john: 
     assert "refused" in waiting["sent_copy"]["reason"]
     assert "byname" not in waiting["sent_copy"]["reason"]
     site.dovecot.start()
-    later = SentCopies(store, into(site), now=lambda: utc_now() + timedelta(hours=2))
+    registry = CollectorRegistry()
+    meters = SendingMetrics(registry, store)
+    assert registry.get_sample_value("byname_sent_copies_waiting") == 1
+    assert registry.get_sample_value("byname_messages_waiting") == 0
+    later = SentCopies(store, into(site), now=lambda: utc_now() + timedelta(hours=2), meters=meters)
     assert later.keep_one()
+    assert registry.get_sample_value("byname_sent_copies_total", {"outcome": "kept"}) == 1
+    assert registry.get_sample_value("byname_sent_copies_waiting") == 0
     assert copied(john, found["id"])["sent_copy"] == {"status": "kept", "reason": None}
     assert sum(b"patience" in one for one in folders(site, JOHN)["Gesendet"]) == 1
     assert "sent-copy" in (site.folder / "byname-api.log").read_text()
@@ -134,7 +142,7 @@ def test_it_is_given_up_after_a_day(site: PrivateSite, john: Program, store: Dat
     found = john.client.get(f"/messages/{message}").json()["data"]["sent_copy"]
     assert found["status"] == "failed"
     assert found["reason"].startswith("given up after 24 hours; it failed last: ")
-    assert GIVEN_UP < timedelta(hours=31)
+    assert timedelta(hours=31) > GIVEN_UP
     with store.read() as tx:
         assert tx.get_one(MessageRow, message).content is None
 
@@ -164,7 +172,7 @@ def test_never_twice(site: PrivateSite, john: Program, store: Database) -> None:
     [
         ({"password": "wrong"}, "AUTHENTICATIONFAILED"),
         ({"authority": None}, "certificate verify failed"),
-        ({}, "AUTHENTICATIONFAILED"),  # of a mailbox that Dovecot does not know
+        ({}, "AUTHORIZATIONFAILED"),  # of a mailbox that Dovecot does not know
     ],
 )
 def test_what_goes_wrong_is_told_and_no_secret(

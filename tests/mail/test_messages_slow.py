@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from admin_api.sending.courier import Courier
+from admin_api.sending.metrics import SendingMetrics
 from byname.sandbox.ports import LOOPBACK
 from byname.sandbox.site import PrivateSite
 from conf.listen import InetSocket
@@ -113,9 +115,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize(("words", "state"), STEPS.values(), ids=STEPS)
-def test_it_stops_in_the_middle(
-    site: PrivateSite, store: Database, between: Holding, words: bytes, state: str
-) -> None:
+def test_it_stops_in_the_middle(site: PrivateSite, store: Database, between: Holding, words: bytes, state: str) -> None:
     between.holds = lambda said: words in said if words else not said
     message = planted(store, JOHN, FROM)
     listener = replace(listener_of(site), place=between.place, timeout=PATIENCE)
@@ -136,10 +136,23 @@ def test_it_stops_in_the_middle(
 def test_an_answer_that_is_late_counts(site: PrivateSite, store: Database, between: Holding) -> None:
     between.holds = lambda said: b"\r\n.\r\n" in said
     message = planted(store, JOHN, FROM)
-    late = threading.Thread(target=lambda: between.held.wait(20) and between.let_go.set())
+
+    def let_go() -> None:
+        between.held.wait(20)
+        between.let_go.set()
+
+    late = threading.Thread(target=let_go)
     late.start()
-    assert Courier(store, replace(listener_of(site), place=between.place)).carry_one()
+    registry = CollectorRegistry()
+    meters = SendingMetrics(registry, store)
+    assert registry.get_sample_value("byname_messages_waiting") == 1
+    assert Courier(store, replace(listener_of(site), place=between.place), meters=meters).carry_one()
     late.join()
+    told = {outcome: {"outcome": outcome} for outcome in ("sent", "again", "refused", "unknown")}
+    counted = {name: registry.get_sample_value("byname_messages_total", labels) for name, labels in told.items()}
+    assert counted == {"sent": 1, "again": 0, "refused": 0, "unknown": 0}
+    for gauge in ("byname_messages_waiting", "byname_messages_oldest_seconds", "byname_sent_copies_waiting"):
+        assert registry.get_sample_value(gauge) == 0
     found = row(store, message)
     assert (found.state, found.attempts) == ("sent", 1)
     assert len(site.outside.wait_for(1)) == 1

@@ -96,7 +96,9 @@ def test_lists(value: str, found: list[str]) -> None:
     assert [one.address for one in split_parties("to", value)] == found
 
 
-@given(st.lists(st.sampled_from([*b"aA:,;<>()\"\\@ \t\r\n.\x00\xff"]) | st.sampled_from([*b"From: To:@b.test"])).map(bytes))
+@given(
+    st.lists(st.sampled_from([*b'aA:,;<>()"\\@ \t\r\n.\x00\xff']) | st.sampled_from([*b"From: To:@b.test"])).map(bytes)
+)
 def test_what_is_taken_reads_as_it_was_judged(octets: bytes) -> None:
     """Whatever the octets: a refusal, or a message with one From, whose header ends where we say it ends."""
     try:

@@ -1,4 +1,4 @@
-"""``byname send`` and ``byname message``: by the rules of the Message API, as far as the store (tests/mail carries on)."""
+"""``byname send`` and ``byname message``: the rules of the Message API, as far as the store."""
 
 from collections.abc import Iterator
 from pathlib import Path
