@@ -46,55 +46,6 @@ class _Answer(Exception):
     text: str
 
 
-def hand_over(line: Line, taken: HandOver, now: datetime) -> Outcome:
-    """Hand a message over, and return what became of it. Raises nothing that a mail server can cause."""
-    outcome = _outcome(line, taken, now)
-    if not outcome.is_sent:
-        line.close()
-    return outcome
-
-
-def _outcome(line: Line, taken: HandOver, now: datetime) -> Outcome:
-    refused: list[RefusedRecipient] = []
-    may_have_come_through = False
-    try:
-        smtp = line.opened_for(taken.login)
-        refused += _envelope(smtp, taken, now)
-        may_have_come_through = True
-        code, text = smtp.data(_message(line.listener.key, taken))
-        answer = _Answer(code, _words(text))
-    except _Answer as early:
-        answer = early
-    except smtplib.SMTPDataError as error:
-        answer = _Answer(error.smtp_code, _words(error.smtp_error))
-    except smtplib.SMTPResponseException as error:
-        answer = _Answer(451, f"{error.smtp_code} {_words(error.smtp_error)}")
-    except (smtplib.SMTPException, OSError) as error:
-        if may_have_come_through:
-            return asked_again(f"the connection broke before the mail server answered: {error}", _wait(taken))
-        answer = _Answer(451, f"the mail server cannot be reached: {error}")
-    return meaning(taken, answer.code, answer.text, refused, now)
-
-
-def meaning(taken: HandOver, code: int, text: str, refused: Sequence[RefusedRecipient], now: datetime) -> Outcome:
-    """Return what an answer means for a message. ``refused`` are recipients that others were taken beside."""
-    words = f"{code} {text}"
-    if code == _OK:
-        return sent(words, _first(_QUEUED, text), refused)
-    if (used := _first(_USED, text)) is not None:
-        return sent(words, None if used == "?" else used, refused)
-    if not taken.is_first:  # of what came before this attempt the answer says nothing
-        is_over = _AGED in text or code >= 500
-        return unknown(words) if is_over else asked_again(words, _wait(taken))
-    if _AGED in text:
-        return again(words, _wait(taken))
-    if code >= 500:
-        return rejected(words, refused)
-    if now - taken.created_at > _GIVEN_UP:
-        return rejected(f"the mail server did not take it within 24 hours; it said last: {words}")
-    return again(words, _wait(taken))
-
-
 class Line:
     """A session with the listener, kept from one message to the next while they come out well. For one thread."""
 
@@ -144,6 +95,55 @@ def _is_alive(smtp: smtplib.SMTP) -> bool:
         return smtp.rset()[0] == _OK
     except (smtplib.SMTPException, OSError):
         return False
+
+
+def hand_over(line: Line, taken: HandOver, now: datetime) -> Outcome:
+    """Hand a message over, and return what became of it. Raises nothing that a mail server can cause."""
+    outcome = _outcome(line, taken, now)
+    if not outcome.is_sent:
+        line.close()
+    return outcome
+
+
+def _outcome(line: Line, taken: HandOver, now: datetime) -> Outcome:
+    refused: list[RefusedRecipient] = []
+    may_have_come_through = False
+    try:
+        smtp = line.opened_for(taken.login)
+        refused += _envelope(smtp, taken, now)
+        may_have_come_through = True
+        code, text = smtp.data(_message(line.listener.key, taken))
+        answer = _Answer(code, _words(text))
+    except _Answer as early:
+        answer = early
+    except smtplib.SMTPDataError as error:
+        answer = _Answer(error.smtp_code, _words(error.smtp_error))
+    except smtplib.SMTPResponseException as error:
+        answer = _Answer(451, f"{error.smtp_code} {_words(error.smtp_error)}")
+    except (smtplib.SMTPException, OSError) as error:
+        if may_have_come_through:
+            return asked_again(f"the connection broke before the mail server answered: {error}", _wait(taken))
+        answer = _Answer(451, f"the mail server cannot be reached: {error}")
+    return meaning(taken, answer.code, answer.text, refused, now)
+
+
+def meaning(taken: HandOver, code: int, text: str, refused: Sequence[RefusedRecipient], now: datetime) -> Outcome:
+    """Return what an answer means for a message. ``refused`` are recipients that others were taken beside."""
+    words = f"{code} {text}"
+    if code == _OK:
+        return sent(words, _first(_QUEUED, text), refused)
+    if (used := _first(_USED, text)) is not None:
+        return sent(words, None if used == "?" else used, refused)
+    if not taken.is_first:  # of what came before this attempt the answer says nothing
+        is_over = _AGED in text or code >= 500
+        return unknown(words) if is_over else asked_again(words, _wait(taken))
+    if _AGED in text:
+        return again(words, _wait(taken))
+    if code >= 500:
+        return rejected(words, refused)
+    if now - taken.created_at > _GIVEN_UP:
+        return rejected(f"the mail server did not take it within 24 hours; it said last: {words}")
+    return again(words, _wait(taken))
 
 
 def _envelope(smtp: smtplib.SMTP, taken: HandOver, now: datetime) -> list[RefusedRecipient]:

@@ -1,4 +1,4 @@
-"""The API killed while it sends: whatever the moment, each message is one mail with one copy, and its program is told so.
+"""The API killed while it sends: whatever the moment, each message is one mail, with one copy, and its program is told.
 
 ``make kills`` makes a long trial of it: 40 kills, 200 messages.
 """
