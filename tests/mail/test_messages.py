@@ -351,13 +351,13 @@ def test_the_field_means_nothing_elsewhere_and_is_taken_away(site: PrivateSite) 
     assert HANDOVER.encode() not in outside.content + inside.content
 
 
-def planted(store: Database, sender: str, header: bytes, subject: str = "planted") -> int:
+def planted(store: Database, sender: str, header: bytes, subject: str = "planted", login: str = JOHN) -> int:
     """Put a message into the store that no check has seen."""
     message_id = f"<planted-{next(_keys)}@brand-a.test>"
     content = header + f"Subject: {subject}\r\nMessage-ID: {message_id}\r\n\r\nbye\r\n".encode()
     with store.write() as tx:
-        mailbox = lookup.mailbox(tx, JOHN).mailbox.id
-        outgoing = Outgoing(sender, JOHN, message_id, ("ann@outside.example",), content)
+        mailbox = lookup.mailbox(tx, login).mailbox.id
+        outgoing = Outgoing(sender, login, message_id, ("ann@outside.example",), content)
         return kept.accept(tx, mailbox, outgoing, per_day=10_000).id
 
 

@@ -21,7 +21,7 @@ from conf.listen import InetSocket
 from store.clock import utc_now
 from store.sql.database import Database
 from tests.mail.test_messages import listener_of, planted, row
-from tests.mail.world import JOHN, fill
+from tests.mail.world import JOHN, MARY, fill
 
 FROM = b"From: john@brand-a.test\r\n"
 PATIENCE = 0.7  # seconds of the courier for an answer, in place of a minute
@@ -37,6 +37,7 @@ class Holding:
     held: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
+        self.clients: list[socket.socket] = []
         self.listener = socket.create_server((LOOPBACK, 0))
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -48,10 +49,17 @@ class Holding:
         self.let_go.set()
         self.listener.close()
 
+    def cut(self) -> None:
+        """End every connection, as a mail server does with one that is idle for long."""
+        for client in self.clients:
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+
     def _serve(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
+                self.clients.append(client)
                 threading.Thread(target=self._carry, args=(client,), daemon=True).start()
 
     def _carry(self, client: socket.socket) -> None:
@@ -177,3 +185,28 @@ def test_others_pass_by(site: PrivateSite, store: Database, between: Holding) ->
     assert [row(store, one).state for one in (hangs, *others)] == ["sent"] * 4
     site.postfix.wait_until_idle()
     assert len(site.outside.wait_for(4)) == 4
+
+
+def test_one_session_for_all_that_wait(site: PrivateSite, store: Database, between: Holding) -> None:
+    """Of different mailboxes too, and of one that is refused: then the next begins anew."""
+    senders = [(JOHN, JOHN), (MARY, MARY), (MARY, JOHN), (JOHN, JOHN)]  # login, who is in From
+    made = [planted(store, login, f"From: {sender}\r\n".encode(), login=login) for login, sender in senders]
+    courier = Courier(store, replace(listener_of(site), place=between.place))
+    used = []
+    while courier.carry_one():
+        used.append(len(between.clients))
+    assert used == [1, 1, 1, 2]
+    assert [row(store, one).state for one in made] == ["sent", "sent", "refused", "sent"]
+    assert {one.sender for one in site.outside.wait_for(3)} == {JOHN, MARY}
+
+
+def test_a_session_that_was_ended_costs_nothing(site: PrivateSite, store: Database, between: Holding) -> None:
+    courier = Courier(store, replace(listener_of(site), place=between.place))
+    made = []
+    for _ in range(2):
+        made.append(planted(store, JOHN, FROM))
+        assert courier.carry_one()
+        between.cut()
+    assert [(row(store, one).state, row(store, one).attempts) for one in made] == [("sent", 1)] * 2
+    assert len(between.clients) == 2
+    assert len(site.outside.wait_for(2)) == 2
