@@ -74,9 +74,13 @@ def _outcome(into: SentFolder, taken: CopyToKeep, now: datetime) -> CopyOutcome:
     try:
         return keep(into, taken)
     except CopyFailed as error:
-        if now - taken.sent_at > GIVEN_UP:
-            return copying.failed(f"given up after 24 hours; it failed last: {error}")
-        return copying.later(str(error), wait_after(taken.attempt))
+        reason = str(error)
+    except Exception:
+        log.exception("sent-copies-failed", message=taken.id)
+        reason = "an error of our own; the log has it"
+    if now - taken.sent_at > GIVEN_UP:
+        return copying.failed(f"given up after 24 hours; it failed last: {reason}")
+    return copying.later(reason, wait_after(taken.attempt))
 
 
 def wait_after(attempt: int) -> timedelta:

@@ -16,14 +16,13 @@ from store.services.sending.kept import Outgoing
 
 
 def prepared(directory: Directory, policy: Policy, login: str, draft: Draft) -> Outgoing:
-    """Return the message of a draft.
+    """Return the message of a draft whose sender :func:`admin_api.sending.deciding.check_sender` let pass.
 
     Raises:
         DraftRefused: too many recipients.
-        ServiceError: see :func:`admin_api.sending.deciding.check_sender`.
+        ServiceError: see :func:`admin_api.sending.deciding.check_message`.
     """
     _check_recipients(draft.recipients)
-    check_sender(directory, policy, login, draft.sender.address)
     sender = Address.parse(draft.sender.address)
     message_id = _new_id(sender)
     content = compose(draft, message_id, _now())

@@ -114,6 +114,7 @@ def _accepted(
 
 
 def _prepared(settings: "Settings", database: "Database", found: "FoundMailbox", given: _Given) -> "Outgoing":
+    from admin_api.sending.deciding import check_sender
     from admin_api.sending.submit import prepared, prepared_raw
     from byname import wiring
     from byname.wiring.directory import decision_directory
@@ -128,8 +129,10 @@ def _prepared(settings: "Settings", database: "Database", found: "FoundMailbox",
         if given.is_whole:
             return prepared_raw(directory, policy, found.text, given.octets, to)
         own = outgoing.Party(found.text, found.mailbox.display_name)
+        author = own if given.sender is None else outgoing.party("from", given.sender)
+        check_sender(directory, policy, found.text, author.address)
         draft = outgoing.Draft(
-            sender=own if given.sender is None else outgoing.party("from", given.sender),
+            sender=author,
             to=to,
             cc=outgoing.parties("cc", given.cc),
             bcc=outgoing.parties("bcc", given.bcc),

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, case, select, update
+from sqlalchemy import CursorResult, bindparam, case, select, update
+from sqlalchemy.orm import undefer
 
 from store.services.sending.kept import RefusedRecipient
 from store.sql.tables import ACCEPTED, COPY_PENDING, NO_COPY, REFUSED, SENT, SUBMITTING, UNKNOWN, MessageRow
@@ -19,6 +20,16 @@ from store.sql.tenant import Transaction
 
 _SILENT = {"synchronize_session": False}
 _ON_ITS_WAY = (ACCEPTED, SUBMITTING)
+# Made once: to put a statement together takes about as long as to run it.
+_IS_DUE = select(MessageRow.id).where(MessageRow.state.in_(_ON_ITS_WAY), MessageRow.due_at <= bindparam("now")).limit(1)
+_FIRST_DUE = (
+    select(MessageRow)
+    .options(undefer(MessageRow.content))
+    .where(MessageRow.state.in_(_ON_ITS_WAY), MessageRow.due_at <= bindparam("now"))
+    .order_by(MessageRow.due_at, MessageRow.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
 # What is left of a message that was sent, until its copy is kept; and of one that was not, which has none.
 _WHILE_COPIED = {"content": case((MessageRow.copy_state == COPY_PENDING, MessageRow.content), else_=None)}
 _NOTHING_LEFT: dict[str, Any] = {"content": None, "copy_state": NO_COPY, "copy_due_at": None, "copy_head": None}
@@ -63,8 +74,7 @@ class Outcome:
 
 def take(tx: Transaction, now: datetime, lease: timedelta) -> HandOver | None:
     """Take the message in hand that has waited longest; None when none is due."""
-    due = select(MessageRow).where(MessageRow.state.in_(_ON_ITS_WAY), MessageRow.due_at <= now)
-    row = tx.scalar(due.order_by(MessageRow.due_at, MessageRow.id).limit(1).with_for_update(skip_locked=True))
+    row = tx.scalar(_FIRST_DUE, {"now": now})
     if row is None:
         return None
     is_first = row.key_time is None
@@ -134,5 +144,4 @@ def asked_again(reply: str, wait: timedelta) -> Outcome:
 
 def is_due(tx: Transaction, now: datetime) -> bool:
     """Tell whether there is a message to take in hand."""
-    due = select(MessageRow.id).where(MessageRow.state.in_(_ON_ITS_WAY), MessageRow.due_at <= now)
-    return tx.scalar(due.limit(1)) is not None
+    return tx.scalar(_IS_DUE, {"now": now}) is not None
