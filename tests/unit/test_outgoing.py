@@ -236,3 +236,20 @@ def test_what_would_read_otherwise_is_not_composed() -> None:
     john = Party("john@brand-a.test")
     with pytest.raises(RuntimeError, match="reads otherwise"):
         compose(Draft(john, [john], "x", text="x", headers={"no field": "1"}), "<1@brand-a.test>", "today")
+
+
+def test_no_nul_in_a_body() -> None:
+    with pytest.raises(DraftRefused, match="NUL"):
+        outgoing.body_text("body/text", "a\0")
+
+
+def test_a_long_subject_in_any_script_is_several_words() -> None:
+    subject = "ü" * 40
+    content = composed(subject=subject)
+    assert content.count(b"=?utf-8?b?") == 3
+    assert read(content)["Subject"] == subject
+
+
+def test_a_name_with_specials_is_quoted() -> None:
+    content = composed(to=[Party("ann@x.test", 'Poe, "Ann"')])
+    assert b'To: "Poe, \\"Ann\\"" <ann@x.test>\r\n' in content
