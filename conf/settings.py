@@ -27,6 +27,7 @@ from conf.sections import (
     Section,
     SendersSettings,
     SendingSettings,
+    SentCopySettings,
     StoreSettings,
     TraceSettings,
 )
@@ -61,6 +62,7 @@ class Settings(Section):
     routing: RoutingSettings = RoutingSettings()
     senders: SendersSettings = SendersSettings()
     sending: SendingSettings = SendingSettings()
+    sent_copy: SentCopySettings = SentCopySettings()
     trace: TraceSettings = TraceSettings()
     dns: DnsSettings = DnsSettings()
     dashboard: DashboardSettings = DashboardSettings()
