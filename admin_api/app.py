@@ -20,6 +20,7 @@ from admin_api.http import health
 from admin_api.http.guard import GuardedRoute, Rule
 from admin_api.http.metrics import RequestMetrics
 from admin_api.http.middleware import RequestMiddleware
+from admin_api.http.operations import Operation, operations
 from admin_api.http.outages import OutageLog
 from admin_api.http.problems import Refusal, from_service, from_validation, of_status, respond
 from admin_api.rest.calls import replayed
@@ -71,6 +72,11 @@ def rules() -> dict[tuple[str, str], Rule]:
         for route in _guarded()
         for method in route.methods or ()
     }
+
+
+def operations_by_name() -> dict[str, Operation]:
+    """Return every guarded route as an operation that other doors can ask for."""
+    return operations(_guarded(), PREFIX)
 
 
 def _methods() -> list[tuple[str, str]]:
