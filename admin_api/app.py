@@ -23,6 +23,7 @@ from admin_api.http.middleware import RequestMiddleware
 from admin_api.http.operations import Operation, operations
 from admin_api.http.outages import OutageLog
 from admin_api.http.problems import Refusal, from_service, from_validation, of_status, respond
+from admin_api.mcp.serving import McpEndpoint
 from admin_api.rest.calls import replayed
 from admin_api.rest.description import SUMMARY, TITLE
 from admin_api.rest.docs_page import add_docs
@@ -38,7 +39,9 @@ PREFIX = "/api/v1"
 
 def create_app(site: ApiSite) -> FastAPI:
     """Return the API of a site. ``app.state.site`` may be replaced while it runs."""
+    tools = None if site.mcp is None else McpEndpoint(site.mcp, operations_by_name())
     app = FastAPI(
+        lifespan=None if tools is None else tools.lifespan,
         title=TITLE,
         summary=SUMMARY,
         version=version("byname"),
@@ -57,6 +60,8 @@ def create_app(site: ApiSite) -> FastAPI:
     app.add_route(f"{PREFIX}/openapi.json", _description, include_in_schema=False)
     add_docs(app, f"{PREFIX}/docs")
     add_setup(app)
+    if tools is not None:
+        tools.serve(app)
     if site.dashboard is not None:
         add_dashboard(app, site.dashboard)
     outages = OutageLog()

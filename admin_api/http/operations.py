@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Path, Query
@@ -35,7 +35,7 @@ def operations(routes: Iterable[GuardedRoute], prefix: str) -> dict[str, Operati
 
 def _operation(route: GuardedRoute, prefix: str) -> Operation:
     params = get_flat_params(route.dependant)
-    (method,) = route.methods or ()
+    (method,) = route.methods or ("GET",)
     return Operation(
         name=route.name,
         method=method,
@@ -43,6 +43,6 @@ def _operation(route: GuardedRoute, prefix: str) -> Operation:
         rule=route.rule,
         ids={param.alias: param.field_info for param in params if isinstance(param.field_info, Path)},
         query={param.alias: param.field_info for param in params if isinstance(param.field_info, Query)},
-        body=None if route.body_field is None else route.body_field.field_info.annotation,
+        body=None if route.body_field is None else cast("type[BaseModel]", route.body_field.field_info.annotation),
         answer=route.response_model,
     )
