@@ -66,7 +66,7 @@ class Dashboard:
 
 @dataclass(frozen=True, slots=True)
 class Mcp:
-    """Tools for agents, at ``/mcp``: which hosts and origins a request may name. A page in a browser may be anybody's."""
+    """Tools for agents, at ``/mcp``: which hosts and origins a request may name. Pages in browsers may be anybody's."""
 
     hosts: tuple[str, ...]  # host or host:port; host:* for any port
     origins: tuple[str, ...]  # scheme://host or scheme://host:port, likewise

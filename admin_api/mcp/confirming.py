@@ -127,7 +127,7 @@ async def _ask_mailbox(call: Call) -> Question:
     address = intent["mailbox"]["address"]
     also = f" and its aliases {_listed(intent['aliases'])}" if intent["aliases"] else ", which has no aliases,"
     confirm = asked_for(
-        call.operations["confirm_deletion"], {"intent_id": intent["id"]}, headers={"X-Confirm-Delete": "true"}
+        call.operations[call.tool.answered_by], {"intent_id": intent["id"]}, headers={"X-Confirm-Delete": "true"}
     )
     return Question(address, f"Delete the mailbox {address}{also} for good? Its mail can be reached no more.", confirm)
 

@@ -76,7 +76,7 @@ class Desk:
             asked = await confirmed(call, Context(request_context=asking, input_params=params))
             if isinstance(asked, InputRequiredResult):
                 return asked
-            return answer(tool, self._operations[tool.operation], await asker.ask(asked))
+            return answer(tool, self._operations[tool.answered_by], await asker.ask(asked))
         except Refused as refused:
             return refusal(refused, tool, holder, self._operations)
 
@@ -147,7 +147,7 @@ class Desk:
             name=tool.name,
             description=tool.says,
             input_schema=input_schema(tool, operation, asks=tool.name in QUESTIONS),
-            output_schema=output_schema(tool, operation),
+            output_schema=output_schema(tool, self._operations[tool.answered_by]),
             annotations=tool.annotations,
         )
 

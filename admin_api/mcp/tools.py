@@ -24,12 +24,18 @@ class Tool:
     keeps_answer: bool = True  # False: calling it again is a request of its own, and no idempotency key is made
     repeats_for_ever: bool = True  # False: the same call a day later does it again
     reaches_out: bool = False  # beyond this server
+    ends_with: str = ""  # the operation whose answer it gives, where it asks for a second one
     switches: Mapping[str, str] = field(default_factory=dict)  # arguments that are headers of the operation
 
     @property
     def is_change(self) -> bool:
         """Whether it changes anything."""
         return self.effect != "reads"
+
+    @property
+    def answered_by(self) -> str:
+        """The operation whose answer it gives."""
+        return self.ends_with or self.operation
 
     @property
     def annotations(self) -> ToolAnnotations:
@@ -116,6 +122,7 @@ _ROWS = (
         "changes",
         "intend_deletion",
         keeps_answer=False,
+        ends_with="confirm_deletion",
     ),
     _reads("list_aliases", "All aliases of a mailbox, its own address, and how many it may have."),
     _reads("get_alias", "One alias of a mailbox."),

@@ -26,8 +26,8 @@ def mcp(
     where = _checked(url or _of_settings(cli_context.of(context)))
     secret = _secret(token_file)
     _log_to_stderr()
-    from admin_api.app import operations_by_name
     from admin_api.mcp.stdio import serve
+    from admin_api.rest.routes.all import operations_by_name
 
     serve(where, secret, operations_by_name())
 
