@@ -87,11 +87,11 @@ def measure(scale: Scale) -> list[Figure]:
         embedded = site.without_cache()
         aliases = scale.of(short=_PAIRS * 20, usual=1_000_000)
         fill(embedded.database, aliases, aliases // _PAIRS, aliases // _PAIRS // 100 or 2)
-        world = _rest(embedded.database, password, scale.of(short=60, usual=1000))
+        world = _rest(embedded.database, password, scale.of(short=30, usual=1000))
         os.sync()  # else what was filled in would be written while pages are made
         embedded.start_api()
         readers = {who: _signed_in(embedded.api, who, password) for who in (_ADMIN, _OPERATOR)}
-        count = scale.of(short=5, usual=200)
+        count = scale.of(short=2, usual=200)
         timed = [figure for page in PAGES for figure in _times(page, readers[page.who], world, count)]
         with ThreadPoolExecutor(1) as thread:  # of its own: Playwright keeps one for itself
             seen = thread.submit(lambda: list(_cold(embedded.api, readers, world))).result()

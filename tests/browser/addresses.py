@@ -21,7 +21,13 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "/": (),  # leads to one of the others
         "/login": ("/login", "/login?next=/mailboxes"),
-        "/mailboxes": ("/mailboxes", "/mailboxes?search=john", "/mailboxes?search=nobody", "/mailboxes?page=9"),
+        "/mailboxes": (
+            "/mailboxes",
+            "/mailboxes?search=john",
+            "/mailboxes?search=nobody",
+            "/mailboxes?page=9",
+            "/mailboxes?sort=-aliases&local_part=x&password_mode=typed",
+        ),
         "/login/second": (),  # after a password
         "/security": ("/security",),
         "/security/app": ("/security/app",),
@@ -42,13 +48,13 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "/bulk": ("/bulk",),
         "/bulk/aliases.csv": (),  # a file
         "/bulk/{import_id:id}": (),  # after a dry run
-        "/domains": ("/domains",),
+        "/domains": ("/domains", "/domains?name=x"),
         "/domains/{domain_id:id}": ("/domains/{brand_b}", "/domains/{pending}"),
         "/domains/{domain_id:id}/delete": ("/domains/{pending}/delete",),
         "/test": ("/test", "/test?address=sales@brand-b.test", "/test?address=nobody@brand-a.test"),
         "/test/sender": ("/test/sender",),
         "/test/header": ("/test/header",),
-        "/audit": ("/audit",),
+        "/audit": ("/audit", "/audit?object=domain:{brand_b}"),
         "/activity": (),  # leads to the audit log
         _OURS: (_OURS,),
         _OPERATORS: (_OPERATORS,),

@@ -1,6 +1,5 @@
 """A believable world for pictures: an agency with its own domains and those of its clients."""
 
-from dataclasses import fields
 from datetime import timedelta
 
 from sqlalchemy import func, select, update
@@ -65,9 +64,18 @@ def fill(database: Database) -> World:
         for name, account, role in ((ADMIN, NAME, "admin"), (VIEWER, NAME, "viewer"), (OPERATOR, None, "admin")):
             admins.create(tx, name, known, account=account, role=role)
     _age(database)
-    ids = {"john": people[0], "mary": people[1], "eve": eve, "sales": names[7], "info": names[0], "eves": eves,
-           "brand_a": homes[0], "brand_b": homes[1], "pending": waits, "rivals": rivals}  # fmt: skip
-    return World(**{field.name: ids.get(field.name, 1) for field in fields(World)})
+    return World(
+        john=people[0],
+        mary=people[1],
+        eve=eve,
+        sales=names[7],
+        info=names[0],
+        eves=eves,
+        brand_a=homes[0],
+        brand_b=homes[1],
+        pending=waits,
+        rivals=rivals,
+    )
 
 
 def _mailbox(tx: Transaction, name: str, home: int, known: PasswordHash) -> int:

@@ -15,7 +15,17 @@ from tests.api.running_api import RunningApi, site_over
 from tests.browser.addresses import ADDRESSES, Example, examples, pages_by_address
 from tests.browser.axe import barriers
 from tests.browser.conftest import Watch
-from tests.browser.looks import HEIGHT, WIDTHS, faults, field_faults, focus_faults, moving, too_small, too_wide
+from tests.browser.looks import (
+    HEIGHT,
+    WIDTHS,
+    faults,
+    faults_in_the_dark,
+    field_faults,
+    focus_faults,
+    moving,
+    too_small,
+    too_wide,
+)
 from tests.browser.names import names
 
 
@@ -60,13 +70,12 @@ class Reader:
         self.watch.said.clear()
         self.watch.asked.clear()
         self.page.goto(path)
+        self.page.evaluate("document.querySelectorAll('details.program').forEach((one) => { one.open = true; })")
         return self.page
 
     def faults(self) -> list[str]:
         """Return all that is wrong with the page that is open."""
-        if self.theme == "light":
-            return faults(self.page, WIDTHS[-1])
-        return faults(self.page, WIDTHS[0]) + moving(self.page)
+        return faults(self.page) if self.theme == "light" else faults_in_the_dark(self.page)
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])

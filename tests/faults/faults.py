@@ -169,7 +169,7 @@ EMBEDDED = (
         is_short=False,
         allows=frozenset({"duplicated"}),
     ),
-    Fault("edge-frozen", "byname lmtp: SIGSTOP, SIGCONT", QUEUED, _edge_stopped, 10.0),
+    Fault("edge-frozen", "byname lmtp: SIGSTOP, SIGCONT", QUEUED, _edge_stopped, 10.0, is_short=False),
     Fault("store-locked", "SQLite: held by another writer", RIGHT, _store_locked, 0.0, is_short=False),
     Fault("store-unreadable", "SQLite: locked for readers too", SLOW, _readers_locked_out, 10.0),
     Fault("store-broken", "SQLite: the table of names away", LATER, _store_broken, 5.0, is_short=False),

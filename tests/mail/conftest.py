@@ -48,9 +48,12 @@ def certificate() -> Iterator[Certificate]:
         yield make_certificate(made)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(needs_root: None) -> Iterator[PrivateSite]:
-    """A running site with the names of ``tests.mail.world``; mailboxes are a sink that takes every recipient."""
+    """A running site with the names of ``tests.mail.world``; mailboxes are a sink that takes every recipient.
+
+    One for all: who changes something there changes it back.
+    """
     with PrivateSite(fill, into_sink=True) as started:
         yield started
 

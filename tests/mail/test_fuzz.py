@@ -23,18 +23,18 @@ def said(line: str) -> None:
 
 
 def test_sessions_in_the_milter_protocol() -> None:
-    report = protocol_run.run(550, 14, PATIENT, said)
+    report = protocol_run.run(300, 14, PATIENT, said)
     assert report.violations == []
-    assert report.sessions == 550
-    assert report.answers["250"] > 1000
+    assert report.sessions == 300
+    assert report.answers["250"] > 500
     assert report.most("actions") > len(KINDS)
 
 
 @pytest.mark.parametrize("delivery", ["milter", "agent"])
 def test_smtp_sessions(needs_root: None, delivery: str) -> None:
-    report = smtp_run.run(70, 15, PATIENT, said, "agent" if delivery == "agent" else "milter")
+    report = smtp_run.run(40, 15, PATIENT, said, "agent" if delivery == "agent" else "milter")
     assert report.violations == []
-    assert report.answers["354"] > 10
+    assert report.answers["354"] > 5
 
 
 def test_the_same_seed_makes_the_same_mail() -> None:

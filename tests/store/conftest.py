@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -45,9 +46,18 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def opened() -> Callable[[str], Database]:
+    """The database at a URL, the same object for all tests: each new one compiles every statement anew."""
+    return cache(Database.open)
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
-    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'byname.db')}"
+def sqlite_url(sqlite_template: Path) -> str:
+    """The same place for all tests, with a fresh file in it."""
+    for left in sqlite_template.parent.glob("byname.db*"):
+        left.unlink()
+    return f"sqlite:///{shutil.copy(sqlite_template, sqlite_template.with_name('byname.db'))}"
 
 
 @pytest.fixture
@@ -82,18 +92,16 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    opened = Database.open(url)
-    yield opened
-    opened.close()
+def database(url: str, opened: Callable[[str], Database]) -> Iterator[Database]:
+    yield opened(url)
+    opened(url).close()
 
 
 @pytest.fixture
-def sqlite_database(sqlite_url: str) -> Iterator[Database]:
+def sqlite_database(sqlite_url: str, opened: Callable[[str], Database]) -> Iterator[Database]:
     """The same for what needs only one kind."""
-    opened = Database.open(sqlite_url)
-    yield opened
-    opened.close()
+    yield opened(sqlite_url)
+    opened(sqlite_url).close()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlencode
 
+import structlog
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -23,6 +24,8 @@ from admin_api.dashboard.frame.visit import FormRefused, NotSignedIn, Visit
 from admin_api.http import path_types  # noqa: F401 - routes use {..:id}
 from admin_api.site import ApiSite, Dashboard
 from store.errors import ServiceError, StoreNotReady, StoreUnavailable
+
+log = structlog.get_logger()
 
 
 def add_routes(app: FastAPI, routes: Iterable[Route], started: Dashboard) -> None:
@@ -118,6 +121,11 @@ def _guarded(visit: Visit, respond: Callable[[], Response]) -> Response:
         visit.session = None
         words = "The database does not answer at the moment. Nothing was changed; mail goes on. Try again soon."
         return _trouble(visit, HTTPStatus.SERVICE_UNAVAILABLE, "Not available", words)
+    except Exception:  # a fault of ours: its traceback is for the log, and the page says where to find it
+        identity = visit.request.state.request_id
+        log.exception("request-failed", request_id=identity, path=visit.request.url.path)
+        words = f"Look whether it was done before you try again. The server's log has more under the number {identity}."
+        return _trouble(visit, HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here", words)
 
 
 def _sign_in_first(visit: Visit, route: Route) -> Response:

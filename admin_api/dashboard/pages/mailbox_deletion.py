@@ -46,9 +46,9 @@ def _page(
         try:
             intent = delete_intents.get(tx, intent_id, mailbox_id, utc_now())
         except ServiceError:
-            return visit.page("mailbox-delete.html", HTTPStatus.NOT_FOUND, mailbox=mailbox, intent=None)
+            return visit.page("mailbox_delete.html", HTTPStatus.NOT_FOUND, mailbox=mailbox, intent=None)
     status = HTTPStatus.OK if error is None else error.status
-    return visit.page("mailbox-delete.html", status, mailbox=mailbox, intent=intent, typed=typed, error=error)
+    return visit.page("mailbox_delete.html", status, mailbox=mailbox, intent=intent, typed=typed, error=error)
 
 
 def _check_typed(intent: DeleteIntent, typed: str) -> None:

@@ -1,7 +1,7 @@
 """For each test of the pages a store of its own, copied from one, and a server over it."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +10,10 @@ from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.dashboard.visitor import Cache, Visitor, World, dashboard, fill
 from tests.api.running_api import RunningApi, site_over
-from tests.store.conftest import postgres_url
+from tests.store.conftest import opened, postgres_url
 from tests.store.filling import Rows, put_rows, read_rows
 
-__all__ = ["postgres_url"]
+__all__ = ["opened", "postgres_url"]
 
 
 @pytest.fixture(scope="session")
@@ -45,22 +45,25 @@ def kind() -> str:
 
 @pytest.fixture
 def database(kind: str, request: pytest.FixtureRequest) -> Iterator[Database]:
-    opened: Database = request.getfixturevalue(f"filled_{kind}")
-    yield opened
-    opened.close()
+    filled: Database = request.getfixturevalue(f"filled_{kind}")
+    yield filled
+    filled.close()
 
 
 @pytest.fixture
-def filled_sqlite(tmp_path: Path, filled: tuple[Path, World]) -> Database:
-    return Database.open(f"sqlite:///{shutil.copy(filled[0], tmp_path / 'byname.db')}")
+def filled_sqlite(filled: tuple[Path, World], opened: Callable[[str], Database]) -> Database:
+    template = filled[0]
+    for left in template.parent.glob("byname.db*"):
+        left.unlink()
+    return opened(f"sqlite:///{shutil.copy(template, template.with_name('byname.db'))}")
 
 
 @pytest.fixture
-def filled_postgresql(postgres_url: str, filled_rows: Rows) -> Database:
-    opened = Database.open(postgres_url)
-    with opened.write() as tx:
+def filled_postgresql(postgres_url: str, filled_rows: Rows, opened: Callable[[str], Database]) -> Database:
+    database = opened(postgres_url)
+    with database.write() as tx:
         put_rows(tx, filled_rows)
-    return opened
+    return database
 
 
 @pytest.fixture
@@ -73,17 +76,24 @@ def cache() -> Cache:
     return Cache()
 
 
-@pytest.fixture
-def pages(database: Database, cache: Cache) -> Iterator[RunningApi]:
-    """A server with the dashboard at /."""
-    running = RunningApi(site_over(database, wait=cache, dashboard=dashboard()))
+@pytest.fixture(scope="session")
+def server(filled: tuple[Path, World]) -> Iterator[RunningApi]:
+    """One server for all, with the dashboard at /; each test gives it a site of its own."""
+    running = RunningApi(site_over(Database.open(f"sqlite:///{filled[0]}"), dashboard=dashboard()))
     yield running
     running.close()
 
 
 @pytest.fixture
-def visitor(pages: RunningApi) -> Iterator[Visitor]:
+def pages(server: RunningApi, database: Database, cache: Cache) -> RunningApi:
+    """A server with the dashboard at /."""
+    server.serve(site_over(database, wait=cache, dashboard=dashboard()))
+    return server
+
+
+@pytest.fixture
+def visitor(pages: RunningApi, world: World) -> Iterator[Visitor]:
     """Someone who has not signed in."""
-    made = Visitor(pages.url)
+    made = Visitor(pages.url, world.sessions)
     yield made
     made.client.close()

@@ -18,7 +18,8 @@ SECRET = "hunter2-hunter2"
 
 @pytest.fixture
 def admin(visitor: Visitor, world: World) -> Visitor:
-    return visitor.signed_in(ADMIN)
+    visitor.sign_in(ADMIN)
+    return visitor
 
 
 @pytest.fixture

@@ -336,7 +336,7 @@ def test_a_viewer_changes_nothing(visitor: Visitor, world: World, database: Data
     page = viewer.get(here)
     assert page.status_code == 200
     assert re.findall(r'<form method="post" action="([^"]*)"', page.text) == ["/sign-out", "/sign-out-everywhere"]
-    assert "Add domain" not in words(viewer.get("/domains"))
+    assert "New Domain" not in words(viewer.get("/domains"))
     assert [viewer.post(here + path, **fields).status_code for path, fields in ACTIONS] == [403] * 5
     assert [viewer.post("/domains", name="new.test").status_code, viewer.get(f"{here}/delete").status_code] == [403] * 2
     assert domain(database, world.brand_b).is_active

@@ -1,10 +1,12 @@
 """Where the pages are, that they can be switched off, what a proxy says, and a database that is away."""
 
 from collections.abc import Iterator
+from typing import NoReturn
 
 import httpx
 import pytest
 from starlette.requests import Request
+from structlog.testing import capture_logs
 
 from admin_api.dashboard.frame.browser import client_address
 from store.errors import StoreUnavailable
@@ -54,6 +56,21 @@ def test_the_database_is_away(visitor: Visitor, database: Database, monkeypatch:
     answer = visitor.get("/mailboxes")
     assert answer.status_code == 503
     assert "The database does not answer at the moment. Nothing was changed" in words(answer)
+
+
+def test_a_bug_is_a_page_without_details(database: Database, world: World) -> None:
+    def fail(version: int | None) -> NoReturn:
+        raise ValueError("secret words")
+
+    running = RunningApi(site_over(database, wait=fail, dashboard=dashboard()))
+    visitor = Visitor(running.url).signed_in(ADMIN)
+    with capture_logs() as logged:
+        answer = visitor.get(f"/mailboxes/{world.john}/aliases?done=made&id={world.sales}&version=1")
+    running.close()
+    assert (answer.status_code, answer.headers["Content-Type"]) == (500, "text/html; charset=utf-8")
+    assert f"The server's log has more under the number {answer.headers['X-Request-Id']}." in words(answer)
+    assert "secret words" not in answer.text
+    assert {"event": "request-failed", "request_id": answer.headers["X-Request-Id"]}.items() <= logged[0].items()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The list of mailboxes: order, search, domain, pages; and New mailbox with its password."""
+"""The list of mailboxes: order, search, domain, pages; and New Mailbox with its password."""
 
 import re
 
@@ -311,7 +311,7 @@ def test_nothing_typed_is_lost_when_the_session_ends(visitor: Visitor, world: Wo
 @pytest.mark.parametrize(("name", "status"), [(VIEWER, 403), (JOHN, 404)])
 def test_who_may_not(visitor: Visitor, database: Database, world: World, name: str, status: int) -> None:
     visitor.signed_in(name)
-    assert "New mailbox" not in visitor.get("/mailboxes").text
+    assert "New Mailbox" not in visitor.get("/mailboxes").text
     csrf = re.search(r'name="csrf" value="([^"]+)"', visitor.get(f"/mailboxes/{world.john}/aliases").text)
     assert csrf is not None
     made = visitor.post("/mailboxes", csrf=csrf[1], local_part="anna", domain_id=str(world.brand_b))
@@ -328,6 +328,6 @@ def test_forms_of_others_and_of_the_suspended(admin: Visitor, database: Database
     with database.write() as tx:
         accounts.update(tx, "acme", is_active=False)
     assert send(admin, "/mailboxes", fields).status_code == 403
-    assert "New mailbox" not in admin.get("/mailboxes").text
+    assert "New Mailbox" not in admin.get("/mailboxes").text
     with database.read() as tx:
         assert mailboxes.page(tx, search="anna").total == 0

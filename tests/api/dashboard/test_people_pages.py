@@ -141,7 +141,7 @@ def test_who_may_only_look(visitor: Visitor, database: Database, role: str) -> N
         accounts.update(tx, "acme", is_active=role != "suspended")
         admins.create(tx, ANN, KNOWN, account="acme")
     visitor.signed_in(VIEWER if role == "viewer" else ADMIN)
-    assert "Add Person" not in visitor.get(PATH).text
+    assert "New Person" not in visitor.get(PATH).text
     one = f"{PATH}/{people(database)[ANN].id}"
     answers = [
         visitor.post(PATH, address="new@x.example", role="admin"), visitor.post(one, role="viewer"),

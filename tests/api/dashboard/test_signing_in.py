@@ -77,7 +77,7 @@ def test_another_id_at_each_sign_in(visitor: Visitor, pages: RunningApi) -> None
     """A session that somebody else put into the browser is worth nothing afterwards (session fixation)."""
     planted = "x" * 43
     visitor.client.cookies.set("byname", planted, domain="127.0.0.1")
-    visitor.signed_in(ADMIN)
+    visitor.sign_in(ADMIN)
     first = visitor.client.cookies["byname"]
     assert first != planted
     other = Visitor(pages.url)
@@ -91,7 +91,7 @@ def test_another_id_at_each_sign_in(visitor: Visitor, pages: RunningApi) -> None
 
 
 def test_signing_out_here_and_everywhere(visitor: Visitor, pages: RunningApi) -> None:
-    visitor.signed_in(ADMIN)
+    visitor.sign_in(ADMIN)
     stolen = Visitor(pages.url)
     stolen.client.cookies.set("byname", visitor.client.cookies["byname"])
     elsewhere = Visitor(pages.url).signed_in(ADMIN)
@@ -109,7 +109,7 @@ def test_signing_out_here_and_everywhere(visitor: Visitor, pages: RunningApi) ->
 
 
 def test_a_stolen_cookie_after_a_password_change(visitor: Visitor, pages: RunningApi) -> None:
-    visitor.signed_in(ADMIN)
+    visitor.sign_in(ADMIN)
     with pages.database.write() as tx:
         admins.reset(tx, ADMIN, PasswordHash(hash_password("another one")))
     assert visitor.get("/mailboxes").headers["Location"] == "/login?next=%2Fmailboxes"
@@ -150,7 +150,7 @@ def test_back_to_where_one_was_with_what_was_typed(visitor: Visitor, world: Worl
 def test_a_form_of_somebody_else_changes_nothing(
     visitor: Visitor, world: World, csrf: str | None, headers: dict[str, str]
 ) -> None:
-    visitor.signed_in(ADMIN)
+    visitor.sign_in(ADMIN)
     path = f"/mailboxes/{world.john}/aliases/{world.sales}"
     assert visitor.post(path, csrf=csrf, headers=headers, action="disable").status_code == 403
     assert visitor.post(f"{path}/delete", csrf=csrf, headers=headers).status_code == 403
@@ -160,7 +160,7 @@ def test_a_form_of_somebody_else_changes_nothing(
 
 def test_a_token_of_another_session_is_none(visitor: Visitor, pages: RunningApi, world: World) -> None:
     foreign = Visitor(pages.url).signed_in(VIEWER).token()
-    visitor.signed_in(ADMIN)
+    visitor.sign_in(ADMIN)
     path = f"/mailboxes/{world.john}/aliases/{world.sales}"
     assert visitor.post(path, csrf=foreign, action="disable").status_code == 403
 
@@ -197,7 +197,7 @@ def test_owners_are_off(visitor: Visitor, pages: RunningApi) -> None:
 
 
 def test_a_session_that_is_over(visitor: Visitor, pages: RunningApi) -> None:
-    visitor.signed_in(ADMIN)
+    visitor.sign_in(ADMIN)
     short = dataclasses.replace(dashboard(), lifetimes=dataclasses.replace(dashboard().lifetimes, idle=timedelta(0)))
     pages.server.replace_site(dataclasses.replace(pages.server.app.state.site, dashboard=short))
     assert visitor.get("/mailboxes").headers["Location"] == "/login?next=%2Fmailboxes"
@@ -219,7 +219,7 @@ def test_too_many_at_once_from_elsewhere(visitor: Visitor, pages: RunningApi) ->
 
 
 def test_too_many_at_once_on_the_security_page(visitor: Visitor, pages: RunningApi) -> None:
-    visitor.signed_in(ADMIN)
+    visitor.sign_in(ADMIN)
     crowded = dataclasses.replace(pages.server.app.state.site, sign_in_limit=SignInLimit(places=KEPT))
     pages.server.replace_site(crowded)
     answer = visitor.post("/security/codes", password=PASSWORD)

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import httpx
 
 from admin_api.site import Dashboard, Owners
+from routing.address import Address
 from store.cache.propagation import Propagation
+from store.clock import utc_now
 from store.passwords import PasswordHash, hash_password
-from store.services import accounts, admins, aliases, domain_settings, domains, mailboxes
+from store.services import accounts, admins, aliases, domain_settings, domains, mailboxes, sessions
 from store.services.sessions import Lifetimes
 from store.sql.database import Database
+from store.sql.tenant import Transaction
 
 LIFETIMES = Lifetimes(idle=timedelta(hours=12), longest=timedelta(days=14))
 ADMIN, VIEWER, OPERATOR = "admin@agency.example", "viewer@agency.example", "night@operator.example"
@@ -61,6 +65,8 @@ class World:
     brand_b: int
     pending: int
     rivals: int
+    # What the browser of somebody who has signed in has in its cookie, by name.
+    sessions: Mapping[str, str] = field(default_factory=dict)
 
 
 def fill(database: Database) -> World:
@@ -81,7 +87,16 @@ def fill(database: Database) -> World:
         admins.create(tx, ADMIN, known, account="acme")
         admins.create(tx, VIEWER, known, account="acme", role="viewer")
         admins.create(tx, OPERATOR, known)
-    return World(people[0], people[1], people[2], sales, info, eves, *made)
+        begun = {name: _session(tx, name) for name in (ADMIN, VIEWER, OPERATOR, JOHN, EVE)}
+    john, mary, eve = people
+    brand_a, brand_b, pending, rivals = made
+    return World(john, mary, eve, sales, info, eves, brand_a, brand_b, pending, rivals, begun)
+
+
+def _session(tx: Transaction, name: str) -> str:
+    person = sessions.person_called(tx, Address.parse(name))
+    assert person is not None
+    return sessions.start(tx, person, LIFETIMES, utc_now())[1]
 
 
 @dataclass(slots=True)
@@ -89,6 +104,7 @@ class Visitor:
     """Someone with a browser."""
 
     url: str
+    sessions: Mapping[str, str] = field(default_factory=dict)  # that have begun
     client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,6 +133,10 @@ class Visitor:
         return self.post("/login", csrf=token_of(page), name=name, password=password, next=next)
 
     def signed_in(self, name: str) -> "Visitor":
+        """Sign in, or go on with the session that has begun: each password takes 30 ms."""
+        if name in self.sessions:
+            self.client.cookies.set("byname", self.sessions[name], domain="127.0.0.1", path="/")
+            return self
         answer = self.sign_in(name)
         assert answer.status_code == 303, answer.text
         return self

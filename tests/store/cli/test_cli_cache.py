@@ -14,7 +14,7 @@ from conf.listen import InetSocket
 from store.sql.database import Database
 from store.wire_format import layout
 from tests.store.cache.filled_cache import mirror
-from tests.store.cli.command_line import SAMPLE, CommandLine
+from tests.store.cli.command_line import CommandLine
 from tests.store.cli.test_cli_daemons import asked, running
 from tests.store.redis_server import RedisServer, free_port
 
@@ -25,13 +25,6 @@ def server() -> Iterator[RedisServer]:
     server.start()
     yield server
     server.remove()
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    command_line = CommandLine(tmp_path_factory.mktemp("sample"))
-    command_line.succeed(*SAMPLE)
-    return command_line
 
 
 @pytest.fixture

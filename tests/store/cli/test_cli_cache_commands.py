@@ -17,18 +17,11 @@ from typing import Any
 import pytest
 
 from store.wire_format import layout
-from tests.store.cli.command_line import SAMPLE, CommandLine
+from tests.store.cli.command_line import CommandLine
 from tests.store.cli.test_cli_daemons import PATIENCE, finished
 from tests.store.redis_server import RedisServer
 
 KEY = layout.domain_key("brand-b.test")
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    command_line = CommandLine(tmp_path_factory.mktemp("sample"))
-    command_line.succeed(*SAMPLE)
-    return command_line
 
 
 @pytest.fixture

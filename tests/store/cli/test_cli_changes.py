@@ -3,25 +3,11 @@
 import json
 import re
 import sqlite3
-from pathlib import Path
 
 import pytest
 
 from store.passwords import verify
-from tests.store.cli.command_line import SAMPLE, CommandLine
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    command_line = CommandLine(tmp_path_factory.mktemp("sample"))
-    command_line.succeed(*SAMPLE)
-    return command_line
-
-
-@pytest.fixture
-def byname(sample: CommandLine, tmp_path: Path) -> CommandLine:
-    return sample.copied_to(tmp_path)
-
+from tests.store.cli.command_line import CommandLine
 
 # command, the members of the object it shows
 CHANGES = [

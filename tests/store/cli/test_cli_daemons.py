@@ -14,7 +14,7 @@ import pytest
 from byname.sandbox.ports import free_port
 from byname.sandbox.waiting import wait_until
 from edges.netstrings import Decoder, encode
-from tests.store.cli.command_line import SAMPLE, CommandLine
+from tests.store.cli.command_line import CommandLine
 
 PATIENCE = 20.0
 DAEMONS = [
@@ -22,18 +22,6 @@ DAEMONS = [
     ("milter --role inbound", "milter.inbound"),
     ("milter --role submission", "milter.submission"),
 ]
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    command_line = CommandLine(tmp_path_factory.mktemp("sample"))
-    command_line.succeed(*SAMPLE)
-    return command_line
-
-
-@pytest.fixture
-def byname(sample: CommandLine, tmp_path: Path) -> CommandLine:
-    return sample.copied_to(tmp_path)
 
 
 @contextmanager

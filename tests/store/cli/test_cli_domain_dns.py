@@ -7,17 +7,10 @@ from pathlib import Path
 import dns.rcode
 import pytest
 
-from tests.store.cli.command_line import SAMPLE, CommandLine
+from tests.store.cli.command_line import CommandLine
 from tests.store.dns.dns_server import DnsServer
 
 NAME = "pending.test"
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    command_line = CommandLine(tmp_path_factory.mktemp("sample"))
-    command_line.succeed(*SAMPLE)
-    return command_line
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """``byname account remove``, ``token revoke`` and ``mailbox password``: what goes, and what is refused."""
 
-from pathlib import Path
-
 import pytest
 
 from byname.exits import ExitCode
@@ -10,22 +8,10 @@ from store.passwords import verify
 from store.services import tokens
 from store.sql.database import Database
 from store.sql.tables import MailboxRow, TokenRow
-from tests.store.cli.command_line import SAMPLE, CommandLine
+from tests.store.cli.command_line import CommandLine
 
 JOHN = "john@brand-a.test"
 PREFIXES = ("bn_ops_", "bn_msg_", "bn_opr_")
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    command_line = CommandLine(tmp_path_factory.mktemp("sample"))
-    command_line.succeed(*SAMPLE)
-    return command_line
-
-
-@pytest.fixture
-def byname(sample: CommandLine, tmp_path: Path) -> CommandLine:
-    return sample.copied_to(tmp_path)
 
 
 def new_token(byname: CommandLine, *options: str) -> str:

@@ -6,11 +6,10 @@ import re
 import select
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.store.cli.command_line import SAMPLE, CommandLine
+from tests.store.cli.command_line import CommandLine
 
 PATIENCE = 20.0
 
@@ -55,18 +54,6 @@ class Terminal:
         except OSError:  # the other end is closed
             return False
         return True
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    command_line = CommandLine(tmp_path_factory.mktemp("sample"))
-    command_line.succeed(*SAMPLE)
-    return command_line
-
-
-@pytest.fixture
-def byname(sample: CommandLine, tmp_path: Path) -> CommandLine:
-    return sample.copied_to(tmp_path)
 
 
 @pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, False), ("n\n", 65, True), ("\n", 65, True)])

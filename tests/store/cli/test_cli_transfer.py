@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.cli.command_line import SAMPLE, CommandLine
+from tests.store.cli.command_line import CommandLine
 
 HEADER = "address,mailbox,can_receive,can_send,is_active,note\n"
 JOHN = "john@brand-a.test"
@@ -24,18 +24,6 @@ new@brand-b.test  {JOHN}
 @brand-b.test  mary@brand-a.test
 both@brand-b.test  {JOHN} mary@brand-a.test
 """
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    command_line = CommandLine(tmp_path_factory.mktemp("sample"))
-    command_line.succeed(*SAMPLE)
-    return command_line
-
-
-@pytest.fixture
-def byname(sample: CommandLine, tmp_path: Path) -> CommandLine:
-    return sample.copied_to(tmp_path)
 
 
 @pytest.fixture

@@ -270,7 +270,7 @@ def _alone(tx: Transaction, item: Item) -> str:
         return f"{refusal.code}: {refusal.message}"
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ITEMS, st.sampled_from([ACME, OPERATOR]), st.sampled_from(["nano", "starter"]))
 def test_as_one_by_one(site: Database, described: list[Described], acting: Acting, plan: str) -> None:
     """Bulk says and does what the single services say and do, item by item."""

@@ -87,7 +87,7 @@ complete(Import(database, acting, key=key), lines, Report(), lambda done: print(
 """
 
 
-@pytest.mark.parametrize("chunks", [0, 1, 4])
+@pytest.mark.parametrize("chunks", [0, 2])
 def test_killed_in_the_middle(world: Database, url: str, acting: Acting, chunks: int) -> None:
     """A process that dies by kill -9 loses nothing and doubles nothing; its repeat tells of every line."""
     rows = [*many(3900), f"Bad@brand-b.com,{JOHN},,,,"]

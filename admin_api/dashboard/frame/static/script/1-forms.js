@@ -31,7 +31,8 @@ function takeAutofocus(content) {
 async function sendQuickly(form, submitter) {
   const body = new URLSearchParams(new FormData(form, submitter));
   if (submitter) submitter.setAttribute("aria-busy", "true");
-  const answer = await fetchPage(form.getAttribute("action"), { method: "POST", body });
+  const action = (submitter && submitter.getAttribute("formaction")) || form.getAttribute("action");
+  const answer = await fetchPage(action, { method: "POST", body });
   if (!answer.page.querySelector("main") || new URL(answer.response.url).pathname.endsWith("/login")) {
     location.assign(answer.response.url);
     return;

@@ -9,7 +9,7 @@ function showKeys() {
   const dialog = document.createElement("dialog");
   dialog.setAttribute("aria-label", "Keys");
   dialog.innerHTML = `<section class="card"><h1>Keys</h1><dl><dt><kbd>/</kbd></dt><dd>search</dd><dt><kbd>n</kbd></dt>
-    <dd>New Alias</dd><dt><kbd>Esc</kbd></dt><dd>close</dd><dt><kbd>?</kbd></dt><dd>this list</dd></dl>
+    <dd>New Alias, or what else the page makes</dd><dt><kbd>Esc</kbd></dt><dd>close</dd><dt><kbd>?</kbd></dt><dd>this list</dd></dl>
     <label class="check"><input type="checkbox"> Single keys switched on</label>
     <form method="dialog" class="choices"><button>Close</button></form></section>`;
   const box = dialog.querySelector("input");
@@ -23,8 +23,8 @@ function showKeys() {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") document.querySelectorAll(".menu[open]").forEach((menu) => menu.removeAttribute("open"));
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-  if (event.key === "?") showKeys();
   if (localStorage.getItem(KEYS) === "off") return;
+  if (event.key === "?") showKeys();
   const search = document.getElementById("search");
   const form = document.getElementById("new");
   if (event.key === "/" && search) {
@@ -33,12 +33,21 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "n" && form) {
     event.preventDefault();
     form.open = true;
-    document.getElementById("local_part").focus();
+    firstField(form).focus();
   }
 });
+
+// They can be switched on again where they are switched off: in the menu.
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-keys]")) showKeys();
+});
+
+function firstField(form) {
+  return form.querySelector("input:not([type=hidden]), select");
+}
 
 document.addEventListener("toggle", (event) => {
   if (document.readyState !== "complete") return; // open from the start: the browser gives the focus, and says so if we did
   const corrected = event.target.querySelector("[aria-invalid]"); // has the focus already
-  if (event.target.id === "new" && event.target.open && !corrected) document.getElementById("local_part").focus({ preventScroll: true });
+  if (event.target.id === "new" && event.target.open && !corrected) firstField(event.target).focus({ preventScroll: true });
 }, true);
