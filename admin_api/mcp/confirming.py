@@ -144,16 +144,33 @@ async def _ask_bulk(call: Call) -> Question | None:
     deleted = [one for one in items if _deletes(one)] if isinstance(items, list) else []
     if not deleted or body.get("dry_run") is True:
         return None
-    mailboxes = dict.fromkeys(mailbox for one in deleted if isinstance(mailbox := one.get("mailbox_id"), int))
-    aliases = call.operations["list_aliases"]
-    found = [await call.asker.ask(asked_for(aliases, {"mailbox_id": mailbox})) for mailbox in mailboxes]
-    known = {alias["id"]: alias["address"] for reply in found for alias in reply.document["data"]}
-    names = [known.get(one.get("alias_id"), "one that is not there") for one in deleted]
+    wanted = [(_number(one.get("mailbox_id")), _number(one.get("alias_id"))) for one in deleted]
+    known = {mailbox: await _aliases(call, mailbox) for mailbox in dict.fromkeys(mailbox for mailbox, _ in wanted)}
+    names = []
+    for mailbox, alias in wanted:
+        if alias not in known[mailbox]:  # a person is asked about what can be named, and nothing else
+            raise Refused("not-found", f"mailbox {mailbox} has no alias {alias}: nothing was done")
+        names.append(known[mailbox][alias])
     return Question(names[0], f"Delete {len(names)} aliases for good: {_listed(names)}? Their mail will not arrive.")
+
+
+async def _aliases(call: Call, mailbox: int) -> dict[int, str]:
+    """Return the addresses of a mailbox's aliases, by id."""
+    found = await call.asker.ask(asked_for(call.operations["list_aliases"], {"mailbox_id": mailbox}))
+    return {alias["id"]: alias["address"] for alias in found.document["data"]}
 
 
 def _deletes(item: object) -> bool:
     return isinstance(item, dict) and item.get("op") == "delete"
+
+
+def _number(value: object) -> int:
+    """Return an id as the API reads it: 7.0 is 7. Raises Refused."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise Refused("invalid-request", "an item that deletes needs mailbox_id and alias_id, whole numbers")
 
 
 async def _ask_new_token(call: Call) -> Question:

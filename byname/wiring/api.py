@@ -58,7 +58,7 @@ def api_site(
         connection_limits=ConnectionLimits(api.stall_timeout, api.max_connections),
         dashboard=_dashboard(settings),
         clients=_clients(settings),
-        mcp=_mcp(settings),
+        mcp=mcp_of(settings),
         sending=None if wake is None else Sending(settings.sending.per_day, settings.sending.max_bytes, wake),
     )
 
@@ -84,7 +84,7 @@ def _dashboard(settings: Settings) -> Dashboard | None:
     return Dashboard(path, lifetimes, given.owners, given.upgrade_url, given.brand, given.second_factor)
 
 
-def _mcp(settings: Settings) -> Mcp | None:
+def mcp_of(settings: Settings) -> Mcp | None:
     """Return what requests to ``/mcp`` may name as host and origin: where the API listens, its base_url, and more."""
     if not settings.mcp.enabled:
         return None

@@ -129,7 +129,9 @@ def test_bulk_asks_about_what_it_deletes_only(owner: Tenant, open_agent: OpenAge
     made = {"op": "create", "mailbox_id": owner.mailbox_id, "domain_id": owner.other_id, "local_part": "made"}
     assert agent.call("bulk_aliases", items=[made]).data["data"]["results"][0]["status"] == "created"
     assert agent.call("bulk_aliases", items=[gone], dry_run=True).asked == []
-    refused = agent.call("bulk_aliases", items=[gone])
+    unknown = agent.call("bulk_aliases", items=[gone, gone | {"alias_id": 999_999}])
+    assert (unknown.code, unknown.asked) == ("not-found", [])
+    refused = agent.call("bulk_aliases", items=[gone | {"mailbox_id": float(owner.mailbox_id)}])
     assert refused.asked == [f"Delete 1 aliases for good: gone@{owner.other}? Their mail will not arrive."]
     assert (refused.code, is_there(owner, alias)) == ("confirmation-required", True)
 
