@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from admin_api.http.rate_limit import RateLimit
 from admin_api.site import Mcp
 from store.migrations import migrate
 from store.sql.database import Database
@@ -24,10 +25,10 @@ def mcp_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]
     opened.close()
 
 
-def serving(database: Database) -> RunningApi:
+def serving(database: Database, buckets: RateLimit | None = None) -> RunningApi:
     """Start an API with tools for agents."""
     allowed = Mcp(("127.0.0.1:*", "names.example"), ("https://names.example",))
-    return RunningApi(replace(site_over(database), mcp=allowed))
+    return RunningApi(replace(site_over(database, buckets=buckets), mcp=allowed))
 
 
 @pytest.fixture(scope="session")

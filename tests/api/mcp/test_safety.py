@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from admin_api.http.rate_limit import RateLimit
 from tests.api.mcp.agents import HANDSHAKE, HTTP, MODERN, STDIO, Agent, AgentProcess
 from tests.api.mcp.conftest import OpenAgent, serving
 from tests.api.running_api import RunningApi
@@ -19,6 +20,13 @@ def post(api: RunningApi, token: str | None, **headers: str) -> httpx.Response:
     if token is not None:
         shown["Authorization"] = f"Bearer {token}"
     return httpx.post(f"{api.url}/mcp", json=_LIST, headers=shown, timeout=30)
+
+
+def call(api: RunningApi, token: str, tool: str, **headers: str) -> httpx.Response:
+    """Call a tool without arguments, as a client of the older mode does."""
+    asked = {**_LIST, "method": "tools/call", "params": {"name": tool, "arguments": {}}}
+    shown = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {token}", **headers}
+    return httpx.post(f"{api.url}/mcp", json=asked, headers=shown, timeout=30)
 
 
 def is_there(owner: Tenant, alias: int) -> bool:
@@ -64,6 +72,29 @@ def test_no_token_no_word(tools_api: RunningApi, owner: Tenant) -> None:
         },
     )
     assert large.status_code == 413
+
+
+def test_an_operator_names_an_account(tools_api: RunningApi, owner: Tenant) -> None:
+    token = secret_of(tools_api.database)
+    found = call(tools_api, token, "get_account", **{"X-Byname-Account": str(owner.id)}).json()["result"]
+    assert found["structuredContent"]["data"]["id"] == owner.id
+    unnamed = call(tools_api, token, "get_account").json()["result"]["structuredContent"]
+    assert unnamed["code"] == "invalid-request"
+    assert call(tools_api, token, "get_account", **{"X-Byname-Account": "999999"}).status_code == 404
+
+
+def test_the_rate_of_a_token(tools_api: RunningApi, owner: Tenant) -> None:
+    """A call counts twice: as a request to ``/mcp``, and as the request of REST that it comes to."""
+    token = secret_of(tools_api.database, account=owner.id)
+    slow = serving(tools_api.database, RateLimit(1, 3, clock=lambda: 0.0))
+    try:
+        assert call(slow, token, "get_me").json()["result"]["isError"] is False
+        refused = call(slow, token, "get_me").json()["result"]["structuredContent"]
+        assert (refused["code"], refused["retry_after"], refused["next_tool"]) == ("rate-limited", 1, "get_me")
+        last = call(slow, token, "get_me")
+        assert (last.status_code, last.headers["Retry-After"], last.json()["code"]) == (429, "1", "rate-limited")
+    finally:
+        slow.close()
 
 
 @pytest.mark.parametrize(
