@@ -17,27 +17,28 @@ from starlette.routing import compile_path
 from admin_api.dashboard.frame.serving import not_found
 from admin_api.dashboard.routes import add_dashboard, add_profile
 from admin_api.http import health
-from admin_api.http.guard import GuardedRoute, Rule
+from admin_api.http.guard import Rule
 from admin_api.http.metrics import RequestMetrics
 from admin_api.http.middleware import RequestMiddleware
 from admin_api.http.outages import OutageLog
 from admin_api.http.problems import Refusal, from_service, from_validation, of_status, respond
+from admin_api.mcp.serving import McpEndpoint
 from admin_api.rest.calls import replayed
 from admin_api.rest.description import SUMMARY, TITLE
 from admin_api.rest.docs_page import add_docs
 from admin_api.rest.openapi import describe
-from admin_api.rest.routes.all import ROUTERS
+from admin_api.rest.routes.all import PREFIX, ROUTERS, guarded, operations_by_name
 from admin_api.setup.routes import add_setup
 from admin_api.site import ApiSite, Dashboard
 from store.errors import ServiceError, StoreNotReady, StoreUnavailable
 from store.unit_of_work.unit import AlreadyAnswered
 
-PREFIX = "/api/v1"
-
 
 def create_app(site: ApiSite) -> FastAPI:
     """Return the API of a site. ``app.state.site`` may be replaced while it runs."""
+    tools = None if site.mcp is None else McpEndpoint(site.mcp, operations_by_name())
     app = FastAPI(
+        lifespan=None if tools is None else tools.lifespan,
         title=TITLE,
         summary=SUMMARY,
         version=version("byname"),
@@ -56,6 +57,8 @@ def create_app(site: ApiSite) -> FastAPI:
     app.add_route(f"{PREFIX}/openapi.json", _description, include_in_schema=False)
     add_docs(app, f"{PREFIX}/docs")
     add_setup(app)
+    if tools is not None:
+        tools.serve(app)
     if site.dashboard is not None:
         add_dashboard(app, site.dashboard)
     outages = OutageLog()
@@ -68,18 +71,14 @@ def rules() -> dict[tuple[str, str], Rule]:
     """Return the rule of every guarded route, by path and method."""
     return {
         (PREFIX + route.path_format, method.lower()): route.rule
-        for route in _guarded()
+        for route in guarded()
         for method in route.methods or ()
     }
 
 
 def _methods() -> list[tuple[str, str]]:
     """Return path and method of every guarded route."""
-    return [(PREFIX + route.path, method) for route in _guarded() for method in route.methods or ()]
-
-
-def _guarded() -> list[GuardedRoute]:
-    return [route for router in ROUTERS for route in router.routes if isinstance(route, GuardedRoute)]
+    return [(PREFIX + route.path, method) for route in guarded() for method in route.methods or ()]
 
 
 def _name(route: APIRoute) -> str:

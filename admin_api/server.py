@@ -103,11 +103,12 @@ def _reload(reload: Callable[[], None]) -> None:
 
 
 def _config(app: FastAPI, limits: ConnectionLimits) -> uvicorn.Config:
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it says in many lines what we say in one
+    for talkative in ("uvicorn", "mcp", "httpx2"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)  # they say in many lines what we say in one
     return uvicorn.Config(
         app,
         http=limited(limits),
-        lifespan="off",
+        lifespan="on",
         ws="none",
         log_config=None,
         access_log=False,

@@ -65,6 +65,14 @@ class Dashboard:
 
 
 @dataclass(frozen=True, slots=True)
+class Mcp:
+    """Tools for agents, at ``/mcp``: which hosts and origins a request may name. Pages in browsers may be anybody's."""
+
+    hosts: tuple[str, ...]  # host or host:port; host:* for any port
+    origins: tuple[str, ...]  # scheme://host or scheme://host:port, likewise
+
+
+@dataclass(frozen=True, slots=True)
 class Sending:
     """How programs send."""
 
@@ -103,6 +111,7 @@ class ApiSite:
     dashboard: Dashboard | None = None  # None: switched off
     clients: Clients = Clients()
     sending: Sending | None = None  # None: nothing can be sent
+    mcp: Mcp | None = None  # None: switched off
     idempotency_lock: IdempotencyLock = field(default_factory=IdempotencyLock)
     import_limit: ConcurrencyLimit = field(default_factory=import_limit)
     bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)

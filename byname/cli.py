@@ -24,6 +24,7 @@ from byname.commands import (
     domain,
     explain,
     mailbox,
+    mcp,
     message,
     relay,
     send,
@@ -73,6 +74,7 @@ for name, command, summary, example in (
     ("maps", daemons.maps, "Run the Postfix socketmap server.", f"postmap -q brand-a.com {_SOCKETMAP}"),
     ("lmtp", daemons.lmtp, "Run the LMTP server in front of the mail store.", "byname lmtp"),
     ("api", daemons.api, "Run the REST API and the dashboard.", "byname api"),
+    ("mcp", mcp.mcp, "Tools for an agent, over stdin and stdout.", "BYNAME_TOKEN=... byname mcp"),
     ("relay", relay.relay, "Bring changes from the store to the cache.", "byname relay"),
     ("demo", demo.demo, "A whole mail system, to be tried out.", "byname demo --once"),
 ):

@@ -18,6 +18,7 @@ _TAKEN = (
     "metrics",
     "mail",
     "autodiscover",
+    "mcp",
 )  # the first part of paths that are served already
 
 

@@ -62,6 +62,14 @@ def parse_host_port(text: str) -> InetSocket:
     return InetSocket(match["host"].strip("[]"), _port(match["port"]))
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether what is said to ``host``, a name or an address, never leaves this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 def parse_nameserver(text: str) -> InetSocket:
     """Read the address of a DNS server: ``ip``, ``ip:port`` or ``[ipv6]:port``; port 53 by default.
 

@@ -80,6 +80,11 @@ CacheUrl = Annotated[
 ]
 AbsolutePath = Annotated[str, _checked(_starts_with_slash, "must be the absolute path of a file")]
 HttpUrl = Annotated[str, _checked(_starts("https://", "http://"), "must start with https:// or http://")]
+_HTTP_HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?:[0-9]{1,5}|\*))?"
+HttpHost = Annotated[str, _checked(re.compile(_HTTP_HOST).fullmatch, "must be host, host:port or host:*")]
+Origin = Annotated[
+    str, _checked(re.compile(rf"https?://{_HTTP_HOST}").fullmatch, "must be http:// or https:// and a host, no path")
+]
 ListenSocket = Annotated[str, _parsed(parse_socket)]
 HostPort = Annotated[str, _parsed(parse_host_port)]
 DomainName = Annotated[str, _checked(_HOST_NAME.fullmatch, "must be a domain name")]
@@ -152,6 +157,14 @@ class ApiSettings(Section):
     stall_timeout: Count = 30  # seconds
     max_connections: Count = 500
     token_prefixes: TokenPrefixes = ("bn_ops_", "bn_msg_", "bn_opr_")
+
+
+class McpSettings(Section):
+    """Tools for agents at /mcp of the API, and which hosts and origins a request may name beside the API's own."""
+
+    enabled: bool = False
+    allowed_hosts: Annotated[tuple[HttpHost, ...], Strict(False)] = ()
+    allowed_origins: Annotated[tuple[Origin, ...], Strict(False)] = ()
 
 
 class RoutingSettings(Section):

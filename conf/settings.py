@@ -21,6 +21,7 @@ from conf.sections import (
     LmtpSettings,
     LogSettings,
     MapsSettings,
+    McpSettings,
     MetricsSettings,
     MilterSettings,
     RoutingSettings,
@@ -59,6 +60,7 @@ class Settings(Section):
     maps: MapsSettings = MapsSettings()
     lmtp: LmtpSettings = LmtpSettings()
     api: ApiSettings = ApiSettings()
+    mcp: McpSettings = McpSettings()
     routing: RoutingSettings = RoutingSettings()
     senders: SendersSettings = SendersSettings()
     sending: SendingSettings = SendingSettings()

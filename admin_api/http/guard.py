@@ -122,11 +122,16 @@ def _largest(site: ApiSite, rule: Rule) -> int:
     return site.sending.max_bytes if rule.is_large and site.sending is not None else LARGEST_BODY
 
 
-def _admit(site: ApiSite, caller: Caller, rule: Rule) -> None:
+def limit_rate(site: ApiSite, caller: Caller) -> None:
+    """Count a request of a token. Raises Refusal ``rate-limited``."""
     wait = site.rate_limit.take(caller.token.id)
     if wait:
         limit = f"{site.rate_limit.rate} requests a second, {site.rate_limit.burst} at once"
         raise Refusal("rate-limited", f"the limit of this token is {limit}", retry_after=wait)
+
+
+def _admit(site: ApiSite, caller: Caller, rule: Rule) -> None:
+    limit_rate(site, caller)
     if caller.token.kind not in rule.kinds:
         kinds = " or ".join(sorted(rule.kinds))
         raise Refusal("insufficient-scope", f"this needs a token of the kind {kinds}")

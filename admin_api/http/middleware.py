@@ -55,7 +55,7 @@ class RequestMiddleware:
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                sent.status = message["status"]
+                sent.status = int(message["status"])  # some send a member of HTTPStatus, which logs show by its name
                 _mark(scope, MutableHeaders(scope=message), request.state.request_id)
             await send(message)
 

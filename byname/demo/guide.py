@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from byname.demo.agents import configuration
 from byname.demo.samples import CUSTOMER, STRANGER
 from byname.demo.world import ADMIN, ALIASES, BRAND_B, CAMPAIGN, INFO, JOHN, MARY, OLD_SHOP, SALES
 from byname.sandbox.ports import LOOPBACK
@@ -76,5 +77,8 @@ def guide(site: PrivateSite) -> Iterator[str]:
     for trial in trials(site):
         yield f"  # {trial.about}"
         yield f"  {shlex.join(trial.command)}"
+    yield ""
+    yield "For an agent (MCP), one of the two; the token is the account's of both brands, and ends in a day:"
+    yield from (f"  {line}" for line in configuration(site).splitlines())
     yield ""
     yield "Ctrl-C stops everything and removes the folder."

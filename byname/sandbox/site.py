@@ -47,6 +47,9 @@ backend = "{backend}"
 [api]
 listen = "{host}:{api}"
 
+[mcp]
+enabled = true
+
 [cache]
 {cache}
 """
@@ -111,6 +114,11 @@ class PrivateSite(RunningSite):
     def dashboard_url(self) -> str:
         """Where the dashboard answers."""
         return f"http://{LOOPBACK}:{self._ports['api']}/"
+
+    @property
+    def mcp_url(self) -> str:
+        """Where agents find their tools."""
+        return f"http://{LOOPBACK}:{self._ports['api']}/mcp"
 
     def place(self, name: str) -> tuple[str, int]:
         """Return the loopback port of one of Byname's daemons, and its host."""

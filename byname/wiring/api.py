@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry
 
@@ -16,13 +17,13 @@ from admin_api.sending.sent_copies import SentCopies
 from admin_api.sending.smtp import Listener
 from admin_api.sending.worker import Worker
 from admin_api.signing import Signer
-from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining, Sending
+from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining, Mcp, Sending
 from byname.wiring import needed, policy
 from byname.wiring.directory import cache_directory, health, sql_directory
 from byname.wiring.dns import domain_checker
 from conf.clients import imap_server
 from conf.dashboard import span
-from conf.listen import parse_host_port
+from conf.listen import is_loopback, parse_host_port
 from conf.sections import SentCopySettings
 from conf.settings import ConfigError, Problem, Settings
 from routing.directory import Directory
@@ -64,6 +65,7 @@ def api_site(
         connection_limits=ConnectionLimits(api.stall_timeout, api.max_connections),
         dashboard=_dashboard(settings),
         clients=_clients(settings),
+        mcp=mcp_of(settings),
         sending=None if wake is None else _sending(settings, wake),
     )
 
@@ -113,6 +115,22 @@ def _dashboard(settings: Settings) -> Dashboard | None:
     lifetimes = Lifetimes(span(given.session_idle), span(given.session_max))
     path = given.path.rstrip("/")
     return Dashboard(path, lifetimes, given.owners, given.upgrade_url, given.brand, given.second_factor)
+
+
+def mcp_of(settings: Settings) -> Mcp | None:
+    """Return what requests to ``/mcp`` may name as host and origin: where the API listens, its base_url, and more."""
+    if not settings.mcp.enabled:
+        return None
+    at = parse_host_port(settings.api.listen)
+    own = [f"[{at.host}]:{at.port}" if ":" in at.host else f"{at.host}:{at.port}"]
+    if is_loopback(at.host):
+        own += [f"{host}:{at.port}" for host in ("127.0.0.1", "[::1]", "localhost")]
+    origins = [f"http://{host}" for host in own]
+    if settings.api.base_url is not None:
+        base = urlsplit(settings.api.base_url)
+        own.append(base.netloc)
+        origins.append(f"{base.scheme}://{base.netloc}")
+    return Mcp((*own, *settings.mcp.allowed_hosts), (*origins, *settings.mcp.allowed_origins))
 
 
 def _clients(settings: Settings) -> Clients:

@@ -1,10 +1,12 @@
 """What docs/api.md and the README say about the API: every curl line is run, and every table held against the code."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +16,12 @@ import pytest
 from admin_api.http.bodies import LARGEST_BODY
 from admin_api.http.error_codes import RETRYABLE, STATUS, TITLES
 from admin_api.http.uploads import LARGEST_UPLOAD
+from admin_api.mcp.prompts import COURSES
+from admin_api.mcp.resources import KINDS
+from admin_api.mcp.schemas import CONFIRM, KEY
+from admin_api.mcp.tools import LEFT_OUT, TOOLS
+from admin_api.rest.routes.all import operations_by_name
+from admin_api.site import Mcp
 from conf.sections import ApiSettings
 from store.services.bulk.bulk_call import MOST_ITEMS
 from store.services.scopes import SCOPES
@@ -24,6 +32,7 @@ from tests.store.cli.command_line import CommandLine
 
 ROOT = Path(__file__).parents[2]
 PAGE, MESSAGES, README = ROOT / "docs" / "api.md", ROOT / "docs" / "messages.md", ROOT / "README.md"
+AGENTS = ROOT / "docs" / "mcp.md"
 
 # The lines are run as they stand, but for the place of the server, who runs ``byname`` and with which settings.
 _PREAMBLE = """\
@@ -57,7 +66,7 @@ def byname(tmp_path: Path) -> CommandLine:
 @pytest.fixture
 def served(byname: CommandLine) -> Iterator[RunningApi]:
     database = Database.open(f"sqlite:///{byname.database}")
-    api = RunningApi(site_over(database))
+    api = RunningApi(replace(site_over(database), mcp=Mcp(("127.0.0.1:*",), ())))
     yield api
     api.close()
     database.close()
@@ -125,6 +134,29 @@ def test_sending_on_the_command_line(byname: CommandLine, served: RunningApi) ->
     assert told == ["byname: message 2 has this key already; nothing more is sent"]
     assert len(byname("message", "list", "--json").data["data"]) == 2
     assert printed.count("accepted") == 3 + 2 + 1
+
+
+def test_connecting_an_agent(byname: CommandLine, served: RunningApi) -> None:
+    byname.succeed("account create acme --plan pro")
+    printed = run(lines(AGENTS, "connecting"), byname, served)
+    listed = {tool["name"] for tool in json.loads(printed)["result"]["tools"]}
+    assert {"create_alias", "list_mailboxes", "list_domains", "explain_recipient"} <= listed
+    assert not listed & {"create_mailbox", "create_domain", "create_token", "send_message"}
+
+
+def test_what_agents_are_told() -> None:
+    text = AGENTS.read_text()
+    named = set(re.findall(r"`([a-z]+_[a-z_]+)`", text))
+    assert {name for name in named if name in TOOLS} >= {"bulk_aliases", "recheck_dns", "delete_mailbox"}
+    known = {*TOOLS, *COURSES, KEY, CONFIRM, "next_page", "next_tool", "written_by_others", "base_url"}
+    assert named <= known | {"allowed_origins", "allowed_hosts", "can_send"}
+    for kind in KINDS:
+        assert f"`{kind.uri}`" in text
+    assert {tool.answered_by for tool in TOOLS.values()} | {tool.operation for tool in TOOLS.values()} <= set(
+        operations_by_name()
+    )
+    offered = {tool.operation for tool in TOOLS.values()}
+    assert (offered | set(LEFT_OUT), offered & set(LEFT_OUT)) == (set(operations_by_name()), set())
 
 
 def test_the_codes() -> None:

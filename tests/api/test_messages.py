@@ -114,7 +114,7 @@ PNG = {"filename": "a.png", "content_type": "image/png", "content_base64": b64en
         ({"body": {}}, "/body"),
         ({"body": {"text": "a\0"}}, "/body/text"),
         ({"body": {"html": "a\0"}}, "/body/html"),
-        ({"body": {"text": None}}, "/body/text"),
+        ({"body": {"text": None}}, "/body"),
         ({"reply_to": "x"}, "/reply_to"),
         ({"reply_to_message_id": "<a\r\nb@c>"}, "/reply_to_message_id"),
         ({"headers": {"Sender": "x"}}, "/headers/Sender"),

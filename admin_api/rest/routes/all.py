@@ -1,7 +1,9 @@
-"""All routers, in the order of the description."""
+"""All routers, in the order of the description, and their routes as operations that other doors ask for."""
 
 from fastapi import APIRouter
 
+from admin_api.http.guard import GuardedRoute
+from admin_api.http.operations import Operation, operations
 from admin_api.rest.routes import (
     accounts,
     aliases,
@@ -19,6 +21,7 @@ from admin_api.rest.routes import (
     transfer,
 )
 
+PREFIX = "/api/v1"
 ROUTERS: tuple[APIRouter, ...] = (
     self.router,
     accounts.router,
@@ -35,3 +38,13 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit.router,
     tokens.router,
 )
+
+
+def guarded() -> list[GuardedRoute]:
+    """Return every route with a rule."""
+    return [route for router in ROUTERS for route in router.routes if isinstance(route, GuardedRoute)]
+
+
+def operations_by_name() -> dict[str, Operation]:
+    """Return every route with a rule as an operation, by its name."""
+    return operations(guarded(), PREFIX)

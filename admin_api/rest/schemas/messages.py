@@ -1,7 +1,7 @@
 """What programs that send mail ask about and send, on the wire."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -26,10 +26,14 @@ class Identities(Out):
 
 
 class MessageBody(Body):
-    """What a message says: as plain text, as HTML, or as both."""
+    """What a message says: as plain text, as HTML, or as both. null is the same as none."""
 
-    text: str = unsent(examples=["Hello,\n\nyour order is on its way.\n"])
-    html: str = unsent(examples=["<p>Hello,</p><p>your order is on its way.</p>"])
+    text: str | None = unsent(examples=["Hello,\n\nyour order is on its way.\n"])
+    html: str | None = unsent(examples=["<p>Hello,</p><p>your order is on its way.</p>"])
+
+    def given(self) -> dict[str, Any]:
+        """Return the forms that were sent."""
+        return {kind: text for kind, text in super().given().items() if text is not None}
 
 
 class MessageAttachment(Body):
