@@ -44,7 +44,9 @@ class MimeParts:
         self._header: bytes | None = b""  # of the part that begins; None: past it
         self._parts = 0
         self._rest = b""
-        self._seen: list[bytes] = []  # every boundary
+        self._seen: list[tuple[bytes, int]] = []  # every boundary, and where in the message it was told
+        self._fed = 0  # octets so far
+        self._at = 0  # where the line at hand ends: place of its last octet
         self._tail = b""  # of what came last
         self._inside_line = False  # what comes next continues a line whose beginning is gone
 
@@ -57,12 +59,19 @@ class MimeParts:
     def feed(self, octets: bytes) -> None:
         """Take the next octets."""
         data, self._rest = self._rest + octets, b""
-        self._walk(data)
+        self._fed += len(octets)
+        self._walk(data, self._fed - len(data))
         window, self._tail = self._tail + octets, (self._tail + octets)[-80:]
-        hidden = _BARE_CR.findall(window) if b"\r--" in window else []
-        self.trouble |= any(line.startswith(tuple(self._seen)) for line in hidden)
+        if b"\r--" in window:
+            begin = self._fed - len(window)
+            hidden = [(found[1], begin + found.start()) for found in _BARE_CR.finditer(window)]
+            self.trouble |= any(self._is_boundary(line, place) for line, place in hidden)
 
-    def _walk(self, data: bytes) -> None:
+    def _is_boundary(self, line: bytes, place: int) -> bool:
+        """Whether ``line`` begins with a boundary that was told before it: so however the message came in pieces."""
+        return any(told <= place and line.startswith(boundary) for boundary, told in self._seen)
+
+    def _walk(self, data: bytes, begin: int) -> None:
         at = 0
         while at < len(data) and not self.is_over:
             if self._can_hop(data, at):
@@ -72,6 +81,7 @@ class MimeParts:
             if end < 0:
                 self._keep(data[at:])
                 return
+            self._at = begin + end
             self._line(data[at : end + 1])
             self._inside_line = False
             at = end + 1
@@ -152,7 +162,7 @@ class MimeParts:
         if not boundary or len(self._boundaries) >= DEEPEST or len(self._seen) >= MOST_MULTIPARTS:
             raise MalformedPart
         self._set_boundaries([*self._boundaries, boundary.rstrip()])
-        self._seen.append(self._boundaries[-1])
+        self._seen.append((self._boundaries[-1], self._at))
 
     def _end_part(self) -> None:
         if self._reader is not None:

@@ -4,7 +4,7 @@ import base64
 import quopri
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from routing.calendar import Invitations, judge_invitations
@@ -163,6 +163,8 @@ def test_what_is_kept_stays_small() -> None:
 
 
 @settings(deadline=None)
+@example([b"\r", b"--b", FOREIGN, MIXED], 1)  # a delimiter before its boundary is told
+@example([MIXED, b"x\r--b\r\n"], 3)
 @given(
     st.lists(st.sampled_from([MIXED, PART, FOREIGN, b"--b", b"--b--", b"\r\n", b"\n", b"-", b"x", b"\r"])),
     st.integers(1, 50),
