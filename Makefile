@@ -13,7 +13,7 @@ AXE := .venv/npm/node_modules/axe-core/axe.min.js
 PACKAGES := admin_api bench byname conf edges milter/byname_milter routing store
 
 .NOTPARALLEL:
-.PHONY: help demo test faults check fmt bench fuzz fuzz-api fuzz-mail mutants run lock clean packages-demo packages-webmail packages-test packages-bench
+.PHONY: help demo test faults check fmt bench fuzz fuzz-api fuzz-mail kills mutants run lock clean packages-demo packages-webmail packages-test packages-bench
 
 # $(call as_root,COMMAND): Postfix starts as root only, so sudo is used where it may be, else the line to run is shown.
 define as_root
@@ -68,6 +68,9 @@ fuzz-api: packages-test $(STAMP) ## made-up requests against the API (ARGS="--re
 
 fuzz-mail: packages-test $(STAMP) ## made-up mail against milters and Postfix (ARGS="--sessions 500000 --mails 5000 --seed N")
 	$(call as_root,$(BIN)/python -m tests.mail.fuzz $(ARGS))
+
+kills: packages-test $(STAMP) ## the Message API killed 40 times with 200 messages under way (KILLS=N)
+	$(call as_root,env BYNAME_KILLS=$(or $(KILLS),40) $(BIN)/python -m pytest -q -s tests/mail/test_messages_killed.py $(ARGS))
 
 mutants: $(STAMP) ## make small mistakes in the sender guard and see whether the tests notice (ARGS=--show: the rest)
 	$(BIN)/python -m bench.mutants $(ARGS)

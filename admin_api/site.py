@@ -79,6 +79,7 @@ class Sending:
     per_day: int  # messages of a mailbox
     max_bytes: int  # of a request
     wake: Callable[[], None]  # tells the courier that there is something to do
+    sent_copies: bool = False  # what is sent goes into the mailbox's folder of sent mail, too
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """``make bench``: what Byname costs here. ``make bench ARGS="NAME..."`` runs some of the benches.
 
     api           creating aliases over HTTP, and a page of a long list
+    messages      a program's mail through the Message API, beside smtplib to the same Postfix (needs root)
     mta           a whole Postfix with Byname, beside Postfix's own maps and a filter in C (needs root)
     milter        the filter alone, paced and in a closed loop, beside the one in C
     recipients    what each further recipient of a message costs
@@ -21,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from bench.cases import api, memory, milter, mta, pages, parser, propagation, rebuild, recipients
+from bench.cases import api, memory, messages, milter, mta, pages, parser, propagation, rebuild, recipients
 from bench.cases import scale as scale_
 from bench.report import page
 from bench.report.figures import Figure, Scale, print_table, read_json, write_json
@@ -34,6 +35,7 @@ _MODULES: Mapping[str, ModuleType] = {
     "memory": memory,
     "scale": scale_,
     "api": api,
+    "messages": messages,
     "pages": pages,
     "parser": parser,
     "propagation": propagation,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, model_validator
 
 from conf.listen import InetSocket, parse_host_port
-from conf.sections import HostPort, HttpUrl, Section
+from conf.sections import AbsolutePath, HostPort, HttpUrl, Section
 
 Encryption = Literal["SSL/TLS", "STARTTLS"]
 IMAP_PORT = 143  # begins in plain text and goes on with STARTTLS; any other speaks TLS from the start (RFC 8314)
@@ -20,13 +20,6 @@ def _host_or_port(text: str) -> str:
     return text
 
 
-def _absolute(text: str) -> str:
-    if not text.startswith("/"):
-        raise ValueError("must be the absolute path of a file")
-    return text
-
-
-AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 PortOrHostPort = Annotated[str, AfterValidator(_host_or_port)]
 
 
@@ -37,6 +30,12 @@ class Server:
     host: str
     port: int
     encryption: Encryption
+
+
+def imap_server(text: str) -> Server:
+    """Return the IMAP server of a ``host:port``."""
+    at = parse_host_port(text)
+    return Server(at.host, at.port, "STARTTLS" if at.port == IMAP_PORT else "SSL/TLS")
 
 
 class ClientsSettings(Section):
@@ -52,10 +51,7 @@ class ClientsSettings(Section):
     @property
     def imap_server(self) -> Server | None:
         """Where mail is read."""
-        if self.imap is None:
-            return None
-        at = parse_host_port(self.imap)
-        return Server(at.host, at.port, "STARTTLS" if at.port == IMAP_PORT else "SSL/TLS")
+        return None if self.imap is None else imap_server(self.imap)
 
     @property
     def submission_server(self) -> Server | None:

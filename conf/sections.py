@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
 from conf.listen import parse_host_port, parse_nameserver, parse_socket
 
@@ -41,6 +41,10 @@ def _starts(*schemes: str) -> Callable[[str], bool]:
     return lambda text: text.startswith(schemes) and not re.search(r"[\x00-\x20\x7f]", text)
 
 
+def _starts_with_slash(text: str) -> bool:
+    return text.startswith("/")
+
+
 def _is_address(text: str) -> bool:
     local, at, domain = text.rpartition("@")
     return bool(at and local and not re.search(r"[\x00-\x20\x7f<>]", local) and _HOST_NAME.fullmatch(domain))
@@ -74,6 +78,7 @@ CacheUrl = Annotated[
         "must start with redis://, rediss://, unix:// or redis+sentinel://",
     ),
 ]
+AbsolutePath = Annotated[str, _checked(_starts_with_slash, "must be the absolute path of a file")]
 HttpUrl = Annotated[str, _checked(_starts("https://", "http://"), "must start with https:// or http://")]
 _HTTP_HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?:[0-9]{1,5}|\*))?"
 HttpHost = Annotated[str, _checked(re.compile(_HTTP_HOST).fullmatch, "must be host, host:port or host:*")]
@@ -192,6 +197,22 @@ class SendingSettings(Section):
     key: Annotated[HmacKey | None, Secret(), Field(repr=False)] = None
     per_day: Count = 500  # messages of a mailbox
     max_bytes: Count = 36_000_000  # of a request
+
+
+class SentCopySettings(Section):
+    """Copies of programs' mail in the mailboxes' own folders: the IMAP server, and who logs in for everybody."""
+
+    imap: HostPort | None = None
+    authority: AbsolutePath | None = None
+    master: Annotated[str, Field(min_length=1)] | None = None
+    password: Annotated[str | None, Secret(), Field(repr=False)] = None
+    folder: Annotated[str, Field(min_length=1)] = "Sent"
+
+    @model_validator(mode="after")
+    def _somebody_logs_in(self) -> Self:
+        if self.imap is not None and (self.master is None or self.password is None):
+            raise ValueError("sent_copy.imap must have somebody who logs in: sent_copy.master and sent_copy.password")
+        return self
 
 
 class TraceSettings(Section):

@@ -28,6 +28,7 @@ from conf.sections import (
     Section,
     SendersSettings,
     SendingSettings,
+    SentCopySettings,
     StoreSettings,
     TraceSettings,
 )
@@ -63,6 +64,7 @@ class Settings(Section):
     routing: RoutingSettings = RoutingSettings()
     senders: SendersSettings = SendersSettings()
     sending: SendingSettings = SendingSettings()
+    sent_copy: SentCopySettings = SentCopySettings()
     trace: TraceSettings = TraceSettings()
     dns: DnsSettings = DnsSettings()
     dashboard: DashboardSettings = DashboardSettings()

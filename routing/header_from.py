@@ -73,6 +73,13 @@ def parse_author(value: bytes) -> Author:
     return Author(addr_spec(spec), mentions(display))
 
 
+def written_address(value: bytes) -> str:
+    """Return the address of a field for one mailbox, or of one in a list, as it is written. Raises HeaderRefused."""
+    spec, _ = _parts(_tokens(_text(value).strip(" \t")))
+    addr_spec(spec)
+    return spec
+
+
 def addr_spec(text: str) -> Address:
     """Read an addr-spec as it may stand in a header: a dot-atom, ``@``, a domain name.
 

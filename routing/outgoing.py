@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from routing.header_from import addr_spec
+from routing.header_from import addr_spec, written_address
 from routing.header_refused import HeaderRefused
 
 MOST_RECIPIENTS = 100  # of a message, in To, Cc and Bcc together
@@ -100,6 +100,37 @@ def party(place: str, text: str) -> Party:
     if len(name) >= 2 and name[0] == name[-1] == '"':
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
     return Party(_address(place, rest.rstrip()[:-1].strip()), _name(place, name))
+
+
+def split_parties(place: str, value: str) -> tuple[Party, ...]:
+    """Read the value of To, Cc or Bcc, as strictly as an author: no groups, no old forms. Raises DraftRefused."""
+    return tuple(_listed(place, one) for one in _between_commas(value) if one.strip())
+
+
+def _listed(place: str, text: str) -> Party:
+    try:
+        return Party(_address(place, written_address(text.encode())))
+    except HeaderRefused as error:
+        raise DraftRefused(place, f"is no plain list of addresses: {error}") from error
+
+
+def _between_commas(value: str) -> list[str]:
+    """Split at commas, but for those in quotes, comments and angles."""
+    pieces, depth, quoted, escaped = [""], 0, False, False
+    for char in value:
+        if char == "," and not quoted and not depth:
+            pieces.append("")
+            continue
+        pieces[-1] += char
+        if escaped:
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        elif char == '"' and not depth:
+            quoted = not quoted
+        elif not quoted:
+            depth += (char in "(<") - (char in ")>" and depth > 0)
+    return pieces
 
 
 def parties(place: str, texts: Iterable[str]) -> tuple[Party, ...]:

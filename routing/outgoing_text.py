@@ -36,6 +36,11 @@ def compose(draft: Draft, message_id: str, date: str) -> bytes:
     return content
 
 
+def bcc_field(parties: Sequence[Party]) -> bytes:
+    """Return the field that only the sender's own copy shows, with its line end; empty for nobody."""
+    return _folded("Bcc", _list_words(parties)).encode("ascii") if parties else b""
+
+
 def _fields(draft: Draft, message_id: str, date: str) -> Iterator[tuple[str, list[str]]]:
     yield "Date", date.split(" ")
     yield "From", _party_words(draft.sender)

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from admin_api.sending.smtp import Listener, hand_over
+from admin_api.sending.metrics import SendingMetrics
+from admin_api.sending.smtp import Line, Listener, hand_over
+from admin_api.sending.worker import Worker
 from store.clock import utc_now
-from store.errors import StoreNotReady, StoreUnavailable
 from store.services.sending import handing_over
 from store.services.sending.handing_over import HandOver, Outcome
 from store.sql.database import Database
@@ -19,39 +20,29 @@ from store.sql.tenant import Acting
 
 ACTING = Acting(actor="courier")
 LEASE = timedelta(seconds=30)  # then another one may ask what became of it; the key keeps the two from sending twice
-_LOOK = 1.0  # seconds between looks while nobody wakes it
+_LOOK = 1.0  # seconds
 _THREADS = 2
-_END = 8.0  # seconds for what has begun, when the process ends
 
 log = structlog.get_logger()
 
 
-class Courier:
-    """Carries until :meth:`stop`. A context manager."""
+class Courier(Worker):
+    """Carries until the end of its block. ``is_sent`` is told of each message that the mail server has."""
 
     def __init__(
-        self, database: Database, listener: Listener, lease: timedelta = LEASE, now: Callable[[], datetime] = utc_now
+        self,
+        database: Database,
+        listener: Listener,
+        lease: timedelta = LEASE,
+        now: Callable[[], datetime] = utc_now,
+        *,
+        is_sent: Callable[[], None] = lambda: None,
+        meters: SendingMetrics | None = None,
     ) -> None:
+        super().__init__("courier", self.carry_one, threads=_THREADS, look=_LOOK, rest=self._hang_up)
         self._database, self._listener, self._lease, self._now = database, listener, lease, now
-        self._woken = threading.Semaphore(0)
-        self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._carry, name="courier", daemon=True) for _ in range(_THREADS)]
-
-    def wake(self) -> None:
-        """Say that there is something to do."""
-        self._woken.release()
-
-    def __enter__(self) -> "Courier":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        for _thread in self._threads:
-            self._woken.release()
-        for thread in self._threads:
-            thread.join(_END)
+        self._of_thread = threading.local()
+        self._is_sent, self._meters = is_sent, meters
 
     def carry_one(self) -> bool:
         """Hand over the message that has waited longest; False when none is due."""
@@ -63,26 +54,33 @@ class Courier:
             taken = handing_over.take(tx, now, self._lease)
         if taken is None:
             return False
-        outcome = hand_over(self._listener, taken, now)
+        outcome = hand_over(self._line(), taken, now)
         with self._database.write(ACTING) as tx:
             counts = handing_over.note(tx, taken, outcome, self._now())
         if counts:
-            _log(taken, outcome)
+            self._tell(taken, outcome)
         return True
 
-    def _carry(self) -> None:
-        while not self._ended.is_set():
-            try:
-                if self.carry_one():
-                    continue
-            except (StoreUnavailable, StoreNotReady) as error:
-                log.warning("courier-waits", reason=str(error))
-            except Exception:
-                log.exception("courier-failed")
-            self._woken.acquire(timeout=_LOOK)
+    def _line(self) -> Line:
+        """Return this thread's session with the mail server: one for all messages that wait, none while none does."""
+        line: Line | None = getattr(self._of_thread, "line", None)
+        if line is None:
+            line = self._of_thread.line = Line(self._listener)
+        return line
+
+    def _hang_up(self) -> None:
+        self._line().close()
+
+    def _tell(self, taken: HandOver, outcome: Outcome) -> None:
+        if self._meters is not None:
+            self._meters.handed_over(outcome)
+        _log(taken, outcome)
+        if outcome.is_sent:
+            self._is_sent()
 
 
 def _log(taken: HandOver, outcome: Outcome) -> None:
     facts = {"message": taken.id, "login": taken.login, "sender": taken.sender, "message_id": taken.message_id}
-    write = log.warning if outcome.state == "unknown" else log.info
-    write("message", **facts, state=outcome.state, queue_id=outcome.queue_id, reply=outcome.reply)
+    wait = None if outcome.wait is None else int(outcome.wait.total_seconds())
+    write = log.warning if outcome.is_doubtful else log.info
+    write("message", **facts, state=outcome.state, queue_id=outcome.queue_id, reply=outcome.reply, again_in=wait)

@@ -33,6 +33,7 @@ class Listener:
 
     place: InetSocket
     key: bytes
+    timeout: float = _TIMEOUT  # seconds for each answer
 
     def __repr__(self) -> str:
         """Show no key."""
@@ -45,16 +46,74 @@ class _Answer(Exception):
     text: str
 
 
-def hand_over(listener: Listener, taken: HandOver, now: datetime) -> Outcome:
+class Line:
+    """A session with the listener, kept from one message to the next while they come out well. For one thread."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self._smtp: smtplib.SMTP | None = None
+        self._login: str | None = None
+
+    def opened_for(self, login: str) -> smtplib.SMTP:
+        """Return the session, with ``login`` logged in. Raises what smtplib does, and _Answer."""
+        if self._smtp is not None and not _is_alive(self._smtp):
+            self.close()
+        if self._smtp is None:
+            self._smtp = self._connected()
+        if self._login != login:
+            code, text = self._smtp.docmd("XCLIENT", f"LOGIN={_xtext(login)}")
+            if code != _READY:
+                raise _Answer(451, _words(text))
+            self._smtp.ehlo()
+            self._login = login
+        return self._smtp
+
+    def close(self) -> None:
+        """End the session. Twice does no harm."""
+        smtp, self._smtp, self._login = self._smtp, None, None
+        if smtp is not None:
+            with suppress(smtplib.SMTPException, OSError):
+                smtp.quit()
+            smtp.close()
+
+    def _connected(self) -> smtplib.SMTP:
+        smtp = smtplib.SMTP(local_hostname="localhost", timeout=self.listener.timeout)
+        code, text = smtp.connect(self.listener.place.host, self.listener.place.port)
+        if code != _READY:
+            smtp.close()
+            raise _Answer(code if code >= 500 else 451, _words(text))
+        smtp.ehlo_or_helo_if_needed()
+        if not smtp.has_extn("xclient"):
+            smtp.close()
+            raise _Answer(451, "the listener does not let the API say who sends (smtpd_authorized_xclient_hosts)")
+        return smtp
+
+
+def _is_alive(smtp: smtplib.SMTP) -> bool:
+    """Tell whether a session that was kept still takes messages: the mail server may have ended it meanwhile."""
+    try:
+        return smtp.rset()[0] == _OK
+    except (smtplib.SMTPException, OSError):
+        return False
+
+
+def hand_over(line: Line, taken: HandOver, now: datetime) -> Outcome:
     """Hand a message over, and return what became of it. Raises nothing that a mail server can cause."""
+    outcome = _outcome(line, taken, now)
+    if not outcome.is_sent:
+        line.close()
+    return outcome
+
+
+def _outcome(line: Line, taken: HandOver, now: datetime) -> Outcome:
     refused: list[RefusedRecipient] = []
     may_have_come_through = False
     try:
-        with _connected(listener, taken) as smtp:
-            refused += _envelope(smtp, taken, now)
-            may_have_come_through = True
-            code, text = smtp.data(_message(listener.key, taken))
-            answer = _Answer(code, _words(text))
+        smtp = line.opened_for(taken.login)
+        refused += _envelope(smtp, taken, now)
+        may_have_come_through = True
+        code, text = smtp.data(_message(line.listener.key, taken))
+        answer = _Answer(code, _words(text))
     except _Answer as early:
         answer = early
     except smtplib.SMTPDataError as error:
@@ -87,36 +146,10 @@ def meaning(taken: HandOver, code: int, text: str, refused: Sequence[RefusedReci
     return again(words, _wait(taken))
 
 
-class _connected:  # noqa: N801 - a context manager
-    """A session with the mail server in which ``login`` is logged in."""
-
-    def __init__(self, listener: Listener, taken: HandOver) -> None:
-        self._listener, self._taken = listener, taken
-        self._smtp = smtplib.SMTP(local_hostname="localhost", timeout=_TIMEOUT)
-
-    def __enter__(self) -> smtplib.SMTP:
-        place = self._listener.place
-        code, text = self._smtp.connect(place.host, place.port)
-        if code != _READY:
-            raise _Answer(code if code >= 500 else 451, _words(text))
-        self._smtp.ehlo_or_helo_if_needed()
-        if not self._smtp.has_extn("xclient"):
-            raise _Answer(451, "the listener does not let the API say who sends (smtpd_authorized_xclient_hosts)")
-        code, text = self._smtp.docmd("XCLIENT", f"LOGIN={_xtext(self._taken.login)}")
-        if code != _READY:
-            raise _Answer(451, _words(text))
-        self._smtp.ehlo()
-        return self._smtp
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(smtplib.SMTPException, OSError):
-            self._smtp.quit()
-        self._smtp.close()
-
-
 def _envelope(smtp: smtplib.SMTP, taken: HandOver, now: datetime) -> list[RefusedRecipient]:
     """Say who sends, and to whom; return who was refused. With nobody left, or when it is to wait, that is the end."""
     options = [f"size={len(taken.content)}"] if smtp.has_extn("size") else []
+    options += ["body=8bitmime"] if smtp.has_extn("8bitmime") and not taken.content.isascii() else []
     _expect(_OK, *smtp.mail(taken.sender, options))
     answers = [(recipient, *smtp.rcpt(recipient)) for recipient in taken.recipients]
     refused = [(recipient, code, _words(text)) for recipient, code, text in answers if code not in {250, 251}]

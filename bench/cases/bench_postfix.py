@@ -46,7 +46,8 @@ class BenchPostfix(PostfixInstance):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or done.stderr:
             raise SandboxError(f"smtp-source: {done.stderr}")
-        wait_until(self._is_empty, _TIMEOUT, "an empty mail queue")
+        wait_until(self.is_empty, _TIMEOUT, "an empty mail queue")
 
-    def _is_empty(self) -> bool:
+    def is_empty(self) -> bool:
+        """Return whether nothing is in the queue."""
         return not any(any((self.folders.queue / name).iterdir()) for name in ("incoming", "active", "deferred"))

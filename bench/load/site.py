@@ -68,13 +68,13 @@ class BenchSite:
         wait_until(lambda: self._is_vouched_for(relay), _TIMEOUT, "the lease")
         return relay
 
-    def another(self, name: str, *, cached: bool) -> "BenchSite":
+    def another(self, name: str, *, cached: bool, settings: str = "") -> "BenchSite":
         """Return a site over the same store and, if asked for, the same Redis, with daemons of its own.
 
-        It ends with this one.
+        It ends with this one. ``settings`` are more of its settings, in TOML.
         """
         other = copy(self)
-        other._settle(self.folder / name, self.redis.url if cached else "")
+        other._settle(self.folder / name, self.redis.url if cached else "", settings)
         return other
 
     def without_cache(self) -> "BenchSite":
@@ -115,7 +115,7 @@ class BenchSite:
     def _config(self) -> Path:
         return self._place / "byname.toml"
 
-    def _settle(self, place: Path, cache: str = "") -> None:
+    def _settle(self, place: Path, cache: str = "", more: str = "") -> None:
         """Choose where the daemons listen, and write their settings."""
         self._place = place
         place.mkdir(exist_ok=True)
@@ -129,7 +129,7 @@ class BenchSite:
         settings = _SETTINGS.format(
             store=self.url, milter=self.milter, maps=self.maps, host=self.api[0], port=self.api[1]
         )
-        self._config.write_text(settings + (_CACHE.format(cache=cache) if cache else ""))
+        self._config.write_text(settings + (_CACHE.format(cache=cache) if cache else "") + more)
 
     def _is_vouched_for(self, relay: Daemon) -> bool:
         relay.check_running()

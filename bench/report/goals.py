@@ -36,6 +36,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "scale.100000_refused": f"{_REFUSED} 100,000 aliases",
     "scale.1000000_refused": f"{_REFUSED} a million aliases",
     "scale.10000000_refused": f"{_REFUSED} ten million aliases",
+    "messages.api_over_smtplib_cpu": "CPU time of a program's message by the Message API, as a multiple of smtplib",
     "pages.mailboxes_p95_ms": f"{_PAGE} mailboxes, of 10,000",
     "pages.mailboxes_search_p95_ms": f"{_PAGE} mailboxes, searched for by a part of the address",
     "pages.aliases_p95_ms": f"{_PAGE} the 100 aliases of a mailbox",

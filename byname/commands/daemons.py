@@ -124,7 +124,7 @@ def api(context: typer.Context) -> None:
     from admin_api.server import ApiServer, serve_until_signalled
     from admin_api.site import ApiSite
     from byname import telemetry
-    from byname.wiring.api import api_site, courier
+    from byname.wiring.api import api_site, couriers
     from conf.listen import parse_host_port
     from edges.listen import open_listener
 
@@ -136,15 +136,16 @@ def api(context: typer.Context) -> None:
         telemetry.observed_directory(settings, database, "api", registry) as directory,
         ExitStack() as stack,
     ):
-        carries = courier(settings, database)
+        carrying = couriers(settings, database, registry)
+        wake = carrying[0].wake if carrying else None
 
         def load(now: "Settings") -> ApiSite:
-            return api_site(now, database, directory, registry, None if carries is None else carries.wake)
+            return api_site(now, database, directory, registry, wake)
 
         site, at = load(settings), parse_host_port(settings.api.listen)
         server = ApiServer(site, open_listener(f"inet:{at.port}@{at.host}").socket)
-        if carries is not None:
-            stack.enter_context(carries)
+        for one in carrying:
+            stack.enter_context(one)
         stop(_ended(asked=serve_until_signalled(server, lambda: server.replace_site(load(run.settings())))))
 
 

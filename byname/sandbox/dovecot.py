@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from pwd import getpwnam
 
-from byname.sandbox.dovecot_config import dovecot_conf, sieve_conf, sql_conf
+from byname.sandbox.certificate import Certificate
+from byname.sandbox.dovecot_config import dovecot_conf, master_conf, sieve_conf, sql_conf
 from byname.sandbox.dovecot_instance import DovecotInstance
 from byname.sandbox.ports import free_port
 
 _MAIL_USER = "mail"  # of every Debian; owns the Maildirs
+MASTER = "byname"  # may act for every mailbox
 
 
 @dataclass(slots=True)
@@ -19,6 +21,9 @@ class PrivateDovecot(DovecotInstance):
     database: Path = field(kw_only=True)
     filters: bool = field(kw_only=True, default=False)  # people's own, over ManageSieve; needs Debian's dovecot-sieve
     sieve_port: int = field(kw_only=True, default_factory=free_port)
+    master_password: str = field(kw_only=True, default="")  # of ``MASTER``, over TLS; empty: there is none
+    certificate: Certificate | None = field(kw_only=True, default=None)  # for that
+    imaps_port: int = field(kw_only=True, default_factory=free_port)
 
     @property
     def sasl_socket(self) -> Path:
@@ -49,4 +54,12 @@ class PrivateDovecot(DovecotInstance):
         sql = self.folder / "sql.conf"
         sql.write_text(sql_conf(self.database))
         conf = dovecot_conf(self.folder, sql, self.imap_port, self.sasl_socket, self.lmtp_socket)
-        (self.folder / "dovecot.conf").write_text(conf + (sieve_conf(self.sieve_port) if self.filters else ""))
+        conf += sieve_conf(self.sieve_port) if self.filters else ""
+        (self.folder / "dovecot.conf").write_text(conf + self._master_conf())
+
+    def _master_conf(self) -> str:
+        if self.certificate is None:
+            return ""
+        passwords = self.folder / "master"
+        passwords.write_text(f"{MASTER}:{{PLAIN}}{self.master_password}\n")
+        return master_conf(passwords, self.certificate, self.imaps_port)

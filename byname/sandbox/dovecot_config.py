@@ -6,6 +6,8 @@ in. LMTP must know every mailbox, paused ones too: whether mail may come is Byna
 
 from pathlib import Path
 
+from byname.sandbox.certificate import Certificate
+
 # Only an active mailbox of an active, proved domain of an active account logs in.
 _LOGINS = """\
 SELECT a.local_part || '@' || d.name AS user, m.password_hash AS password \
@@ -51,6 +53,37 @@ service anvil {{
 }}
 service imap-login {{
   chroot =
+}}
+"""
+
+
+def master_conf(passwords: Path, certificate: Certificate, port: int) -> str:
+    """Return what lets one login act for every mailbox over TLS, and a mark for the folder of sent mail.
+
+    ``passwords`` names that login, as a passwd-file. Nobody has the folder until somebody makes it.
+    """
+    return f"""\
+ssl = yes
+ssl_cert = <{certificate.certificate}
+ssl_key = <{certificate.key}
+passdb {{
+  driver = passwd-file
+  args = {passwords}
+  master = yes
+  result_success = continue
+  override_fields = allow_nets=127.0.0.1/32,::1/128
+}}
+namespace inbox {{
+  mailbox Gesendet {{
+    special_use = \\Sent
+  }}
+}}
+service imap-login {{
+  inet_listener imaps {{
+    address = 127.0.0.1
+    port = {port}
+    ssl = yes
+  }}
 }}
 """
 

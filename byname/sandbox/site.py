@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from byname.sandbox.dovecot import PrivateDovecot
+from byname.sandbox.dovecot import MASTER, PrivateDovecot
 from byname.sandbox.ports import LOOPBACK, free_port
 from byname.sandbox.postfix import PrivatePostfix
 from byname.sandbox.redis import PrivateRedis
@@ -74,6 +74,7 @@ class PrivateSite(RunningSite):
     cache: bool = False  # a Redis and ``byname relay`` between the store and the decisions
     api: bool = False  # the REST API and the dashboard
     sending: bool = False  # the Message API: an internal listener with its milter; goes with ``api``
+    sent_copies: bool = False  # of what is sent so, in the mailboxes' folders of sent mail
     webmail: bool = False  # a Roundcube over all of it; goes with ``api``
     cache_settings: str = ""  # more TOML for the section [cache]
     settings: str = ""  # more TOML for byname.toml
@@ -135,12 +136,20 @@ class PrivateSite(RunningSite):
         self.mailboxes = self._stack.enter_context(Sink(self.folder / "mailboxes"))
         (self.folder / "dovecot").mkdir()
         self.passwords = self._make_store()
-        dovecot = PrivateDovecot(self.folder / "dovecot", database=self.database, filters=self.webmail)
-        self.dovecot = self._stack.enter_context(dovecot)
+        self.dovecot = self._stack.enter_context(self._dovecot())
         self._start_daemons()
         self.postfix = self._stack.enter_context(self._postfix())
         if self.webmail:
             self.roundcube = self._stack.enter_context(self._roundcube())
+
+    def _dovecot(self) -> PrivateDovecot:
+        return PrivateDovecot(
+            self.folder / "dovecot",
+            database=self.database,
+            filters=self.webmail,
+            master_password=secrets.token_hex(16),
+            certificate=self.certificate if self.sent_copies else None,
+        )
 
     def _start_daemons(self) -> None:
         self.redis = PrivateRedis(self.folder / "redis", *(("--dir", str(self.disk)) if self.disk else ()))
@@ -173,7 +182,18 @@ class PrivateSite(RunningSite):
 
     def _sending_settings(self) -> str:
         key = secrets.token_hex(32)
-        return f'listener = "{LOOPBACK}:{self._internal_port}"\nkey = "{key}"\n'
+        return f'listener = "{LOOPBACK}:{self._internal_port}"\nkey = "{key}"\n{self._copy_settings()}'
+
+    def _copy_settings(self) -> str:
+        if not self.sent_copies:
+            return ""
+        return f"""\
+[sent_copy]
+imap = "localhost:{self.dovecot.imaps_port}"
+authority = "{self.certificate.certificate}"
+master = "{MASTER}"
+password = "{self.dovecot.master_password}"
+"""
 
     def _make_store(self) -> dict[str, str]:
         if self.store_url:

@@ -1,5 +1,6 @@
 """What the API works with."""
 
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,14 +11,20 @@ from admin_api import signing
 from admin_api.http.connections import ConnectionLimits
 from admin_api.http.rate_limit import RateLimit
 from admin_api.sending.courier import Courier
+from admin_api.sending.imap import SentFolder
+from admin_api.sending.metrics import SendingMetrics
+from admin_api.sending.sent_copies import SentCopies
 from admin_api.sending.smtp import Listener
+from admin_api.sending.worker import Worker
 from admin_api.signing import Signer
 from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining, Mcp, Sending
 from byname.wiring import needed, policy
 from byname.wiring.directory import cache_directory, health, sql_directory
 from byname.wiring.dns import domain_checker
+from conf.clients import imap_server
 from conf.dashboard import span
 from conf.listen import is_loopback, parse_host_port
+from conf.sections import SentCopySettings
 from conf.settings import ConfigError, Problem, Settings
 from routing.directory import Directory
 from store.cache.propagation import PropagationWaiter, waiting
@@ -59,20 +66,46 @@ def api_site(
         dashboard=_dashboard(settings),
         clients=_clients(settings),
         mcp=mcp_of(settings),
-        sending=None if wake is None else Sending(settings.sending.per_day, settings.sending.max_bytes, wake),
+        sending=None if wake is None else _sending(settings, wake),
     )
 
 
-def courier(settings: Settings, database: Database) -> Courier | None:
-    """Return what carries messages to the mail server; None where nothing can be sent.
+def _sending(settings: Settings, wake: Callable[[], None]) -> Sending:
+    given = settings.sending
+    return Sending(given.per_day, given.max_bytes, wake, sent_copies=settings.sent_copy.imap is not None)
+
+
+def couriers(settings: Settings, database: Database, registry: CollectorRegistry) -> list[Worker]:
+    """Return what carries messages to the mail server, and what keeps copies of them; none where nothing can be sent.
+
+    The first is the one to wake when a message was kept.
 
     Raises:
-        ConfigError: a listener without a key.
+        ConfigError: a listener without a key; a file of certificates that cannot be read.
     """
     if settings.sending.listener is None:
-        return None
+        return []
     key = needed(settings, "sending.key").encode()
-    return Courier(database, Listener(parse_host_port(settings.sending.listener), key))
+    listener = Listener(parse_host_port(settings.sending.listener), key)
+    meters = SendingMetrics(registry, database)
+    into = sent_folder(settings.sent_copy)
+    if into is None:
+        return [Courier(database, listener, meters=meters)]
+    copies = SentCopies(database, into, meters=meters)
+    return [Courier(database, listener, is_sent=copies.wake, meters=meters), copies]
+
+
+def sent_folder(given: SentCopySettings) -> SentFolder | None:
+    """Return where copies go; None where none are kept. Raises ConfigError: its certificates cannot be read."""
+    if given.imap is None or given.master is None or given.password is None:
+        return None
+    authority = None if given.authority is None else Path(given.authority)
+    try:
+        ssl.create_default_context(cafile=given.authority)
+    except OSError as error:
+        problem = Problem("settings", "sent_copy.authority", f"cannot be read: {error.strerror or error}")
+        raise ConfigError([problem]) from error
+    return SentFolder(imap_server(given.imap), authority, given.master, given.password, given.folder)
 
 
 def _dashboard(settings: Settings) -> Dashboard | None:

@@ -72,15 +72,18 @@ def served(byname: CommandLine) -> Iterator[RunningApi]:
     database.close()
 
 
-def run(script: str, byname: CommandLine, api: RunningApi) -> str:
-    """Run a script in a shell; return what it printed, or fail with it."""
+def run(script: str, byname: CommandLine, api: RunningApi, told: list[str] | None = None) -> str:
+    """Run a script in a shell; return what it printed, or fail with it. ``told``: what stands on standard error."""
     there = script.replace("127.0.0.1:8080", urlsplit(api.url).netloc)
     environ = os.environ | {"PYTHON": sys.executable, "CONFIG": str(byname.config)}
     done = subprocess.run(
         ["bash", "-c", _PREAMBLE + there], cwd=byname.folder, env=environ, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    assert not done.stderr
+    if told is None:
+        assert not done.stderr
+    else:
+        told += done.stderr.splitlines()
     return done.stdout
 
 
@@ -117,6 +120,20 @@ def test_sending(byname: CommandLine, served: RunningApi) -> None:
     printed = run("API=http://127.0.0.1:8080/api/v1\n" + lines(MESSAGES, "sending"), byname, served)
     assert printed.count('"status":"accepted"') == 2
     assert '"is_primary":true' in printed
+
+
+def test_sending_on_the_command_line(byname: CommandLine, served: RunningApi) -> None:
+    byname.configure('sending.listener = "127.0.0.1:1"')
+    byname.succeed(
+        "account create a --plan pro",
+        "domain add brand-a.com --account a --verified",
+        "mailbox add john@brand-a.com --generate-password",
+    )
+    told: list[str] = []
+    printed = run(lines(MESSAGES, "command line"), byname, served, told)
+    assert told == ["byname: message 2 has this key already; nothing more is sent"]
+    assert len(byname("message", "list", "--json").data["data"]) == 2
+    assert printed.count("accepted") == 3 + 2 + 1
 
 
 def test_connecting_an_agent(byname: CommandLine, served: RunningApi) -> None:

@@ -40,7 +40,33 @@ def test_it_is_kept(acme: Tenant, program: httpx.Client) -> None:
     assert answer.status_code == 202
     assert (made["status"], made["sender"], made["recipients"]) == ("accepted", acme.mailbox, HELLO["to"])
     assert made["message_id"].endswith(f"@{acme.domain}>")
+    assert made["sent_copy"] == {"status": "none", "reason": None}
     assert program.get(f"/messages/{made['id']}").json() == answer.json()
+
+
+def test_each_mail_stands_in_the_audit_log(acme: Tenant, program: httpx.Client) -> None:
+    """Who, which mailbox, which mail, to how many; nothing of what it says. A repeat and a refusal are no mail."""
+    made = send(program, "noted", bcc=["carl@outside.example"], subject="secret").json()["data"]
+    send(program, "noted", bcc=["carl@outside.example"], subject="secret")
+    assert send(program, **{"from": "ceo@bank.example"}).status_code == 403
+    (entry,) = (one for one in acme.client.get("/audit-log").json()["data"] if one["action"] == "message.send")
+    assert entry["actor"].startswith("message token ") or entry["token_id"]
+    assert (entry["object_id"], entry["name"]) == (made["id"], acme.mailbox)
+    told = {"sender": acme.mailbox, "message_id": made["message_id"], "recipients": 2, "size": made["size"]}
+    assert (entry["before"], entry["after"]) == (None, told)
+
+
+def test_a_copy_is_wanted_where_copies_are_kept(sqlite_api: Database) -> None:
+    running = RunningApi(site_over(sqlite_api, sending=replace(SENDING, sent_copies=True)))
+    owner = tenant(running)
+    with running.client(secret_of(sqlite_api, mailbox=owner.mailbox_id)) as client:
+        made = send(client, bcc=["Carl <carl@outside.example>"]).json()["data"]
+        assert made["sent_copy"] == {"status": "pending", "reason": None}
+    with sqlite_api.read() as tx:
+        row = tx.get_one(MessageRow, made["id"])
+        assert row.copy_head == b"Bcc: Carl <carl@outside.example>\r\n"
+        assert b"carl" not in (row.content or b"")
+    running.close()
 
 
 def test_a_key_is_needed(program: httpx.Client) -> None:

@@ -4,18 +4,20 @@ import json
 import smtplib
 import subprocess
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from admin_api.sending.courier import LEASE, Courier
-from admin_api.sending.smtp import Listener, hand_over
+from admin_api.sending.smtp import Line, Listener, hand_over
 from byname.sandbox.site import PrivateSite
 from conf.listen import parse_host_port
 from conf.settings import load
@@ -23,6 +25,7 @@ from routing.handover import HANDOVER, Claim, handover_value
 from store.clock import utc_now
 from store.services import lookup
 from store.services.sending import handing_over, kept
+from store.services.sending.handing_over import HandOver, Outcome
 from store.services.sending.kept import Outgoing
 from store.sql.database import Database
 from store.sql.tables import MessageRow
@@ -30,6 +33,7 @@ from tests.mail.dialogue import Dialogue, logged_in
 from tests.mail.world import JOHN, MARY, fill
 
 _keys = count(1)
+LARGE = 25_000_000  # bytes of an attachment
 
 
 class Program:
@@ -64,7 +68,8 @@ class Program:
 
 @pytest.fixture(scope="module")
 def site(needs_root: None) -> Iterator[PrivateSite]:
-    with PrivateSite(fill, into_sink=True, api=True, sending=True) as started:
+    more = {"message_size_limit": "50000000"}
+    with PrivateSite(fill, into_sink=True, api=True, sending=True, postfix_extra=more) as started:
         yield started
 
 
@@ -168,6 +173,30 @@ def test_no_second_message_hides_in_a_body(site: PrivateSite, john: Program, kin
     assert text.replace("\r\n", "\n") == SMUGGLED.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def test_a_large_attachment_in_bounded_memory(site: PrivateSite, john: Program) -> None:
+    """25 MB, twice: what the first took is there again for the second. The bound is what docs/messages.md tells."""
+    process = site.daemons["api"].pid
+    attachment = {"filename": "a.bin", "content_type": "application/octet-stream"}
+    content = b64encode(bytes(LARGE)).decode()
+    before, tops = memory(process, "VmRSS"), []
+    for _ in range(2):
+        Path(f"/proc/{process}/clear_refs").write_text("5")  # VmHWM begins anew (proc(5))
+        found = john.sent(attachments=[{**attachment, "content_base64": content}])
+        assert found["status"] == "sent", found
+        tops.append(memory(process, "VmHWM") - before)
+    assert max(tops) < 400 * 2**20, tops
+    assert tops[1] < tops[0] + 100 * 2**20, tops
+    site.postfix.wait_until_idle()
+    sizes = [len(one.content) for one in site.outside.wait_for(2)]
+    assert min(sizes) > LARGE * 4 / 3
+
+
+def memory(process: int | None, field: str) -> int:
+    """Return a figure of a process's memory in bytes (proc(5), status)."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
+
+
 def test_messages_of_others_are_not_there(site: PrivateSite, john: Program) -> None:
     message = john.sent()["id"]
     for other in (Program(site, MARY), Program(site, "owner@other.test")):
@@ -225,7 +254,7 @@ def test_killed_at_each_step(site: PrivateSite, store: Database) -> None:
                 taken = handing_over.take(tx, now, LEASE)
             assert taken is not None
             assert taken.id == message
-            told = None if killed_after == "take" else hand_over(listener, taken, now)
+            told = None if killed_after == "take" else handed_over(listener, taken, now)
             if told is not None and killed_after == "note":
                 with store.write() as tx:
                     assert handing_over.note(tx, taken, told, now)
@@ -249,7 +278,7 @@ def test_the_milter_forgot_and_the_outcome_is_unknown(site: PrivateSite, john: P
     with store.write() as tx:
         taken = handing_over.take(tx, utc_now(), timedelta(0))
     assert taken is not None
-    assert hand_over(listener_of(site), taken, utc_now()).state == "sent"
+    assert handed_over(listener_of(site), taken, utc_now()).state == "sent"
     for name in ("internal", "api"):
         site.daemons[name].stop()
         site.start_daemon(name)
@@ -322,14 +351,22 @@ def test_the_field_means_nothing_elsewhere_and_is_taken_away(site: PrivateSite) 
     assert HANDOVER.encode() not in outside.content + inside.content
 
 
-def planted(store: Database, sender: str, header: bytes, subject: str = "planted") -> int:
+def planted(store: Database, sender: str, header: bytes, subject: str = "planted", login: str = JOHN) -> int:
     """Put a message into the store that no check has seen."""
     message_id = f"<planted-{next(_keys)}@brand-a.test>"
     content = header + f"Subject: {subject}\r\nMessage-ID: {message_id}\r\n\r\nbye\r\n".encode()
     with store.write() as tx:
-        mailbox = lookup.mailbox(tx, JOHN).mailbox.id
-        outgoing = Outgoing(sender, JOHN, message_id, ("ann@outside.example",), content)
+        mailbox = lookup.mailbox(tx, login).mailbox.id
+        outgoing = Outgoing(sender, login, message_id, ("ann@outside.example",), content)
         return kept.accept(tx, mailbox, outgoing, per_day=10_000).id
+
+
+def handed_over(listener: Listener, taken: HandOver, now: datetime) -> Outcome:
+    line = Line(listener)
+    try:
+        return hand_over(line, taken, now)
+    finally:
+        line.close()
 
 
 def row(store: Database, message: int) -> Any:

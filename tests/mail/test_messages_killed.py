@@ -1,10 +1,11 @@
-"""The API killed while it sends: whatever the moment, each message is one mail, and its program is told so.
+"""The API killed while it sends: whatever the moment, each message is one mail, with one copy, and its program is told.
 
-``BYNAME_KILLS=40`` makes a long trial of it.
+``make kills`` makes a long trial of it: 40 kills, 200 messages.
 """
 
 import os
 import random
+import sys
 import threading
 import time
 from collections import Counter
@@ -13,7 +14,12 @@ from signal import SIGKILL
 import httpx
 import pytest
 
+from admin_api.sending.sent_copies import LEASE, SentCopies
 from byname.sandbox.site import PrivateSite
+from byname.wiring.api import sent_folder
+from conf.settings import load
+from store.clock import utc_now
+from store.sql.database import Database
 from tests.mail.test_messages import Program
 from tests.mail.world import fill
 
@@ -25,7 +31,7 @@ AT_ONCE = 5  # messages on their way at a kill
 def test_one_mail_each(needs_root: None) -> None:
     """Programs repeat each request with its key until it is answered, as they should; the sink is the ledger."""
     moments = random.Random(17)
-    with PrivateSite(fill, into_sink=True, api=True, sending=True) as site:
+    with PrivateSite(fill, into_sink=True, api=True, sending=True, sent_copies=True) as site:
         program = Program(site)
         told: dict[str, int] = {}
         for kill in range(KILLS):
@@ -46,8 +52,26 @@ def test_one_mail_each(needs_root: None) -> None:
         assert {one["status"] for one in ended.values()} == {"sent"}
         assert mails == dict.fromkeys(ended, 1), Counter(one["attempts"] for one in ended.values())
         assert len(ended) == KILLS * AT_ONCE
+        attempts = Counter(one["attempts"] for one in ended.values())
+        copies = copied(site)
+        counted = f"{len(ended)} messages, {sum(mails.values())} mails, {sum(copies.values())} copies"
+        sys.stdout.write(f"{KILLS} kills, {counted}; messages by attempts: {dict(sorted(attempts.items()))}\n")
+        assert copies == dict.fromkeys(ended, 1)
         log = site.postfix.log()
         assert all(f"{one['queue_id']}: message-id={one['message_id']}" in log for one in ended.values())
+
+
+def copied(site: PrivateSite) -> Counter[str]:
+    """Make the copies that are due, and those that a killed process had in hand; count all by subject."""
+    site.daemons["api"].stop()
+    store, into = Database.open(site.url), sent_folder(load(site.config, {}).sent_copy)
+    assert into is not None
+    late = SentCopies(store, into, now=lambda: utc_now() + LEASE * 1.1)
+    while late.keep_one():
+        pass
+    store.close()
+    sent = (site.dovecot.mail / "brand-a.test" / "john" / "Maildir" / ".Sent").glob("cur/*")
+    return Counter(path.read_bytes().split(b"Subject: ")[1].split()[0].decode() for path in sent)
 
 
 def ask(program: Program, subject: str, told: dict[str, int]) -> None:

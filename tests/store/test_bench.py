@@ -18,6 +18,7 @@ FIGURES = {
     "memory": ("memory.after_200_mib",),
     "scale": ("scale.bytes_per_alias", "scale.2000_stall_ms"),
     "propagation": tuple(f"propagation.sqlite_{state}_p99_ms" for state in ("idle", "api", "loaded")),
+    "messages": ("messages.api_over_smtplib_cpu", "messages.api_messages_per_s", "messages.smtplib_cpu_milter_us"),
     "api": ("api.sqlite_creates_per_s", "api.sqlite_mailboxes_page_p50_ms"),
     "pages": ("pages.mailboxes_p95_ms", "pages.aliases_over_healthz", "pages.account_bytes", "pages.cold_requests"),
     "rebuild": ("rebuild.sqlite_aliases_per_s",),
@@ -27,7 +28,7 @@ NOTHING = ("rebuild.sqlite_lookups_refused", "scale.2000_refused")
 
 @pytest.mark.parametrize("bench", BENCHES)
 def test_it_runs(bench: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if bench == "mta" and os.geteuid() != 0 and not os.environ.get("CI"):
+    if bench in {"mta", "messages"} and os.geteuid() != 0 and not os.environ.get("CI"):
         pytest.skip("Postfix needs root to start: this bench cannot run")
     main([bench, "--short", "--output", str(tmp_path / "latest.json")])
     printed = capsys.readouterr().out

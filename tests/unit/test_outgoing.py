@@ -208,3 +208,48 @@ def test_bcc_stands_in_the_envelope_only() -> None:
     draft = Draft(JOHN, [ANN], "x", bcc=[Party("carl@outside.example"), ANN], text="x")
     assert draft.recipients == ("ann@outside.example", "carl@outside.example")
     assert b"carl" not in compose(draft, "<1@brand-a.test>", DATE)
+
+
+def test_lists_of_parties_name_the_place() -> None:
+    assert outgoing.parties("to", ["a@b.test"]) == (Party("a@b.test"),)
+    with pytest.raises(DraftRefused) as told:
+        outgoing.parties("to", ["a@b.test", "none"])
+    assert told.value.place == "to/1"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"X-A": "x" * 2001}, "at most 2000 characters"),
+        ({"X-A": "1", "x-a": "2"}, "must stand once only"),
+        ({"List-Id": "x" * 901}, "no word of it longer than 900"),
+        ({"List-Id": "ü"}, "must be ASCII"),
+    ],
+)
+def test_further_fields_that_are_refused(given: dict[str, str], words: str) -> None:
+    with pytest.raises(DraftRefused, match=words):
+        outgoing.headers("headers", given)
+
+
+def test_what_would_read_otherwise_is_not_composed() -> None:
+    """A field that no check has seen stands for a bug of ours."""
+    john = Party("john@brand-a.test")
+    with pytest.raises(RuntimeError, match="reads otherwise"):
+        compose(Draft(john, [john], "x", text="x", headers={"no field": "1"}), "<1@brand-a.test>", "today")
+
+
+def test_no_nul_in_a_body() -> None:
+    with pytest.raises(DraftRefused, match="NUL"):
+        outgoing.body_text("body/text", "a\0")
+
+
+def test_a_long_subject_in_any_script_is_several_words() -> None:
+    subject = "ü" * 40
+    content = composed(subject=subject)
+    assert content.count(b"=?utf-8?b?") == 3
+    assert read(content)["Subject"] == subject
+
+
+def test_a_name_with_specials_is_quoted() -> None:
+    content = composed(to=[Party("ann@x.test", 'Poe, "Ann"')])
+    assert b'To: "Poe, \\"Ann\\"" <ann@x.test>\r\n' in content

@@ -144,4 +144,5 @@ def _nothing_here(visit: Visit) -> Response:
 
 
 def _trouble(visit: Visit, status: int, title: str, words: str = "") -> Response:
-    return visit.page("trouble.html", status, title=title, words=words)
+    may_help = status >= HTTPStatus.INTERNAL_SERVER_ERROR and visit.request.method == "GET"  # to ask again
+    return visit.page("trouble.html", status, title=title, words=words, may_help=may_help)

@@ -13,6 +13,7 @@ _OBJECTS = {
     "alias": "Alias",
     "domain": "Domain",
     "mailbox": "Mailbox",
+    "message": "Message",
     "token": "Token",
 }
 # The second half of an action: what happened. One that is not here is shown as it is written.
@@ -24,6 +25,7 @@ _VERBS = {
     "move": "given to this account",
     "park": "held back: another account has proved it",
     "set-catch-all": "catch-all changed",
+    "send": "given to be sent",
     "set-password": "password changed",
     "delete-intent": "about to be deleted",
     "proof-missing": "proof not found in the DNS",
@@ -48,6 +50,7 @@ _CALLED = {
     "verified_at": "proved",
     "proof_lapsed": "proof lapsed",
     "alias_count": "aliases",
+    "message_id": "Message-ID",
 }
 # Ids beside names, what another field says in other words, and when the entry was written anyhow.
 _LEFT_OUT = frozenset(

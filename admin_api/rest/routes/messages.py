@@ -64,8 +64,8 @@ def send(body: MessageToSend, call: RepeatableChange) -> Response:
     with call.begin() as tx:  # a repeat is answered here, whatever has changed since
         if not isinstance(ready, Outgoing):
             raise ready
-        made = kept.accept(tx, mailbox_id, ready, per_day=sending.per_day)
-        call.answer(Answer[Message](data=Message.of_kept(made)), 202)
+        made = kept.accept(tx, mailbox_id, ready, per_day=sending.per_day, wants_copy=sending.sent_copies)
+        call.answer(Answer[Message](data=Message.of(made)), 202)
     sending.wake()
     return call.response()
 
@@ -77,9 +77,7 @@ def send(body: MessageToSend, call: RepeatableChange) -> Response:
 def get_message(message_id: PathId, call: Read) -> Response:
     """Return a message that was sent from the mailbox of the token, for 30 days. What it said is not kept."""
     with call.begin() as tx:
-        return respond(
-            Answer[Message](data=Message.of_kept(kept.get(tx, call.caller.token.mailbox_id or 0, message_id)))
-        )
+        return respond(Answer[Message](data=Message.of(kept.get(tx, call.caller.token.mailbox_id or 0, message_id))))
 
 
 @router.get(

@@ -1,12 +1,12 @@
 """What programs that send mail ask about and send, on the wire."""
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field
 
 from admin_api.http.models import Body, Out, unsent
-from store.services.sending.kept import REFUSED, KeptMessage, State
+from store.services.sending.kept import CopyState, State
 
 
 class Identity(Out):
@@ -80,6 +80,16 @@ class RefusedRecipient(Out):
     reply: str
 
 
+class SentCopy(Out):
+    """The copy of a message in the mailbox's own folder of sent mail."""
+
+    status: CopyState = Field(
+        description="none: there is none, for the site keeps none or the message was not sent. pending: not yet."
+        " kept: it is there. failed: there will be none; the message was sent all the same."
+    )
+    reason: str | None = Field(description="Why it is not there.")
+
+
 class Message(Out):
     """A message that was given to be sent, and how far it has come."""
 
@@ -97,24 +107,6 @@ class Message(Out):
     reply: str | None = Field(description="What the mail server said last.")
     refused: list[RefusedRecipient]
     attempts: int
+    sent_copy: SentCopy
     created_at: datetime
     ended_at: datetime | None
-
-    @classmethod
-    def of_kept(cls, kept: KeptMessage) -> Self:
-        """Return a message as it goes over the wire."""
-        return cls(
-            id=kept.id,
-            status=kept.state,
-            code="rejected-by-mta" if kept.state == REFUSED else None,
-            sender=kept.sender,
-            recipients=list(kept.recipients),
-            message_id=kept.message_id,
-            size=kept.size,
-            queue_id=kept.queue_id,
-            reply=kept.reply,
-            refused=[RefusedRecipient.of(one) for one in kept.refused],
-            attempts=kept.attempts,
-            created_at=kept.created_at,
-            ended_at=kept.ended_at,
-        )

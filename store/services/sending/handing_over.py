@@ -11,14 +11,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, bindparam, case, select, update
+from sqlalchemy.orm import undefer
 
 from store.services.sending.kept import RefusedRecipient
-from store.sql.tables import ACCEPTED, REFUSED, SENT, SUBMITTING, UNKNOWN, MessageRow
+from store.sql.tables import ACCEPTED, COPY_PENDING, NO_COPY, REFUSED, SENT, SUBMITTING, UNKNOWN, MessageRow
 from store.sql.tenant import Transaction
 
 _SILENT = {"synchronize_session": False}
 _ON_ITS_WAY = (ACCEPTED, SUBMITTING)
+# Made once: to put a statement together takes about as long as to run it.
+_IS_DUE = select(MessageRow.id).where(MessageRow.state.in_(_ON_ITS_WAY), MessageRow.due_at <= bindparam("now")).limit(1)
+_FIRST_DUE = (
+    select(MessageRow)
+    .options(undefer(MessageRow.content))
+    .where(MessageRow.state.in_(_ON_ITS_WAY), MessageRow.due_at <= bindparam("now"))
+    .order_by(MessageRow.due_at, MessageRow.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+# What is left of a message that was sent, until its copy is kept; and of one that was not, which has none.
+_WHILE_COPIED = {"content": case((MessageRow.copy_state == COPY_PENDING, MessageRow.content), else_=None)}
+_NOTHING_LEFT: dict[str, Any] = {"content": None, "copy_state": NO_COPY, "copy_due_at": None, "copy_head": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +61,20 @@ class Outcome:
     refused: Sequence[RefusedRecipient] = ()
     wait: timedelta | None = None  # until the next attempt; None: it has ended
 
+    @property
+    def is_sent(self) -> bool:
+        """True when the mail server has it."""
+        return self.state == SENT
+
+    @property
+    def is_doubtful(self) -> bool:
+        """True while, or for ever when, nobody can tell whether the mail server has it."""
+        return self.state in {SUBMITTING, UNKNOWN}
+
 
 def take(tx: Transaction, now: datetime, lease: timedelta) -> HandOver | None:
     """Take the message in hand that has waited longest; None when none is due."""
-    due = select(MessageRow).where(MessageRow.state.in_(_ON_ITS_WAY), MessageRow.due_at <= now)
-    row = tx.scalar(due.order_by(MessageRow.due_at, MessageRow.id).limit(1).with_for_update(skip_locked=True))
+    row = tx.scalar(_FIRST_DUE, {"now": now})
     if row is None:
         return None
     is_first = row.key_time is None
@@ -90,8 +113,8 @@ def _values(outcome: Outcome, now: datetime) -> dict[str, Any]:
         values["due_at"] = now + outcome.wait
         return values | ({"key_time": None} if outcome.state == ACCEPTED else {})
     refused = json.dumps([[one.address, one.reply] for one in outcome.refused])
-    ended = {"due_at": None, "content": None, "ended_at": now, "queue_id": outcome.queue_id, "refused": refused}
-    return values | ended
+    ended = {"due_at": None, "ended_at": now, "queue_id": outcome.queue_id, "refused": refused}
+    return values | ended | (_WHILE_COPIED if outcome.state == SENT else _NOTHING_LEFT)
 
 
 def sent(reply: str, queue_id: str | None, refused: Sequence[RefusedRecipient] = ()) -> Outcome:
@@ -121,5 +144,4 @@ def asked_again(reply: str, wait: timedelta) -> Outcome:
 
 def is_due(tx: Transaction, now: datetime) -> bool:
     """Tell whether there is a message to take in hand."""
-    due = select(MessageRow.id).where(MessageRow.state.in_(_ON_ITS_WAY), MessageRow.due_at <= now)
-    return tx.scalar(due.limit(1)) is not None
+    return tx.scalar(_IS_DUE, {"now": now}) is not None

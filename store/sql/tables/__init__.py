@@ -7,7 +7,18 @@ from store.sql.tables.base import Base, UtcDateTime
 from store.sql.tables.changes import AuditRow, ClockRow, OutboxRow
 from store.sql.tables.factors import ChallengeRow, HalfSessionRow, PasskeyRow, RecoveryCodeRow, TotpRow
 from store.sql.tables.imports import APPLIED, APPLYING, CHECKED, CHECKING, ImportRow
-from store.sql.tables.messages import ACCEPTED, REFUSED, SENT, SUBMITTING, UNKNOWN, MessageRow
+from store.sql.tables.messages import (
+    ACCEPTED,
+    COPY_FAILED,
+    COPY_KEPT,
+    COPY_PENDING,
+    NO_COPY,
+    REFUSED,
+    SENT,
+    SUBMITTING,
+    UNKNOWN,
+    MessageRow,
+)
 from store.sql.tables.names import (
     ALIAS,
     MAILBOX,
@@ -34,8 +45,12 @@ __all__ = [
     "APPLYING",
     "CHECKED",
     "CHECKING",
+    "COPY_FAILED",
+    "COPY_KEPT",
+    "COPY_PENDING",
     "DONE",
     "MAILBOX",
+    "NO_COPY",
     "QUEUED",
     "REFUSED",
     "RUNNING",

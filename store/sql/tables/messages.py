@@ -12,6 +12,8 @@ from store.sql.tables.base import NEVER_REUSE_IDS, Base
 # How far a message has come; docs/messages.md has the steps between.
 ACCEPTED, SUBMITTING = "accepted", "submitting"
 SENT, REFUSED, UNKNOWN = "sent", "refused", "unknown"
+# The copy for the mailbox's own folder of sent mail.
+NO_COPY, COPY_PENDING, COPY_KEPT, COPY_FAILED = "none", "pending", "kept", "failed"
 
 
 class MessageRow(Base):
@@ -21,6 +23,7 @@ class MessageRow(Base):
     __table_args__: Any = (
         CheckConstraint("state IN ('accepted', 'submitting', 'sent', 'refused', 'unknown')", name="state"),
         Index(None, "mailbox_id", "created_at"),  # counts a mailbox's messages of a day
+        Index(None, "mailbox_id", "send_key", unique=True),
         NEVER_REUSE_IDS,
     )
 
@@ -30,7 +33,7 @@ class MessageRow(Base):
     login: Mapped[str] = mapped_column(String(320))  # the mailbox's address
     message_id: Mapped[str] = mapped_column(String(320))
     recipients: Mapped[str] = mapped_column(Text)  # of the envelope: JSON, a list
-    content: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)  # None once it has come to its end
+    content: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)  # None once it and its copy have ended
     size: Mapped[int]  # of the content, in bytes
     state: Mapped[str] = mapped_column(String(10), default=ACCEPTED)
     key_time: Mapped[int | None] = mapped_column(BigInteger)  # of the hand-over that may have come through
@@ -41,3 +44,10 @@ class MessageRow(Base):
     refused: Mapped[str] = mapped_column(Text, default="[]")  # JSON: [[recipient, reply]]
     created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
     ended_at: Mapped[datetime | None]
+    copy_state: Mapped[str] = mapped_column(String(10), default=NO_COPY, server_default=NO_COPY)
+    copy_due_at: Mapped[datetime | None] = mapped_column(index=True)  # None: nothing to do; counts once it is sent
+    copy_attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    copy_reason: Mapped[str | None] = mapped_column(Text)  # why there is none, or not yet
+    copy_head: Mapped[bytes | None] = mapped_column(LargeBinary)  # fields that only the copy shows: Bcc
+    send_key: Mapped[str | None] = mapped_column(String(255))  # of the command line: once for a mailbox
+    fingerprint: Mapped[str | None] = mapped_column(String(64))  # of what was to be sent with it: hex

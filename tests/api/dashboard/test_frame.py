@@ -56,6 +56,7 @@ def test_the_database_is_away(visitor: Visitor, database: Database, monkeypatch:
     answer = visitor.get("/mailboxes")
     assert answer.status_code == 503
     assert "The database does not answer at the moment. Nothing was changed" in words(answer)
+    assert '<a class="button primary" href="">Try again</a>' in answer.text
 
 
 def test_a_bug_is_a_page_without_details(database: Database, world: World) -> None:

@@ -76,6 +76,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, server: RedisServer) -> Comma
         f'milter.inbound = "unix:{byname.folder}/in.sock"',
         f'milter.submission = "unix:{byname.folder}/sub.sock"',
         f'api.listen = "127.0.0.1:{free_port()}"',
+        'sending.listener = "127.0.0.1:1"',
+        f'sending.key = "{"k" * 32}"',
     )
     return byname
 
