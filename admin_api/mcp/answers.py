@@ -14,7 +14,7 @@ from admin_api.mcp.tools import Tool
 Json = dict[str, Any]
 
 # Fields whose text people wrote, or other servers: names, notes, what DNS and mail servers said.
-FREE_TEXTS = frozenset({"name", "display_name", "note", "actor", "before", "after", "found", "reply"})
+FREE_TEXTS = frozenset({"name", "display_name", "note", "actor", "before", "after", "found", "reply", "reason"})
 # Beside one of these a name is a domain's or a record's, and a text is our own.
 _OURS = frozenset({"unicode_name", "required", "looked_up"})
 _MARK = "text-of-others"
