@@ -11,6 +11,7 @@ from admin_api.http.rate_limit import RateLimit
 from admin_api.signing import Signer
 from conf.clients import Server
 from routing.directory import Directory
+from routing.filters.policy import FilterPolicy
 from routing.policy import Policy
 from store.dns.records import Expected
 from store.services.sessions import Lifetimes
@@ -102,6 +103,7 @@ class ApiSite:
     dashboard: Dashboard | None = None  # None: switched off
     clients: Clients = Clients()
     sending: Sending | None = None  # None: nothing can be sent
+    filters: FilterPolicy = field(default_factory=FilterPolicy)
     idempotency_lock: IdempotencyLock = field(default_factory=IdempotencyLock)
     import_limit: ConcurrencyLimit = field(default_factory=import_limit)
     bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)

@@ -15,6 +15,7 @@ from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining, Sending
 from byname.wiring import needed, policy
 from byname.wiring.directory import cache_directory, health, sql_directory
 from byname.wiring.dns import domain_checker
+from byname.wiring.filters import filter_policy
 from conf.dashboard import span
 from conf.listen import parse_host_port
 from conf.settings import ConfigError, Problem, Settings
@@ -57,6 +58,7 @@ def api_site(
         connection_limits=ConnectionLimits(api.stall_timeout, api.max_connections),
         dashboard=_dashboard(settings),
         clients=_clients(settings),
+        filters=filter_policy(settings),
         sending=None if wake is None else Sending(settings.sending.per_day, settings.sending.max_bytes, wake),
     )
 
