@@ -16,9 +16,7 @@ from routing.filters.model import FLAGGED, MARKS, Action, Condition, Rule
 from routing.filters.policy import FilterPolicy
 from routing.filters.text import FORBIDDEN, is_plain
 
-_HEAD = (
-    "# Written by Byname from the rules of this mailbox: what is changed here by hand is lost with their next change."
-)
+_HEAD = "# Written by Byname from the rules of this mailbox. Change the rules, not this script."
 _RULE = "# rule:[{name}]\nif {test}\n{{\n{actions}}}\n"
 _OWN = "# The owner's own script\ninclude :personal :optional {name};\n"
 _PATTERN = re.compile(r"([*?\\])")  # what :matches reads as more than itself (RFC 5228 section 2.7.1)
