@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from conf.clients import ClientsSettings
 from conf.dashboard import DashboardSettings
+from conf.filters import FiltersSettings
 from conf.problems import ConfigError, Problem
 from conf.sections import (
     ApiSettings,
@@ -61,6 +62,7 @@ class Settings(Section):
     routing: RoutingSettings = RoutingSettings()
     senders: SendersSettings = SendersSettings()
     sending: SendingSettings = SendingSettings()
+    filters: FiltersSettings = FiltersSettings()
     trace: TraceSettings = TraceSettings()
     dns: DnsSettings = DnsSettings()
     dashboard: DashboardSettings = DashboardSettings()
