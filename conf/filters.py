@@ -1,14 +1,16 @@
-"""The section of the settings for filters: the ManageSieve server that people's rules are installed on."""
+"""The section of the settings for filters: the ManageSieve server that has the scripts, and what rules may do."""
 
+import re
 from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, Strict, model_validator
 
 from conf.clients import AbsolutePath
 from conf.listen import Socket, UnixSocket, parse_host_port, parse_socket
 from conf.sections import Count, Secret, Section
 
+_TARGET = re.compile(r"[^\s@<>\"\\\x00-\x20\x7f]*@?[^\s@.,:;/\\\"'()<>\[\]]+(?:\.[^\s@.,:;/\\\"'()<>\[\]]+)+")
 _LONGEST_NAME = 100  # characters; a server may refuse a name longer than 128 (RFC 5804 section 1.6)
 
 
@@ -35,12 +37,19 @@ def _checked_name(text: str) -> str:
     return text
 
 
+def _target(text: str) -> str:
+    if text != "*" and not _TARGET.fullmatch(text):
+        raise ValueError("must be an address, a domain, or * for every address")
+    return text
+
+
+ForwardTarget = Annotated[str, AfterValidator(_target)]
 ManageSievePlace = Annotated[str, AfterValidator(_checked_place)]
 ScriptName = Annotated[str, AfterValidator(_checked_name)]
 
 
 class FiltersSettings(Section):
-    """Where rules are installed, as whom, and how long a server may take."""
+    """Where the scripts written from rules are installed, as whom, how long that may take, and what rules may do."""
 
     managesieve: ManageSievePlace | None = None
     tls: Literal["starttls", "implicit", "none"] = "starttls"
@@ -51,6 +60,10 @@ class FiltersSettings(Section):
     connect_timeout: Count = 5  # seconds
     answer_timeout: Count = 20  # seconds for one answer, and three times as long for one mailbox
     recheck_minutes: Count = 60
+    separator: Literal[".", "/"] = "."
+    forward: Annotated[tuple[ForwardTarget, ...], Strict(False)] = ()
+    max_rules: Count = 200
+    max_script_bytes: Count = 262_144
 
     @property
     def place(self) -> Socket | None:
