@@ -74,6 +74,13 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
+class Filtering:
+    """How people's rules come to the mail store."""
+
+    wake: Callable[[], None]  # tells the installer that there is something to do
+
+
+@dataclass(frozen=True, slots=True)
 class Clients:
     """What people type into their mail programs, as far as the operator has filled it in."""
 
@@ -102,6 +109,7 @@ class ApiSite:
     dashboard: Dashboard | None = None  # None: switched off
     clients: Clients = Clients()
     sending: Sending | None = None  # None: nothing can be sent
+    filtering: Filtering | None = None  # None: rules are kept, and installed nowhere
     idempotency_lock: IdempotencyLock = field(default_factory=IdempotencyLock)
     import_limit: ConcurrencyLimit = field(default_factory=import_limit)
     bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)

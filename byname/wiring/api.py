@@ -11,7 +11,7 @@ from admin_api.http.rate_limit import RateLimit
 from admin_api.sending.courier import Courier
 from admin_api.sending.smtp import Listener
 from admin_api.signing import Signer
-from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining, Sending
+from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining, Filtering, Sending
 from byname.wiring import needed, policy
 from byname.wiring.directory import cache_directory, health, sql_directory
 from byname.wiring.dns import domain_checker
@@ -32,10 +32,12 @@ def api_site(
     known: Directory,
     registry: CollectorRegistry,
     wake: Callable[[], None] | None = None,
+    wake_installer: Callable[[], None] | None = None,
 ) -> ApiSite:
     """Return what the API works with. ``known`` decides about mail, and reports whether the backends answer.
 
-    ``wake`` tells the courier that a message was kept; without a courier nothing can be sent.
+    ``wake`` tells the courier that a message was kept; without a courier nothing can be sent. ``wake_installer`` tells
+    the installer that rules were changed; without one they are installed nowhere.
 
     Raises:
         ConfigError: a key that shapes decisions is wrong.
@@ -58,6 +60,7 @@ def api_site(
         dashboard=_dashboard(settings),
         clients=_clients(settings),
         sending=None if wake is None else Sending(settings.sending.per_day, settings.sending.max_bytes, wake),
+        filtering=None if wake_installer is None else Filtering(wake_installer),
     )
 
 
