@@ -19,7 +19,8 @@ from admin_api.filtering.errors import CommandRefused, LoginRefused, ManageSieve
 from admin_api.filtering.installing import install
 from admin_api.filtering.marking import marked
 from admin_api.filtering.planning import Plan, Wanted
-from routing.filters.script import Store, sieve_script
+from routing.filters.policy import FilterPolicy
+from routing.filters.script import sieve_script
 from store.clock import utc_now
 from store.errors import StoreNotReady, StoreUnavailable
 from store.services.filters import installing
@@ -44,7 +45,7 @@ class Site:
     """Where scripts go, and how they are written."""
 
     server: Server
-    store: Store
+    policy: FilterPolicy
     script: str  # its name
     recheck: timedelta
 
@@ -96,7 +97,7 @@ class Installer:
             if not installing.is_due(tx, now):
                 return False
         with self._database.write(ACTING) as tx:
-            task = installing.take(tx, now, self._site.lease)
+            task = installing.take(tx, self._site.policy, now, self._site.lease)
         if task is None:
             return False
         outcome = self._outcome(task)
@@ -140,7 +141,7 @@ class Installer:
 
     def _wanted(self, task: Task) -> Wanted:
         def script(own: str | None) -> bytes:
-            return marked(sieve_script(task.rules, self._site.store, own_script=own))
+            return marked(sieve_script(task.rules, self._site.policy, own_script=own))
 
         return Wanted(self._site.script, script, task.own_script, task.was_installed, task.asked)
 

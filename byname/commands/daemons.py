@@ -125,7 +125,7 @@ def api(context: typer.Context) -> None:
     from admin_api.site import ApiSite
     from byname import telemetry
     from byname.wiring.api import api_site, courier
-    from byname.wiring.filters import installer
+    from byname.wiring.installer import installer
     from conf.listen import parse_host_port
     from edges.listen import open_listener
 

@@ -1,46 +1,25 @@
-"""What brings people's rules to the ManageSieve server."""
+"""What rules may be, from the settings."""
 
-import ssl
-from datetime import timedelta
-
-from prometheus_client import CollectorRegistry
-
-from admin_api.filtering.client import Server
-from admin_api.filtering.connection import Patience, tls_context
-from admin_api.filtering.worker import Installer, Site
-from byname.wiring import needed
-from conf.listen import Socket
-from conf.settings import ConfigError, Problem, Settings
-from routing.filters.script import Store
-from store.sql.database import Database
-
-_ANSWERS = 3  # so many times the patience for one answer is that for a mailbox
+from conf.settings import Settings
+from routing.address import Address
+from routing.domain import canonical_domain
+from routing.filters.policy import ANYWHERE, FilterPolicy
 
 
-def installer(settings: Settings, database: Database, registry: CollectorRegistry) -> Installer | None:
-    """Return what installs rules; None where they are installed nowhere.
-
-    Raises:
-        ConfigError: ``filters.ca`` cannot be read.
-    """
-    place = settings.filters.place
-    return None if place is None else Installer(database, filter_site(settings, place), registry)
-
-
-def filter_site(settings: Settings, place: Socket) -> Site:
-    """Return where scripts go. Raises ConfigError as :func:`installer`."""
-    given = settings.filters
-    patience = Patience(given.connect_timeout, given.answer_timeout, _ANSWERS * given.answer_timeout)
-    tls = None if given.tls == "none" else _context(given.ca)
-    login = needed(settings, "filters.master_user"), needed(settings, "filters.master_password")
-    server = Server(place, given.tls, tls, *login, patience)
-    store = Store(given.separator, settings.routing.recipient_delimiter)
-    return Site(server, store, given.script, timedelta(minutes=given.recheck_minutes))
+def filter_policy(settings: Settings) -> FilterPolicy:
+    """Return what rules may be here. Raises ValueError for a target of forwarding that is no domain."""
+    chosen = settings.filters
+    return FilterPolicy(
+        max_rules=chosen.max_rules,
+        max_script_bytes=chosen.max_script_bytes,
+        separator=chosen.separator,
+        delimiter=settings.routing.recipient_delimiter,
+        forward=frozenset(map(_canonical, chosen.forward)),
+        installs=chosen.managesieve is not None,
+    )
 
 
-def _context(ca: str | None) -> ssl.SSLContext:
-    try:
-        return tls_context(ca)
-    except OSError as error:  # ssl.SSLError is one
-        rule = f"cannot be read as certificates: {ca}: {error.strerror or error}"
-    raise ConfigError([Problem("settings", "filters.ca", rule)])
+def _canonical(target: str) -> str:
+    if target == ANYWHERE:
+        return target
+    return str(Address.parse(target)) if "@" in target else canonical_domain(target)

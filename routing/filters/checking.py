@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from routing.address import Address, AddressSyntaxError
 from routing.filters.folders import flaw_of_folder
 from routing.filters.model import ACTIONS, FIELDS, MARKS, MATCH_TYPES, Action, Condition, Rule
+from routing.filters.policy import FilterPolicy
 from routing.filters.text import FORBIDDEN, is_plain
 
 LARGEST_SIZE = 2**31 - 1  # octets; every implementation of Sieve can count to that (RFC 5228 section 2.4.1)
@@ -23,38 +24,35 @@ _LONGEST_LOCAL, _LONGEST_ADDRESS = 64, 254  # octets (RFC 5321 sections 4.5.3.1.
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How much a mailbox may have, and what its mail store puts between folders."""
-
-    rules: int = 200
-    conditions: int = 20  # of a rule
-    actions: int = 10  # of a rule
-    script_bytes: int = 262_144
-    separator: str = "."
-
-
-@dataclass(frozen=True, slots=True)
 class Flaw:
     """What is wrong with a rule, where, and by which rule."""
 
     pointer: str
-    message: str
+    rule: str  # "must ..."
+
+    @property
+    def message(self) -> str:
+        """The whole sentence."""
+        *inside, field = self.pointer.strip("/").split("/")
+        name = field.replace("_", " ")
+        where = f" of {inside[0].removesuffix('s')} {int(inside[1]) + 1}" if inside else ""
+        return f"the {name}{where} {self.rule}"
 
 
 class InvalidRule(ValueError):
     """A rule that breaks one of the tables. The flaw says where and why."""
 
     def __init__(self, flaw: Flaw) -> None:
-        super().__init__(f"{flaw.pointer}: {flaw.message}")
+        super().__init__(flaw.message)
         self.flaw = flaw
 
 
 Found = Iterable[tuple[str, bool, str]]  # place, whether the rule is broken, the rule
 
 
-def check(rule: Rule, limits: Limits) -> None:
+def check(rule: Rule, policy: FilterPolicy) -> None:
     """Check a rule. Raises InvalidRule for its first flaw."""
-    for flaw in _flaws(rule, limits):
+    for flaw in _flaws(rule, policy):
         raise InvalidRule(flaw)
 
 
@@ -75,29 +73,29 @@ def flaw_of_address(text: str) -> str | None:
     return None if len(str(address)) <= _LONGEST_ADDRESS else "must be an address of at most 254 characters"
 
 
-def _flaws(rule: Rule, limits: Limits) -> Iterator[Flaw]:
-    yield from _broken("", _of_rule(rule, limits))
+def _flaws(rule: Rule, policy: FilterPolicy) -> Iterator[Flaw]:
+    yield from _broken("", _of_rule(rule, policy))
     for number, condition in enumerate(rule.conditions):
         yield from _broken(f"/conditions/{number}", _of_condition(condition))
     for number, action in enumerate(rule.actions):
-        yield from _broken(f"/actions/{number}", _of_action(action, limits))
+        yield from _broken(f"/actions/{number}", _of_action(action, policy))
     yield from _broken("", _together(rule))
 
 
 def _broken(place: str, found: Found) -> Iterator[Flaw]:
-    return (Flaw(place + pointer, message) for pointer, broken, message in found if broken)
+    return (Flaw(place + pointer, rule) for pointer, broken, rule in found if broken)
 
 
-def _of_rule(rule: Rule, limits: Limits) -> Found:
+def _of_rule(rule: Rule, policy: FilterPolicy) -> Found:
     name, conditions, actions = rule.name, len(rule.conditions), len(rule.actions)
     yield "/name", not 1 <= len(name) <= _LONGEST_NAME, f"must have 1 to {_LONGEST_NAME} characters"
     yield "/name", not is_plain(name), FORBIDDEN
     yield "/name", name != name.strip(), "must not begin or end with a blank"
     yield "/match_type", rule.match_type not in MATCH_TYPES, f"must be {' or '.join(MATCH_TYPES)}"
     yield "/conditions", conditions < 1, "must have at least one condition"
-    yield "/conditions", conditions > limits.conditions, f"must have at most {limits.conditions} conditions"
+    yield "/conditions", conditions > policy.max_conditions, f"must have at most {policy.max_conditions} conditions"
     yield "/actions", not rule.actions and not rule.stop, "must have an action, unless the rule stops"
-    yield "/actions", actions > limits.actions, f"must have at most {limits.actions} actions"
+    yield "/actions", actions > policy.max_actions, f"must have at most {policy.max_actions} actions"
 
 
 def _of_condition(condition: Condition) -> Found:
@@ -118,14 +116,14 @@ def _of_condition(condition: Condition) -> Found:
         yield "/header_name", name is not None, "must be given for the field header only"
 
 
-def _of_action(action: Action, limits: Limits) -> Found:
+def _of_action(action: Action, policy: FilterPolicy) -> Found:
     yield "/type", action.type not in ACTIONS, f"must be one of {', '.join(ACTIONS)}"
     kind, value = ACTIONS.get(action.type), action.value
     if kind is None:
         yield "/value", value is not None, f"must not be given for {action.type}"
         return
     yield "/value", not value, f"must be given for {action.type}: {_WHAT[kind]}"
-    flaw = {"folder": flaw_of_folder(value or "", limits.separator), "address": flaw_of_address(value or "")}.get(kind)
+    flaw = {"folder": flaw_of_folder(value or "", policy.separator), "address": flaw_of_address(value or "")}.get(kind)
     yield "/value", flaw is not None, flaw or ""
     yield "/value", kind == "mark" and value not in MARKS, f"must be {' or '.join(MARKS)}"
 

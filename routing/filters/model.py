@@ -35,6 +35,7 @@ ACTIONS: Mapping[str, str | None] = {
     "discard": None,
 }
 MARKS: Mapping[str, str] = {"read": "\\Seen"}  # value of ``mark``: the flag of IMAP
+FLAGGED = "\\Flagged"
 MATCH_TYPES: tuple[MatchType, ...] = ("all", "any")
 
 

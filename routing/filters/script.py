@@ -6,18 +6,16 @@ another one means. ``variables`` and ``encoded-character`` are never required, w
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from routing.address import Address
 from routing.domain import DomainSyntaxError, canonical_domain
 from routing.filters.checking import octets_of
 from routing.filters.folders import stored_name
-from routing.filters.model import MARKS, Action, Condition, Rule
+from routing.filters.model import FLAGGED, MARKS, Action, Condition, Rule
+from routing.filters.policy import FilterPolicy
+from routing.filters.text import FORBIDDEN, is_plain
 
-_HEAD = (
-    "# Written by Byname from the rules of this mailbox: what is changed here by hand is lost with their next change."
-)
 _RULE = "# rule:[{name}]\nif {test}\n{{\n{actions}}}\n"
 _OWN = "# The owner's own script\ninclude :personal :optional {name};\n"
 _PATTERN = re.compile(r"([*?\\])")  # what :matches reads as more than itself (RFC 5228 section 2.7.1)
@@ -29,64 +27,58 @@ _OF_ADDRESSES = frozenset({"from", "to"})
 _ORDER = ("mark", "flag", "copy", "forward", "move", "discard")  # flags hold for what is filed after them
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
-    """What a script has to know of the mail store and the addresses."""
-
-    separator: str = "."  # between folders
-    delimiter: str = "+"  # what begins a detail; empty: there are none
-
-
-def sieve_script(rules: Iterable[Rule], store: Store, *, own_script: str | None = None) -> str:
+def sieve_script(rules: Iterable[Rule], policy: FilterPolicy, *, own_script: str | None = None) -> str:
     """Return the script of some checked rules, in their order; those that are switched off are left out.
 
     Args:
         rules: each has passed ``checking.check``.
-        store: the mail store.
+        policy: says what the mail store puts between folders, and what begins a detail.
         own_script: name of the user's own script, which runs after the rules unless one of them stops.
     """
     used = [rule for rule in rules if rule.enabled]
-    written = [_written(rule, store) for rule in used]
+    written = [_written(rule, policy) for rule in used]
     if own_script is not None:
         written.append(_OWN.format(name=quoted(own_script)))
     needed = sorted({one for rule in used for one in _extensions(rule)} | ({"include"} if own_script else set()))
     require = f"require {_listed(needed)};\n" if needed else ""
-    return f"{_HEAD}\n{require}" + "".join(f"\n{one}" for one in written)
+    return require + "".join(f"\n{one}" for one in written)
 
 
 def quoted(text: str) -> str:
-    """Return a quoted string (RFC 5228 section 2.4.2)."""
+    """Return a quoted string (RFC 5228 section 2.4.2). Raises ValueError for text that is not on one line."""
+    if not is_plain(text):
+        raise ValueError(FORBIDDEN)
     escaped = _ESCAPED.sub(r"\\\1", text)
     return f'"{escaped}"'
 
 
-def _written(rule: Rule, store: Store) -> str:
-    tests = [_test(condition, store) for condition in rule.conditions]
+def _written(rule: Rule, policy: FilterPolicy) -> str:
+    tests = [_test(condition, policy) for condition in rule.conditions]
     word = "allof" if rule.match_type == "all" else "anyof"
     actions = sorted(rule.actions, key=lambda action: _ORDER.index(action.type))
-    lines = [_ACTIONS[one.type](one, store) for one in actions] + (["stop;"] if rule.stop else [])
+    lines = [_line(one, policy) for one in actions] + (["stop;"] if rule.stop else [])
     body = "".join(f"\t{line}\n" for line in lines)
     return _RULE.format(name=rule.name, test=f"{word} ({', '.join(tests)})", actions=body)
 
 
-def _test(condition: Condition, store: Store) -> str:
+def _test(condition: Condition, policy: FilterPolicy) -> str:
     if condition.field == "size":
         return f"size :{condition.operator} {octets_of(condition.value)}"
     headers = [condition.header_name or ""] if condition.field == "header" else _HEADERS[condition.field]
-    tag, keys = _comparison(condition, store)
+    tag, keys = _comparison(condition, policy)
     # A name beside the address is found by "contains" alone; the others are about the address.
     is_about_addresses = condition.field in _OF_ADDRESSES and condition.operator != "contains"
     test = "address :all" if is_about_addresses else "header"
     return f"{test} :{tag} {_listed(headers)} {_listed(keys)}"
 
 
-def _comparison(condition: Condition, store: Store) -> tuple[str, Sequence[str]]:
+def _comparison(condition: Condition, policy: FilterPolicy) -> tuple[str, Sequence[str]]:
     """Return the match type and its keys. All compare ASCII letters in any case (RFC 5228 section 2.7.3)."""
     value, operator = condition.value, condition.operator
     if condition.field in _HAVE_DOMAINS:
         value = _with_a_labels(value)
     if operator == "is" and condition.field == "delivered_to":
-        return "matches", _with_any_detail(value, store.delimiter)
+        return "matches", _with_any_detail(value, policy.delimiter)
     if operator in {"is", "contains", "matches"}:
         return operator, [value]
     pattern = as_pattern(value)
@@ -120,8 +112,8 @@ def _listed(texts: Sequence[str]) -> str:
     return listed if len(texts) == 1 else f"[{listed}]"
 
 
-def _folder(action: Action, store: Store) -> str:
-    return quoted(stored_name(action.value or "", store.separator))
+def _line(action: Action, policy: FilterPolicy) -> str:
+    return _LINES[action.type].format(_ARGUMENTS[action.type](action.value or "", policy))
 
 
 def _extensions(rule: Rule) -> Iterable[str]:
@@ -136,11 +128,21 @@ _NEEDED = {
     "mark": ("imap4flags",),
     "flag": ("imap4flags",),
 }
-_ACTIONS = {
-    "move": lambda action, store: f"fileinto :create {_folder(action, store)};",
-    "copy": lambda action, store: f"fileinto :copy :create {_folder(action, store)};",
-    "forward": lambda action, store: f"redirect :copy {quoted(str(Address.parse(action.value or '')))};",  # noqa: ARG005
-    "mark": lambda action, store: f"addflag {quoted(MARKS[action.value or ''])};",  # noqa: ARG005
-    "flag": lambda action, store: 'addflag "\\\\Flagged";',  # noqa: ARG005
-    "discard": lambda action, store: "discard;",  # noqa: ARG005
+
+# action: its command, and what stands in it
+_LINES = {
+    "move": "fileinto :create {};",
+    "copy": "fileinto :copy :create {};",
+    "forward": "redirect :copy {};",
+    "mark": "addflag {};",
+    "flag": "addflag {};",
+    "discard": "discard;",
+}
+_ARGUMENTS: Mapping[str, Callable[[str, FilterPolicy], str]] = {
+    "move": lambda folder, policy: quoted(stored_name(folder, policy.separator)),
+    "copy": lambda folder, policy: quoted(stored_name(folder, policy.separator)),
+    "forward": lambda address, _: quoted(str(Address.parse(address))),
+    "mark": lambda mark, _: quoted(MARKS[mark]),
+    "flag": lambda *_: quoted(FLAGGED),
+    "discard": lambda *_: "",
 }

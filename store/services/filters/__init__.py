@@ -1,1 +1,1 @@
-"""Filter rules of mailboxes, and their scripts on the way to the mail store."""
+"""Filters of mailboxes: their rules, where these may forward to, and the state of the script written from them."""

@@ -11,8 +11,9 @@ from typing import Literal
 from sqlalchemy import ColumnElement, or_, select
 
 from routing.filters.model import Rule
+from routing.filters.policy import FilterPolicy
 from store.services import lookup
-from store.services.filters.reading import rules_of
+from store.services.filters.scripts import wanted_rules
 from store.sql.tables import INSTALLED, OFF, FilterScriptRow
 from store.sql.tenant import Transaction
 
@@ -52,7 +53,7 @@ def is_due(tx: Transaction, now: datetime) -> bool:
     return tx.scalar(select(FilterScriptRow.mailbox_id).where(*_due(now)).limit(1)) is not None
 
 
-def take(tx: Transaction, now: datetime, lease: timedelta) -> Task | None:
+def take(tx: Transaction, policy: FilterPolicy, now: datetime, lease: timedelta) -> Task | None:
     """Take the mailbox in hand that has waited longest; None when none is due."""
     due = select(FilterScriptRow).where(*_due(now)).order_by(FilterScriptRow.due_at, FilterScriptRow.mailbox_id)
     row = tx.scalar(due.limit(1).with_for_update(skip_locked=True))
@@ -60,12 +61,13 @@ def take(tx: Transaction, now: datetime, lease: timedelta) -> Task | None:
         return None
     row.holds, row.held_until = row.holds + 1, now + lease
     tx.flush()
+    found = lookup.mailbox(tx, row.mailbox_id)
     return Task(
         mailbox_id=row.mailbox_id,
         hold=row.holds,
-        mailbox=lookup.mailbox(tx, row.mailbox_id).text,
+        mailbox=found.text,
         version=row.wanted_version,
-        rules=rules_of(tx, row.mailbox_id),
+        rules=wanted_rules(tx, found, policy)[0],
         own_script=row.own_script,
         was_installed=row.installed_version > 0,
         asked=_asked(row),

@@ -1,0 +1,44 @@
+"""The rules that name an address, for whoever is about to delete or disable it."""
+
+from sqlalchemy import select
+
+from routing.filters import naming
+from store.services import lookup, mailboxes
+from store.services.filters.rows import view
+from store.services.filters.views import NamingRule
+from store.services.lookup import Ref
+from store.sql.tables import AddressRow, AliasRow, DomainRow, FilterRuleRow
+from store.sql.tenant import Transaction
+
+
+def naming_alias(tx: Transaction, alias: Ref) -> list[NamingRule]:
+    """Return the rules that name an alias: of its mailbox by a condition, of any mailbox of the account by forwarding.
+
+    Raises:
+        ServiceError: ``invalid-request``, ``not-found``.
+    """
+    found = lookup.alias(tx, alias, lock=False)
+    address = f"{found.address.local_part}@{found.domain.name}"
+    own = FilterRuleRow.mailbox_id == found.alias.mailbox_id
+    of_account = FilterRuleRow.mailbox_id.in_(
+        select(AddressRow.id).join_from(AddressRow, DomainRow).where(DomainRow.account_id == found.domain.account_id)
+    )
+    forwarding = of_account & FilterRuleRow.actions.icontains(address, autoescape=True)
+    wanted = select(FilterRuleRow).where(own | forwarding)
+    rules = [view(row) for row in tx.scalars(wanted.order_by(FilterRuleRow.mailbox_id, FilterRuleRow.position))]
+    forwards = {one.id: naming.forwards_to(one.rule, address) for one in rules}
+    named = [
+        one
+        for one in rules
+        if forwards[one.id] or (one.mailbox_id == found.alias.mailbox_id and naming.names(one.rule, address))
+    ]
+    names = mailboxes.addresses(tx, {one.mailbox_id for one in named})
+    return [NamingRule(one.id, one.name, one.mailbox_id, names[one.mailbox_id], forwards[one.id]) for one in named]
+
+
+def names_of(tx: Transaction, mailbox: Ref) -> dict[int, list[str]]:
+    """Return the names of the rules that name an alias of a mailbox, by the alias's id; of those that are named."""
+    found = lookup.mailbox(tx, mailbox)
+    ids = tx.scalars(select(AliasRow.id).where(AliasRow.mailbox_id == found.mailbox.id)).all()
+    named = {one: [rule.name for rule in naming_alias(tx, one)] for one in ids}
+    return {one: rules for one, rules in named.items() if rules}
