@@ -100,9 +100,9 @@ class Installer:
             task = installing.take(tx, self._site.policy, now, self._site.lease)
         if task is None:
             return False
-        outcome = self._outcome(task)
+        outcome, ended = self._outcome(task), self._now()
         with self._database.write(ACTING) as tx:
-            counts = installing.note(tx, task, outcome, self._now())
+            counts = installing.note(tx, task, outcome, ended)
         if counts:
             self._tell(task, outcome)
         return True
