@@ -11,6 +11,7 @@ from admin_api.http.rate_limit import RateLimit
 from admin_api.signing import Signer
 from conf.clients import Server
 from routing.directory import Directory
+from routing.filters.policy import FilterPolicy
 from routing.policy import Policy
 from store.dns.records import Expected
 from store.services.sessions import Lifetimes
@@ -74,13 +75,6 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
-class Filtering:
-    """How people's rules come to the mail store."""
-
-    wake: Callable[[], None]  # tells the installer that there is something to do
-
-
-@dataclass(frozen=True, slots=True)
 class Clients:
     """What people type into their mail programs, as far as the operator has filled it in."""
 
@@ -109,7 +103,8 @@ class ApiSite:
     dashboard: Dashboard | None = None  # None: switched off
     clients: Clients = Clients()
     sending: Sending | None = None  # None: nothing can be sent
-    filtering: Filtering | None = None  # None: rules are kept, and installed nowhere
+    filters: FilterPolicy = field(default_factory=FilterPolicy)
+    wake_filters: Callable[[], None] = lambda: None  # tells the installer that rules were changed
     idempotency_lock: IdempotencyLock = field(default_factory=IdempotencyLock)
     import_limit: ConcurrencyLimit = field(default_factory=import_limit)
     bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)

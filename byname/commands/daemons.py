@@ -138,10 +138,11 @@ def api(context: typer.Context) -> None:
         ExitStack() as stack,
     ):
         carries, installs = courier(settings, database), installer(settings, database, registry)
-        wakes = [None if one is None else one.wake for one in (carries, installs)]
+        wake = None if carries is None else carries.wake
+        wake_filters = (lambda: None) if installs is None else installs.wake
 
         def load(now: "Settings") -> ApiSite:
-            return api_site(now, database, directory, registry, *wakes)
+            return api_site(now, database, directory, registry, wake, wake_filters)
 
         site, at = load(settings), parse_host_port(settings.api.listen)
         server = ApiServer(site, open_listener(f"inet:{at.port}@{at.host}").socket)

@@ -11,10 +11,11 @@ from admin_api.http.rate_limit import RateLimit
 from admin_api.sending.courier import Courier
 from admin_api.sending.smtp import Listener
 from admin_api.signing import Signer
-from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining, Filtering, Sending
+from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining, Sending
 from byname.wiring import needed, policy
 from byname.wiring.directory import cache_directory, health, sql_directory
 from byname.wiring.dns import domain_checker
+from byname.wiring.filters import filter_policy
 from conf.dashboard import span
 from conf.listen import parse_host_port
 from conf.settings import ConfigError, Problem, Settings
@@ -32,12 +33,12 @@ def api_site(
     known: Directory,
     registry: CollectorRegistry,
     wake: Callable[[], None] | None = None,
-    wake_installer: Callable[[], None] | None = None,
+    wake_filters: Callable[[], None] = lambda: None,
 ) -> ApiSite:
     """Return what the API works with. ``known`` decides about mail, and reports whether the backends answer.
 
-    ``wake`` tells the courier that a message was kept; without a courier nothing can be sent. ``wake_installer`` tells
-    the installer that rules were changed; without one they are installed nowhere.
+    ``wake`` tells the courier that a message was kept; without a courier nothing can be sent. ``wake_filters`` tells
+    the installer that rules were changed.
 
     Raises:
         ConfigError: a key that shapes decisions is wrong.
@@ -59,8 +60,9 @@ def api_site(
         connection_limits=ConnectionLimits(api.stall_timeout, api.max_connections),
         dashboard=_dashboard(settings),
         clients=_clients(settings),
+        filters=filter_policy(settings),
         sending=None if wake is None else Sending(settings.sending.per_day, settings.sending.max_bytes, wake),
-        filtering=None if wake_installer is None else Filtering(wake_installer),
+        wake_filters=wake_filters,
     )
 
 

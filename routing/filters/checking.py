@@ -13,9 +13,10 @@ from routing.filters.model import ACTIONS, FIELDS, MARKS, MATCH_TYPES, Action, C
 from routing.filters.policy import FilterPolicy
 from routing.filters.text import FORBIDDEN, is_plain
 
-LARGEST_SIZE = 2**31 - 1  # octets; every implementation of Sieve can count to that (RFC 5228 section 2.4.1)
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
-_SIZE = re.compile(r"([0-9]{1,10})([KMG]?)")
+# unit of a size: its octets, and the largest number of it; every implementation of Sieve can count to 2**31
+# (RFC 5228 section 2.4.1)
+_UNITS = {"": (1, 999_999_999), "K": (2**10, 999_999), "M": (2**20, 999), "G": (2**30, 1)}
+_SIZE = re.compile(r"([0-9]{1,9})([KMG]?)")
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,76}")  # RFC 5322 section 3.6.8
 # Sieve and the MTA both take it without quotes (RFC 5321 section 4.1.2)
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -59,7 +60,10 @@ def check(rule: Rule, policy: FilterPolicy) -> None:
 def octets_of(size: str) -> int | None:
     """Return how many octets a size such as ``500K`` or ``5M`` is (RFC 5228 section 2.4.1); None: it is no size."""
     read = _SIZE.fullmatch(size.upper())
-    return None if read is None else int(read[1]) * _UNITS[read[2]]
+    if read is None:
+        return None
+    octets, largest = _UNITS[read[2]]
+    return int(read[1]) * octets if int(read[1]) <= largest else None
 
 
 def flaw_of_address(text: str) -> str | None:
@@ -106,9 +110,11 @@ def _of_condition(condition: Condition) -> Found:
     yield "/value", not 1 <= len(value) <= _LONGEST_VALUE, f"must have 1 to {_LONGEST_VALUE} characters"
     yield "/value", not is_plain(value), FORBIDDEN
     if condition.field == "size":
-        octets = octets_of(value)
-        yield "/value", octets is None, "must be a number of octets, or one with K, M or G, such as 5M"
-        yield "/value", (octets or 0) > LARGEST_SIZE, "must be less than 2G"
+        yield (
+            "/value",
+            octets_of(value) is None,
+            "must be a number of octets, or of K, M or G, such as 5M; at most 1G",
+        )
     if condition.field == "header":
         good = name is not None and _HEADER_NAME.fullmatch(name) is not None
         yield "/header_name", not good, "must be the name of a header field, such as List-Id"

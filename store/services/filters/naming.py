@@ -11,13 +11,14 @@ from store.sql.tables import AddressRow, AliasRow, DomainRow, FilterRuleRow
 from store.sql.tenant import Transaction
 
 
-def naming_alias(tx: Transaction, alias: Ref) -> list[NamingRule]:
+def naming_alias(tx: Transaction, alias: Ref, *, mailbox: Ref | None = None) -> list[NamingRule]:
     """Return the rules that name an alias: of its mailbox by a condition, of any mailbox of the account by forwarding.
 
     Raises:
-        ServiceError: ``invalid-request``, ``not-found``.
+        ServiceError: ``invalid-request``, ``not-found``, also for an alias of another mailbox than ``mailbox``.
     """
-    found = lookup.alias(tx, alias, lock=False)
+    owner = None if mailbox is None else lookup.mailbox(tx, mailbox).mailbox.id
+    found = lookup.alias(tx, alias, mailbox_id=owner, lock=False)
     address = f"{found.address.local_part}@{found.domain.name}"
     own = FilterRuleRow.mailbox_id == found.alias.mailbox_id
     of_account = FilterRuleRow.mailbox_id.in_(

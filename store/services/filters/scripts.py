@@ -25,8 +25,13 @@ from store.sql.tenant import Transaction
 _NO_SERVER = "no mail server takes scripts here: the operator sets [filters] managesieve"
 
 
-def write(tx: Transaction, mailbox: Ref, policy: FilterPolicy) -> WrittenScript:
+def write(tx: Transaction, mailbox: Ref, policy: FilterPolicy, *, with_own: bool = True) -> WrittenScript:
     """Return the script of a mailbox as its rules are now, with the owner's own script included at the end.
+
+    Args:
+        mailbox: whose.
+        policy: of the site.
+        with_own: whether the owner's own script is included.
 
     A forwarding that is no longer allowed, because its target is gone or would lead back, is left out.
 
@@ -36,7 +41,7 @@ def write(tx: Transaction, mailbox: Ref, policy: FilterPolicy) -> WrittenScript:
     found = lookup.mailbox(tx, mailbox)
     rules, left_out = wanted_rules(tx, found, policy)
     mine = _row(tx, found.mailbox.id)
-    own = None if mine is None else mine.own_script
+    own = mine.own_script if mine is not None and with_own else None
     return WrittenScript(sieve_script(rules, policy, own_script=own), left_out)
 
 
