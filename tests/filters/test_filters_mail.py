@@ -46,14 +46,17 @@ def _fill(database: Database) -> dict[str, str]:
     passwords = fill(database)
     password = PasswordHash(hash_password("one for all of them"))
     with database.write() as tx:
-        for number in range(len(NUMBERED)):
+        for number, case in enumerate(NUMBERED):
             box = _box(number)
             mailboxes.add(tx, box, password)
-            aliases.add(tx, f"a{number}@brand-b.test", box)
-            aliases.add(tx, f"b{number}@brand-b.test", box)
-            aliases.add(tx, f"xa{number}@brand-b.test", box)
-            aliases.add(tx, f"i{number}@bücher.test", box)
+            for name in {name for mail in case.mails for name in mail.to} - {box}:
+                aliases.add(tx, _without_detail(name), box)
     return passwords
+
+
+def _without_detail(name: str) -> str:
+    local, _, domain = name.lower().partition("@")
+    return f"{local.partition('+')[0]}@{domain}"
 
 
 def _box(number: int) -> str:
