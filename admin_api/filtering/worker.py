@@ -131,6 +131,8 @@ class Installer:
         except ManageSieveError as error:
             self._pause.end()
             return _later(_CODES[type(error)], error, min(2.0 ** min(task.attempts + 1, 10), _LONGEST_WAIT))
+        except ValueError as error:  # the name of a person's script is one that no script can hold
+            return Outcome(SCRIPT_REFUSED, self._site.recheck, "script-refused", f"it cannot be written: {error}")
         self._pause.end()
         return self._done(made, wanted)
 

@@ -16,6 +16,7 @@ from routing.filters.model import FLAGGED, MARKS, Action, Condition, Rule
 from routing.filters.policy import FilterPolicy
 from routing.filters.text import FORBIDDEN, is_plain
 
+_HEAD = "# Written by Byname from the rules of this mailbox. Change the rules, not this script."
 _RULE = "# rule:[{name}]\nif {test}\n{{\n{actions}}}\n"
 _OWN = "# The owner's own script\ninclude :personal :optional {name};\n"
 _PATTERN = re.compile(r"([*?\\])")  # what :matches reads as more than itself (RFC 5228 section 2.7.1)
@@ -41,7 +42,7 @@ def sieve_script(rules: Iterable[Rule], policy: FilterPolicy, *, own_script: str
         written.append(_OWN.format(name=quoted(own_script)))
     needed = sorted({one for rule in used for one in _extensions(rule)} | ({"include"} if own_script else set()))
     require = f"require {_listed(needed)};\n" if needed else ""
-    return require + "".join(f"\n{one}" for one in written)
+    return f"{_HEAD}\n{require}" + "".join(f"\n{one}" for one in written)
 
 
 def quoted(text: str) -> str:
