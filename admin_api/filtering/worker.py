@@ -56,18 +56,21 @@ class Site:
         return timedelta(seconds=patience.connect + patience.session) + _MORE_THAN_A_SESSION
 
 
+def outcome_counter(registry: CollectorRegistry) -> Counter:
+    """Return the metric of what became of mailboxes."""
+    what = "Looks at the script of a mailbox on the ManageSieve server."
+    return Counter("byname_filter_installations", what, ["outcome"], registry=registry)
+
+
 class Installer:
     """Installs until the end of the block. A context manager."""
 
     def __init__(
-        self, database: Database, site: Site, registry: CollectorRegistry, now: Callable[[], datetime] = utc_now
+        self, database: Database, site: Site, outcomes: Counter, now: Callable[[], datetime] = utc_now
     ) -> None:
         self._database, self._site, self._now = database, site, now
         self._pause = _Pause()
-        self._outcomes = Counter(
-            "byname_filter_installations", "Looks at the script of a mailbox on the server.", ["outcome"],
-            registry=registry,
-        )  # fmt: skip
+        self._outcomes = outcomes
         self._woken = threading.Semaphore(0)
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._install, name="filters", daemon=True) for _ in range(_THREADS)]

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from admin_api.filtering.client import Server
 from admin_api.filtering.connection import Patience, tls_context
-from admin_api.filtering.worker import Installer, Site
+from admin_api.filtering.worker import Installer, Site, outcome_counter
 from byname.wiring import needed
 from byname.wiring.filters import filter_policy
 from conf.listen import Socket
@@ -23,8 +23,8 @@ def installer(settings: Settings, database: Database, registry: CollectorRegistr
     Raises:
         ConfigError: ``filters.ca`` cannot be read.
     """
-    place = settings.filters.place
-    return None if place is None else Installer(database, filter_site(settings, place), registry)
+    place, outcomes = settings.filters.place, outcome_counter(registry)
+    return None if place is None else Installer(database, filter_site(settings, place), outcomes)
 
 
 def filter_site(settings: Settings, place: Socket) -> Site:

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from admin_api.filtering.client import Server, Session, session
 from admin_api.filtering.connection import Patience, Security, tls_context
-from admin_api.filtering.worker import Installer, Site
+from admin_api.filtering.worker import Installer, Site, outcome_counter
 from byname.sandbox.certificate import Certificate
 from byname.sandbox.dovecot_config import Filters
 from conf.listen import InetSocket
@@ -102,7 +102,7 @@ def installer(
 ) -> Installer:
     """Return an installer whose threads do not run yet: a test calls ``install_one``."""
     site = Site(replace(at, patience=patience), POLICY, NAME, timedelta(hours=1))
-    return Installer(database, site, CollectorRegistry(), now)
+    return Installer(database, site, outcome_counter(CollectorRegistry()), now)
 
 
 def install_all(installs: Installer) -> int:
