@@ -6,14 +6,13 @@ It is no secret: who writes it under a script of his own says that the script ma
 import hashlib
 import re
 
-_HEAD = re.compile(rb"# Byname ([0-9a-f]{64})[^\r\n]*\r?\n")
-_WORDS = b"written from this mailbox's rules; a change by hand is noticed and stays until someone takes over"
+_HEAD = re.compile(rb"# Byname ([0-9a-f]{64})\r?\n")
 
 
 def marked(script: str) -> bytes:
     """Return a script as it is installed: with our line, and with CRLF (RFC 5228 section 2.2)."""
     content = script.replace("\r\n", "\n").replace("\n", "\r\n").encode()
-    return b"# Byname %s %s\r\n%s" % (_digest(content), _WORDS, content)
+    return b"# Byname %s\r\n%s" % (_digest(content), content)
 
 
 def is_ours(content: bytes) -> bool:
