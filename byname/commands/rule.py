@@ -51,7 +51,7 @@ Stop = Annotated[bool | None, typer.Option("--stop/--go-on", help="No later rule
 
 @app.command(
     "add",
-    epilog="Example: byname rule add john@brand-a.com Sales --if 'delivered_to is info@brand-b.com' --then 'move Sales'",
+    epilog="Example: byname rule add john@brand-a.com Sales --if 'delivered_to is x@brand-b.com' --then 'move Sales'",
 )
 def add(
     context: typer.Context,

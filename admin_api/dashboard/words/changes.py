@@ -13,6 +13,8 @@ _OBJECTS = {
     "alias": "Alias",
     "domain": "Domain",
     "mailbox": "Mailbox",
+    "rule": "Filter rule",
+    "rules": "Filter rules",
     "token": "Token",
 }
 # The second half of an action: what happened. One that is not here is shown as it is written.
@@ -21,6 +23,9 @@ _VERBS = {
     "update": "changed",
     "delete": "deleted",
     "verify": "proved",
+    "reorder": "put in another order",
+    "take-over": "to be run",
+    "give-back": "to be run no longer",
     "move": "given to this account",
     "park": "held back: another account has proved it",
     "set-catch-all": "catch-all changed",

@@ -3,11 +3,11 @@
 from sqlalchemy import select
 
 from routing.filters import naming
-from store.services import lookup, mailboxes
-from store.services.filters.rows import view
+from store.services import aliases, lookup, mailboxes
+from store.services.filters.rows import rows_of, view
 from store.services.filters.views import NamingRule
 from store.services.lookup import Ref
-from store.sql.tables import AddressRow, AliasRow, DomainRow, FilterRuleRow
+from store.sql.tables import AddressRow, DomainRow, FilterRuleRow
 from store.sql.tenant import Transaction
 
 
@@ -38,8 +38,17 @@ def naming_alias(tx: Transaction, alias: Ref, *, mailbox: Ref | None = None) -> 
 
 
 def names_of(tx: Transaction, mailbox: Ref) -> dict[int, list[str]]:
-    """Return the names of the rules that name an alias of a mailbox, by the alias's id; of those that are named."""
-    found = lookup.mailbox(tx, mailbox)
-    ids = tx.scalars(select(AliasRow.id).where(AliasRow.mailbox_id == found.mailbox.id)).all()
-    named = {one: [rule.name for rule in naming_alias(tx, one)] for one in ids}
-    return {one: rules for one, rules in named.items() if rules}
+    """Return the names of a mailbox's own rules that name an alias of it, by the alias's id; of those that are named.
+
+    Raises:
+        ServiceError: ``invalid-request``, ``not-found``.
+    """
+    found = lookup.mailbox(tx, mailbox).mailbox.id
+    rules = [view(row).rule for row in rows_of(tx, found)]
+    if not rules:
+        return {}
+    named = {
+        alias.id: [rule.name for rule in rules if naming.names(rule, alias.address)]
+        for alias in aliases.list_all(tx, mailbox=found)
+    }
+    return {one: names for one, names in named.items() if names}

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from routing.filters.model import Action, Condition, Rule
+from routing.filters.policy import FilterPolicy
 from store.services import aliases, delete_intents, domain_settings, idempotency, tokens
+from store.services.filters import rules
 from store.sql.database import Database
 from store.sql.tables import (
     AdminRow,
@@ -21,6 +24,8 @@ from store.sql.tenant import Acting
 
 PREFIXES = ("bn_ops_", "bn_msg_", "bn_opr_")
 
+RULE = Rule("x", "all", (Condition("subject", "is", "x"),), (Action("flag"),))
+
 
 @dataclass(frozen=True)
 class Owned:
@@ -32,6 +37,7 @@ class Owned:
     alias: int
     token: int
     intent: int
+    rule: int
 
     @property
     def acting(self) -> Acting:
@@ -45,6 +51,7 @@ def create_account(database: Database, account: str, domain: str, mailbox: str) 
         home = domain_settings.update(tx, domain, catch_all=mailbox, system_mailbox=mailbox)
         alias = aliases.add(tx, f"sales@{domain}", mailbox)
         token = tokens.create(tx, name=f"of {account}", kind="account", account=account, prefixes=PREFIXES).token
+        rule = rules.add(tx, mailbox, RULE, FilterPolicy())
         intent = delete_intents.create(tx, mailbox)
         key = idempotency.begin(tx, token.id, "a key", "00")
         assert isinstance(key, idempotency.Fresh)
@@ -58,7 +65,7 @@ def create_account(database: Database, account: str, domain: str, mailbox: str) 
         tx.add_all(factors(domain, admin_id=admin.id) + factors(mailbox, mailbox_id=alias.mailbox_id))
         tx.merge(DomainProofRow(domain_id=home.id))
         assert token.account_id is not None
-        return Owned(token.account_id, home.id, alias.mailbox_id, alias.id, token.id, intent.id)
+        return Owned(token.account_id, home.id, alias.mailbox_id, alias.id, token.id, intent.id, rule.id)
 
 
 def factors(name: str, **owner: int) -> list[Base]:
