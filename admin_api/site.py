@@ -104,6 +104,7 @@ class ApiSite:
     clients: Clients = Clients()
     sending: Sending | None = None  # None: nothing can be sent
     filters: FilterPolicy = field(default_factory=FilterPolicy)
+    wake_filters: Callable[[], None] = lambda: None  # tells the installer that rules were changed
     idempotency_lock: IdempotencyLock = field(default_factory=IdempotencyLock)
     import_limit: ConcurrencyLimit = field(default_factory=import_limit)
     bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)

@@ -125,6 +125,7 @@ def api(context: typer.Context) -> None:
     from admin_api.site import ApiSite
     from byname import telemetry
     from byname.wiring.api import api_site, courier
+    from byname.wiring.installer import installer
     from conf.listen import parse_host_port
     from edges.listen import open_listener
 
@@ -136,15 +137,18 @@ def api(context: typer.Context) -> None:
         telemetry.observed_directory(settings, database, "api", registry) as directory,
         ExitStack() as stack,
     ):
-        carries = courier(settings, database)
+        carries, installs = courier(settings, database), installer(settings, database, registry)
+        wake = None if carries is None else carries.wake
+        wake_filters = (lambda: None) if installs is None else installs.wake
 
         def load(now: "Settings") -> ApiSite:
-            return api_site(now, database, directory, registry, None if carries is None else carries.wake)
+            return api_site(now, database, directory, registry, wake, wake_filters)
 
         site, at = load(settings), parse_host_port(settings.api.listen)
         server = ApiServer(site, open_listener(f"inet:{at.port}@{at.host}").socket)
-        if carries is not None:
-            stack.enter_context(carries)
+        for worker in (carries, installs):
+            if worker is not None:
+                stack.enter_context(worker)
         stop(_ended(asked=serve_until_signalled(server, lambda: server.replace_site(load(run.settings())))))
 
 

@@ -14,7 +14,7 @@ from byname.listing import Columns, show, show_all
 from byname.output import complain, say, say_json, table
 
 if TYPE_CHECKING:
-    from admin_api.filtering import Done
+    from admin_api.filtering.trying import Done
     from routing.filters.policy import FilterPolicy
     from store.services.filters.views import FilterRule, FilterScript
 
@@ -185,7 +185,7 @@ def try_out(
     as_json: JsonOption = False,
 ) -> None:
     """Say what the rules would do with a message, by Dovecot's sieve-test. Nothing is filed or sent."""
-    from admin_api.filtering import try_script
+    from admin_api.filtering.trying import try_script
     from store.services.filters import scripts
 
     run = cli_context.of(context)

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from pwd import getpwnam
 
-from byname.sandbox.dovecot_config import dovecot_conf, sieve_conf, sql_conf
+from byname.sandbox.dovecot_config import Filters, dovecot_conf, sieve_conf, sql_conf
 from byname.sandbox.dovecot_instance import DovecotInstance
-from byname.sandbox.ports import free_port
 
 _MAIL_USER = "mail"  # of every Debian; owns the Maildirs
 
@@ -17,8 +16,7 @@ class PrivateDovecot(DovecotInstance):
     """A Dovecot over the store in the SQLite file ``database``."""
 
     database: Path = field(kw_only=True)
-    filters: bool = field(kw_only=True, default=False)  # people's own, over ManageSieve; needs Debian's dovecot-sieve
-    sieve_port: int = field(kw_only=True, default_factory=free_port)
+    filters: Filters | None = field(kw_only=True, default=None)  # needs Debian's dovecot-sieve, dovecot-managesieved
 
     @property
     def sasl_socket(self) -> Path:
@@ -49,4 +47,11 @@ class PrivateDovecot(DovecotInstance):
         sql = self.folder / "sql.conf"
         sql.write_text(sql_conf(self.database))
         conf = dovecot_conf(self.folder, sql, self.imap_port, self.sasl_socket, self.lmtp_socket)
-        (self.folder / "dovecot.conf").write_text(conf + (sieve_conf(self.sieve_port) if self.filters else ""))
+        (self.folder / "dovecot.conf").write_text(conf + self._sieve())
+
+    def _sieve(self) -> str:
+        if self.filters is None:
+            return ""
+        masters = self.folder / "masters.sieve"
+        masters.write_text(f"{self.filters.master_user}:{{PLAIN}}{self.filters.master_password}\n")
+        return sieve_conf(self.folder, self.filters)

@@ -33,10 +33,12 @@ def api_site(
     known: Directory,
     registry: CollectorRegistry,
     wake: Callable[[], None] | None = None,
+    wake_filters: Callable[[], None] = lambda: None,
 ) -> ApiSite:
     """Return what the API works with. ``known`` decides about mail, and reports whether the backends answer.
 
-    ``wake`` tells the courier that a message was kept; without a courier nothing can be sent.
+    ``wake`` tells the courier that a message was kept; without a courier nothing can be sent. ``wake_filters`` tells
+    the installer that rules were changed.
 
     Raises:
         ConfigError: a key that shapes decisions is wrong.
@@ -60,6 +62,7 @@ def api_site(
         clients=_clients(settings),
         filters=filter_policy(settings),
         sending=None if wake is None else Sending(settings.sending.per_day, settings.sending.max_bytes, wake),
+        wake_filters=wake_filters,
     )
 
 

@@ -15,7 +15,7 @@ def filter_policy(settings: Settings) -> FilterPolicy:
         separator=chosen.separator,
         delimiter=settings.routing.recipient_delimiter,
         forward=frozenset(map(_canonical, chosen.forward)),
-        installs=chosen.server is not None,
+        installs=chosen.managesieve is not None,
     )
 
 

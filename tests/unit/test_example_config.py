@@ -26,6 +26,7 @@ def test_what_is_off_by_default_is_valid_when_switched_on(tmp_path: Path) -> Non
     key.write_text(32 * "k")
     text = OFF_BY_DEFAULT.sub("", TEXT).replace("/etc/byname/trace.key", str(key))
     text = text.replace("/etc/byname/sending.key", str(key))
+    text = text.replace("/etc/byname/filters.password", str(key))
     settings = load_text(tmp_path, text)
     switched_on = {name for name, value in settings.shown(changed_only=True).items() if value is not None}
     assert switched_on == {name for name, value in Settings().shown().items() if value is None}

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from admin_api.filtering import try_script
+from admin_api.filtering.trying import try_script
 from admin_api.http.guard import GuardedRoute, needs
 from admin_api.http.models import Answer, PathId
 from admin_api.rest.calls import Change, ChangeCall, Read, ReadCall, respond
@@ -62,7 +62,7 @@ def create_rule(call: Change, mailbox_id: PathId, body: NewRule) -> Response:
     with call.begin() as tx:
         made = rules.add(tx, mailbox_id, rule, call.site.filters, position=position)
         call.answer(Answer[FilterRule](data=FilterRule.of(made)), 201)
-    return call.response()
+    return _answered(call)
 
 
 @router.get(_ONE, **needs(_READ, kinds=_KINDS, codes=("not-found",), response_model=Answer[FilterRule]))
@@ -83,7 +83,7 @@ def change_rule(call: Change, mailbox_id: PathId, rule_id: PathId, body: RuleCha
     with call.begin() as tx:
         changed = rules.update(tx, mailbox_id, rule_id, call.site.filters, **body.fields())
         call.answer(Answer[FilterRule](data=FilterRule.of(changed)))
-    return call.response()
+    return _answered(call)
 
 
 @router.delete(_ONE, **needs(_WRITE, kinds=_KINDS, changes=True, codes=("not-found",), status_code=204))
@@ -92,7 +92,7 @@ def delete_rule(call: Change, mailbox_id: PathId, rule_id: PathId) -> Response:
     _check_own(call, mailbox_id)
     with call.begin() as tx:
         rules.remove(tx, mailbox_id, rule_id)
-    return call.response()
+    return _answered(call)
 
 
 @router.post(
@@ -105,7 +105,7 @@ def reorder_rules(call: Change, mailbox_id: PathId, body: RuleOrder) -> Response
     with call.begin() as tx:
         rules.reorder(tx, mailbox_id, body.rule_ids)
         call.answer(_listing(call, tx, mailbox_id))
-    return call.response()
+    return _answered(call)
 
 
 @router.get(f"{_ALL}:preview", **needs(_READ, kinds=_KINDS, codes=("not-found",), response_model=Answer[WrittenScript]))
@@ -138,7 +138,7 @@ def take_over(call: Change, mailbox_id: PathId) -> Response:
     _check_own(call, mailbox_id)
     with call.begin() as tx:
         call.answer(Answer[FilterScript](data=FilterScript.of(scripts.take_over(tx, mailbox_id, call.site.filters))))
-    return call.response()
+    return _answered(call)
 
 
 @router.post(
@@ -150,7 +150,7 @@ def give_back(call: Change, mailbox_id: PathId) -> Response:
     _check_own(call, mailbox_id)
     with call.begin() as tx:
         call.answer(Answer[FilterScript](data=FilterScript.of(scripts.give_back(tx, mailbox_id, call.site.filters))))
-    return call.response()
+    return _answered(call)
 
 
 @router.get(
@@ -169,6 +169,12 @@ def _check_own(call: ReadCall | ChangeCall, mailbox_id: int) -> None:
     own = call.caller.token.mailbox_id
     if own not in {None, mailbox_id}:
         raise ServiceError("not-found", f"there is no mailbox {mailbox_id}")
+
+
+def _answered(call: ChangeCall) -> Response:
+    """Return the answer to a change that was committed: what it means for the script is done soon."""
+    call.site.wake_filters()
+    return call.response()
 
 
 def _listing(call: ReadCall | ChangeCall, tx: Transaction, mailbox_id: int) -> RulesOfMailbox:

@@ -22,7 +22,7 @@ from store.services.lookup import FoundMailbox, Ref
 from store.sql.tables import FOREIGN, OFF, PENDING, FilterScriptRow
 from store.sql.tenant import Transaction
 
-_NO_SERVER = "no mail server takes scripts here: the operator sets [filters] server"
+_NO_SERVER = "no mail server takes scripts here: the operator sets [filters] managesieve"
 
 
 def write(tx: Transaction, mailbox: Ref, policy: FilterPolicy, *, with_own: bool = True) -> WrittenScript:
@@ -39,15 +39,23 @@ def write(tx: Transaction, mailbox: Ref, policy: FilterPolicy, *, with_own: bool
         ServiceError: ``invalid-request``, ``not-found``.
     """
     found = lookup.mailbox(tx, mailbox)
+    rules, left_out = wanted_rules(tx, found, policy)
+    mine = _row(tx, found.mailbox.id)
+    own = mine.own_script if mine is not None and with_own else None
+    return WrittenScript(sieve_script(rules, policy, own_script=own), left_out)
+
+
+def wanted_rules(
+    tx: Transaction, found: FoundMailbox, policy: FilterPolicy
+) -> tuple[tuple[Rule, ...], tuple[LeftOut, ...]]:
+    """Return the rules of a mailbox as they are to run, and the forwardings that are left out of them."""
     rules: list[Rule] = []
     left_out: list[LeftOut] = []
     for each in rows_of(tx, found.mailbox.id):
         kept, missing = _allowed(tx, found, view(each).rule, policy)
         rules += [kept] if kept.actions or kept.stop else []
         left_out += missing
-    mine = _row(tx, found.mailbox.id)
-    own = mine.own_script if mine is not None and with_own else None
-    return WrittenScript(sieve_script(rules, policy, own_script=own), tuple(left_out))
+    return tuple(rules), tuple(left_out)
 
 
 def state(tx: Transaction, mailbox: Ref, policy: FilterPolicy) -> FilterScript:
@@ -93,7 +101,7 @@ def _decided(tx: Transaction, mailbox: Ref, policy: FilterPolicy, *, enabled: bo
     mine.enabled = mine.take_over = enabled
     mine.wanted_version += 1
     _due(mine)
-    if not enabled and mine.installed_version == 0:
+    if not enabled and not policy.installs:
         mine.state, mine.due_at = OFF, None
     tx.flush()
     after = _state(mine, policy)
@@ -103,7 +111,7 @@ def _decided(tx: Transaction, mailbox: Ref, policy: FilterPolicy, *, enabled: bo
 
 
 def _due(mine: FilterScriptRow) -> None:
-    mine.state, mine.reason, mine.attempts, mine.due_at = PENDING, None, 0, utc_now()
+    mine.state, mine.code, mine.reason, mine.attempts, mine.due_at = PENDING, None, None, 0, utc_now()
 
 
 def _row(tx: Transaction, mailbox_id: int) -> FilterScriptRow | None:
@@ -123,9 +131,10 @@ def _row_to_change(tx: Transaction, mailbox_id: int) -> FilterScriptRow:
 
 def _state(mine: FilterScriptRow | None, policy: FilterPolicy) -> FilterScript:
     if mine is None:
-        return FilterScript("off", "there is no rule yet", 0, 0, None, 0, None, None, None)
+        return FilterScript("off", None, "there is no rule yet", 0, 0, None, 0, None, None, None)
     shown = FilterScript(
         state=cast("State", mine.state),
+        code=mine.code,
         reason=mine.reason,
         wanted_version=mine.wanted_version,
         installed_version=mine.installed_version,
@@ -135,7 +144,7 @@ def _state(mine: FilterScriptRow | None, policy: FilterPolicy) -> FilterScript:
         changed_at=mine.changed_at,
         installed_at=mine.installed_at,
     )
-    return shown if policy.installs else replace(shown, state="off", reason=_NO_SERVER, next_try_at=None)
+    return shown if policy.installs else replace(shown, state="off", code=None, reason=_NO_SERVER, next_try_at=None)
 
 
 def _allowed(tx: Transaction, found: FoundMailbox, rule: Rule, policy: FilterPolicy) -> tuple[Rule, Sequence[LeftOut]]:

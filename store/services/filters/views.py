@@ -36,7 +36,8 @@ class FilterScript:
     """How far the script of a mailbox has come."""
 
     state: State
-    reason: str | None  # the server's line, or why it is pending or off
+    code: str | None  # why it is not installed, in one stable word
+    reason: str | None  # the same in words, the server's line where it said one; or why it is off
     wanted_version: int
     installed_version: int  # 0: none
     own_script: str | None  # the owner's own, which runs after the rules

@@ -55,10 +55,13 @@ class FilterScriptRow(Base):
     enabled: Mapped[bool] = mapped_column(default=True)  # False: given back, our script is not to run
     take_over: Mapped[bool] = mapped_column(default=False)  # the next installation may replace what it finds active
     state: Mapped[str] = mapped_column(String(10), default=PENDING)
-    reason: Mapped[str | None] = mapped_column(Text)  # the server's line, or why it is pending
+    code: Mapped[str | None] = mapped_column(String(32))  # why it is not installed; docs/filters.md has them all
+    reason: Mapped[str | None] = mapped_column(Text)  # the same in words; the server's line where it said one
     installed_hash: Mapped[str | None] = mapped_column(String(64))  # SHA-256 of what we installed, hexadecimal
     own_script: Mapped[str | None] = mapped_column(String(512))  # the user's own, included after the rules
-    attempts: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)  # that failed since the last change
+    holds: Mapped[int] = mapped_column(default=0)  # of workers, counted: one who comes late is told by it
+    held_until: Mapped[datetime | None]  # a worker has it in hand
     due_at: Mapped[datetime | None] = mapped_column(default=utc_now, index=True)  # None: nothing is to be done
     changed_at: Mapped[datetime] = mapped_column(default=utc_now)  # of the rules
     installed_at: Mapped[datetime | None]
