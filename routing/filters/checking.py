@@ -96,10 +96,10 @@ def _of_rule(rule: Rule, policy: FilterPolicy) -> Found:
     yield "/name", not is_plain(name), FORBIDDEN
     yield "/name", name != name.strip(), "must not begin or end with a blank"
     yield "/match_type", rule.match_type not in MATCH_TYPES, f"must be {' or '.join(MATCH_TYPES)}"
-    yield "/conditions", conditions < 1, "must have at least one condition"
-    yield "/conditions", conditions > policy.max_conditions, f"must have at most {policy.max_conditions} conditions"
-    yield "/actions", not rule.actions and not rule.stop, "must have an action, unless the rule stops"
-    yield "/actions", actions > policy.max_actions, f"must have at most {policy.max_actions} actions"
+    yield "/conditions", conditions < 1, "must be one at least"
+    yield "/conditions", conditions > policy.max_conditions, f"must be at most {policy.max_conditions}"
+    yield "/actions", not rule.actions and not rule.stop, "must be one at least, unless the rule stops"
+    yield "/actions", actions > policy.max_actions, f"must be at most {policy.max_actions}"
 
 
 def _of_condition(condition: Condition) -> Found:
@@ -139,7 +139,7 @@ def _together(rule: Rule) -> Found:
     kept = {"move", "mark", "flag"} & set(types)
     yield "/actions", types.count("move") > 1, "must move to one folder; copy to further ones"
     yield "/actions", "discard" in types and bool(kept), "must not discard what they move, mark or flag"
-    yield "/actions", len(set(rule.actions)) < len(types), "must not have the same action twice"
+    yield "/actions", len(set(rule.actions)) < len(types), "must not be the same twice"
 
 
 _WHAT = {"folder": "a folder", "address": "an address", "mark": " or ".join(MARKS)}

@@ -220,9 +220,9 @@ def actions(*found: Action) -> Rule:
         (replace(RULE, name=""), "/name", "the name must have 1 to 100 characters"),
         (replace(RULE, name=" x"), "/name", "must not begin or end with a blank"),
         (replace(RULE, match_type="none"), "/match_type", "all or any"),  # type: ignore[arg-type]
-        (conditions(), "/conditions", "at least one condition"),
-        (conditions(*[SALES] * 21), "/conditions", "at most 20 conditions"),
-        (replace(RULE, actions=()), "/actions", "must have an action"),
+        (conditions(), "/conditions", "the conditions must be one at least"),
+        (conditions(*[SALES] * 21), "/conditions", "at most 20"),
+        (replace(RULE, actions=()), "/actions", "the actions must be one at least, unless the rule stops"),
         (actions(*[Action("copy", f"f{n}") for n in range(11)]), "/actions", "at most 10"),
         (conditions(SALES, Condition("body", "is", "x")), "/conditions/1/field", "the field of condition 2 must"),  # type: ignore[arg-type]
         (conditions(Condition("subject", "over", "1")), "/conditions/0/operator", "is, contains"),
@@ -250,7 +250,7 @@ def actions(*found: Action) -> Rule:
         (actions(Action("move", "\u00e4" * 90)), "/actions/0/value", "at most 200 octets"),
         (actions(MOVE, Action("move", "B")), "/actions", "move to one folder"),
         (actions(MOVE, Action("discard")), "/actions", "must not discard what"),
-        (actions(Action("flag"), Action("flag")), "/actions", "same action twice"),
+        (actions(Action("flag"), Action("flag")), "/actions", "same twice"),
     ],
 )  # fmt: skip
 def test_what_is_refused(rule: Rule, pointer: str, says: str) -> None:
