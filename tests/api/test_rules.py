@@ -46,7 +46,7 @@ def test_the_life_of_a_rule(acme: Tenant) -> None:
         ({"name": "a\nb"}, "/name"),
         ({"conditions": []}, "/conditions"),
         ({"conditions": [{"field": "size", "operator": "is", "value": "1"}]}, "/conditions/0/operator"),
-        ({"conditions": [{"field": "header", "operator": "is", "value": "1"}]}, "/conditions/0"),
+        ({"conditions": [{"field": "header", "operator": "is", "value": "1"}]}, "/conditions/0/header_name"),
         ({"conditions": [{"field": "subject", "operator": "is", "value": "a\r\nb"}]}, "/conditions/0/value"),
         ({"actions": [FLAG, {"type": "move", "value": "a.b"}]}, "/actions/1/value"),
         ({"actions": [{"type": "forward", "value": "a@outside.test"}]}, "/actions/0/value"),

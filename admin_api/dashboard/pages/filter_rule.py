@@ -4,7 +4,6 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
-from admin_api.dashboard.frame.outcome import go_back
 from admin_api.dashboard.frame.route import Route
 from admin_api.dashboard.frame.visit import Visit
 from admin_api.dashboard.pages import filters
@@ -45,14 +44,14 @@ def change(visit: Visit, mailbox_id: int, rule_id: int) -> Response:
         if error.code == "not-found":
             raise
         return _page(visit, mailbox_id, rule_id, typed, error)
-    return go_back(visit, unit, filters.path(mailbox_id), "changed", rule_id)
+    return filters.back(visit, unit, mailbox_id, "changed", rule_id)
 
 
 def _delete(visit: Visit, mailbox_id: int, rule_id: int) -> Response:
     unit = visit.changing()
     with unit.begin() as tx:
         rules.remove(tx, mailbox_id, rule_id)
-    return go_back(visit, unit, filters.path(mailbox_id), "deleted", rule_id)
+    return filters.back(visit, unit, mailbox_id, "deleted", rule_id)
 
 
 def _page(

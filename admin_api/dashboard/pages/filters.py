@@ -18,6 +18,7 @@ from store.errors import ServiceError
 from store.services import aliases, mailboxes
 from store.services.filters import rules, scripts
 from store.sql.database import Transaction
+from store.unit_of_work.unit import UnitOfWork
 
 _ROW = re.compile(r"(enable|disable|place-[1-9][0-9]{0,4}) ([1-9][0-9]{0,18})")
 HERE = "/mailboxes/{mailbox_id:id}/filters"
@@ -27,6 +28,12 @@ HOME = "/mailboxes/{mailbox_id}/filters"
 def path(mailbox_id: int) -> str:
     """Return where the tab of a mailbox is."""
     return HOME.format(mailbox_id=mailbox_id)
+
+
+def back(visit: Visit, unit: UnitOfWork, mailbox_id: int, what: str, identity: int) -> Response:
+    """Send the browser to the tab after a change, which is brought to the mail server soon."""
+    visit.site.wake_filters()
+    return go_back(visit, unit, path(mailbox_id), what, identity)
 
 
 def show(visit: Visit, mailbox_id: int) -> Response:
@@ -60,7 +67,7 @@ def sort(visit: Visit, mailbox_id: int, alias_id: int) -> Response:
             (Action("move", folders(addresses)[alias.address]),),
         )
         made = _existing(tx, mailbox_id, rule) or rules.add(tx, mailbox_id, rule, visit.site.filters).id
-    return go_back(visit, unit, path(mailbox_id), "made", made)
+    return back(visit, unit, mailbox_id, "made", made)
 
 
 def _existing(tx: Transaction, mailbox_id: int, rule: Rule) -> int | None:
@@ -76,7 +83,7 @@ def _press(visit: Visit, mailbox_id: int, action: str, rule_id: int) -> Response
             _place(tx, mailbox_id, rule_id, int(action.removeprefix("place-")))
         else:
             rules.update(tx, mailbox_id, rule_id, visit.site.filters, enabled=action == "enable")
-    return go_back(visit, unit, path(mailbox_id), "changed", rule_id)
+    return back(visit, unit, mailbox_id, "changed", rule_id)
 
 
 def _place(tx: Transaction, mailbox_id: int, rule_id: int, place: int) -> None:
@@ -90,7 +97,7 @@ def _decide(visit: Visit, mailbox_id: int, action: str) -> Response:
     unit = visit.changing()
     with unit.begin() as tx:
         _DECISIONS[action](tx, mailbox_id, visit.site.filters)
-    return go_back(visit, unit, path(mailbox_id), "decided", mailbox_id)
+    return back(visit, unit, mailbox_id, "decided", mailbox_id)
 
 
 def _add(visit: Visit, mailbox_id: int) -> Response:
@@ -103,7 +110,7 @@ def _add(visit: Visit, mailbox_id: int) -> Response:
         if error.code == "not-found":
             raise
         return _page(visit, mailbox_id, rule, error)
-    return go_back(visit, unit, path(mailbox_id), "made", made.id)
+    return back(visit, unit, mailbox_id, "made", made.id)
 
 
 def _page(visit: Visit, mailbox_id: int, typed: Rule | None = None, error: ServiceError | None = None) -> Response:

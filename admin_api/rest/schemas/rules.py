@@ -190,7 +190,8 @@ class FilterScript(Out):
         description="off: it is not to run, or nothing takes it. pending: on its way. refused: the mail server said no."
         " foreign: somebody else's script is active, or ours was changed; `:take-over` settles it."
     )
-    reason: str | None = Field(description="What the mail server said, or why it waits.")
+    code: str | None = Field(description="Why it is not installed, in one word of docs/filters.md.")
+    reason: str | None = Field(description="The same in words: what the mail server said, or why it waits.")
     wanted_version: int
     installed_version: int = Field(description="0: none.")
     own_script: str | None = Field(description="The owner's own script, which runs after the rules.")

@@ -166,7 +166,7 @@ def test_the_state_of_the_script(site: Database) -> None:
     assert state() == ("off", 6, False)
     with site.read(ACME) as tx:
         found = scripts.state(tx, JOHN, replace(POLICY, installs=False))
-        assert (found.state, "[filters] server" in (found.reason or "")) == ("off", True)
+        assert (found.state, "[filters] managesieve" in (found.reason or "")) == ("off", True)
         kept = [one.action for one in audit.page(tx).items if one.action.startswith("rules.")]
         assert kept == ["rules.give-back", "rules.take-over"]
 
