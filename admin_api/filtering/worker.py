@@ -93,12 +93,12 @@ class Installer:
 
     def install_one(self) -> bool:
         """Bring the script of the mailbox to the server that has waited longest; False when none is due."""
-        if self._pause.holds():
-            return False
         now = self._now()
         with self._database.read(ACTING) as tx:
             if not installing.is_due(tx, now):
                 return False
+        if self._pause.holds():
+            return False
         with self._database.write(ACTING) as tx:
             task = installing.take(tx, self._site.policy, now, self._site.lease)
         if task is None:
@@ -151,7 +151,10 @@ class Installer:
         return Wanted(self._site.script, script, task.own_script, task.was_installed, task.asked)
 
     def _tell(self, task: Task, outcome: Outcome) -> None:
+        """Count it, and log what is not as it was the last time."""
         self._outcomes.labels(outcome.code or outcome.state).inc()
+        if (outcome.code, outcome.digest) == (task.code, task.installed_hash):
+            return
         write = log.warning if outcome.code else log.info
         write("filters", mailbox=task.mailbox, state=outcome.state, code=outcome.code, reason=outcome.reason)
 
@@ -165,7 +168,7 @@ class _Pause:
         self._seconds = 0.0
 
     def holds(self) -> bool:
-        """Tell whether to wait; who is told no tries, and everybody else waits for what comes of it."""
+        """Tell whether to wait. Who is told no tries the server, and everybody else waits for what comes of it."""
         with self._lock:
             if self._seconds == 0:
                 return False

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from byname.sandbox.ports import LOOPBACK, free_port
 from byname.sandbox.requirements import WEBMAIL, missing_packages
 from byname.sandbox.site import PrivateSite
+from byname.sandbox.waiting import wait_until
 from store.passwords import PasswordHash, hash_password
 from store.services import aliases, mailboxes
 from store.sql.database import Database
 from tests.filters.mails import INBOX, NOWHERE, NUMBERED, Case, Mail
-from tests.filters.world import install_all, installer, keep, server, state
+from tests.filters.world import act, condition, install_all, installer, keep, rule, server, state
 from tests.mail.conftest import leave_out, needs_root
 from tests.mail.dialogue import Dialogue
 from tests.mail.headers import field_values
@@ -92,6 +94,20 @@ def test_where_mail_lies(sorted_mail: PrivateSite, number: int) -> None:
         if mark.partition("-")[0] == str(number)
     )
     assert forwarded == Counter((mark, to) for mark, mail in _marks(case, number).items() for to in mail.forwarded)
+
+
+def test_two_processes_of_the_api_share_the_work(sorted_mail: PrivateSite) -> None:
+    site, boxes = sorted_mail, [_box(number) for number in range(12)]
+    login = "managesieve-login: Info: Login: user=<c"
+    before = site.dovecot.log().count(login)
+    for _ in range(2):
+        site.start_daemon("api", {"BYNAME_API__LISTEN": f"{LOOPBACK}:{free_port()}"})
+    database = Database.open(site.url)
+    for box in boxes:
+        keep(database, box, [rule(condition("subject", "is", "another"), act("flag"))])
+    wait_until(lambda: {state(database, box).state for box in boxes} == {"installed"}, 60, "the processes")
+    assert site.dovecot.log().count(login) - before == len(boxes)
+    database.close()
 
 
 def _marks(case: Case, number: int) -> dict[str, Mail]:

@@ -31,6 +31,8 @@ class Task:
     rules: tuple[Rule, ...]
     own_script: str | None
     was_installed: bool
+    installed_hash: str | None
+    code: str | None  # of the state until now
     asked: Asked | None
     attempts: int  # that failed since the last change
 
@@ -70,6 +72,8 @@ def take(tx: Transaction, policy: FilterPolicy, now: datetime, lease: timedelta)
         rules=wanted_rules(tx, found, policy)[0],
         own_script=row.own_script,
         was_installed=row.installed_version > 0,
+        installed_hash=row.installed_hash,
+        code=row.code,
         asked=_asked(row),
         attempts=row.attempts,
     )
