@@ -57,7 +57,10 @@ def test_the_lines_of_the_page(byname: CommandLine) -> None:
 
 def test_what_is_refused(byname: CommandLine) -> None:
     for options, says in (
-        (("--if", "size above 5M"), "the operator of condition 1 must be one of over, under for size"),
+        (
+            ("--if", "size above 5M", "--then", "flag"),
+            "the operator of condition 1 must be one of over, under for size",
+        ),
         (("--if", "subject is x", "--then", "move a.b"), "must not hold ., which the mail store keeps"),
         (("--if", "subject is x", "--then", "forward x@outside.test"), "must be a mailbox or an alias"),
         (("--if", "subject is x"), "the actions must be one at least, unless the rule stops"),
