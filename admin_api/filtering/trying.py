@@ -21,7 +21,10 @@ PROGRAM = "sieve-test"
 _LONGEST = 10  # seconds
 _NOBODY = 65534
 _PLACES = "/usr/bin:/usr/local/bin:/bin:/usr/sbin:/usr/local/sbin"
-_ACTION = re.compile(r"^ \* (store message in folder: |redirect message to: <|discard$)(.*?)>?$")
+_STORE = re.compile(r" \* store message in folder: (.+)")
+_FORWARD = re.compile(r" \* redirect message to: <(.+)>")
+_DISCARD = " * discard"
+_ERROR = re.compile(r"^\S+: line [0-9]+: error: (.+)$", re.MULTILINE)
 _FLAGS = re.compile(r"^ +\+ add IMAP flags: (.+)$")
 _INBOX = "INBOX"
 
@@ -45,7 +48,7 @@ def try_script(script: str, message: bytes, separator: str) -> tuple[Done, ...]:
         separator: what the script puts between folders.
 
     Raises:
-        ServiceError: ``unavailable`` where the program is missing or fails.
+        ServiceError: ``unavailable`` where the program is missing; ``conflict`` when the script fails on the message.
     """
     program = shutil.which(PROGRAM, path=_PLACES)
     if program is None:
@@ -73,27 +76,38 @@ def _run(command: list[str], folder: Path) -> str:
     environ = {"PATH": _PLACES, "LC_ALL": "C.UTF-8", "HOME": str(folder)}
     try:
         done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, timeout=_LONGEST, check=True)
+    except subprocess.CalledProcessError as failed:
+        raise _failed(failed.stderr.decode("utf-8", "replace")) from None
     except (OSError, subprocess.SubprocessError):
         raise ServiceError("unavailable", f"{PROGRAM} could not try the rules") from None
     return done.stdout.decode("utf-8", "replace")
 
 
+def _failed(said: str) -> ServiceError:
+    """Return what stopped the script: then the mail server leaves the message in the inbox."""
+    if error := _ERROR.search(said):
+        return ServiceError("conflict", f"the rules fail, and the message stays in the inbox: {error[1]}")
+    return ServiceError("unavailable", f"{PROGRAM} could not try the rules")
+
+
 def _read(printed: str, separator: str) -> Iterator[Done]:
     """Yield what the program says: actions, and below one that stores the flags it gives."""
     current: Done | None = None
-    for line in printed.splitlines():
-        if found := _ACTION.fullmatch(line):
+    for line in printed.split("\n"):
+        if found := _action(line, separator):
             if current is not None:
                 yield current
-            current = _action(found[1], found[2], separator)
+            current = found
         elif current is not None and (flags := _FLAGS.fullmatch(line)):
             current = Done(current.type, current.folder, current.address, tuple(flags[1].split()))
     if current is not None:
         yield current
 
 
-def _action(command: str, argument: str, separator: str) -> Done:
-    if command.startswith("store"):
-        folder = argument if argument == _INBOX else argument.replace(separator, SEPARATOR)
-        return Done("store", folder=folder)
-    return Done("discard") if command.startswith("discard") else Done("forward", address=argument)
+def _action(line: str, separator: str) -> Done | None:
+    """Return what a line says is done; None for one that says something else."""
+    if found := _STORE.fullmatch(line):
+        return Done("store", folder=found[1] if found[1] == _INBOX else found[1].replace(separator, SEPARATOR))
+    if found := _FORWARD.fullmatch(line):
+        return Done("forward", address=found[1])
+    return Done("discard") if line == _DISCARD else None

@@ -20,6 +20,7 @@ _SIZE = re.compile(r"([0-9]{1,9})([KMG]?)")
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,76}")  # RFC 5322 section 3.6.8
 # Sieve and the MTA both take it without quotes (RFC 5321 section 4.1.2)
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_MOST_FORWARDS = 4  # of one message, as many as Dovecot does (sieve_max_redirects)
 _LONGEST_NAME, _LONGEST_VALUE = 100, 500  # characters
 _LONGEST_LOCAL, _LONGEST_ADDRESS = 64, 254  # octets (RFC 5321 sections 4.5.3.1.1 and 4.5.3.1.3)
 
@@ -139,6 +140,7 @@ def _together(rule: Rule) -> Found:
     kept = {"move", "mark", "flag"} & set(types)
     yield "/actions", types.count("move") > 1, "must move to one folder; copy to further ones"
     yield "/actions", "discard" in types and bool(kept), "must not discard what they move, mark or flag"
+    yield "/actions", types.count("forward") > _MOST_FORWARDS, f"must forward to at most {_MOST_FORWARDS} addresses"
     yield "/actions", len(set(rule.actions)) < len(types), "must not be the same twice"
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from store.services import mailboxes
 from tests.api.running_api import code_of
 from tests.api.tenants import Tenant
 
@@ -74,6 +75,20 @@ def test_the_script_and_what_it_does(acme: Tenant) -> None:
     ):
         message = f"Delivered-To: SALES+x@{acme.other}\nSubject: {subject}\n\nbody\n"
         assert acme.client.post(path(acme, ":test"), json={"message": message}).json()["data"] == [does]
+
+
+def test_rules_that_fail_together(acme: Tenant) -> None:
+    """Dovecot forwards a message to four addresses at most."""
+    with acme.api.database.write() as tx:
+        for name in "abcde":
+            mailboxes.add(tx, f"{name}@{acme.domain}", "correct horse")
+    for name in "abcde":
+        forward = [{"type": "forward", "value": f"{name}@{acme.domain}"}]
+        large = [{"field": "size", "operator": "over", "value": "1"}]
+        assert acme.client.post(path(acme), json=rule(acme, conditions=large, actions=forward)).status_code == 201
+    answer = acme.client.post(path(acme, ":test"), json={"message": "Subject: x\n\nbody\n"})
+    assert code_of(answer) == (409, "conflict")
+    assert "number of redirect actions exceeds policy limit" in answer.json()["detail"]
 
 
 def test_whoever_ends_an_alias_learns_which_rules_name_it(acme: Tenant) -> None:

@@ -250,6 +250,7 @@ def actions(*found: Action) -> Rule:
         (actions(Action("move", "\u00e4" * 90)), "/actions/0/value", "at most 200 octets"),
         (actions(MOVE, Action("move", "B")), "/actions", "move to one folder"),
         (actions(MOVE, Action("discard")), "/actions", "must not discard what"),
+        (actions(*[Action("forward", f"{n}@b.test") for n in range(5)]), "/actions", "at most 4 addresses"),
         (actions(Action("flag"), Action("flag")), "/actions", "same twice"),
     ],
 )  # fmt: skip

@@ -116,7 +116,9 @@ def preview_script(call: Read, mailbox_id: PathId) -> Response:
         return respond(Answer[WrittenScript](data=WrittenScript.of(scripts.write(tx, mailbox_id, call.site.filters))))
 
 
-@router.post(f"{_ALL}:test", **needs(_READ, kinds=_KINDS, codes=("not-found",), response_model=Answer[list[Done]]))
+@router.post(
+    f"{_ALL}:test", **needs(_READ, kinds=_KINDS, codes=("not-found", "conflict"), response_model=Answer[list[Done]])
+)
 def try_rules(call: Read, mailbox_id: PathId, body: MessageToTry) -> Response:
     """Return what the rules do with a message; nothing is filed or sent.
 

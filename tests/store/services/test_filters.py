@@ -120,8 +120,10 @@ def test_where_rules_forward_to(site: Database) -> None:
 def test_what_is_no_longer_allowed_is_left_out(site: Database) -> None:
     with site.write(ACME) as tx:
         gone = rules.add(tx, JOHN, named("both", Action("forward", "press@brand-b.com"), Action("discard")), POLICY)
+        assert scripts.state(tx, JOHN, POLICY).wanted_version == 1
         aliases.remove(tx, "press@brand-b.com")
     with site.read(ACME) as tx:
+        assert scripts.state(tx, JOHN, POLICY).wanted_version == 2  # written anew at once
         written = scripts.write(tx, JOHN, POLICY)
     assert "redirect" not in written.text
     assert "discard" not in written.text  # or mail would be lost
