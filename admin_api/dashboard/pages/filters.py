@@ -128,6 +128,7 @@ def _page(visit: Visit, mailbox_id: int, typed: Rule | None = None, error: Servi
         script=script,
         state=word,
         is_good=is_good,
+        installs=visit.site.filters.installs,
         most=visit.site.filters.max_rules,
         form=filled(typed),
         fields=FIELDS,
