@@ -13,7 +13,6 @@ from conf.listen import Socket
 
 _LATER = "TRYLATER"
 _LONGEST_WORDS = 500  # characters of what a server says that are kept
-_MOST_LINES = 10_000  # of one answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +122,11 @@ class Session:
 
     def _read(self) -> _Answer:
         lines: list[list[Token]] = []
-        while len(lines) < _MOST_LINES:
+        while True:
             line = self._line()
             if line and line[0].kind == "atom":
                 return _answered(line, lines)
             lines.append(line)
-        raise NoAnswer("the server's answer has no end")
 
     def _line(self) -> list[Token]:
         tokens: list[Token] = []

@@ -14,7 +14,7 @@ from conf.listen import Socket, UnixSocket
 
 _BLOCK = 16_384
 _LONGEST_LINE = 65_536  # bytes; the greeting names all extensions
-_LONGEST_LITERAL = 4_194_304  # bytes, of a script; Dovecot takes one MiB unless told otherwise
+_LONGEST_ANSWER = 4_194_304  # bytes, scripts in it counted; Dovecot takes one of a MiB unless told otherwise
 
 Security = Literal["starttls", "implicit", "none"]
 
@@ -40,6 +40,7 @@ class Connection:
         self._patience = patience
         self._ends = time.monotonic() + patience.session
         self._until = self._ends
+        self._left_of_answer = _LONGEST_ANSWER
         self._buffer = b""
         self._place = place
         try:
@@ -65,7 +66,8 @@ class Connection:
             raise ServerUnreachable(f"no TLS: {_words(error)}") from None
 
     def expect_answer(self) -> None:
-        """Begin the time for an answer."""
+        """Begin the time for an answer, and its size."""
+        self._left_of_answer = _LONGEST_ANSWER
         self._until = min(time.monotonic() + self._patience.answer, self._ends)
 
     def send(self, content: bytes) -> None:
@@ -87,8 +89,8 @@ class Connection:
 
     def block(self, size: int) -> bytes:
         """Return the next ``size`` bytes."""
-        if size > _LONGEST_LITERAL:
-            raise NoAnswer("the server's script is too long")
+        if size > self._left_of_answer:
+            raise NoAnswer(_LONG)
         parts = [self._buffer]
         missing = size - len(self._buffer)
         while missing > 0:
@@ -110,6 +112,9 @@ class Connection:
             raise NoAnswer(_words(error)) from None
         if not block:
             raise NoAnswer("the server closed the connection")
+        self._left_of_answer -= len(block)
+        if self._left_of_answer < 0:
+            raise NoAnswer(_LONG)
         return block
 
     def _left(self) -> float:
@@ -119,7 +124,7 @@ class Connection:
         return left
 
 
-_SLOW = "the server does not answer in time"
+_SLOW, _LONG = "the server does not answer in time", "the server's answer is too long"
 
 
 def tls_context(ca: str | None) -> ssl.SSLContext:

@@ -1,7 +1,7 @@
 """Filter rules: what they may be, and that the script written from them says the same, whatever stands in them."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -136,12 +136,13 @@ def meaning(rule: Rule) -> Any:
 
 def does(action: Action) -> Any:
     value = action.value or ""
-    return {
+    means: dict[str, Callable[[], Any]] = {
         "copy": lambda: ("fileinto", [":copy", ":create", [nfc(value).replace("/", ".")]], None),
         "forward": lambda: ("redirect", [":copy", [value]], None),
         "mark": lambda: ("addflag", [["\\Seen"]], None),
         "flag": lambda: ("addflag", [["\\Flagged"]], None),
-    }[action.type]()
+    }
+    return means[action.type]()
 
 
 def nfc(text: str) -> str:

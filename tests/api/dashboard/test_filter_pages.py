@@ -31,7 +31,7 @@ def rules_of(database: Database, mailbox: str = JOHN) -> list[FilterRule]:
 def send(visitor: Visitor, path: str, **fields: object) -> "tuple[int, str]":
     """Send the form for a rule; return the status, and the words of the page that comes of it."""
     data = {"csrf": visitor.token(), "name": "Sales", "match_type": "all", "field": "delivered_to", "operator": "is"}
-    answer = visitor.client.post(path, data={**data, "value": SALES, "header_name": "", **fields})  # type: ignore[dict-item]
+    answer = visitor.client.post(path, data={**data, "value": SALES, "header_name": "", **fields})
     shown = visitor.get(answer.headers["Location"]) if answer.is_redirect else answer
     return answer.status_code, words(shown)
 
