@@ -128,4 +128,6 @@ def _in_words(value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, list):
         return ", ".join(map(_in_words, value)) or _NOTHING
+    if isinstance(value, dict):  # a condition or an action of a rule
+        return " ".join(str(part) for part in value.values() if part is not None)
     return _NOTHING if value in {None, ""} else _MOMENT.sub(r"\1 \2 UTC", str(value))

@@ -57,6 +57,9 @@ def test_a_rule_is_made_changed_and_deleted(admin: Visitor, database: Database, 
     for kept in ('value="Kunden/Über"', 'value="x &lt;y&gt;"', 'value="List-Id"', 'name="mark" checked'):
         assert kept in page
     assert send(admin, one, name="Press", move="Press")[0] == 303
+    audited = words(admin.get("/audit"))
+    assert "Filter rule changed" in audited
+    assert "move Kunden/Über, copy A, mark read" in audited
     (changed,) = rules_of(database)
     assert (changed.name, changed.actions, changed.stop) == ("Press", (Action("move", "Press"),), False)
     status, said = send(admin, one, action="delete")

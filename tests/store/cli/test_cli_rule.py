@@ -52,6 +52,7 @@ def test_the_lines_of_the_page(byname: CommandLine) -> None:
     assert 'fileinto :create "Lists.News";' in printed
     assert "# rule:[Press]" not in printed  # it was disabled
     assert "\nstore  Sales" in printed
+    assert "actions: (move Lists/News) (mark read)" in byname("audit").out
     assert [rule["name"] for rule in byname("rule", "list", JOHN, "--json").data["data"]] == ["Lists", "Sales"]
 
 
