@@ -15,6 +15,7 @@ from store.sql.tables import (
     HalfSessionRow,
     ImportChunkRow,
     ImportRow,
+    MessageRow,
     PasskeyRow,
     RecoveryCodeRow,
     SessionRow,
@@ -64,6 +65,8 @@ def create_account(database: Database, account: str, domain: str, mailbox: str) 
         tx.add(ImportRow(account_id=token.account_id, started_by="", source="csv", state="checked", lines=0))
         tx.add_all(factors(domain, admin_id=admin.id) + factors(mailbox, mailbox_id=alias.mailbox_id))
         tx.merge(DomainProofRow(domain_id=home.id))
+        facts = {"sender": mailbox, "login": mailbox, "message_id": f"<1@{domain}>", "recipients": "[]", "size": 0}
+        tx.add(MessageRow(mailbox_id=alias.mailbox_id, **facts))
         assert token.account_id is not None
         return Owned(token.account_id, home.id, alias.mailbox_id, alias.id, token.id, intent.id, rule.id)
 
