@@ -11,6 +11,7 @@ from admin_api.http.rate_limit import RateLimit
 from admin_api.signing import Signer
 from conf.clients import Server
 from routing.directory import Directory
+from routing.filters.policy import FilterPolicy
 from routing.policy import Policy
 from store.dns.records import Expected
 from store.services.sessions import Lifetimes
@@ -112,6 +113,8 @@ class ApiSite:
     clients: Clients = Clients()
     sending: Sending | None = None  # None: nothing can be sent
     mcp: Mcp | None = None  # None: switched off
+    filters: FilterPolicy = field(default_factory=FilterPolicy)
+    wake_filters: Callable[[], None] = lambda: None  # tells the installer that rules were changed
     idempotency_lock: IdempotencyLock = field(default_factory=IdempotencyLock)
     import_limit: ConcurrencyLimit = field(default_factory=import_limit)
     bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)

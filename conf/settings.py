@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from conf.clients import ClientsSettings
 from conf.dashboard import DashboardSettings
+from conf.filters import FiltersSettings
 from conf.problems import ConfigError, Problem
 from conf.sections import (
     ApiSettings,
@@ -65,6 +66,7 @@ class Settings(Section):
     senders: SendersSettings = SendersSettings()
     sending: SendingSettings = SendingSettings()
     sent_copy: SentCopySettings = SentCopySettings()
+    filters: FiltersSettings = FiltersSettings()
     trace: TraceSettings = TraceSettings()
     dns: DnsSettings = DnsSettings()
     dashboard: DashboardSettings = DashboardSettings()

@@ -44,6 +44,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "domains", "description": "Domains and where their unclaimed mail goes."},
     {"name": "mailboxes", "description": "Where mail arrives; who logs in."},
     {"name": "aliases", "description": "Further names of a mailbox."},
+    {"name": "rules", "description": "How a mailbox sorts its mail."},
     {"name": "messages", "description": "What programs that send mail ask."},
     {"name": "explain", "description": "What happens to a mail, and why."},
     {"name": "audit log", "description": "Who changed what."},

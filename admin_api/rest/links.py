@@ -18,6 +18,7 @@ _MADE: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "create_mailbox": {"mailbox_id": _ID},
         "intend_deletion": {"intent_id": _ID},
         "create_alias": {"mailbox_id": "$request.path.mailbox_id", "alias_id": _ID},
+        "create_rule": {"mailbox_id": "$request.path.mailbox_id", "rule_id": _ID},
         "create_token": {"token_id": _ID},
     }
 )

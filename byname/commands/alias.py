@@ -8,9 +8,10 @@ from byname import cli_context
 from byname.cli_context import JsonOption
 from byname.commands.choices import something_to_change
 from byname.listing import Columns, show, show_all
-from byname.output import say, say_json
+from byname.output import say, say_json, warn
 
 if TYPE_CHECKING:
+    from store.services.filters.views import NamingRule
     from store.services.views import Alias
 
 app = typer.Typer(help="The aliases: further names of a mailbox, on any domain of its account.", no_args_is_help=True)
@@ -65,11 +66,14 @@ def update(
 ) -> None:
     """Switch what an alias may do. Its address never changes: remove it and add another."""
     from store.services import aliases
+    from store.services.filters import naming
 
     something_to_change(active, send, receive)
     run = cli_context.of(context)
     with run.changing() as transaction:
         alias = aliases.update(transaction, address, can_receive=receive, can_send=send, is_active=active)
+        named = naming.naming_alias(transaction, alias.id) if False in {active, receive} else []
+    _warn_of(named)
     show(alias, COLUMNS, as_json=as_json, more=run.outcome)
 
 
@@ -77,10 +81,13 @@ def update(
 def remove(context: typer.Context, address: Address, as_json: JsonOption = False) -> None:
     """Remove an alias. Its address is free for any mailbox of the account."""
     from store.services import aliases
+    from store.services.filters import naming
 
     run = cli_context.of(context)
     with run.changing() as transaction:
+        named = naming.naming_alias(transaction, address)
         alias = aliases.remove(transaction, address)
+    _warn_of(named)
     show(alias, COLUMNS, as_json=as_json, more=run.outcome)
 
 
@@ -103,3 +110,10 @@ def list_all(
     else:
         show_all(found, COLUMNS, as_json=False)
         say(f"{usage.used} of {usage.limit} aliases used")
+
+
+def _warn_of(named: "list[NamingRule]") -> None:
+    """Say which rules name an alias that takes no more mail."""
+    for rule in named:
+        does = "forwards to it" if rule.forwards else "names it"
+        warn(f"rule {rule.id} ({rule.name}) of {rule.mailbox} {does}")

@@ -91,4 +91,11 @@ def _flat(fields: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any
         if isinstance(value, Mapping):
             yield from _flat(value, f"{above}{name}.")
         elif name not in _SAID_ELSEWHERE:
-            yield f"{above}{name}", " ".join(map(str, value)) if isinstance(value, list) else value
+            yield f"{above}{name}", " ".join(map(_part, value)) if isinstance(value, list) else value
+
+
+def _part(value: object) -> str:
+    """Return one thing of a list; a condition or an action of a rule without the names of its fields."""
+    if isinstance(value, dict):
+        return f"({' '.join(str(part) for part in value.values() if part is not None)})"
+    return str(value)

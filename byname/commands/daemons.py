@@ -125,6 +125,7 @@ def api(context: typer.Context) -> None:
     from admin_api.site import ApiSite
     from byname import telemetry
     from byname.wiring.api import api_site, couriers
+    from byname.wiring.installer import installer
     from conf.listen import parse_host_port
     from edges.listen import open_listener
 
@@ -136,16 +137,18 @@ def api(context: typer.Context) -> None:
         telemetry.observed_directory(settings, database, "api", registry) as directory,
         ExitStack() as stack,
     ):
-        carrying = couriers(settings, database, registry)
+        carrying, installs = couriers(settings, database, registry), installer(settings, database, registry)
         wake = carrying[0].wake if carrying else None
+        wake_filters = (lambda: None) if installs is None else installs.wake
 
         def load(now: "Settings") -> ApiSite:
-            return api_site(now, database, directory, registry, wake)
+            return api_site(now, database, directory, registry, wake, wake_filters)
 
         site, at = load(settings), parse_host_port(settings.api.listen)
         server = ApiServer(site, open_listener(f"inet:{at.port}@{at.host}").socket)
-        for one in carrying:
-            stack.enter_context(one)
+        for worker in (*carrying, installs):
+            if worker is not None:
+                stack.enter_context(worker)
         stop(_ended(asked=serve_until_signalled(server, lambda: server.replace_site(load(run.settings())))))
 
 

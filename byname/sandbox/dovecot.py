@@ -6,7 +6,7 @@ from pathlib import Path
 from pwd import getpwnam
 
 from byname.sandbox.certificate import Certificate
-from byname.sandbox.dovecot_config import dovecot_conf, master_conf, sieve_conf, sql_conf
+from byname.sandbox.dovecot_config import Filters, dovecot_conf, master_conf, sieve_conf, sql_conf, tls_conf
 from byname.sandbox.dovecot_instance import DovecotInstance
 from byname.sandbox.ports import free_port
 
@@ -19,10 +19,9 @@ class PrivateDovecot(DovecotInstance):
     """A Dovecot over the store in the SQLite file ``database``."""
 
     database: Path = field(kw_only=True)
-    filters: bool = field(kw_only=True, default=False)  # people's own, over ManageSieve; needs Debian's dovecot-sieve
-    sieve_port: int = field(kw_only=True, default_factory=free_port)
-    master_password: str = field(kw_only=True, default="")  # of ``MASTER``, over TLS; empty: there is none
-    certificate: Certificate | None = field(kw_only=True, default=None)  # for that
+    filters: Filters | None = field(kw_only=True, default=None)  # needs Debian's dovecot-sieve, dovecot-managesieved
+    master_password: str = field(kw_only=True, default="")  # of ``MASTER``, over IMAP in TLS; empty: there is none
+    certificate: Certificate | None = field(kw_only=True, default=None)  # for both
     imaps_port: int = field(kw_only=True, default_factory=free_port)
 
     @property
@@ -54,12 +53,20 @@ class PrivateDovecot(DovecotInstance):
         sql = self.folder / "sql.conf"
         sql.write_text(sql_conf(self.database))
         conf = dovecot_conf(self.folder, sql, self.imap_port, self.sasl_socket, self.lmtp_socket)
-        conf += sieve_conf(self.sieve_port) if self.filters else ""
-        (self.folder / "dovecot.conf").write_text(conf + self._master_conf())
+        certificate = self.certificate if self.filters is None else self.filters.certificate
+        conf += "" if certificate is None else tls_conf(certificate)
+        (self.folder / "dovecot.conf").write_text(conf + self._sieve() + self._master())
 
-    def _master_conf(self) -> str:
-        if self.certificate is None:
+    def _sieve(self) -> str:
+        if self.filters is None:
+            return ""
+        masters = self.folder / "masters.sieve"
+        masters.write_text(f"{self.filters.master_user}:{{PLAIN}}{self.filters.master_password}\n")
+        return sieve_conf(self.folder, self.filters)
+
+    def _master(self) -> str:
+        if not self.master_password:
             return ""
         passwords = self.folder / "master"
         passwords.write_text(f"{MASTER}:{{PLAIN}}{self.master_password}\n")
-        return master_conf(passwords, self.certificate, self.imaps_port)
+        return master_conf(passwords, self.imaps_port)

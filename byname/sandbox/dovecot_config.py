@@ -4,9 +4,11 @@ The two queries are all that ties Dovecot to the store's tables. An alias has no
 in. LMTP must know every mailbox, paused ones too: whether mail may come is Byname's to say, before delivery.
 """
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from byname.sandbox.certificate import Certificate
+from byname.sandbox.ports import free_port
 
 # Only an active mailbox of an active, proved domain of an active account logs in.
 _LOGINS = """\
@@ -57,15 +59,21 @@ service imap-login {{
 """
 
 
-def master_conf(passwords: Path, certificate: Certificate, port: int) -> str:
+def tls_conf(certificate: Certificate) -> str:
+    """Return what lets the listeners that ask for it speak TLS."""
+    return f"""\
+ssl = yes
+ssl_cert = <{certificate.certificate}
+ssl_key = <{certificate.key}
+"""
+
+
+def master_conf(passwords: Path, port: int) -> str:
     """Return what lets one login act for every mailbox over TLS, and a mark for the folder of sent mail.
 
     ``passwords`` names that login, as a passwd-file. Nobody has the folder until somebody makes it.
     """
     return f"""\
-ssl = yes
-ssl_cert = <{certificate.certificate}
-ssl_key = <{certificate.key}
 passdb {{
   driver = passwd-file
   args = {passwords}
@@ -88,20 +96,46 @@ service imap-login {{
 """
 
 
-def sieve_conf(port: int) -> str:
-    """Return what lets people write their own filters, over ManageSieve, and has LMTP run them."""
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What people's filters need: ManageSieve, and a way out for what they forward."""
+
+    certificate: Certificate
+    master_user: str
+    master_password: str = field(repr=False)
+    out_port: int  # of a Postfix that takes what a filter forwards
+    port: int = field(default_factory=free_port)
+    tls_port: int = field(default_factory=free_port)  # TLS from the start
+
+
+def sieve_conf(folder: Path, filters: Filters) -> str:
+    """Return what lets people write their own filters, over ManageSieve, and has LMTP run them.
+
+    The master user is one for ManageSieve only, not for people's mail: its file is named after the service that asks.
+    """
     return f"""\
 protocols = $protocols sieve
+passdb {{
+  driver = passwd-file
+  args = {folder}/masters.%s
+  master = yes
+}}
 service managesieve-login {{
   chroot =
   inet_listener sieve {{
     address = 127.0.0.1
-    port = {port}
+    port = {filters.port}
+  }}
+  inet_listener sieves {{
+    address = 127.0.0.1
+    port = {filters.tls_port}
+    ssl = yes
   }}
 }}
 plugin {{
   sieve = file:~/sieve;active=~/.dovecot.sieve
 }}
+submission_host = 127.0.0.1:{filters.out_port}
 protocol lmtp {{
   mail_plugins = sieve
 }}

@@ -1,5 +1,6 @@
 """A Dovecot of one's own below one folder, beside any Dovecot of the system. Its settings are the subclass's."""
 
+import signal
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,11 @@ class DovecotInstance(ABC):
         daemon, self._daemon = self._daemon, None
         if daemon is not None:
             daemon.stop()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send its first process, which takes new connections, a signal."""
+        assert self._daemon is not None  # noqa: S101 - it runs
+        self._daemon.send(number)
 
     def log(self) -> str:
         """Return its log so far."""

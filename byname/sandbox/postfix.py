@@ -7,6 +7,7 @@ from pathlib import Path
 from byname.sandbox.certificate import Certificate
 from byname.sandbox.ports import free_port
 from byname.sandbox.postfix_config import (
+    FORWARDING,
     SERVICES,
     byname_settings,
     internal_options,
@@ -37,6 +38,7 @@ class PrivatePostfix(PostfixInstance):
     sasl_socket: Path | None = field(kw_only=True, default=None)  # None: nobody can log in
     internal_milter: str | None = field(kw_only=True, default=None)  # None: no listener for the Message API
     internal_port: int = field(kw_only=True, default_factory=free_port)
+    forwarding_port: int | None = field(kw_only=True, default=None)  # None: filters forward nothing
     outside: str = field(kw_only=True, default=NOTHING_LEAVES)  # transport for mail to everyone else
     smtputf8: bool = field(kw_only=True, default=False)
     extra: Mapping[str, str] = field(kw_only=True, default_factory=dict)
@@ -48,7 +50,7 @@ class PrivatePostfix(PostfixInstance):
         return settings_text(settings | dict(self.extra))
 
     def master_cf(self) -> str:
-        """Return master.cf: the three listeners and the services behind them."""
+        """Return master.cf: the listeners and the services behind them."""
         return self._listeners() + SERVICES
 
     def _listeners(self) -> str:
@@ -58,6 +60,7 @@ class PrivatePostfix(PostfixInstance):
             + listener(self.submission_port, "submission", submission)
             + listener(self.submissions_port, "submissions", submission | {"smtpd_tls_wrappermode": "yes"})
             + self._internal()
+            + ("" if self.forwarding_port is None else listener(self.forwarding_port, "forwarding", FORWARDING))
         )
 
     def _internal(self) -> str:

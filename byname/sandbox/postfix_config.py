@@ -6,6 +6,7 @@ postconf(5) and master(5) describe each parameter; what was measured stands in d
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from byname.sandbox.certificate import Certificate
 from byname.sandbox.ports import LOOPBACK
@@ -159,6 +160,16 @@ def internal_options(milter: str) -> dict[str, str]:
         "smtpd_tls_security_level": "none",
     }
 
+
+# What sets the listener apart that Dovecot hands mail to which a filter forwards: it came through a milter before.
+FORWARDING: Mapping[str, str] = MappingProxyType(
+    {
+        "smtpd_milters": "",
+        "mynetworks": f"{LOOPBACK}/32",
+        "smtpd_relay_restrictions": "permit_mynetworks, reject",
+        "smtpd_tls_security_level": "none",
+    }
+)
 
 # The services beside the listeners (master(5)): as Debian ships them, none chrooted, plus the log daemon.
 SERVICES = """\

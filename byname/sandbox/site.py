@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from byname.sandbox.dovecot import MASTER, PrivateDovecot
+from byname.sandbox.dovecot_config import Filters
 from byname.sandbox.ports import LOOPBACK, free_port
 from byname.sandbox.postfix import PrivatePostfix
 from byname.sandbox.redis import PrivateRedis
@@ -36,6 +37,9 @@ listen = "inet:{maps}@{host}"
 
 [sending]
 {sending}
+
+[filters]
+{filters}
 
 [routing]
 delivery = "{delivery}"
@@ -75,6 +79,7 @@ class PrivateSite(RunningSite):
     api: bool = False  # the REST API and the dashboard
     sending: bool = False  # the Message API: an internal listener with its milter; goes with ``api``
     sent_copies: bool = False  # of what is sent so, in the mailboxes' folders of sent mail
+    filters: bool = False  # people's rules: ManageSieve, and where the API installs them; goes with ``api``
     webmail: bool = False  # a Roundcube over all of it; goes with ``api``
     cache_settings: str = ""  # more TOML for the section [cache]
     settings: str = ""  # more TOML for byname.toml
@@ -88,6 +93,7 @@ class PrivateSite(RunningSite):
     postfix: PrivatePostfix = field(init=False)
     roundcube: PrivateRoundcube = field(init=False)  # there with ``webmail`` only
     _internal_port: int = field(init=False, default_factory=free_port)  # of Postfix
+    _forwarding_port: int = field(init=False, default_factory=free_port)  # of Postfix
     _ports: dict[str, int] = field(init=False, default_factory=lambda: {name: free_port() for name in ARGUMENTS})
 
     @property
@@ -146,9 +152,9 @@ class PrivateSite(RunningSite):
         return PrivateDovecot(
             self.folder / "dovecot",
             database=self.database,
-            filters=self.webmail,
-            master_password=secrets.token_hex(16),
-            certificate=self.certificate if self.sent_copies else None,
+            filters=self._filters(),
+            certificate=self.certificate,
+            master_password=secrets.token_hex(16) if self.sent_copies else "",
         )
 
     def _start_daemons(self) -> None:
@@ -177,6 +183,7 @@ class PrivateSite(RunningSite):
             "backend": backend,
             "cache": cache,
             "sending": self._sending_settings() if self.sending else "",
+            "filters": self._filter_settings() if self.filters else "",
         }
         return _SETTINGS.format(host=LOOPBACK, **values, **self._ports)
 
@@ -194,6 +201,21 @@ authority = "{self.certificate.certificate}"
 master = "{MASTER}"
 password = "{self.dovecot.master_password}"
 """
+
+    def _filter_settings(self) -> str:
+        filters = self.dovecot.filters
+        assert filters is not None  # noqa: S101 - for the type checker
+        return f"""\
+managesieve = "localhost:{filters.port}"
+ca = "{self.certificate.certificate}"
+master_user = "{filters.master_user}"
+master_password = "{filters.master_password}"
+"""
+
+    def _filters(self) -> Filters | None:
+        if not (self.filters or self.webmail):
+            return None
+        return Filters(self.certificate, "byname", secrets.token_hex(16), self._forwarding_port)
 
     def _make_store(self) -> dict[str, str]:
         if self.store_url:
@@ -220,18 +242,20 @@ password = "{self.dovecot.master_password}"
             certificate=self.certificate,
             internal_milter=f"inet:{LOOPBACK}:{self._ports['internal']}" if self.sending else None,
             internal_port=self._internal_port,
+            forwarding_port=self._forwarding_port if self.dovecot.filters else None,
             smtputf8=self.smtputf8,
             extra=self._step_settings() | dict(self.postfix_extra),
         )
 
     def _roundcube(self) -> PrivateRoundcube:
+        assert self.dovecot.filters is not None  # noqa: S101 - for the type checker
         made = self.run("token", "create", "--operator", "--scope", "mailboxes:read")
         made.check_returncode()
         return PrivateRoundcube(
             self.folder / "roundcube",
             imap_port=self.dovecot.imap_port,
             submission_port=self.postfix.submission_port,
-            sieve_port=self.dovecot.sieve_port,
+            sieve_port=self.dovecot.filters.port,
             api_url=self.api_url,
             token=made.stdout.strip(),
             certificate=self.certificate.certificate,

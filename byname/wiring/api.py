@@ -21,6 +21,7 @@ from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining, Mcp, Se
 from byname.wiring import needed, policy
 from byname.wiring.directory import cache_directory, health, sql_directory
 from byname.wiring.dns import domain_checker
+from byname.wiring.filters import filter_policy
 from conf.clients import imap_server
 from conf.dashboard import span
 from conf.listen import is_loopback, parse_host_port
@@ -40,10 +41,12 @@ def api_site(
     known: Directory,
     registry: CollectorRegistry,
     wake: Callable[[], None] | None = None,
+    wake_filters: Callable[[], None] = lambda: None,
 ) -> ApiSite:
     """Return what the API works with. ``known`` decides about mail, and reports whether the backends answer.
 
-    ``wake`` tells the courier that a message was kept; without a courier nothing can be sent.
+    ``wake`` tells the courier that a message was kept; without a courier nothing can be sent. ``wake_filters`` tells
+    the installer that rules were changed.
 
     Raises:
         ConfigError: a key that shapes decisions is wrong.
@@ -67,6 +70,8 @@ def api_site(
         clients=_clients(settings),
         mcp=mcp_of(settings),
         sending=None if wake is None else _sending(settings, wake),
+        filters=filter_policy(settings),
+        wake_filters=wake_filters,
     )
 
 

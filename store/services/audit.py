@@ -162,4 +162,4 @@ def _plain(value: Any) -> Any:
         return rfc3339(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _told(value)
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value

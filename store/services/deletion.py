@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Select, delete, select
 from sqlalchemy.orm import aliased
 
 from store.errors import ServiceError
+from store.services.filters import retarget
 from store.sql import changed_fields
 from store.sql.tables import AddressRow, AliasRow, CatchAllRow, DomainRow, MailboxRow, SystemMailboxRow
 from store.sql.tenant import Transaction
@@ -90,6 +91,7 @@ def delete_mailboxes(tx: Transaction, mailboxes: Select[int]) -> None:
 
 def delete_names(tx: Transaction, which: ColumnElement[bool]) -> None:
     """Delete addresses; the rows of mailboxes and aliases go with them (ON DELETE CASCADE)."""
+    retarget.names_go(tx, which)
     tx.execute(delete(AddressRow).where(which), execution_options={"synchronize_session": False})
     tx.expire_all()
 

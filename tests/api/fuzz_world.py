@@ -13,7 +13,7 @@ from store.errors import ServiceError
 from store.services import accounts, aliases, domains, mailboxes
 from store.services.scopes import OPERATOR
 from store.sql.database import Database
-from store.sql.tables import AliasRow, DeleteIntentRow, DnsCheckRow, DomainRow, MailboxRow, TokenRow
+from store.sql.tables import AliasRow, DeleteIntentRow, DnsCheckRow, DomainRow, FilterRuleRow, MailboxRow, TokenRow
 from store.sql.tenant import Acting, Transaction
 from tests.api.tenants import secret_of
 
@@ -26,7 +26,7 @@ _NOBODY = 2**40
 _SHARE_OF_THEIRS = 0.2  # of ids that stay as they were made up
 _ID_OF: dict[str, InstrumentedAttribute[int]] = {
     "domain_id": DomainRow.id, "mailbox_id": MailboxRow.id, "intent_id": DeleteIntentRow.id,
-    "check_id": DnsCheckRow.id, "token_id": TokenRow.id,
+    "rule_id": FilterRuleRow.id, "check_id": DnsCheckRow.id, "token_id": TokenRow.id,
 }  # fmt: skip
 _WITHIN_ONE = frozenset({"POST /api/v1/domains", "GET /api/v1/account", "POST /api/v1/tokens"})
 _SAME = {"system_mailbox_id": "mailbox_id"}

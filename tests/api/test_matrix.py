@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from store.services import mailboxes
 from store.services.scopes import SCOPES, effective
 from tests.api.running_api import RunningApi, code_of
 from tests.api.tenants import Tenant, secret_of, tenant
@@ -21,6 +22,18 @@ ANY_TOKEN = {"GET /me"}
 MESSAGE_TOKENS = {
     "GET /messages/_me", "GET /messages/identities", "POST /messages/send", "GET /messages/{message_id}"
 }  # fmt: skip
+MESSAGE_TOKENS |= {
+    f"{method} /mailboxes/{{mailbox_id}}/rules{rest}"
+    for method, rest in (
+        ("POST", ""), ("GET", ""), ("GET", "/{rule_id}"), ("PATCH", "/{rule_id}"), ("DELETE", "/{rule_id}"),
+        ("POST", ":reorder"), ("GET", ":preview"), ("POST", ":test"), ("POST", ":take-over"), ("POST", ":give-back"),
+    )
+}  # fmt: skip
+RULE: dict[str, object] = {
+    "name": "x",
+    "conditions": [{"field": "subject", "operator": "is", "value": "x"}],
+    "actions": [{"type": "flag"}],
+}
 ONLY_MESSAGE_TOKENS = {"POST /messages/send", "GET /messages/{message_id}"}
 OPERATORS = {
     "GET /accounts", "POST /accounts",
@@ -104,6 +117,17 @@ TABLE: dict[str, Route] = {
     "GET /mailboxes/{mailbox_id}/aliases/{alias_id}": route("aliases:read"),
     "PATCH /mailboxes/{mailbox_id}/aliases/{alias_id}": route("aliases:write", can_send=True),
     "DELETE /mailboxes/{mailbox_id}/aliases/{alias_id}": route("aliases:write"),
+    "GET /mailboxes/{mailbox_id}/aliases/{alias_id}/rules": route("aliases:read", "rules:read"),
+    "POST /mailboxes/{mailbox_id}/rules": route("rules:write", **RULE),
+    "GET /mailboxes/{mailbox_id}/rules": route("rules:read"),
+    "GET /mailboxes/{mailbox_id}/rules/{rule_id}": route("rules:read"),
+    "PATCH /mailboxes/{mailbox_id}/rules/{rule_id}": route("rules:write", name="x"),
+    "DELETE /mailboxes/{mailbox_id}/rules/{rule_id}": route("rules:write"),
+    "POST /mailboxes/{mailbox_id}/rules:reorder": route("rules:write", rule_ids=[]),
+    "GET /mailboxes/{mailbox_id}/rules:preview": route("rules:read"),
+    "POST /mailboxes/{mailbox_id}/rules:test": route("rules:read", message="Subject: x\n\n"),
+    "POST /mailboxes/{mailbox_id}/rules:take-over": route("rules:write"),
+    "POST /mailboxes/{mailbox_id}/rules:give-back": route("rules:write"),
     "POST /aliases:bulk": Route(("aliases:write",), bulk_items),
     "POST /aliases:import": Route(
         ("aliases:write",),
@@ -150,7 +174,9 @@ def ids_of(owner: Tenant) -> Ids:
     with owner.api.client(secret_of(owner.api.database, mailbox=owner.mailbox_id)) as program:
         body = {"to": ["ann@outside.example"], "subject": "x", "body": {"text": "x"}}
         message = program.post("/messages/send", json=body, headers={"Idempotency-Key": "x"}).json()["data"]["id"]
+    rule = owner.client.post(f"/mailboxes/{owner.mailbox_id}/rules", json=RULE).json()["data"]["id"]
     return {
+        "rule_id": rule,
         "message_id": message,
         "account_id": owner.id,
         "domain_id": owner.other_id,
@@ -271,8 +297,24 @@ def test_the_messages_of_others_are_not_there(owners: tuple[Tenant, Tenant]) -> 
         assert program.get(f"/messages/{ids_of(caller)['message_id']}").status_code == 200
 
 
+def test_a_message_token_has_the_rules_of_its_mailbox(owners: tuple[Tenant, Tenant]) -> None:
+    owner, other = owners
+    own, foreign = ids_of(owner), ids_of(other)
+    with owner.api.database.write() as tx:
+        mary = mailboxes.add(tx, f"mary@{owner.domain}", "correct horse").id  # of the same account
+    with owner.api.client(secret_of(owner.api.database, mailbox=owner.mailbox_id)) as program:
+        for name in sorted(one for one in MESSAGE_TOKENS if "/rules" in one):
+            for mailbox in (foreign["mailbox_id"], mary):
+                answer = ask(program, name, own | {"mailbox_id": mailbox}, own, owner)
+                assert code_of(answer) == (404, "not-found"), name
+        path = f"/mailboxes/{owner.mailbox_id}/rules"
+        assert program.post(path, json=RULE).status_code == 201
+        assert len(program.get(path).json()["data"]) >= 2
+
+
 def everything_of(owner: Tenant) -> list[Any]:
-    paths = ("/account", "/domains", "/mailboxes", f"/mailboxes/{owner.mailbox_id}/aliases")
+    paths = ["/account", "/domains", "/mailboxes"]
+    paths += [f"/mailboxes/{owner.mailbox_id}/{of_mailbox}" for of_mailbox in ("aliases", "rules")]
     return [owner.client.get(path).json() for path in paths]
 
 

@@ -2,10 +2,18 @@
 
 from dataclasses import asdict
 
+from routing.filters.model import Action, Condition, Rule
+from routing.filters.policy import FilterPolicy
 from store.services import accounts, admins, delete_intents, domains, tokens
+from store.services.filters import rules
 from store.sql.database import Database
 from tests.api.dashboard.visitor import ADMIN, OPERATOR, VIEWER, World
 from tests.api.running_api import PREFIXES
+
+RULES = (
+    Rule("Sales", "all", (Condition("delivered_to", "is", "sales@brand-b.test"),), (Action("move", "Sales"),)),
+    Rule("Large", "any", (Condition("size", "over", "5M"),), (Action("flag"), Action("copy", "Large")), stop=True),
+)
 
 
 def names(database: Database, world: World) -> dict[str, int]:
@@ -16,6 +24,7 @@ def names(database: Database, world: World) -> dict[str, int]:
         ours = tokens.create(tx, name="Nightly export", kind="account", prefixes=PREFIXES, account=account)
         operators = tokens.create(tx, name="Monitoring", kind="operator", prefixes=PREFIXES)
         intent = delete_intents.create(tx, world.mary).id
+        rule = [rules.add(tx, world.john, one, FilterPolicy()).id for one in RULES][0]  # noqa: RUF015 - both are made
     return asdict(world) | {
         "account": account,
         "admin": people[ADMIN],
@@ -24,4 +33,5 @@ def names(database: Database, world: World) -> dict[str, int]:
         "token": ours.token.id,
         "operators_token": operators.token.id,
         "intent": intent,
+        "rule": rule,
     }

@@ -25,7 +25,7 @@ def test_what_is_off_by_default_is_valid_when_switched_on(tmp_path: Path) -> Non
     key = tmp_path / "trace.key"
     key.write_text(32 * "k")
     text = OFF_BY_DEFAULT.sub("", TEXT).replace("/etc/byname/trace.key", str(key))
-    for name in ("sending.key", "sent-copy.password"):
+    for name in ("sending.key", "sent-copy.password", "filters.password"):
         text = text.replace(f"/etc/byname/{name}", str(key))
     settings = load_text(tmp_path, text)
     switched_on = {name for name, value in settings.shown(changed_only=True).items() if value is not None}

@@ -8,7 +8,6 @@ import pytest
 
 from admin_api.sending.imap import SentFolder
 from admin_api.sending.sent_copies import wait_after
-from byname.sandbox.certificate import Certificate
 from byname.sandbox.dovecot_config import master_conf
 from byname.wiring.api import sent_folder
 from conf.clients import Server
@@ -56,6 +55,6 @@ def _login(text: str) -> list[str]:
 
 
 def test_the_sample_and_the_page_are_what_is_tried() -> None:
-    tried = _login(master_conf(Path("m"), Certificate(Path("c"), Path("k")), 1))
+    tried = _login(master_conf(Path("m"), 1))
     sample = ROOT / "conf" / "dovecot" / "sent-copy" / "sent-copy.conf"
     assert _login(sample.read_text()) == tried == _login((ROOT / "docs" / "messages.md").read_text())

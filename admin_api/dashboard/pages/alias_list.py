@@ -11,6 +11,7 @@ from admin_api.dashboard.frame.visit import Visit
 from admin_api.dashboard.pages.alias_form import Typed, example
 from store.errors import ServiceError
 from store.services import alias_facts, aliases, mailboxes
+from store.services.filters import naming
 from store.services.views import Alias
 from store.unit_of_work.unit import UnitOfWork
 
@@ -60,6 +61,9 @@ def show(
         found = aliases.list_all(tx, mailbox=mailbox_id)
         room = alias_facts.room(tx, mailbox_id)
         usage = aliases.usage(tx, mailbox_id)
+        sorted_by = naming.names_of(tx, mailbox_id)
+        idle = _just_stopped(found, done)
+        named = [] if idle is None else naming.naming_alias(tx, idle.id)
     typed_or_new = typed or Typed(domain_id=_last_domain(found, done))
     return visit.page(
         "aliases.html",
@@ -67,6 +71,9 @@ def show(
         mailbox=mailbox,
         aliases=[alias for alias in found if _holds(alias, search)],
         usage=usage,
+        sorted_by=sorted_by,
+        idle=idle,
+        named=named,
         room=room,
         typed=typed_or_new,
         is_open=typed is not None or not found or (done is not None and done.what == "made"),
@@ -95,6 +102,13 @@ def _holds(alias: Alias, search: str) -> bool:
     wanted = search.casefold()
     texts = (alias.address, readable(alias.address), alias.note or "")
     return any(wanted in text.casefold() for text in texts)
+
+
+def _just_stopped(found: list[Alias], done: Outcome | None) -> Alias | None:
+    """Return the alias that was just changed, if no mail comes through it now."""
+    if done is None or done.what != "changed":
+        return None
+    return next((one for one in found if one.id == done.id and not (one.is_active and one.can_receive)), None)
 
 
 def _last_domain(found: list[Alias], done: Outcome | None) -> str:

@@ -12,17 +12,20 @@ from admin_api.dashboard.frame.visit import Visit
 from admin_api.dashboard.pages import alias_list
 from admin_api.dashboard.pages.alias_list import HERE, HOME
 from admin_api.dashboard.pages.aliases import go_to_list, switch, wanted_by
+from admin_api.dashboard.pages.filters import sort
 from store.errors import ServiceError
 from store.services import alias_facts, aliases, mailboxes
 from store.services.alias_facts import AfterDeletion
 from store.services.bulk import bulk_call
 from store.services.bulk.bulk_call import Item
+from store.services.filters.naming import naming_alias
+from store.services.filters.views import NamingRule
 from store.services.views import Alias
 
 _ROW = re.compile(r"([a-z-]{1,20}) ([1-9][0-9]{0,18})")
 _TICKED = re.compile(r"([1-9][0-9]{0,18}) (\S{1,320})")  # id and address, so that one that is gone can be named
 _LARGEST = 500_000  # bytes: a thousand ticked rows with the longest addresses
-_DELETE = "delete"
+_DELETE, _SORT = "delete", "sort"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,15 @@ class Going:
 
     alias: Alias
     after: AfterDeletion
+    rules: list[NamingRule]  # that name it
 
 
 def press(visit: Visit, mailbox_id: int) -> Response:
     """Take a button: of one row, or of the bar for those that are ticked."""
     visit.check_mailbox(mailbox_id)
     row = _ROW.fullmatch(visit.form.get("row", ""))
+    if row is not None and row[1] == _SORT:
+        return sort(visit, mailbox_id, int(row[2]))
     if row is not None:
         return switch(visit, mailbox_id, int(row[2]), row[1])
     action = visit.form.get("action", "")
@@ -63,9 +69,10 @@ def _ask(visit: Visit, mailbox_id: int, ticked: dict[int, str]) -> Response:
         found = [alias for alias in aliases.list_all(tx, mailbox=mailbox_id) if alias.id in ticked]
         after = {alias.domain_id: alias for alias in found}
         facts = {domain: alias_facts.after_deletion(tx, alias) for domain, alias in after.items()}
+        named = {alias.id: naming_alias(tx, alias.id) for alias in found}
     if not found:
         return alias_list.gone(visit, mailbox_id, next(iter(ticked.values())))
-    going = [Going(alias, facts[alias.domain_id]) for alias in found]
+    going = [Going(alias, facts[alias.domain_id], named[alias.id]) for alias in found]
     return visit.page("delete_many.html", mailbox=mailbox, going=going, missing=len(ticked) - len(found))
 
 

@@ -12,6 +12,7 @@ from admin_api.dashboard.pages.alias_form import KEEPS, Typed, domain_id
 from admin_api.dashboard.pages.alias_list import HERE, HOME
 from store.errors import ServiceError
 from store.services import alias_facts, aliases, mailboxes
+from store.services.filters.naming import naming_alias
 
 # What a button of a row, or of the bar for ticked rows, sends: the state that is wanted, so that pressing it twice, or
 # in two browsers, does no harm.
@@ -101,9 +102,10 @@ def ask_deletion(visit: Visit, mailbox_id: int, alias_id: int) -> Response:
         with visit.reading() as tx:
             alias = aliases.get(tx, alias_id, mailbox=mailbox_id)
             after = alias_facts.after_deletion(tx, alias)
+            named = naming_alias(tx, alias_id)
     except ServiceError as error:
         return _not_there(visit, mailbox_id, error)
-    return visit.page("delete.html", alias=alias, after=after)
+    return visit.page("delete.html", alias=alias, after=after, named=named)
 
 
 def delete(visit: Visit, mailbox_id: int, alias_id: int) -> Response:

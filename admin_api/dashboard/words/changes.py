@@ -14,6 +14,8 @@ _OBJECTS = {
     "domain": "Domain",
     "mailbox": "Mailbox",
     "message": "Message",
+    "rule": "Filter rule",
+    "rules": "Filter rules",
     "token": "Token",
 }
 # The second half of an action: what happened. One that is not here is shown as it is written.
@@ -22,6 +24,9 @@ _VERBS = {
     "update": "changed",
     "delete": "deleted",
     "verify": "proved",
+    "reorder": "put in another order",
+    "take-over": "to be run",
+    "give-back": "to be run no longer",
     "move": "given to this account",
     "park": "held back: another account has proved it",
     "set-catch-all": "catch-all changed",
@@ -126,4 +131,6 @@ def _in_words(value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, list):
         return ", ".join(map(_in_words, value)) or _NOTHING
+    if isinstance(value, dict):  # a condition or an action of a rule
+        return " ".join(str(part) for part in value.values() if part is not None)
     return _NOTHING if value in {None, ""} else _MOMENT.sub(r"\1 \2 UTC", str(value))

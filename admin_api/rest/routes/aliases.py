@@ -1,5 +1,7 @@
 """``/mailboxes/{id}/aliases``: further names of a mailbox."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -8,8 +10,12 @@ from admin_api.http.models import Answer, PathId
 from admin_api.rest.calls import Change, Read, respond
 from admin_api.rest.schemas.aliases import Alias, AliasChange, AliasesOfMailbox, NewAlias, Usage
 from store.services import aliases, mailboxes
+from store.services.filters.naming import naming_alias
+from store.services.filters.views import NamingRule
 
 router = APIRouter(route_class=GuardedRoute, tags=["aliases"])
+
+RULES = "Byname-Rules"
 
 _ALL = "/mailboxes/{mailbox_id:id}/aliases"
 _ONE = f"{_ALL}/{{alias_id:id}}"
@@ -74,16 +80,28 @@ def get_alias(call: Read, mailbox_id: PathId, alias_id: PathId) -> Response:
     _ONE, **needs(_WRITE, changes=True, codes=("not-found", "alias-not-renamable"), response_model=Answer[Alias])
 )
 def change_alias(call: Change, mailbox_id: PathId, alias_id: PathId, body: AliasChange) -> Response:
-    """Say what an alias may do, disable or enable it, change its note. Its address cannot be changed."""
+    """Say what an alias may do, disable or enable it, change its note. Its address cannot be changed.
+
+    When it takes no more mail, `Byname-Rules` holds the ids of the rules that name it.
+    """
+    given = body.given()
     with call.begin() as tx:
-        changed = aliases.update(tx, alias_id, mailbox=mailbox_id, **body.given())
+        changed = aliases.update(tx, alias_id, mailbox=mailbox_id, **given)
+        named = naming_alias(tx, alias_id) if False in {given.get("is_active"), given.get("can_receive")} else []
         call.answer(Answer[Alias](data=Alias.of(changed)))
-    return call.response()
+    return _naming(call.response(), named)
 
 
 @router.delete(_ONE, **needs(_WRITE, changes=True, codes=("not-found",), status_code=204))
 def delete_alias(call: Change, mailbox_id: PathId, alias_id: PathId) -> Response:
-    """Delete an alias. Its name is free at once."""
+    """Delete an alias. Its name is free at once; `Byname-Rules` holds the ids of the rules that name it."""
     with call.begin() as tx:
+        named = naming_alias(tx, alias_id, mailbox=mailbox_id)
         aliases.remove(tx, alias_id, mailbox=mailbox_id)
-    return call.response()
+    return _naming(call.response(), named)
+
+
+def _naming(response: Response, rules: Sequence[NamingRule]) -> Response:
+    if rules:
+        response.headers[RULES] = ", ".join(str(rule.id) for rule in rules)
+    return response

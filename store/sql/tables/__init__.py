@@ -6,6 +6,15 @@ The migrations build exactly these; a test and ``byname db check`` compare the t
 from store.sql.tables.base import Base, UtcDateTime
 from store.sql.tables.changes import AuditRow, ClockRow, OutboxRow
 from store.sql.tables.factors import ChallengeRow, HalfSessionRow, PasskeyRow, RecoveryCodeRow, TotpRow
+from store.sql.tables.filters import (
+    FOREIGN,
+    INSTALLED,
+    OFF,
+    PENDING,
+    SCRIPT_REFUSED,
+    FilterRuleRow,
+    FilterScriptRow,
+)
 from store.sql.tables.imports import APPLIED, APPLYING, CHECKED, CHECKING, ImportRow
 from store.sql.tables.messages import (
     ACCEPTED,
@@ -49,11 +58,16 @@ __all__ = [
     "COPY_KEPT",
     "COPY_PENDING",
     "DONE",
+    "FOREIGN",
+    "INSTALLED",
     "MAILBOX",
     "NO_COPY",
+    "OFF",
+    "PENDING",
     "QUEUED",
     "REFUSED",
     "RUNNING",
+    "SCRIPT_REFUSED",
     "SENT",
     "SUBMITTING",
     "UNKNOWN",
@@ -72,6 +86,8 @@ __all__ = [
     "DnsCheckRow",
     "DomainProofRow",
     "DomainRow",
+    "FilterRuleRow",
+    "FilterScriptRow",
     "HalfSessionRow",
     "IdempotencyKeyRow",
     "ImportChunkRow",

@@ -24,7 +24,7 @@ def needs_webmail(needs_root: None) -> None:
 @pytest.fixture(scope="session")
 def site(needs_webmail: None) -> Iterator[PrivateSite]:
     """The names of ``tests.mail.world``, delivered by ``byname lmtp`` into Dovecot; John's mailbox has a name."""
-    with PrivateSite(_fill, delivery="agent", api=True, webmail=True) as started:
+    with PrivateSite(_fill, delivery="agent", api=True, filters=True, webmail=True) as started:
         yield started
 
 

@@ -1,4 +1,4 @@
-"""Roundcube as people use it: identities that are there by themselves, sending, a refusal, Delivered-To, a filter."""
+"""Roundcube as people use it: identities that are there by themselves, sending, a refusal, Delivered-To, filters."""
 
 import signal
 import sqlite3
@@ -16,6 +16,8 @@ from byname.demo.guide import guide
 from byname.sandbox.ports import LOOPBACK
 from byname.sandbox.site import PrivateSite
 from byname.sandbox.waiting import wait_until
+from store.services.filters.views import FilterScript
+from store.sql.database import Database
 from tests.browser.webmail.webmail import (
     compose,
     create,
@@ -23,9 +25,11 @@ from tests.browser.webmail.webmail import (
     identities,
     log_in_without_browser,
     logged_in,
+    open_filter,
     open_mail,
     send,
 )
+from tests.filters.world import state
 from tests.mail.dialogue import Dialogue
 from tests.mail.world import JOHN, MARY
 
@@ -33,6 +37,12 @@ NAME = "John O'Doe"
 SALES, OWN_DOMAIN, OUTBOX, IDN = "sales@brand-b.test", "sales@brand-a.test", "outbox@brand-b.test", "john@bücher.test"
 ALIASES = {SALES, OWN_DOMAIN, OUTBOX, "john@xn--bcher-kva.test"}
 FRIEND = "friend@outside.example"
+TEAM = "team@brand-a.test"
+RULES = {  # of Byname: the condition and the action
+    "Mail to the team": ("delivered_to contains team@", "move Team"),
+    'Offers, "urgent" \\ [now]': ('subject contains say "hi" \\ 🎉', "flag"),
+    "To a friend": ("from ends @shop.example", "copy Team"),
+}
 NONSENSE = [  # answers that are none
     (200, "<html>"),
     (200, '"data"'),
@@ -193,3 +203,44 @@ def write_to(site: PrivateSite, recipient: str, subject: str) -> None:
     with Dialogue(site.postfix.inbound_port) as smtp:
         assert smtp.mail([f"<{recipient}>"], message.encode())[-1].startswith("250")
     site.postfix.wait_until_idle()
+
+
+def test_the_page_of_filters_shows_the_rules_of_byname(chromium: Browser, site: PrivateSite) -> None:
+    for name, (condition, action) in RULES.items():
+        site.admin("rule", "add", MARY, name, "--if", condition, "--then", action)
+    wait_for_script(site, "installed")
+    write_to(site, TEAM, "for the team")
+    with logged_in(chromium, site, MARY) as page:
+        go(page, site, "_task=mail&_mbox=Team")
+        expect(page.locator("#messagelist")).to_contain_text("for the team")
+        go(page, site, "_task=settings&_action=plugin.managesieve")
+        expect(page.locator("#filterslist td.name")).to_have_text(list(RULES))
+        form = open_filter(page, 0)
+        for field, value in {
+            "input[name=_name]": "Mail to the team",
+            "select[name='_header[0]']": "delivered-to",
+            "select[name='_rule_op[0]']": "contains",
+            "[name^='_rule_target[0]']": "team@",
+            "select[name='_action_type[0]']": "fileinto",
+            "select[name='_action_mailbox[0]']": "Team",
+        }.items():
+            expect(form.locator(field).first).to_have_value(value)
+        form = open_filter(page, 1)
+        expect(form.locator("[name^='_rule_target[0]']").first).to_have_value('say "hi" \\ 🎉')
+
+        form.locator("input[name=_name]").fill("Changed here")
+        form.locator("button.submit").click()
+        expect(page.locator("#filterslist")).to_contain_text("Changed here")
+        site.admin("rule", "set", MARY, "1", "--if", f"delivered_to is {TEAM}")
+        assert wait_for_script(site, "foreign").code == "changed"
+        site.admin("rule", "take-over", MARY)
+        wait_for_script(site, "installed")
+        go(page, site, "_task=settings&_action=plugin.managesieve")
+        expect(page.locator("#filterslist td.name")).to_have_text(list(RULES))
+
+
+def wait_for_script(site: PrivateSite, wanted: str) -> FilterScript:
+    """Wait for a state of Mary's script, and return it."""
+    with closing(Database.open(site.url)) as database:
+        wait_until(lambda: state(database, MARY).state == wanted, 30, f"the state {wanted}")
+        return state(database, MARY)

@@ -80,6 +80,14 @@ def create(page: Page, site: PrivateSite, action: str) -> FrameLocator:
     return form
 
 
+def open_filter(page: Page, number: int) -> FrameLocator:
+    """Open a filter of the list beside it, and return the form."""
+    page.locator("#filterslist td.name").nth(number).click()
+    form = page.frame_locator("#filter-box")
+    form.locator("button.submit").wait_for()
+    return form
+
+
 def identities(site: PrivateSite, login: str) -> dict[str, tuple[str, str]]:
     """Return name and reply-to of each identity of a person, by address, the default one first."""
     query = (

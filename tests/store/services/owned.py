@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from routing.filters.model import Action, Condition, Rule
+from routing.filters.policy import FilterPolicy
 from store.services import aliases, delete_intents, domain_settings, idempotency, tokens
+from store.services.filters import rules
 from store.sql.database import Database
 from store.sql.tables import (
     AdminRow,
@@ -22,6 +25,8 @@ from store.sql.tenant import Acting
 
 PREFIXES = ("bn_ops_", "bn_msg_", "bn_opr_")
 
+RULE = Rule("x", "all", (Condition("subject", "is", "x"),), (Action("flag"),))
+
 
 @dataclass(frozen=True)
 class Owned:
@@ -33,6 +38,7 @@ class Owned:
     alias: int
     token: int
     intent: int
+    rule: int
 
     @property
     def acting(self) -> Acting:
@@ -46,6 +52,7 @@ def create_account(database: Database, account: str, domain: str, mailbox: str) 
         home = domain_settings.update(tx, domain, catch_all=mailbox, system_mailbox=mailbox)
         alias = aliases.add(tx, f"sales@{domain}", mailbox)
         token = tokens.create(tx, name=f"of {account}", kind="account", account=account, prefixes=PREFIXES).token
+        rule = rules.add(tx, mailbox, RULE, FilterPolicy())
         intent = delete_intents.create(tx, mailbox)
         key = idempotency.begin(tx, token.id, "a key", "00")
         assert isinstance(key, idempotency.Fresh)
@@ -61,7 +68,7 @@ def create_account(database: Database, account: str, domain: str, mailbox: str) 
         facts = {"sender": mailbox, "login": mailbox, "message_id": f"<1@{domain}>", "recipients": "[]", "size": 0}
         tx.add(MessageRow(mailbox_id=alias.mailbox_id, **facts))
         assert token.account_id is not None
-        return Owned(token.account_id, home.id, alias.mailbox_id, alias.id, token.id, intent.id)
+        return Owned(token.account_id, home.id, alias.mailbox_id, alias.id, token.id, intent.id, rule.id)
 
 
 def factors(name: str, **owner: int) -> list[Base]:

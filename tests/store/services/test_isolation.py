@@ -10,13 +10,16 @@ from sqlalchemy import delete, exists, func, inspect, literal, select, text, tru
 from sqlalchemy.orm import aliased
 
 import store.services
+from routing.filters.policy import FilterPolicy
 from store.errors import ServiceError
 from store.services import accounts, aliases, audit, delete_intents, domain_settings, domains, mailboxes, tokens
+from store.services.filters import naming, rules, scripts
 from store.sql.database import Database, Transaction
 from store.sql.outbox import version_of
 from store.sql.tables import AccountRow, AddressRow, AliasRow, Base, DomainRow, OutboxRow
-from store.sql.tenant import WITHOUT_OWNER, Acting, rules
-from tests.store.services.owned import PREFIXES, Owned, tables, two_accounts
+from store.sql.tenant import WITHOUT_OWNER, Acting
+from store.sql.tenant import rules as rules_of
+from tests.store.services.owned import PREFIXES, RULE, Owned, tables, two_accounts
 
 Table = type[Base]
 OWNED = sorted((table for table in tables() if table not in WITHOUT_OWNER), key=lambda table: table.__name__)
@@ -68,7 +71,7 @@ READS: list[Callable[[Transaction, Table], set[int]]] = [
 
 
 def test_every_table_has_a_rule_or_no_owner() -> None:
-    ruled = {option.entity.class_ for option in rules(Acting(account_id=1))}  # type: ignore[attr-defined]
+    ruled = {option.entity.class_ for option in rules_of(Acting(account_id=1))}  # type: ignore[attr-defined]
     assert ruled | WITHOUT_OWNER == set(tables())
     assert not ruled & WITHOUT_OWNER
 
@@ -223,6 +226,16 @@ def foreign(rival: Owned) -> list[tuple[int, str, Callable[[Transaction, int], o
         (alias, "not-found", lambda tx, ref: aliases.remove(tx, ref)),
         (rival.token, "not-found", lambda tx, ref: tokens.get(tx, ref)),
         (rival.token, "not-found", lambda tx, ref: tokens.remove(tx, ref)),
+        (mailbox, "not-found", lambda tx, ref: rules.list_all(tx, ref)),
+        (mailbox, "not-found", lambda tx, ref: rules.add(tx, ref, RULE, FilterPolicy())),
+        (mailbox, "not-found", lambda tx, ref: rules.reorder(tx, ref, [])),
+        (mailbox, "not-found", lambda tx, ref: scripts.write(tx, ref, FilterPolicy())),
+        (mailbox, "not-found", lambda tx, ref: scripts.state(tx, ref, FilterPolicy())),
+        (mailbox, "not-found", lambda tx, ref: scripts.take_over(tx, ref, FilterPolicy())),
+        (alias, "not-found", lambda tx, ref: naming.naming_alias(tx, ref)),
+        (rival.rule, "not-found", lambda tx, ref: rules.get(tx, "john@brand-a.com", ref)),
+        (rival.rule, "not-found", lambda tx, ref: rules.update(tx, "john@brand-a.com", ref, FilterPolicy(), name="x")),
+        (rival.rule, "not-found", lambda tx, ref: rules.remove(tx, "john@brand-a.com", ref)),
         (rival.intent, "not-found", lambda tx, ref: delete_intents.confirm(tx, ref, tx.scalars(
             select(DomainRow.created_at)).first())),
     ]  # fmt: skip
