@@ -20,7 +20,7 @@ def names_go(tx: Transaction, which: ColumnElement[bool]) -> None:
     if not targets:
         return
     names = select(AddressRow.local_part, DomainRow.name).join_from(AddressRow, DomainRow).where(which)
-    going = set(tx.execute(names.where(DomainRow.name.in_({one.domain for one in targets}))).tuples())
+    going = set(tx.execute(names.where(DomainRow.name.in_({one.domain for one in targets}))).all())
     for mailbox_id in sorted(
         {
             mailbox
