@@ -17,13 +17,13 @@ from store.errors import ServiceError
 from store.services import kept_answers
 from store.sql.insert_if_free import insert_if_free
 from store.sql.tables import AuditRow, IdempotencyKeyRow
-from store.sql.tenant import Transaction
+from store.sql.tenant import Transaction, made_once
 
 KEPT = timedelta(hours=24)
 _LONGEST_KEY = 255
 _PRUNED_EVERY, _PRUNED_AT_ONCE = 16, 100  # keys: one request in so many takes old ones away, more than come meanwhile
 _SILENT = {"synchronize_session": False}
-_ANSWERED = (
+_ANSWERED = made_once(
     update(IdempotencyKeyRow)
     .where(IdempotencyKeyRow.id == bindparam("wanted"))
     .values(

@@ -24,9 +24,9 @@ from conf.settings import load
 from routing.handover import HANDOVER, Claim, handover_value
 from store.clock import utc_now
 from store.services import lookup
-from store.services.sending import handing_over, kept
+from store.services.sending import accepting, handing_over
+from store.services.sending.accepting import Outgoing
 from store.services.sending.handing_over import HandOver, Outcome
-from store.services.sending.kept import Outgoing
 from store.sql.database import Database
 from store.sql.tables import MessageRow
 from tests.mail.dialogue import Dialogue, logged_in
@@ -356,9 +356,8 @@ def planted(store: Database, sender: str, header: bytes, subject: str = "planted
     message_id = f"<planted-{next(_keys)}@brand-a.test>"
     content = header + f"Subject: {subject}\r\nMessage-ID: {message_id}\r\n\r\nbye\r\n".encode()
     with store.write() as tx:
-        mailbox = lookup.mailbox(tx, login).mailbox.id
         outgoing = Outgoing(sender, login, message_id, ("ann@outside.example",), content)
-        return kept.accept(tx, mailbox, outgoing, per_day=10_000).id
+        return accepting.accept(tx, lookup.mailbox(tx, login), outgoing, per_day=10_000).id
 
 
 def handed_over(listener: Listener, taken: HandOver, now: datetime) -> Outcome:

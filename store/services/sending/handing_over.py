@@ -11,36 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Table, bindparam, case, select, update
+from sqlalchemy import CursorResult
 
 from store.services.sending.kept import RefusedRecipient
-from store.sql.tables import ACCEPTED, COPY_PENDING, NO_COPY, REFUSED, SENT, SUBMITTING, UNKNOWN, MessageRow
+from store.sql import hand_over_query
+from store.sql.tables import ACCEPTED, REFUSED, SENT, SUBMITTING, UNKNOWN
 from store.sql.tenant import Transaction
-
-# Made once, and of the table rather than of objects: to put a statement together, or an object, takes longer than to
-# run it. A transaction that is bound to an account refuses them (store.sql.tenant).
-_TABLE = cast("Table", MessageRow.__table__)
-_COLUMN = _TABLE.c
-_DUE = ((_COLUMN.state == ACCEPTED) | (_COLUMN.state == SUBMITTING)) & (_COLUMN.due_at <= bindparam("now"))
-_IS_DUE = select(_COLUMN.id).where(_DUE).limit(1)
-_TAKEN = ("id", "attempts", "sender", "login", "message_id", "recipients", "content", "key_time", "created_at")
-_FIRST_DUE = (
-    select(*(_COLUMN[name] for name in _TAKEN))
-    .where(_DUE)
-    .order_by(_COLUMN.due_at, _COLUMN.id)
-    .limit(1)
-    .with_for_update(skip_locked=True)
-)
-_THAT = update(_TABLE).where(_COLUMN.id == bindparam("taken"))
-_TAKE = _THAT.values({name: bindparam(f"new_{name}") for name in ("state", "attempts", "due_at", "key_time")})
-_UNLESS_SENT = _THAT.where(_COLUMN.state != SENT)
-_WHILE_MINE = _THAT.where(_COLUMN.state == SUBMITTING, _COLUMN.attempts == bindparam("attempt"))
-_ENDED: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("state", "reply", "ended_at", "queue_id", "refused")}
-# What is left of a message that was sent, until its copy is kept; and of one that was not, which has none.
-_WHILE_COPIED = {"content": case((_COLUMN.copy_state == COPY_PENDING, _COLUMN.content), else_=None)}
-_NOTHING_LEFT: dict[str, Any] = {"content": None, "copy_state": NO_COPY, "copy_due_at": None, "copy_head": None}
-_NOTE_SENT = _UNLESS_SENT.values({**_ENDED, "due_at": None, **_WHILE_COPIED})
-_NOTE_ENDED = _WHILE_MINE.values({**_ENDED, "due_at": None, **_NOTHING_LEFT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +58,7 @@ class Outcome:
 
 def take(tx: Transaction, now: datetime, lease: timedelta) -> HandOver | None:
     """Take the message in hand that has waited longest; None when none is due."""
-    row = tx.execute(_FIRST_DUE, {"now": now}).one_or_none()
+    row = tx.execute(hand_over_query.FIRST_DUE, {"now": now}).one_or_none()
     if row is None:
         return None
     taken = HandOver(
@@ -98,7 +74,7 @@ def take(tx: Transaction, now: datetime, lease: timedelta) -> HandOver | None:
         created_at=row.created_at,
     )
     new = {"new_state": SUBMITTING, "new_attempts": taken.attempt, "new_due_at": now + lease}
-    tx.execute(_TAKE, {"taken": taken.id, **new, "new_key_time": taken.key_time})
+    tx.execute(hand_over_query.TAKE, {"taken": taken.id, **new, "new_key_time": taken.key_time})
     return taken
 
 
@@ -109,9 +85,11 @@ def note(tx: Transaction, taken: HandOver, outcome: Outcome, now: datetime) -> b
     """
     which: dict[str, Any] = {"taken": taken.id} if outcome.is_sent else {"taken": taken.id, "attempt": taken.attempt}
     if outcome.wait is not None:
-        done = tx.execute(_WHILE_MINE.values(_waiting(outcome, now + outcome.wait)), which)
+        done = tx.execute(hand_over_query.WHILE_MINE.values(_waiting(outcome, now + outcome.wait)), which)
     else:
-        done = tx.execute(_NOTE_SENT if outcome.is_sent else _NOTE_ENDED, which | _ended(outcome, now))
+        done = tx.execute(
+            hand_over_query.NOTE_SENT if outcome.is_sent else hand_over_query.NOTE_ENDED, which | _ended(outcome, now)
+        )
     return cast("CursorResult[Any]", done).rowcount == 1
 
 
@@ -153,4 +131,4 @@ def asked_again(reply: str, wait: timedelta) -> Outcome:
 
 def is_due(tx: Transaction, now: datetime) -> bool:
     """Tell whether there is a message to take in hand."""
-    return tx.scalar(_IS_DUE, {"now": now}) is not None
+    return tx.scalar(hand_over_query.IS_DUE, {"now": now}) is not None
