@@ -195,6 +195,14 @@ def test_a_server_that_says_nothing_is_left(site: PrivateSite) -> None:
             keep(where, copy)
 
 
+def test_a_server_that_takes_too_long_gets_nothing(site: PrivateSite) -> None:
+    """The lease would be over before the message is there, and another one would put it there too."""
+    copy = copying.CopyToKeep(1, 1, MARY, "<late@brand-a.test>", b"Subject: late\r\n\r\nbye\r\n", utc_now())
+    with pytest.raises(CopyFailed, match="more than 0 s to get ready"):
+        keep(replace(into(site), patience=0), copy)
+    assert not any(b"Subject: late" in one for one in folders(site, MARY).get("Gesendet", []))
+
+
 def reasoned(program: Program, message: int) -> dict[str, Any]:
     """Wait until there is a reason why the copy is not there."""
     give_up = time.monotonic() + 30
