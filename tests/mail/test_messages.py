@@ -34,7 +34,7 @@ from tests.mail.world import JOHN, MARY, fill
 
 _keys = count(1)
 LARGE = 25_000_000  # bytes of an attachment
-NOWHERE = "ann@nowhere.example"  # whose mail Postfix takes and throws away: a sink in Python takes 10 s for 34 MB
+NOWHERE = "ann@nowhere.example"  # whose mail Postfix takes and throws away: a sink that keeps it is slow
 
 
 class Program:
