@@ -20,7 +20,7 @@ from store.sql.database import Database
 from store.sql.tenant import Acting
 
 ACTING = Acting(actor="sent copies")
-LEASE = timedelta(minutes=10)  # longer than all steps of one attempt may take
+LEASE = timedelta(minutes=2)  # one minute for what comes before the message (admin_api.sending.imap), one for that
 GIVEN_UP = timedelta(hours=24)
 _FIRST_WAIT, _LONGEST_WAIT = 10.0, 3600.0  # seconds
 _LOOK = 5.0  # seconds
