@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from admin_api.background import Worker
 from admin_api.sending.metrics import SendingMetrics
 from admin_api.sending.smtp import Line, Listener, hand_over
-from admin_api.sending.worker import Worker
 from store.clock import utc_now
 from store.services.sending import handing_over
 from store.services.sending.handing_over import HandOver, Outcome

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from admin_api.background import Worker
 from admin_api.sending.imap import CopyFailed, SentFolder, keep
 from admin_api.sending.metrics import SendingMetrics
-from admin_api.sending.worker import Worker
 from store.clock import utc_now
 from store.services.sending import copying
 from store.services.sending.copying import CopyOutcome, CopyToKeep
