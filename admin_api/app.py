@@ -23,6 +23,7 @@ from admin_api.http.middleware import RequestMiddleware
 from admin_api.http.outages import OutageLog
 from admin_api.http.problems import Refusal, from_service, from_validation, of_status, respond
 from admin_api.mcp.serving import McpEndpoint
+from admin_api.password_managers.routes import METHODS, WIRES, add_password_managers, paths
 from admin_api.rest.calls import replayed
 from admin_api.rest.description import SUMMARY, TITLE
 from admin_api.rest.docs_page import add_docs
@@ -59,6 +60,7 @@ def create_app(site: ApiSite) -> FastAPI:
     add_setup(app)
     if tools is not None:
         tools.serve(app)
+    add_password_managers(app)
     if site.dashboard is not None:
         add_dashboard(app, site.dashboard)
     outages = OutageLog()
@@ -77,8 +79,9 @@ def rules() -> dict[tuple[str, str], Rule]:
 
 
 def _methods() -> list[tuple[str, str]]:
-    """Return path and method of every guarded route."""
-    return [(PREFIX + route.path, method) for route in guarded() for method in route.methods or ()]
+    """Return path and method of every guarded route, and of those for password managers."""
+    ours = [(PREFIX + route.path, method) for route in guarded() for method in route.methods or ()]
+    return ours + [(path, method) for wire in WIRES for path in paths(wire) for method in METHODS]
 
 
 def _name(route: APIRoute) -> str:

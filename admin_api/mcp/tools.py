@@ -193,6 +193,7 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType(
         "get_account_by_id": "operators only",
         "change_account": "operators only: plans and suspension are not for agents",
         "delete_account": "operators only",
+        "change_account_settings": "where password managers make addresses is for a person to choose",
         "confirm_deletion": "the second half of delete_mailbox",
         "get_profile": "a file for a phone, which nobody can install by way of an agent",
         "import_aliases": "a file: bulk_aliases does the same for what an agent can write",

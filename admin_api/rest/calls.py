@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hmac import digest
 from typing import Annotated
 
 from fastapi import Depends, Header
@@ -11,15 +10,15 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from admin_api.http import changes
 from admin_api.http.authentication import bearer
+from admin_api.http.changes import PROPAGATION, REPLAYED
 from admin_api.http.models import WithSecrets
 from admin_api.site import ApiSite
 from store.sql.database import Transaction
 from store.unit_of_work.caller import Caller
 from store.unit_of_work.unit import AlreadyAnswered, Answer, Repeatable, UnitOfWork
 
-PROPAGATION = "Byname-Propagation"
-REPLAYED = "Idempotency-Replayed"
 JSON_TYPE = "application/json"
 
 
@@ -112,13 +111,8 @@ RepeatableChange = Annotated[ChangeCall, Depends(_repeatable_change_call)]  # th
 
 
 def fingerprint(request: Request, caller: Caller, body: bytes) -> str:
-    """Return a digest that identifies a request: method, path, query, account and body.
-
-    Keyed with the token's secret, which is kept nowhere: a body may hold a password, and a bare digest of it would let
-    whoever reads the database try passwords.
-    """
-    asked = f"{request.method} {request.url.path}?{request.url.query} {caller.acting.account_id}\n"
-    return digest(bearer(request).encode(), asked.encode() + body, "sha256").hex()
+    """Return a digest that identifies a request; see :func:`admin_api.http.changes.fingerprint`."""
+    return changes.fingerprint(request, caller, bearer(request), body)
 
 
 def respond(model: BaseModel | None, status: int = 200) -> Response:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from admin_api.rest.calls import PROPAGATION
+from admin_api.http.changes import PROPAGATION
 
 
 @dataclass(frozen=True, slots=True)

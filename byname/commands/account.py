@@ -65,15 +65,25 @@ def update(
     active: Annotated[
         bool | None, typer.Option("--resume/--suspend", help="Suspended: no mail in or out.", show_default=False)
     ] = None,
+    random_alias_domain: Annotated[
+        str | None, typer.Option(metavar="DOMAIN", help="Where password managers get their aliases.")
+    ] = None,
+    no_random_alias_domain: Annotated[
+        bool, typer.Option("--no-random-alias-domain", help="At each mailbox's own domain.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Change an account's plan or state."""
-    from store.services import accounts
+    """Change an account's plan, state or choices."""
+    from store.services import account_settings, accounts
 
-    something_to_change(plan, paid or None, active)
+    something_to_change(plan, paid or None, active, random_alias_domain, no_random_alias_domain or None)
+    if random_alias_domain is not None and no_random_alias_domain:
+        raise typer.BadParameter("--random-alias-domain and --no-random-alias-domain cannot be had together")
     run = cli_context.of(context)
     with run.changing() as transaction:
         account = accounts.update(transaction, name, plan=plan.value if plan else None, paid=paid, is_active=active)
+        if random_alias_domain is not None or no_random_alias_domain:
+            account = account_settings.update(transaction, name, random_alias_domain_id=random_alias_domain)
     show(account, COLUMNS, as_json=as_json, more=run.outcome)
 
 

@@ -30,12 +30,23 @@ class Format(StrEnum):
 
     CSV = "csv"
     POSTFIX_VIRTUAL = "postfix-virtual"
+    POSTFIXADMIN = "postfixadmin"
+    MAILCOW = "mailcow"
+    SIMPLELOGIN = "simplelogin"
+    ADDY = "addy"
 
 
 def bring_in(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file; - reads standard input.")],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="The file; - reads standard input. Or the URL of PostfixAdmin's database."),
+    ],
     kind: Annotated[Format, typer.Option("--from", help="What the file is.")] = Format.CSV,
+    mailbox: Annotated[
+        str | None,
+        typer.Option("--to", metavar="MAILBOX", help="Whose aliases they become; for simplelogin and addy."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, keep nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,16 +55,21 @@ def bring_in(
     CSV: the first line names the columns, address,mailbox and any of can_receive,can_send,is_active,note. Every 500
     lines are committed together; a line that is refused is reported with its code, and holds up no other. Exit code 65:
     lines were refused. From Postfix's virtual(5), "@domain mailbox" becomes the domain's catch-all.
+
+    From other programs: a dump of PostfixAdmin's database (MySQL, PostgreSQL), or the database itself, which is only
+    read; what mailcow's API answers at get/alias/all; the export files of SimpleLogin and addy.io. What cannot be held
+    here, such as a name that leads to several addresses, is refused with its code and the reason.
     """
     from store.services.importing.chunks import Import
     from store.services.importing.run import complete
     from store.transfer.report import Report
 
     run = cli_context.of(context)
-    with _opened(file) as source, run.database() as database, closing(Report()) as report:
+    with _lines(file, kind, mailbox) as found, run.database() as database, closing(Report()) as report:
+        lines, source = found
         how = Import(database, cli_context.acting(), run.system_names(), dry_run=dry_run)
         with Bar("bringing in aliases") as bar:
-            finished = complete(how, _reader(kind)(source), report, _mover(bar, source))
+            finished = complete(how, lines, report, _mover(bar, source))
         run.wait_for_cache(database, finished.version)
         _print(report, finished, run.outcome, as_json=as_json)
         failed = report.counts["failed"]
@@ -87,16 +103,23 @@ def _opened(file: str) -> Iterator[IO[bytes]]:
         yield source
 
 
-def _reader(kind: Format) -> "Callable[[IO[bytes]], Iterator[Line]]":
-    from store.transfer.csv_file import read_csv
-    from store.transfer.virtual_file import read_virtual
+@contextmanager
+def _lines(file: str, kind: Format, mailbox: str | None) -> "Iterator[tuple[Iterator[Line], IO[bytes] | None]]":
+    """Return the lines to bring in, and the file that they come from, None for a database."""
+    from store.services.importing.sources import FOR_ONE_MAILBOX, FORMATS, from_postfixadmin, is_url
 
-    return read_csv if kind is Format.CSV else read_virtual
+    if mailbox is not None and kind not in FOR_ONE_MAILBOX:
+        raise typer.BadParameter(f"--to is for {' and '.join(FOR_ONE_MAILBOX)}; {kind} names the mailboxes itself")
+    if kind is Format.POSTFIXADMIN and is_url(file):
+        yield from_postfixadmin(file), None
+        return
+    with _opened(file) as source:
+        yield FORMATS[kind](source) if mailbox is None else FOR_ONE_MAILBOX[kind](source, mailbox), source
 
 
-def _mover(bar: Bar, source: IO[bytes]) -> Callable[[int], None]:
+def _mover(bar: Bar, source: IO[bytes] | None) -> Callable[[int], None]:
     """Return what moves the bar: by how much of the file was read, where that is known."""
-    if source is sys.stdin.buffer or not source.seekable():
+    if source is None or source is sys.stdin.buffer or not source.seekable():
         return lambda _: None
     size = os.fstat(source.fileno()).st_size
     return lambda _: bar.show(source.tell(), size)

@@ -17,7 +17,7 @@ from store.services.unset import UNSET, NotGiven
 from store.services.views import Account, AccountHead, AccountUsage, Limits
 from store.sql import changed_fields
 from store.sql.counts import name_count
-from store.sql.tables import ALIAS, MAILBOX, AccountRow, DomainRow
+from store.sql.tables import ALIAS, MAILBOX, AccountRow, DomainRow, RandomAliasDomainRow
 from store.sql.tenant import Transaction
 
 
@@ -168,14 +168,16 @@ def _view(tx: Transaction, account_id: int) -> Account:
 
 
 @cache
-def _query() -> Select[AccountRow, int, int, int]:
+def _query() -> Select[AccountRow, int | None, int, int, int]:
     domains = select(func.count()).where(DomainRow.account_id == AccountRow.id).scalar_subquery()
     names = (name_count(kind, AccountRow.id) for kind in (MAILBOX, ALIAS))
-    return select(AccountRow, domains, *names).order_by(AccountRow.name)
+    chosen = RandomAliasDomainRow.account_id == AccountRow.id
+    query = select(AccountRow, RandomAliasDomainRow.domain_id, domains, *names)
+    return query.outerjoin(RandomAliasDomainRow, chosen).order_by(AccountRow.name)
 
 
-def _as_view(found: Row[AccountRow, int, int, int]) -> Account:
-    row, *counts = found
+def _as_view(found: Row[AccountRow, int | None, int, int, int]) -> Account:
+    row, random_alias_domain_id, *counts = found
     return Account(
         id=row.id,
         name=row.name,
@@ -185,4 +187,5 @@ def _as_view(found: Row[AccountRow, int, int, int]) -> Account:
         first_payment_at=row.first_payment_at,
         limits=Limits(alias_limit(row.plan, unpaid_trial=is_unpaid_trial(row))),
         usage=AccountUsage(*counts),
+        random_alias_domain_id=random_alias_domain_id,
     )

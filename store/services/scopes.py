@@ -21,7 +21,7 @@ _OF_ACCOUNTS = (
 # kind of token: the scopes that one may hold
 SCOPES: dict[str, tuple[str, ...]] = {
     ACCOUNT: _OF_ACCOUNTS,
-    MESSAGE: ("rules:read", "rules:write", "messages:send"),
+    MESSAGE: ("aliases:write", "rules:read", "rules:write", "messages:send"),  # each for its own mailbox only
     OPERATOR: (*_OF_ACCOUNTS, "messages:send"),
 }
 

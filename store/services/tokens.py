@@ -31,6 +31,7 @@ __all__ = [
     "get",
     "latest",
     "list_all",
+    "of_mailbox",
     "page",
     "remove",
     "use_is_noted",
@@ -158,6 +159,12 @@ def page(
     """Return a page of tokens, by name: all, or those of one account, or with None those of operators."""
     query = select(TokenRow).order_by(TokenRow.name, TokenRow.id)
     return page_of(tx, query if account is UNSET else query.where(_is_of(account)), _of_row, page, per_page)
+
+
+def of_mailbox(tx: Transaction, mailbox_id: int) -> list[TokenView]:
+    """Return the tokens of a mailbox, by name."""
+    query = select(TokenRow).where(TokenRow.mailbox_id == mailbox_id)
+    return [_as_view(row) for row in tx.scalars(query.order_by(TokenRow.name, TokenRow.id))]
 
 
 def latest(tx: Transaction, *, account: int | None, name: str | None = None) -> int:

@@ -32,6 +32,7 @@ class Account:
     first_payment_at: datetime | None
     limits: Limits
     usage: AccountUsage
+    random_alias_domain_id: int | None = None  # where aliases with names of chance are made; None: the mailbox's domain
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from store.errors import StoreNotReady
 
 # Every revision in store/migrations/versions, oldest first; the last is the one this version works with. Kept here so
 # that a daemon need not load Alembic to check; a test compares the two.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013")
+REVISIONS = (
+    "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013", "0014",
+)  # fmt: skip
 
 
 def read_revision(connection: Connection) -> str | None:

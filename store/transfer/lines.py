@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import IO
 
 MOST_LINES = 250_000  # of one import over HTTP
+MOST_OCTETS = 64_000_000  # of a file that is taken in whole
 LONGEST_LINE = 8192  # octets; an address, a mailbox and a note of 500 characters need less than 5,000
 
 # code of a line that cannot be read: what is wrong with it. What a line asks for may be refused with the codes of
@@ -26,6 +27,15 @@ LINE_CODES = {
     "not-an-address": "a name without an @",
     "too-many-lines": "what comes after it was not read",
     "line-continues-nothing": "a line that begins with a blank where there is nothing to continue",
+    "invalid-file": "not what was said that it is",
+    "file-too-large": f"a file of more than {MOST_OCTETS // 1_000_000} MB",
+    "alias-domain": "a domain whose names are all those of another domain",
+    "catch-all-off": "a catch-all that is switched off there: nothing is switched on here",
+    "mail-discarded": "a name whose mail is thrown away, or taught to a filter",
+    "internal-only": "a name that takes mail from its own server only",
+    "vacation": "an out-of-office answer, which is a filter's work",
+    "deleted-there": "a name that was deleted there",
+    "no-mailbox-named": "the file does not say whose alias it is: name the mailbox with --to",
 }
 
 
@@ -60,20 +70,29 @@ class DomainLine:
 
 
 @dataclass(frozen=True, slots=True)
+class MailboxLine:
+    """A mailbox that the file takes to be here."""
+
+    number: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Malformed:
-    """A line that cannot be read; ``code`` is a key of :data:`LINE_CODES`."""
+    """A line that cannot be read, or that says what cannot be held here; ``code`` is a key of :data:`LINE_CODES`."""
 
     number: int
     code: str
     message: str
+    address: str | None = None  # where the line could be read
 
 
-Line = AliasLine | CatchAllLine | DomainLine | Malformed
+Line = AliasLine | CatchAllLine | DomainLine | MailboxLine | Malformed
 
 
-def malformed(number: int, code: str, message: str | None = None) -> Malformed:
+def malformed(number: int, code: str, message: str | None = None, address: str | None = None) -> Malformed:
     """Return the error of a line, in the table's words or in better ones."""
-    return Malformed(number, code, message or LINE_CODES[code])
+    return Malformed(number, code, message or LINE_CODES[code], address)
 
 
 def at_most(lines: Iterable[Line], most: int) -> Iterator[Line]:

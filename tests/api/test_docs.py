@@ -26,13 +26,14 @@ from conf.sections import ApiSettings
 from store.services.bulk.bulk_call import MOST_ITEMS
 from store.services.scopes import SCOPES
 from store.sql.database import Database
-from store.transfer.lines import MOST_LINES
+from store.transfer.lines import LINE_CODES, MOST_LINES
 from tests.api.running_api import RunningApi, site_over
 from tests.store.cli.command_line import CommandLine
 
 ROOT = Path(__file__).parents[2]
 PAGE, MESSAGES, README = ROOT / "docs" / "api.md", ROOT / "docs" / "messages.md", ROOT / "README.md"
 AGENTS = ROOT / "docs" / "mcp.md"
+ALIASES, MIGRATE = ROOT / "docs" / "aliases.md", ROOT / "docs" / "migrate.md"
 
 # The lines are run as they stand, but for the place of the server, who runs ``byname`` and with which settings.
 _PREAMBLE = """\
@@ -157,6 +158,54 @@ def test_what_agents_are_told() -> None:
     )
     offered = {tool.operation for tool in TOOLS.values()}
     assert (offered | set(LEFT_OUT), offered & set(LEFT_OUT)) == (set(operations_by_name()), set())
+
+
+BRANDS = (
+    "account create a --plan pro",
+    "domain add brand-a.com --account a --verified",
+    "domain add brand-b.com --account a --verified",
+    "mailbox add john@brand-a.com --generate-password",
+)
+
+
+def test_password_managers(byname: CommandLine, served: RunningApi) -> None:
+    byname.succeed(*BRANDS)
+    printed = run(lines(ALIASES, "password managers"), byname, served)
+    assert re.search(r'"email": "[0-9a-f-]{36}@brand-a.com", "active": true, "description": "Website: shop', printed)
+    assert re.search(r'"alias": "[a-z]+-[a-z]+-\d{4}@brand-a.com"', printed)
+    assert printed.count("@brand-a.com") >= 5
+
+
+# What the programs of those who move answer, in place of the programs.
+_THERE = """\
+mysqldump() { cat <<'END'
+CREATE TABLE `alias` (`address` varchar(255), `goto` text, `active` tinyint(1));
+INSERT INTO `alias` VALUES ('sales@brand-a.com','john@brand-a.com',1),
+('all@brand-a.com','john@brand-a.com,x@y.example',1);
+END
+}
+curl() { echo '[{"address": "cow@brand-b.com", "goto": "john@brand-a.com", "active": 1}]'; }
+KEY=x
+printf 'alias,note,enabled,mailboxes\\nshop@brand-b.com,,True,me@elsewhere.example\\n' > aliases.csv
+"""
+
+
+def test_moving(byname: CommandLine, served: RunningApi) -> None:
+    byname.succeed(*BRANDS)
+    script = (
+        lines(MIGRATE, "moving")
+        .replace("|| true", "2> refused || true")
+        .replace("--dry-run", "--dry-run 2> tried || true")
+    )
+    printed = run(_THERE + script, byname, served)
+    assert printed.count("several-targets") == 2
+    assert printed.count("1 created, 0 updated, 0 unchanged") == 4
+    assert {"sales@brand-a.com", "cow@brand-b.com", "shop@brand-b.com"} <= set(byname("alias", "list").out.split())
+
+
+def test_every_reason_stands_on_a_page() -> None:
+    told = MIGRATE.read_text() + (ROOT / "docs" / "import.md").read_text()
+    assert [code for code in LINE_CODES if f"`{code}`" not in told] == []
 
 
 def test_the_codes() -> None:

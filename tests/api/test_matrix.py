@@ -78,6 +78,7 @@ def bulk_items(ids: Ids) -> dict[str, object]:
 TABLE: dict[str, Route] = {
     "GET /me": route(),
     "GET /account": route(),
+    "PATCH /account": route("domains:write", random_alias_domain_id="domain_id"),
     "GET /messages/_me": route(),
     "GET /messages/identities": Route(
         ("mailboxes:read",),

@@ -38,6 +38,7 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         f"{_BOX}/mobileconfig": (),  # a file
         f"{_BOX}/general": ("/mailboxes/{john}/general",),
         f"{_BOX}/connection": ("/mailboxes/{john}/connection",),
+        f"{_BOX}/connection/password-manager": ("/mailboxes/{john}/connection/password-manager",),
         f"{_BOX}/delete/{{intent_id:id}}": ("/mailboxes/{mary}/delete/{intent}",),
         _ALIASES: ("/mailboxes/{john}/aliases", "/mailboxes/{john}/aliases?local_part=x", "/mailboxes/{mary}/aliases"),
         f"{_ALIASES}/check": ("/mailboxes/{john}/aliases/check?local_part=shop&domain_id={brand_a}",),

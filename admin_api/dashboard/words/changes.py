@@ -55,6 +55,7 @@ _CALLED = {
     "verified_at": "proved",
     "proof_lapsed": "proof lapsed",
     "alias_count": "aliases",
+    "random_alias_domain_id": "domain of new addresses, by id",
     "message_id": "Message-ID",
 }
 # Ids beside names, what another field says in other words, and when the entry was written anyhow.

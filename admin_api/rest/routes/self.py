@@ -7,11 +7,11 @@ from starlette.responses import Response
 
 from admin_api.http.guard import GuardedRoute, needs
 from admin_api.http.models import Answer
-from admin_api.rest.calls import Read, ReadCall, respond
-from admin_api.rest.schemas.accounts import Account
+from admin_api.rest.calls import Change, Read, ReadCall, respond
+from admin_api.rest.schemas.accounts import Account, OwnAccountChange
 from admin_api.rest.schemas.mailboxes import OwnMailbox
 from admin_api.rest.schemas.tokens import Capabilities, Me, MeAnswer, OwnMailboxAnswer
-from store.services import accounts, mailboxes
+from store.services import account_settings, accounts, mailboxes
 from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR
 
 router = APIRouter(route_class=GuardedRoute, tags=["account"])
@@ -45,6 +45,23 @@ def get_account(call: Read) -> Response:
     with call.begin() as tx:
         found = accounts.get(tx, call.caller.account_id)
     return respond(Answer[Account](data=Account.of(found)))
+
+
+@router.patch(
+    "/account",
+    **needs(
+        "domains:write",
+        changes=True,
+        codes=("invalid-request", "domain-not-yours", "domain-not-active"),
+        response_model=Answer[Account],
+    ),
+)
+def change_account_settings(call: Change, body: OwnAccountChange) -> Response:
+    """Change what the account decides for itself."""
+    with call.begin() as tx:
+        changed = account_settings.update(tx, call.caller.account_id, **body.given())
+        call.answer(Answer[Account](data=Account.of(changed)))
+    return call.response()
 
 
 def _capabilities(call: ReadCall) -> Capabilities:

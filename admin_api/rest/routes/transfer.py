@@ -8,11 +8,12 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from admin_api.http.changes import PROPAGATION, REPLAYED
 from admin_api.http.guard import GuardedRoute, needs
 from admin_api.http.models import Answer
 from admin_api.http.problems import Flaw, Refusal
 from admin_api.http.uploads import Upload, Uploaded
-from admin_api.rest.calls import JSON_TYPE, PROPAGATION, REPLAYED, Change, ChangeCall, Read, fingerprint
+from admin_api.rest.calls import JSON_TYPE, Change, ChangeCall, Read, fingerprint
 from admin_api.rest.schemas.transfer import ImportReport
 from store.batches import batches
 from store.services.export import export

@@ -40,6 +40,15 @@ class Account(Out):
     first_payment_at: Moment | None
     limits: Limits
     usage: AccountUsage
+    random_alias_domain_id: Id | None = Field(
+        description="Where password managers get their aliases; null: at each mailbox's own domain."
+    )
+
+
+class OwnAccountChange(Body):
+    """What an account decides for itself; what is left out stays."""
+
+    random_alias_domain_id: Id | None = unsent(description="A domain of the account; null: each mailbox's own.")
 
 
 class NewAccount(Body):

@@ -19,7 +19,7 @@ from store.services.names import domain_name, known_address, split_new_address
 from store.sql.database import Database
 from store.sql.outbox import version_of
 from store.sql.tenant import OPERATOR, Acting, Transaction
-from store.transfer.lines import AliasLine, CatchAllLine, DomainLine, Line, Malformed
+from store.transfer.lines import AliasLine, CatchAllLine, DomainLine, Line, MailboxLine, Malformed
 from store.transfer.report import LineResult, Status
 
 CHUNK = 500  # lines in a transaction
@@ -111,17 +111,21 @@ def _apply(tx: Transaction, how: Import, lines: Sequence[Line], carry: DryRunSta
 
 def _decided(plan: Plan, line: Line) -> LineResult:
     if isinstance(line, Malformed):
-        return LineResult(line.number, "failed", None, line.code, line.message)
-    subject = (line.address if isinstance(line, AliasLine) else line.domain)[:_SHOWN]
+        shown = None if line.address is None else line.address[:_SHOWN]
+        return LineResult(line.number, "failed", shown, line.code, line.message)
+    subject = (line.address if isinstance(line, AliasLine | MailboxLine) else line.domain)[:_SHOWN]
     try:
         return LineResult(line.number, _one(plan, line), subject)
     except ServiceError as refusal:
         return LineResult(line.number, "failed", subject, refusal.code, refusal.message)
 
 
-def _one(plan: Plan, line: AliasLine | CatchAllLine | DomainLine) -> Status:
+def _one(plan: Plan, line: AliasLine | CatchAllLine | DomainLine | MailboxLine) -> Status:
     if isinstance(line, AliasLine):
         return _status(plan.put(line.mailbox, line.address, line.given))
+    if isinstance(line, MailboxLine):
+        plan.mailbox(line.address)
+        return "unchanged"
     canonical = domain_name(line.domain)
     if all(row.name != canonical or row.verified_at is None for row in plan.facts.domains.values()):
         raise ServiceError("domain-not-yours", f"{canonical} is not a domain of this account", field="domain_id")
@@ -140,6 +144,8 @@ def _wanted(lines: Sequence[Line]) -> Wanted:
         try:
             if isinstance(line, DomainLine):
                 wanted.domain_names.add(domain_name(line.domain))
+            elif isinstance(line, MailboxLine):
+                wanted.mailboxes.add(known_address(line.address))
             elif isinstance(line, AliasLine):
                 wanted.mailboxes.add(known_address(line.mailbox))
                 local_part, domain = split_new_address(line.address)

@@ -37,6 +37,7 @@ from store.sql.tables.names import (
     CatchAllRow,
     DomainRow,
     MailboxRow,
+    RandomAliasDomainRow,
     SystemMailboxRow,
 )
 from store.sql.tables.people import ADMIN, VIEWER, AdminRow, SessionRow, SignInAttemptRow
@@ -96,6 +97,7 @@ __all__ = [
     "MessageRow",
     "OutboxRow",
     "PasskeyRow",
+    "RandomAliasDomainRow",
     "RecoveryCodeRow",
     "SessionRow",
     "SignInAttemptRow",

@@ -119,6 +119,17 @@ class CatchAllRow(Base):
     enabled: Mapped[bool] = mapped_column(default=True)
 
 
+class RandomAliasDomainRow(Base):
+    """At which of its domains an account wants aliases with names of chance; without a row, at the mailbox's own."""
+
+    __tablename__ = "random_alias_domains"
+
+    account_id: Mapped[int] = mapped_column(
+        ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    domain_id: Mapped[int] = mapped_column(ForeignKey("domains.id", ondelete="CASCADE"), index=True)
+
+
 class SystemMailboxRow(Base):
     """Where mail for postmaster, abuse and the like of a domain goes, when the owner chose a mailbox."""
 

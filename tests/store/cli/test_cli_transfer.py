@@ -1,10 +1,13 @@
 """``byname import`` and ``byname export``."""
 
+import json
 import os
 import pty
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -149,3 +152,86 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 10_000)
     except OSError:  # the other end is closed
         return b""
+
+
+DUMP = f"""CREATE TABLE `alias` (`address` varchar(255), `goto` text, `active` tinyint(1));
+INSERT INTO `alias` VALUES ('moved@brand-a.test','{JOHN}',1),('{JOHN}','{JOHN}',1),('out@brand-a.test','a@x.example',1),
+('both@brand-a.test','{JOHN},mary@brand-a.test',1),('@brand-b.test','mary@brand-a.test',1),('off@brand-a.test','{JOHN}',0);
+INSERT INTO `alias_domain` (`alias_domain`, `target_domain`) VALUES ('brand-c.test','brand-a.test');
+INSERT INTO `domain` (`domain`) VALUES ('ALL'), ('brand-a.test'), ('nowhere.test');
+"""
+MOVED = [
+    ("moved@brand-a.test", "created"), (JOHN, "unchanged"), ("out@brand-a.test", "not-found"),
+    ("both@brand-a.test", "several-targets"), ("@brand-b.test", "updated"), ("off@brand-a.test", "created"),
+    ("@brand-c.test", "alias-domain"), ("brand-a.test", "unchanged"), ("nowhere.test", "domain-not-yours"),
+]  # fmt: skip
+
+
+def moved(byname: CommandLine, *arguments: str) -> list[tuple[str, str]]:
+    lines = byname("import", *arguments, "--json").data["data"]["lines"]
+    return [(line["address"], line.get("code") or line["status"]) for line in lines]
+
+
+def test_from_postfixadmin(byname: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "dump.sql"
+    path.write_text(DUMP)
+    before = byname.state()
+    assert moved(byname, str(path), "--from", "postfixadmin", "--dry-run") == MOVED
+    assert byname.state() == before
+    assert moved(byname, str(path), "--from", "postfixadmin") == MOVED
+    assert set(moved(byname, str(path), "--from", "postfixadmin")) & {("moved@brand-a.test", "unchanged")}
+    off = next(one for one in byname("alias", "list", "--json").data["data"] if one["address"] == "off@brand-a.test")
+    assert off["is_active"] is False
+
+
+def test_from_a_running_postfixadmin(byname: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "postfixadmin.db"
+    with closing(sqlite3.connect(path)) as there:
+        there.executescript(
+            f"""CREATE TABLE pfa_alias (address TEXT PRIMARY KEY, goto TEXT, active INT);
+            INSERT INTO pfa_alias VALUES ('moved@brand-a.test', '{JOHN}', 1), ('two@brand-a.test', 'a@x, b@x', 1);
+            CREATE TABLE pfa_domain (domain TEXT PRIMARY KEY); INSERT INTO pfa_domain VALUES ('ALL'), ('brand-a.test');
+            CREATE TABLE mailbox (username TEXT, password TEXT);"""
+        )
+    kept = path.read_bytes()
+    url = f"sqlite:///{path}"
+    expected = [
+        ("moved@brand-a.test", "created"),
+        ("two@brand-a.test", "several-targets"),
+        ("brand-a.test", "unchanged"),
+    ]
+    assert moved(byname, url, "--from", "postfixadmin") == expected
+    assert path.read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "told"),
+    [
+        ("sqlite:////nowhere/at/all.db", 75, "does not answer"),
+        ("postgresql://someone:secret@127.0.0.1:1/none", 75, "does not answer"),
+        ("mysql://someone:secret@127.0.0.1:1/none", 78, "needs the Python package pymysql"),
+        ("postgresql://someone:secret@127.0.0.1:port/none", 78, "not the URL of a database"),
+    ],
+)
+def test_a_database_that_is_not_there(byname: CommandLine, url: str, code: int, told: str) -> None:
+    done = byname("import", url, "--from", "postfixadmin")
+    assert (done.code, told in done.err, "secret" in done.err, done.out) == (code, True, False, "")
+
+
+def test_from_services_for_aliases(byname: CommandLine, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text("alias,note,enabled,mailboxes\nshop@brand-a.test,x,True,me@elsewhere.example\n")
+    assert moved(byname, str(path), "--from", "simplelogin") == [("shop@brand-a.test", "not-found")]
+    assert moved(byname, str(path), "--from", "simplelogin", "--to", JOHN) == [("shop@brand-a.test", "created")]
+    path.write_text("email,active,description\nshop@brand-a.test,1,x\nmine@aleeas.example,1,\n")
+    assert moved(byname, str(path), "--from", "addy", "--to", JOHN) == [
+        ("shop@brand-a.test", "unchanged"), ("mine@aleeas.example", "domain-not-yours"),
+    ]  # fmt: skip
+    refused = byname("import", str(path), "--from", "mailcow", "--to", JOHN)
+    assert (refused.code, "--to is for simplelogin and addy" in refused.err) == (2, True)
+
+
+def test_from_mailcow(byname: CommandLine) -> None:
+    found = [{"address": "cow@brand-a.test", "goto": JOHN, "active": 1, "sender_allowed": 1}]
+    done = byname("import", "-", "--from", "mailcow", stdin=json.dumps(found).encode())
+    assert (done.code, done.out) == (0, "1 created, 0 updated, 0 unchanged, 0 failed\n")

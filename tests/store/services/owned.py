@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from routing.filters.model import Action, Condition, Rule
 from routing.filters.policy import FilterPolicy
-from store.services import aliases, delete_intents, domain_settings, idempotency, tokens
+from store.services import account_settings, aliases, delete_intents, domain_settings, idempotency, tokens
 from store.services.filters import rules
 from store.sql.database import Database
 from store.sql.tables import (
@@ -67,6 +67,7 @@ def create_account(database: Database, account: str, domain: str, mailbox: str) 
         tx.merge(DomainProofRow(domain_id=home.id))
         facts = {"sender": mailbox, "login": mailbox, "message_id": f"<1@{domain}>", "recipients": "[]", "size": 0}
         tx.add(MessageRow(mailbox_id=alias.mailbox_id, **facts))
+        account_settings.update(tx, account, random_alias_domain_id=home.id)
         assert token.account_id is not None
         return Owned(token.account_id, home.id, alias.mailbox_id, alias.id, token.id, intent.id, rule.id)
 

@@ -150,7 +150,7 @@ def test_what_scopes_imply(held: list[str], found: set[str]) -> None:
         ("account", ["rules:read", "aliases:read"], None, ("aliases:read", "rules:read")),
         ("account", None, ["aliases:write", "tokens:write"], ("aliases:read", "aliases:write", "tokens:write")),
         ("account", ["rules:read"], ["mailboxes:read"], ("rules:read",)),
-        ("message", None, ["mailboxes:write"], ("rules:read", "rules:write", "messages:send")),
+        ("message", None, ["mailboxes:write"], ("aliases:write", "rules:read", "rules:write", "messages:send")),
         ("message", None, ["rules:read"], ("rules:read",)),
         ("operator", None, SCOPES["operator"], SCOPES["operator"]),
     ],

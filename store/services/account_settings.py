@@ -1,0 +1,42 @@
+"""What an account decides for itself; plan, trial and suspension are the operator's (store.services.accounts)."""
+
+from sqlalchemy import delete
+
+from store.services import accounts, audit, lookup
+from store.services.lookup import Ref
+from store.services.rules import require_active
+from store.services.unset import UNSET, NotGiven
+from store.services.views import Account
+from store.sql.tables import RandomAliasDomainRow
+from store.sql.tenant import Transaction
+
+
+def update(tx: Transaction, ref: Ref, *, random_alias_domain_id: Ref | NotGiven | None = UNSET) -> Account:
+    """Change settings of an account; what is left out stays.
+
+    Args:
+        ref: id or name of the account.
+        random_alias_domain_id: the domain, by id or name, at which aliases with names of chance are made; None for
+            each mailbox's own.
+
+    Raises:
+        ServiceError: ``not-found``, ``invalid-domain``, ``domain-not-yours``, ``domain-not-active``.
+    """
+    account_id = lookup.account(tx, ref).id
+    before = accounts.get(tx, account_id)
+    if random_alias_domain_id is not UNSET:
+        _choose(tx, account_id, random_alias_domain_id)
+    tx.flush()
+    after = accounts.get(tx, account_id)
+    if after != before:
+        audit.note(tx, "account.update", "account", account_id, after.name, before, after, account_id=account_id)
+    return after
+
+
+def _choose(tx: Transaction, account_id: int, domain: Ref | None) -> None:
+    if domain is None:
+        tx.execute(delete(RandomAliasDomainRow).where(RandomAliasDomainRow.account_id == account_id))
+        return
+    home = lookup.domain_for_name(tx, domain, account_id=account_id)
+    require_active(home)
+    tx.merge(RandomAliasDomainRow(account_id=account_id, domain_id=home.id))
