@@ -22,6 +22,7 @@ from admin_api.mcp import words
 from admin_api.mcp.asking import Asked, Asker, Refused, asked_for
 from admin_api.mcp.schemas import CONFIRM
 from admin_api.mcp.tools import Tool
+from routing.filters.model import UNNAMED
 
 _CODE = "confirmation-required"
 
@@ -228,7 +229,7 @@ async def _ask_changed_rule(call: Call) -> Question | None:
 async def _ask_leaving(call: Call, rule: Mapping[str, Any]) -> Question | None:
     if not words.lets_go(rule):
         return None
-    name = words.line(rule.get("name", ""))
+    name = words.line(rule.get("name", UNNAMED))
     where = await _mailbox(call)
     return Question(name, f"Have this rule for the mail of {where}?\nName: {name}\n{words.of_rule(rule)}")
 

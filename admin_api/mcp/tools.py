@@ -248,6 +248,8 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType(
         "delete_account": "operators only",
         "confirm_deletion": "the second half of delete_mailbox",
         "get_profile": "a file for a phone, which nobody can install by way of an agent",
+        "replace_rule": "update_rule does the same",
+        "order_rules": "reorder_rules does the same",
         "import_aliases": "a file: bulk_aliases does the same for what an agent can write",
         "export_aliases": "a file: list_aliases reads the same, mailbox by mailbox",
     }

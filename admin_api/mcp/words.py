@@ -7,7 +7,7 @@ _MOST_SHOWN = 20  # addresses in a question
 _LONGEST_SHOWN = 300  # characters of a text in a question
 
 # Actions of a rule after which mail is still in the mailbox, and nowhere else
-_HARMLESS = frozenset({"move", "copy", "mark", "flag"})
+_HARMLESS = frozenset({"move", "copy", "mark", "flag", "fileinto", "addflag"})
 
 
 def listed(addresses: list[str]) -> str:
