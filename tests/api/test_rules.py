@@ -126,6 +126,24 @@ def test_whoever_ends_an_alias_learns_which_rules_name_it(acme: Tenant) -> None:
     assert [answer.headers.get("Byname-Rules") for answer in told] == [None, str(made), str(made), None]
 
 
+def test_a_bulk_call_tells_of_each_alias(acme: Tenant) -> None:
+    ids = {"mailbox_id": acme.mailbox_id}
+    made = acme.client.post(path(acme), json=rule(acme)).json()["data"]["id"]
+    other = rule(acme, "Press", conditions=[matching(f"*press@{acme.other}*") | {"field": "to"}])
+    press = acme.client.post(path(acme), json=other).json()["data"]["id"]
+    sales = {**ids, "alias_id": acme.added("sales")}
+    items = [
+        {"op": "update", **sales, "can_send": True},
+        {"op": "update", **sales, "is_active": False},
+        {"op": "update", **ids, "alias_id": acme.added("press"), "can_receive": False},
+        {"op": "update", **ids, "alias_id": acme.added("other"), "is_active": False},
+        {"op": "delete", **sales},
+        {"op": "delete", **sales},
+    ]
+    done = acme.client.post("/aliases:bulk", json={"items": items, "atomic": False}).json()["data"]["results"]
+    assert [one["rules"] for one in done] == [[], [made], [press], [], [made], []]
+
+
 def test_taking_over_and_giving_back(acme: Tenant) -> None:
     versions = [acme.client.post(path(acme, f":{one}")).json()["data"] for one in ("take-over", "give-back")]
     assert [one["wanted_version"] for one in versions] == [1, 2]

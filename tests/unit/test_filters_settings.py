@@ -55,5 +55,5 @@ def test_what_is_refused(given: dict[str, str], rule: str) -> None:
 
 @pytest.mark.parametrize("target", ["a..b.test", "-x.test", "bob@-x.test", f"{'x' * 64}.test"])
 def test_a_target_that_no_mail_can_have(target: str) -> None:
-    with pytest.raises(ConfigError, match="filters.forward"):
+    with pytest.raises(ConfigError, match=r"filters\.forward"):
         filter_policy(load(environ=environ(forward=target)))
