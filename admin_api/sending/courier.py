@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from admin_api.background import Worker
 from admin_api.sending.metrics import SendingMetrics
 from admin_api.sending.smtp import Line, Listener, hand_over
-from admin_api.sending.worker import Worker
 from store.clock import utc_now
 from store.services.sending import handing_over
 from store.services.sending.handing_over import HandOver, Outcome
@@ -39,27 +39,46 @@ class Courier(Worker):
         is_sent: Callable[[], None] = lambda: None,
         meters: SendingMetrics | None = None,
     ) -> None:
-        super().__init__("courier", self.carry_one, threads=_THREADS, look=_LOOK, rest=self._hang_up)
+        super().__init__("courier", self.carry_all, threads=_THREADS, look=_LOOK, rest=self._hang_up)
         self._database, self._listener, self._lease, self._now = database, listener, lease, now
         self._of_thread = threading.local()
         self._is_sent, self._meters = is_sent, meters
 
+    def carry_all(self) -> bool:
+        """Hand over what is due, what has waited longest first, until the end; False when nothing was."""
+        taken = first = self._first()
+        while taken is not None:
+            taken = self._carry(taken, goes_on=True)
+        return first is not None
+
     def carry_one(self) -> bool:
         """Hand over the message that has waited longest; False when none is due."""
+        taken = self._first()
+        if taken is not None:
+            self._carry(taken, goes_on=False)
+        return taken is not None
+
+    def _first(self) -> HandOver | None:
         now = self._now()
         with self._database.read(ACTING) as tx:
             if not handing_over.is_due(tx, now):
-                return False
+                return None
         with self._database.write(ACTING) as tx:
-            taken = handing_over.take(tx, now, self._lease)
-        if taken is None:
-            return False
-        outcome = hand_over(self._line(), taken, now)
+            return handing_over.take(tx, now, self._lease)
+
+    def _carry(self, taken: HandOver, *, goes_on: bool) -> HandOver | None:
+        """Hand a message over, note its outcome, and in the same transaction take the next one in hand if ``goes_on``.
+
+        What is in hand at any time is one message for each thread.
+        """
+        outcome = hand_over(self._line(), taken, self._now())
         with self._database.write(ACTING) as tx:
-            counts = handing_over.note(tx, taken, outcome, self._now())
+            now = self._now()
+            counts = handing_over.note(tx, taken, outcome, now)
+            following = handing_over.take(tx, now, self._lease) if goes_on and not self.is_ending else None
         if counts:
             self._tell(taken, outcome)
-        return True
+        return following
 
     def _line(self) -> Line:
         """Return this thread's session with the mail server: one for all messages that wait, none while none does."""

@@ -3,11 +3,14 @@
 The milter judges the message again when it comes (docs/messages.md).
 """
 
+from collections.abc import Collection, Mapping
+
 from routing.address import Address
 from routing.directory import Directory
 from routing.guard import check_header
 from routing.policy import Policy
 from routing.raw_message import header_fields
+from routing.records import HostedDomain
 from routing.sender import authorise
 from routing.verdicts import Allow, Defer, SenderVerdict
 from store.errors import ServiceError
@@ -27,6 +30,21 @@ _HINTS = {
     "sender-disabled": "enable the alias, mailbox or domain, or send as another identity",
     "cannot-send-as": "switch sending on for the alias (can_send), or send as another identity",
 }
+
+
+class AskedOnce:
+    """A directory for the work on one message: envelope and header mostly ask it the same question."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._answers: dict[frozenset[Address], Mapping[str, HostedDomain]] = {}
+
+    def lookup(self, wanted: Collection[Address]) -> Mapping[str, HostedDomain]:
+        """Return what the directory answers. Raises LookupFailed."""
+        question = frozenset(wanted)
+        if question not in self._answers:
+            self._answers[question] = self._directory.lookup(wanted)
+        return self._answers[question]
 
 
 def check_sender(directory: Directory, policy: Policy, login: str, sender: str) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 
 from imapclient import SEEN, IMAPClient, SocketTimeout  # type: ignore[import-untyped]
 
@@ -20,6 +21,7 @@ from conf.clients import Server
 from store.services.sending.copying import CopyOutcome, CopyToKeep, kept
 
 _CONNECT, _ANSWER = 10.0, 30.0  # seconds for each step
+_BEFORE = 60.0  # seconds for all steps before the message is put there; its lease counts on that
 _STARTTLS = "STARTTLS"
 _SENT = rb"\Sent"  # RFC 6154
 _BACK = timedelta(days=2)  # so much before it was sent the look begins: clocks and zones differ
@@ -43,6 +45,7 @@ class SentFolder:
     password: str
     folder: str  # where the store marks none
     timeout: float = _ANSWER  # seconds for each answer
+    patience: float = _BEFORE  # seconds until the message has to be on its way into the folder
 
     def __repr__(self) -> str:
         """Show no password."""
@@ -55,10 +58,13 @@ def keep(into: SentFolder, copy: CopyToKeep) -> CopyOutcome:
     Raises:
         CopyFailed: it is not there, or nobody can tell; to be tried again.
     """
+    begun = monotonic()
     try:
         with _logged_in(into, copy.login) as client:
             folder = _folder(client, into.folder)
             if not _is_there(client, folder, copy):
+                if monotonic() - begun > into.patience:
+                    raise CopyFailed(f"the IMAP server took more than {into.patience:g} s to get ready")
                 client.append(folder, copy.content, flags=[SEEN], msg_time=copy.sent_at)
             return kept(folder)
     except _FAILURES as error:

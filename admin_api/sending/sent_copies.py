@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from admin_api.background import Worker
 from admin_api.sending.imap import CopyFailed, SentFolder, keep
 from admin_api.sending.metrics import SendingMetrics
-from admin_api.sending.worker import Worker
 from store.clock import utc_now
 from store.services.sending import copying
 from store.services.sending.copying import CopyOutcome, CopyToKeep
@@ -20,7 +20,7 @@ from store.sql.database import Database
 from store.sql.tenant import Acting
 
 ACTING = Acting(actor="sent copies")
-LEASE = timedelta(minutes=10)  # longer than all steps of one attempt may take
+LEASE = timedelta(minutes=2)  # one minute for what comes before the message (admin_api.sending.imap), one for that
 GIVEN_UP = timedelta(hours=24)
 _FIRST_WAIT, _LONGEST_WAIT = 10.0, 3600.0  # seconds
 _LOOK = 5.0  # seconds

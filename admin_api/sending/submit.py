@@ -12,7 +12,7 @@ from routing.outgoing_raw import read_raw
 from routing.outgoing_text import bcc_field, compose
 from routing.policy import Policy
 from store.clock import utc_now
-from store.services.sending.kept import Outgoing
+from store.services.sending.accepting import Outgoing
 
 
 def prepared(directory: Directory, policy: Policy, login: str, draft: Draft) -> Outgoing:

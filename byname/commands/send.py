@@ -18,7 +18,8 @@ from byname.output import complain, stop
 if TYPE_CHECKING:
     from conf.settings import Settings
     from store.services.lookup import FoundMailbox
-    from store.services.sending.kept import KeptMessage, Once, Outgoing
+    from store.services.sending.accepting import Once, Outgoing
+    from store.services.sending.kept import KeptMessage
     from store.sql.database import Database
 
 _LOOK = 0.2  # seconds
@@ -96,19 +97,19 @@ def _accepted(
     settings: "Settings", database: "Database", mailbox: str, given: _Given, key: str | None
 ) -> "KeptMessage":
     from store.services import lookup
-    from store.services.sending import kept
+    from store.services.sending import accepting
 
     once = None if key is None else _once(key, given)
     with database.write(cli_context.acting()) as tx:  # a repeat is answered here, whatever has changed since
         found = lookup.mailbox(tx, mailbox)
-        repeat = None if once is None else kept.repeated(tx, found.mailbox.id, once)
+        repeat = None if once is None else accepting.repeated(tx, found.mailbox.id, once)
     if repeat is None:
         ready = _prepared(settings, database, found, given)
         with database.write(cli_context.acting()) as tx:
-            repeat = None if once is None else kept.repeated(tx, found.mailbox.id, once)
+            repeat = None if once is None else accepting.repeated(tx, found.mailbox.id, once)
             if repeat is None:
                 limit, copies = settings.sending.per_day, settings.sent_copy.imap is not None
-                return kept.accept(tx, found.mailbox.id, ready, per_day=limit, wants_copy=copies, once=once)
+                return accepting.accept(tx, found, ready, per_day=limit, wants_copy=copies, once=once)
     complain(f"byname: message {repeat.id} has this key already; nothing more is sent")
     return repeat
 
@@ -150,7 +151,7 @@ def _once(key: str, given: _Given) -> "Once":
     from hashlib import sha256
 
     from store.errors import ServiceError
-    from store.services.sending.kept import Once
+    from store.services.sending.accepting import Once
 
     if not 0 < len(key) <= 255 or not (key.isascii() and key.isprintable()):
         raise ServiceError("invalid-request", "a key has 1 to 255 printable characters", field="idempotency-key")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from prometheus_client import CollectorRegistry
 
 from admin_api import signing
+from admin_api.background import Worker
 from admin_api.http.connections import ConnectionLimits
 from admin_api.http.rate_limit import RateLimit
 from admin_api.sending.courier import Courier
@@ -15,7 +16,6 @@ from admin_api.sending.imap import SentFolder
 from admin_api.sending.metrics import SendingMetrics
 from admin_api.sending.sent_copies import SentCopies
 from admin_api.sending.smtp import Listener
-from admin_api.sending.worker import Worker
 from admin_api.signing import Signer
 from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining, Mcp, Sending
 from byname.wiring import needed, policy

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from admin_api.filtering.client import Server
 from admin_api.filtering.connection import Patience, tls_context
-from admin_api.filtering.worker import Installer, Site, outcome_counter
+from admin_api.filtering.installer import Installer, Site, outcome_counter
 from byname.wiring import needed
 from byname.wiring.filters import filter_policy
 from conf.listen import Socket

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Row, insert, select
+from sqlalchemy import ColumnElement, Row, select
 
 from store.batches import batches
 from store.clock import rfc3339
 from store.services.fields import check_moment
 from store.services.paging import Page, holds, page_of
+from store.sql.insert_row import insert_rows
 from store.sql.tables import AuditRow
 from store.sql.tenant import Acting, Transaction
 
@@ -80,7 +81,7 @@ class Change:
 def note_all(tx: Transaction, changes: Iterable[Change]) -> None:
     """Write down many changes with few statements, in their order."""
     for some in batches(changes, _AT_ONCE):
-        tx.execute(insert(AuditRow), [_row(tx.acting, change) for change in some])
+        insert_rows(tx, AuditRow, [_row(tx.acting, change) for change in some])
         _noted(tx).update((one.object_type, one.object_id, one.action.endswith(CREATED)) for one in some)
 
 

@@ -9,31 +9,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, bindparam, delete, func, select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.exc import OperationalError
 
 from store.clock import utc_now
 from store.errors import ServiceError
 from store.services import kept_answers
 from store.sql.insert_if_free import insert_if_free
-from store.sql.tables import AuditRow, IdempotencyKeyRow
+from store.sql.keep_answer import keep_answer
+from store.sql.tables import IdempotencyKeyRow
 from store.sql.tenant import Transaction
 
 KEPT = timedelta(hours=24)
 _LONGEST_KEY = 255
 _PRUNED_EVERY, _PRUNED_AT_ONCE = 16, 100  # keys: one request in so many takes old ones away, more than come meanwhile
 _SILENT = {"synchronize_session": False}
-_ANSWERED = (
-    update(IdempotencyKeyRow)
-    .where(IdempotencyKeyRow.id == bindparam("wanted"))
-    .values(
-        status=bindparam("answer"),
-        body=bindparam("kept"),
-        changed=bindparam("objects"),
-        audited=select(func.max(AuditRow.id)).scalar_subquery(),
-        ends_at=bindparam("until"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +80,7 @@ def finish(tx: Transaction, key_id: int, status: int, body: str | None) -> None:
     when the change removed the token, and the key with it.
     """
     about = {"objects": kept_answers.objects(tx), "until": kept_answers.until(tx)}
-    values = {"wanted": key_id, "answer": status, "kept": body, **about}
-    tx.execute(_ANSWERED, values, execution_options=_SILENT)
+    keep_answer(tx, key_id, {"answer": status, "kept": body, **about})
 
 
 def advance(tx: Transaction, key_id: int, *, lines_before: int, lines_done: int) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from store.errors import ServiceError
 from store.services.names import domain_name, known_address
 from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
-from store.sql.tenant import Transaction
+from store.sql.tenant import Transaction, made_once
 
 AnySelect = TypeVar("AnySelect", bound=Select[*tuple[Any, ...]])
 Ref = int | str  # an id, or the name or address
@@ -34,7 +34,8 @@ _ALIAS = (
     .join_from(AliasRow, AddressRow, AliasRow.id == AddressRow.id)
     .join(DomainRow, DomainRow.id == AddressRow.domain_id)
 )
-_LOCKED_MAILBOX = select(MailboxRow.id).where(MailboxRow.id == bindparam("wanted")).with_for_update()
+_MAILBOX_BY_ID = made_once(_MAILBOX.where(AddressRow.id == bindparam("wanted")))
+_LOCKED_MAILBOX = made_once(select(MailboxRow.id).where(MailboxRow.id == bindparam("wanted")).with_for_update())
 _DOMAIN_TO_READ = select(DomainRow).order_by(*_PROVED_FIRST)
 _DOMAIN_FOR_NAME = _DOMAIN_TO_READ.with_for_update(read=True).execution_options(populate_existing=True)
 
@@ -136,6 +137,14 @@ def mailbox(tx: Transaction, ref: Ref, *, lock: bool = False) -> FoundMailbox:
     found = tx.execute(query.with_for_update(of=MailboxRow) if lock else query).one_or_none()
     if found is None:
         raise not_found("mailbox", ref, "mailbox")
+    return FoundMailbox(*found)
+
+
+def mailbox_by_id(tx: Transaction, wanted: int) -> FoundMailbox:
+    """Return a mailbox, without a lock. Raises ServiceError ``not-found``."""
+    found = tx.execute(_MAILBOX_BY_ID, {"wanted": wanted}).one_or_none() if 0 < wanted <= LARGEST_ID else None
+    if found is None:
+        raise not_found("mailbox", wanted, "mailbox")
     return FoundMailbox(*found)
 
 

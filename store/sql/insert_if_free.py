@@ -20,10 +20,12 @@ def insert_if_free(tx: Transaction, table: Table, **values: Any) -> int | None:
     Waits for the end of a transaction that is writing such a row. The transaction goes on in both cases.
     """
     insert = _statement(tx.get_bind().dialect.name, table)
-    found: int | None = tx.scalar(insert, values, execution_options={"dml_strategy": "raw"})  # no objects are made
+    tx.flush()
+    found: int | None = tx.connection().scalar(insert, values)  # no objects are made
     return found
 
 
 @cache
 def _statement(dialect: str, table: Table) -> Any:
-    return _INSERT[dialect](table).on_conflict_do_nothing().returning(table.id)
+    made = table.__table__
+    return _INSERT[dialect](made).on_conflict_do_nothing().returning(made.c.id)

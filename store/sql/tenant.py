@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakSet
 
-from sqlalchemy import ColumnElement, Engine, Select, event, exists, literal_column, select
+from sqlalchemy import ColumnElement, Engine, Executable, Select, event, exists, literal_column, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.sql.base import ExecutableOption
 
@@ -59,7 +60,7 @@ class Acting:
 
 
 OPERATOR = Acting()
-_REMEMBERED = 1024  # sets of rules; making one takes longer than a short statement
+_REMEMBERED = 1024  # sets of rules, and statements with them; making one takes longer than a short statement
 
 # Tables that belong to no account. A test holds that every other one has its rule below.
 WITHOUT_OWNER = frozenset({ChallengeRow, ClockRow, OutboxRow, SignInAttemptRow})
@@ -72,6 +73,19 @@ _own_domains = DomainRow.__table__.alias("own_domains")
 _own_addresses = AddressRow.__table__.alias("own_addresses")
 _own_admins = AdminRow.__table__.alias("own_admins")
 _own_keys = IdempotencyKeyRow.__table__.alias("own_keys")
+
+
+AnyStatement = TypeVar("AnyStatement", bound=Executable)
+_made_once: WeakSet[Executable] = WeakSet()
+
+
+def made_once(statement: AnyStatement) -> AnyStatement:
+    """Return a statement that lives as long as the process and holds no values: it is remembered with its rules.
+
+    To describe eighteen rules to SQLAlchemy's cache of compiled statements takes longer than to run a short statement.
+    """
+    _made_once.add(statement)
+    return statement
 
 
 class Transaction(Session):
@@ -174,4 +188,14 @@ def _hold_to_the_account(state: ORMExecuteState) -> None:
         return
     if not state.is_orm_statement:
         raise RuntimeError("a statement that cannot be held to an account, in a transaction that is bound to one")
-    state.statement = state.statement.options(*tx.rules)
+    acting, statement = tx.acting, state.statement
+    state.statement = (
+        _held(statement, acting.account_id, acting.token_id)
+        if statement in _made_once
+        else statement.options(*tx.rules)
+    )
+
+
+@lru_cache(_REMEMBERED)
+def _held(statement: Any, account: int | None, token: int | None) -> Any:
+    return statement.options(*_rules(account, token))

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from admin_api.filtering import planning, worker
+from admin_api.filtering import installer as installing
+from admin_api.filtering import planning
 from byname.sandbox.certificate import make_certificate
 from byname.sandbox.folders import short_folder
 from byname.sandbox.ports import free_port
@@ -101,7 +102,7 @@ def test_the_lines_of_the_page_set_it_up_and_show_the_states(set_up: SetUpDoveco
 def test_the_tables_name_every_state_and_code() -> None:
     table = PAGE.read_text().partition("## States")[2].partition("\n## ")[0]
     named = set(re.findall(r"^\| `([a-z]+)` \| (?:`([a-z-]+)`)? ?\|", table, re.MULTILINE))
-    sources = "".join(map(inspect.getsource, (planning, worker)))
+    sources = "".join(map(inspect.getsource, (planning, installing)))
     codes = set(re.findall(r'"([a-z]+(?:-[a-z]+)+|unreachable|changed|replaced)"', sources)) - {"own-script"}
     assert {code for _, code in named if code} == {code for code in codes if not code.startswith("installer")}
     assert {state for state, _ in named} == {"off", "pending", "installed", "refused", "foreign"}

@@ -14,8 +14,8 @@ import pytest
 
 from admin_api.filtering.client import Server
 from admin_api.filtering.connection import Patience
+from admin_api.filtering.installer import ACTING, Installer
 from admin_api.filtering.marking import is_ours, marked
-from admin_api.filtering.worker import ACTING, Installer
 from byname.sandbox.certificate import Certificate, make_certificate
 from byname.sandbox.dovecot import PrivateDovecot
 from byname.sandbox.dovecot_config import Filters

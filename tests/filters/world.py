@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from admin_api.filtering.client import Server, Session, session
 from admin_api.filtering.connection import Patience, Security, tls_context
-from admin_api.filtering.worker import Installer, Site, outcome_counter
+from admin_api.filtering.installer import Installer, Site, outcome_counter
 from byname.sandbox.certificate import Certificate
 from byname.sandbox.dovecot_config import Filters
 from conf.listen import InetSocket

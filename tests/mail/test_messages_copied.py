@@ -37,6 +37,10 @@ def site(needs_root: None) -> Iterator[PrivateSite]:
 
 @pytest.fixture(scope="module")
 def john(site: PrivateSite) -> Iterator[Program]:
+    """One whose folder of sent mail is there, and marked as such."""
+    with IMAPClient(LOOPBACK, site.dovecot.imap_port, ssl=False) as client:
+        client.login(JOHN, PASSWORD)
+        client.create_folder("Gesendet")
     made = Program(site)
     yield made
     made.client.close()
@@ -91,12 +95,9 @@ def test_the_folder_is_made_and_shows_whom_it_went_to(site: PrivateSite, store: 
 
 
 def test_the_marked_folder_is_taken(site: PrivateSite, john: Program) -> None:
-    with IMAPClient(LOOPBACK, site.dovecot.imap_port, ssl=False) as client:
-        client.login(JOHN, PASSWORD)
-        client.create_folder("Gesendet")
-    assert copied(john, john.sent()["id"])["sent_copy"]["status"] == "kept"
+    assert copied(john, john.sent(subject="marked")["id"])["sent_copy"]["status"] == "kept"
     found = folders(site, JOHN)
-    assert ("Sent" in found, len(found["Gesendet"])) == (False, 1)
+    assert ("Sent" in found, sum(b"marked" in one for one in found["Gesendet"])) == (False, 1)
 
 
 def test_no_copy_of_what_was_refused(site: PrivateSite, john: Program, store: Database) -> None:
@@ -193,6 +194,14 @@ def test_a_server_that_says_nothing_is_left(site: PrivateSite) -> None:
         where = replace(into(site), server=Server(LOOPBACK, silent.getsockname()[1], "STARTTLS"), timeout=0.3)
         with pytest.raises(CopyFailed, match="timed out"):
             keep(where, copy)
+
+
+def test_a_server_that_takes_too_long_gets_nothing(site: PrivateSite) -> None:
+    """The lease would be over before the message is there, and another one would put it there too."""
+    copy = copying.CopyToKeep(1, 1, MARY, "<late@brand-a.test>", b"Subject: late\r\n\r\nbye\r\n", utc_now())
+    with pytest.raises(CopyFailed, match="more than 0 s to get ready"):
+        keep(replace(into(site), patience=0), copy)
+    assert not any(b"Subject: late" in one for there in folders(site, MARY).values() for one in there)
 
 
 def reasoned(program: Program, message: int) -> dict[str, Any]:

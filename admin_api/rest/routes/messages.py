@@ -12,16 +12,16 @@ from admin_api.http.problems import Flaw, Refusal
 from admin_api.rest.calls import ChangeCall, Read, ReadCall, RepeatableChange, respond
 from admin_api.rest.drafts import draft_of, refusal
 from admin_api.rest.schemas.messages import Identities, Identity, Message, MessageToSend
-from admin_api.sending.deciding import check_sender
+from admin_api.sending.deciding import AskedOnce, check_sender
 from admin_api.sending.submit import prepared
 from routing import outgoing
 from routing.outgoing import DraftRefused, Party
 from store.errors import ServiceError
 from store.services import identities, lookup
-from store.services.lookup import Ref
+from store.services.lookup import FoundMailbox, Ref
 from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR
-from store.services.sending import kept
-from store.services.sending.kept import Outgoing
+from store.services.sending import accepting, kept
+from store.services.sending.accepting import Outgoing
 from store.sql.database import Transaction
 
 router = APIRouter(route_class=GuardedRoute, tags=["messages"])
@@ -59,12 +59,13 @@ def send(body: MessageToSend, call: RepeatableChange) -> Response:
     sending = call.site.sending
     if sending is None:
         raise Refusal("unavailable", "nothing can be sent from here", "the operator sets [sending] listener and key")
-    mailbox_id = call.caller.token.mailbox_id or 0
-    ready = _prepared(call, body, mailbox_id)
+    with call.site.database.read(call.caller.acting) as tx:
+        mailbox = lookup.mailbox_by_id(tx, call.caller.token.mailbox_id or 0)
+    ready = _prepared(call, body, mailbox)
     with call.begin() as tx:  # a repeat is answered here, whatever has changed since
         if not isinstance(ready, Outgoing):
             raise ready
-        made = kept.accept(tx, mailbox_id, ready, per_day=sending.per_day, wants_copy=sending.sent_copies)
+        made = accepting.accept(tx, mailbox, ready, per_day=sending.per_day, wants_copy=sending.sent_copies)
         call.answer(Answer[Message](data=Message.of(made)), 202)
     sending.wake()
     return call.response()
@@ -103,11 +104,9 @@ def list_identities(call: Read, mailbox: MailboxAddress = None) -> Response:
     return respond(Identities(data=[Identity.of(one) for one in found]))
 
 
-def _prepared(call: ChangeCall, body: MessageToSend, mailbox_id: int) -> Outgoing | Exception:
+def _prepared(call: ChangeCall, body: MessageToSend, found: FoundMailbox) -> Outgoing | Exception:
     """Return what is to be sent, or why nothing is; the sender is asked about before anything else."""
-    with call.site.database.read(call.caller.acting) as tx:
-        found = lookup.mailbox(tx, mailbox_id)
-    policy, directory = call.site.explaining.policy, call.site.explaining.deciding
+    policy, directory = call.site.explaining.policy, AskedOnce(call.site.explaining.deciding)
     try:
         given = body.given().get("sender")
         sender = Party(found.text, found.mailbox.display_name) if given is None else outgoing.party("from", given)

@@ -16,6 +16,7 @@ from store.sql.tables import COPY_FAILED, COPY_KEPT, COPY_PENDING, SENT, Message
 from store.sql.tenant import Transaction
 
 _SILENT = {"synchronize_session": False}
+_SLOWEST = 100_000  # bytes a second into a folder; a large message is in hand for longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,17 @@ def is_due(tx: Transaction, now: datetime) -> bool:
 
 
 def take(tx: Transaction, now: datetime, lease: timedelta) -> CopyToKeep | None:
-    """Take the copy in hand that has waited longest; None when none is due."""
+    """Take the copy in hand that has waited longest; None when none is due.
+
+    Args:
+        lease: how long it is this one's to make; more for a large message. Whoever has it meanwhile may be at it still.
+    """
     due = select(MessageRow).where(MessageRow.copy_due_at <= now, MessageRow.state == SENT)
     first = due.order_by(MessageRow.copy_due_at, MessageRow.id).limit(1)
     row = tx.scalar(first.options(undefer(MessageRow.content)).with_for_update(skip_locked=True))
     if row is None:
         return None
-    row.copy_attempts, row.copy_due_at = row.copy_attempts + 1, now + lease
+    row.copy_attempts, row.copy_due_at = row.copy_attempts + 1, now + lease + timedelta(seconds=row.size / _SLOWEST)
     tx.flush()
     content = None if row.content is None else (row.copy_head or b"") + row.content
     return CopyToKeep(row.id, row.copy_attempts, row.login, row.message_id, content, row.ended_at or row.created_at)

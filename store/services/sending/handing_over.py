@@ -11,28 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, bindparam, case, select, update
-from sqlalchemy.orm import undefer
+from sqlalchemy import CursorResult
 
 from store.services.sending.kept import RefusedRecipient
-from store.sql.tables import ACCEPTED, COPY_PENDING, NO_COPY, REFUSED, SENT, SUBMITTING, UNKNOWN, MessageRow
+from store.sql import hand_over_query
+from store.sql.tables import ACCEPTED, REFUSED, SENT, SUBMITTING, UNKNOWN
 from store.sql.tenant import Transaction
-
-_SILENT = {"synchronize_session": False}
-_ON_ITS_WAY = (ACCEPTED, SUBMITTING)
-# Made once: to put a statement together takes about as long as to run it.
-_IS_DUE = select(MessageRow.id).where(MessageRow.state.in_(_ON_ITS_WAY), MessageRow.due_at <= bindparam("now")).limit(1)
-_FIRST_DUE = (
-    select(MessageRow)
-    .options(undefer(MessageRow.content))
-    .where(MessageRow.state.in_(_ON_ITS_WAY), MessageRow.due_at <= bindparam("now"))
-    .order_by(MessageRow.due_at, MessageRow.id)
-    .limit(1)
-    .with_for_update(skip_locked=True)
-)
-# What is left of a message that was sent, until its copy is kept; and of one that was not, which has none.
-_WHILE_COPIED = {"content": case((MessageRow.copy_state == COPY_PENDING, MessageRow.content), else_=None)}
-_NOTHING_LEFT: dict[str, Any] = {"content": None, "copy_state": NO_COPY, "copy_due_at": None, "copy_head": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +58,24 @@ class Outcome:
 
 def take(tx: Transaction, now: datetime, lease: timedelta) -> HandOver | None:
     """Take the message in hand that has waited longest; None when none is due."""
-    row = tx.scalar(_FIRST_DUE, {"now": now})
+    row = tx.execute(hand_over_query.FIRST_DUE, {"now": now}).one_or_none()
     if row is None:
         return None
-    is_first = row.key_time is None
-    row.state, row.attempts, row.due_at = SUBMITTING, row.attempts + 1, now + lease
-    row.key_time = int(now.timestamp()) if row.key_time is None else row.key_time
-    tx.flush()
-    return HandOver(
+    taken = HandOver(
         id=row.id,
-        attempt=row.attempts,
+        attempt=row.attempts + 1,
         sender=row.sender,
         login=row.login,
         message_id=row.message_id,
         recipients=tuple(json.loads(row.recipients)),
         content=row.content or b"",
-        key_time=row.key_time,
-        is_first=is_first,
+        key_time=int(now.timestamp()) if row.key_time is None else row.key_time,
+        is_first=row.key_time is None,
         created_at=row.created_at,
     )
+    new = {"new_state": SUBMITTING, "new_attempts": taken.attempt, "new_due_at": now + lease}
+    tx.execute(hand_over_query.TAKE, {"taken": taken.id, **new, "new_key_time": taken.key_time})
+    return taken
 
 
 def note(tx: Transaction, taken: HandOver, outcome: Outcome, now: datetime) -> bool:
@@ -100,21 +83,25 @@ def note(tx: Transaction, taken: HandOver, outcome: Outcome, now: datetime) -> b
 
     That the mail server has it counts always; anything else only while nobody else has taken the message in hand.
     """
-    mine = update(MessageRow).where(MessageRow.id == taken.id, MessageRow.state != SENT)
-    if outcome.state != SENT:
-        mine = mine.where(MessageRow.state == SUBMITTING, MessageRow.attempts == taken.attempt)
-    done = tx.execute(mine.values(_values(outcome, now)), execution_options=_SILENT)
+    which: dict[str, Any] = {"taken": taken.id} if outcome.is_sent else {"taken": taken.id, "attempt": taken.attempt}
+    if outcome.wait is not None:
+        done = tx.execute(hand_over_query.WHILE_MINE.values(_waiting(outcome, now + outcome.wait)), which)
+    else:
+        done = tx.execute(
+            hand_over_query.NOTE_SENT if outcome.is_sent else hand_over_query.NOTE_ENDED, which | _ended(outcome, now)
+        )
     return cast("CursorResult[Any]", done).rowcount == 1
 
 
-def _values(outcome: Outcome, now: datetime) -> dict[str, Any]:
-    values: dict[str, Any] = {"state": outcome.state, "reply": outcome.reply}
-    if outcome.wait is not None:
-        values["due_at"] = now + outcome.wait
-        return values | ({"key_time": None} if outcome.state == ACCEPTED else {})
+def _waiting(outcome: Outcome, until: datetime) -> dict[str, Any]:
+    values = {"state": outcome.state, "reply": outcome.reply, "due_at": until}
+    return values | ({"key_time": None} if outcome.state == ACCEPTED else {})
+
+
+def _ended(outcome: Outcome, now: datetime) -> dict[str, Any]:
     refused = json.dumps([[one.address, one.reply] for one in outcome.refused])
-    ended = {"due_at": None, "ended_at": now, "queue_id": outcome.queue_id, "refused": refused}
-    return values | ended | (_WHILE_COPIED if outcome.state == SENT else _NOTHING_LEFT)
+    values = {"state": outcome.state, "reply": outcome.reply, "ended_at": now, "queue_id": outcome.queue_id}
+    return {f"new_{name}": value for name, value in values.items()} | {"new_refused": refused}
 
 
 def sent(reply: str, queue_id: str | None, refused: Sequence[RefusedRecipient] = ()) -> Outcome:
@@ -144,4 +131,4 @@ def asked_again(reply: str, wait: timedelta) -> Outcome:
 
 def is_due(tx: Transaction, now: datetime) -> bool:
     """Tell whether there is a message to take in hand."""
-    return tx.scalar(_IS_DUE, {"now": now}) is not None
+    return tx.scalar(hand_over_query.IS_DUE, {"now": now}) is not None

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
+from admin_api.background import Worker
 from admin_api.filtering.client import Server
 from admin_api.filtering.errors import CommandRefused, LoginRefused, ManageSieveError, NoAnswer, ServerUnreachable
 from admin_api.filtering.installing import install
@@ -22,7 +23,6 @@ from admin_api.filtering.planning import Plan, Wanted
 from routing.filters.policy import FilterPolicy
 from routing.filters.script import sieve_script
 from store.clock import utc_now
-from store.errors import StoreNotReady, StoreUnavailable
 from store.services.filters import installing
 from store.services.filters.installing import Outcome, Task
 from store.sql.database import Database
@@ -32,7 +32,6 @@ from store.sql.tenant import Acting
 ACTING = Acting(actor="installer")
 _LOOK = 1.0  # seconds between looks while nobody wakes it
 _THREADS = 3
-_END = 8.0  # seconds for what has begun, when the process ends
 _MORE_THAN_A_SESSION = timedelta(seconds=30)
 _LONGEST_WAIT = 600  # seconds between two attempts at a mailbox
 _LONGEST_PAUSE = 30.0  # seconds between two attempts at a server that cannot be reached
@@ -62,8 +61,8 @@ def outcome_counter(registry: CollectorRegistry) -> Counter:
     return Counter("byname_filter_installations", what, ["outcome"], registry=registry)
 
 
-class Installer:
-    """Installs until the end of the block. A context manager."""
+class Installer(Worker):
+    """Installs until the end of its block. A context manager."""
 
     def __init__(
         self, database: Database, site: Site, outcomes: Counter, now: Callable[[], datetime] = utc_now
@@ -71,25 +70,7 @@ class Installer:
         self._database, self._site, self._now = database, site, now
         self._pause = _Pause()
         self._outcomes = outcomes
-        self._woken = threading.Semaphore(0)
-        self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._install, name="filters", daemon=True) for _ in range(_THREADS)]
-
-    def wake(self) -> None:
-        """Say that there is something to do."""
-        self._woken.release()
-
-    def __enter__(self) -> "Installer":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        for _thread in self._threads:
-            self._woken.release()
-        for thread in self._threads:
-            thread.join(_END)
+        Worker.__init__(self, "installer", self.install_one, threads=_THREADS, look=_LOOK)
 
     def install_one(self) -> bool:
         """Bring the script of the mailbox to the server that has waited longest; False when none is due."""
@@ -109,17 +90,6 @@ class Installer:
         if counts:
             self._tell(task, outcome)
         return True
-
-    def _install(self) -> None:
-        while not self._ended.is_set():
-            try:
-                if self.install_one():
-                    continue
-            except (StoreUnavailable, StoreNotReady) as error:
-                log.warning("installer-waits", reason=str(error))
-            except Exception:
-                log.exception("installer-failed")
-            self._woken.acquire(timeout=_LOOK)
 
     def _outcome(self, task: Task) -> Outcome:
         """Do it. Raises nothing that a server can cause."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Self
 
 import structlog
@@ -21,20 +22,26 @@ class Worker:
         step: does one thing, and returns False when there was none to do. Whatever it raises is logged.
         threads: that work.
         look: seconds between looks while nobody wakes it.
-        rest: what each thread does before it waits, and at the end. Raises nothing.
+        rest: what each thread does when nothing came for so long, and at the end. Raises nothing.
     """
 
     def __init__(
         self, name: str, step: Callable[[], bool], *, threads: int, look: float, rest: Callable[[], None] = lambda: None
     ) -> None:
         self._name, self._step, self._look, self._rest = name, step, look, rest
-        self._woken = threading.Semaphore(0)
+        self._woken = threading.BoundedSemaphore(threads)  # more looks than threads find nothing
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._work, name=name, daemon=True) for _ in range(threads)]
 
+    @property
+    def is_ending(self) -> bool:
+        """True once nothing more is to be begun."""
+        return self._ended.is_set()
+
     def wake(self) -> None:
         """Say that there is something to do."""
-        self._woken.release()
+        with suppress(ValueError):  # every thread will look anyway
+            self._woken.release()
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -44,7 +51,7 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         for _thread in self._threads:
-            self._woken.release()
+            self.wake()
         for thread in self._threads:
             thread.join(_END)
 
@@ -57,6 +64,6 @@ class Worker:
                 log.warning(f"{self._name}-waits", reason=str(error))
             except Exception:
                 log.exception(f"{self._name}-failed")
-            self._rest()
-            self._woken.acquire(timeout=self._look)
+            if not self._woken.acquire(timeout=self._look):
+                self._rest()
         self._rest()
