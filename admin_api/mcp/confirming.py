@@ -18,12 +18,12 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
 
 from admin_api.http.operations import Operation
+from admin_api.mcp import words
 from admin_api.mcp.asking import Asked, Asker, Refused, asked_for
 from admin_api.mcp.schemas import CONFIRM
 from admin_api.mcp.tools import Tool
+from routing.filters.model import UNNAMED
 
-_MOST_SHOWN = 20  # addresses in a question
-_LONGEST_SHOWN = 300  # characters of a text in a question
 _CODE = "confirmation-required"
 
 
@@ -125,7 +125,7 @@ async def _ask_mailbox(call: Call) -> Question:
     """Ask about a mailbox by an intent to delete it, which says what goes with it; the request then confirms that."""
     intent = (await call.asker.ask(call.asked)).document["data"]
     address = intent["mailbox"]["address"]
-    also = f" and its aliases {_listed(intent['aliases'])}" if intent["aliases"] else ", which has no aliases,"
+    also = f" and its aliases {words.listed(intent['aliases'])}" if intent["aliases"] else ", which has no aliases,"
     confirm = asked_for(
         call.operations[call.tool.answered_by], {"intent_id": intent["id"]}, headers={"X-Confirm-Delete": "true"}
     )
@@ -151,7 +151,9 @@ async def _ask_bulk(call: Call) -> Question | None:
         if alias not in known[mailbox]:  # a person is asked about what can be named, and nothing else
             raise Refused("not-found", f"mailbox {mailbox} has no alias {alias}: nothing was done")
         names.append(known[mailbox][alias])
-    return Question(names[0], f"Delete {len(names)} aliases for good: {_listed(names)}? Their mail will not arrive.")
+    return Question(
+        names[0], f"Delete {len(names)} aliases for good: {words.listed(names)}? Their mail will not arrive."
+    )
 
 
 async def _aliases(call: Call, mailbox: int) -> dict[int, str]:
@@ -176,9 +178,9 @@ def _number(value: object) -> int:
 async def _ask_new_token(call: Call) -> Question:
     body = call.asked.body or {}
     scopes = body.get("scopes")
-    may = ", ".join(map(_line, scopes)) if isinstance(scopes, list) else "all that this agent's own token can give"
-    whose = f"mailbox {_line(body['mailbox_id'])}" if "mailbox_id" in body else "the account"
-    name, ends = _line(body.get("name", "")), _line(body.get("expires_at") or "never")
+    may = ", ".join(map(words.line, scopes)) if isinstance(scopes, list) else "all that this agent's own token can give"
+    whose = f"mailbox {words.line(body['mailbox_id'])}" if "mailbox_id" in body else "the account"
+    name, ends = words.line(body.get("name", "")), words.line(body.get("expires_at") or "never")
     return Question(name, f"Make a token named {name} for {whose}? It may: {may}. It expires: {ends}.")
 
 
@@ -198,12 +200,48 @@ async def _ask_message(call: Call) -> Question:
     body = call.asked.body or {}
     to = body.get("to")
     first = str(to[0]) if isinstance(to, list) and to else ""
-    lines = [f"From: {_line(body.get('from') or 'the mailbox itself')}"]
-    lines += [f"{name.title()}: {_line(body[name])}" for name in ("to", "cc", "bcc") if body.get(name)]
-    lines += [f"Subject: {_line(body.get('subject', ''))}", f"Text: {_line(_said(body))}"]
+    lines = [f"From: {words.line(body.get('from') or 'the mailbox itself')}"]
+    lines += [f"{name.title()}: {words.line(body[name])}" for name in ("to", "cc", "bcc") if body.get(name)]
+    lines += [f"Subject: {words.line(body.get('subject', ''))}", f"Text: {words.line(_said(body))}"]
     if attached := body.get("attachments"):
         lines.append(f"Attachments: {len(attached)}")
     return Question(first, "Send this mail?\n" + "\n".join(lines))
+
+
+async def _ask_rule(call: Call) -> Question:
+    name = words.line((await call.looked_up("get_rule"))["data"]["name"])
+    return Question(name, f"Delete the rule {name} of {await _mailbox(call)} for good?")
+
+
+async def _ask_new_rule(call: Call) -> Question | None:
+    """Ask about a rule by which mail leaves or is lost."""
+    return await _ask_leaving(call, call.asked.body or {})
+
+
+async def _ask_changed_rule(call: Call) -> Question | None:
+    """Ask about a rule as it will be: other conditions, or switching it on, have other mail leave."""
+    given = call.asked.body or {}
+    if given.get("enabled") is False:
+        return None
+    return await _ask_leaving(call, (await call.looked_up("get_rule"))["data"] | given)
+
+
+async def _ask_leaving(call: Call, rule: Mapping[str, Any]) -> Question | None:
+    if not words.lets_go(rule):
+        return None
+    name = words.line(rule.get("name", UNNAMED))
+    where = await _mailbox(call)
+    return Question(name, f"Have this rule for the mail of {where}?\nName: {name}\n{words.of_rule(rule)}")
+
+
+async def _mailbox(call: Call) -> str:
+    """Return a mailbox's address, for a token that may not look at mailboxes its id."""
+    try:
+        return str((await call.looked_up("get_mailbox"))["data"]["address"])
+    except Refused as refused:
+        if refused.problem["code"] != "insufficient-scope":
+            raise
+        return f"mailbox {call.ids['mailbox_id']}"
 
 
 QUESTIONS: Mapping[str, Ask] = MappingProxyType(
@@ -213,6 +251,9 @@ QUESTIONS: Mapping[str, Ask] = MappingProxyType(
         "delete_mailbox": _ask_mailbox,
         "set_mailbox_password": _ask_password,
         "bulk_aliases": _ask_bulk,
+        "create_rule": _ask_new_rule,
+        "update_rule": _ask_changed_rule,
+        "delete_rule": _ask_rule,
         "create_token": _ask_new_token,
         "delete_token": _ask_token,
         "send_message": _ask_message,
@@ -220,18 +261,6 @@ QUESTIONS: Mapping[str, Ask] = MappingProxyType(
 )
 
 
-def _listed(addresses: list[str]) -> str:
-    more = len(addresses) - _MOST_SHOWN
-    return ", ".join(addresses[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
 def _said(body: Mapping[str, Any]) -> object:
     said = body.get("body")
     return (said.get("text") or said.get("html") or "") if isinstance(said, dict) else ""
-
-
-def _line(value: object) -> str:
-    """Return a value that the agent gave as one printable line, cut if it is long."""
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]} ... ({len(text)} characters)"

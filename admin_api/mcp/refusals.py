@@ -47,6 +47,7 @@ _NEXT: Mapping[str, tuple[str, str | None]] = MappingProxyType(
 )
 # the last id of a path: where ids of that kind are found
 _WHERE = (
+    ("rule_id", "list_rules"),
     ("alias_id", "list_aliases"),
     ("mailbox_id", "list_mailboxes"),
     ("domain_id", "list_domains"),
@@ -64,6 +65,8 @@ def refusal(
     after, hint = _NEXT.get(code, ("", None))
     if code == "not-found" and tool is not None:
         after = next((name for part, name in _WHERE if part in operations[tool.operation].ids), "")
+    if code == "conflict" and tool is not None and tool.name.endswith(("_rule", "_rules")):
+        after = "list_rules"
     if after == _SAME:
         after = "" if tool is None else tool.name
     problem |= {

@@ -30,8 +30,9 @@ _KEY: Json = {
 }
 _CONFIRM: Json = {
     "type": "string",
-    "description": "For clients that cannot ask a person by themselves: the address (of a token: the name) that the"
-    " refusal confirmation-required names, once a person has agreed. Clients that can ask are asked in any case.",
+    "description": "For clients that cannot ask a person by themselves: the address (of a token or a rule: the name)"
+    " that the refusal confirmation-required names, once a person has agreed. Clients that can ask are asked in any"
+    " case.",
 }
 NOTICE: Json = {"type": "string", "description": "What to know about this answer. Read it first."}
 WRITTEN: Json = {

@@ -54,6 +54,8 @@ def _reads(name: str, says: str, operation: str = "") -> Tool:
 
 _ONCE_SHOWN = "The secret stands in this answer only: give it to the person, and keep it nowhere else."
 
+_LOOK_AT_SCRIPT = "list_rules says under script whether the mail server has taken it"
+
 _ROWS = (
     _reads("get_me", "Say which token this is, whose, and what it may do. A good first call."),
     _reads("get_account", "The account: its plan, how many aliases a mailbox may have, what it has."),
@@ -154,6 +156,57 @@ _ROWS = (
         "changes",
         "change_aliases",
     ),
+    _reads("list_rules_of_alias", "The rules that name an alias: look before you delete it.", "list_naming_rules"),
+    _reads(
+        "list_rules",
+        "How a mailbox sorts its mail: all its rules in their order, and under script whether the mail server runs"
+        " them.",
+    ),
+    _reads("get_rule", "One rule of a mailbox."),
+    Tool(
+        "create_rule",
+        "Add a rule that files, marks, forwards or discards a mailbox's mail, such as a folder for each alias: field"
+        " delivered_to, operator is, value the alias; type move, value the folder. One that forwards or discards is"
+        " shown to a person first.",
+        "adds",
+        "create_rule",
+        then=_LOOK_AT_SCRIPT,
+    ),
+    Tool(
+        "update_rule",
+        "Change a rule; conditions and actions are replaced all together. A person is asked where it forwards or"
+        " discards then.",
+        "changes",
+        "change_rule",
+        then=_LOOK_AT_SCRIPT,
+    ),
+    Tool("delete_rule", "Delete a rule for good. To stop it for a while: update_rule.", "changes", "delete_rule"),
+    Tool(
+        "reorder_rules",
+        "Put a mailbox's rules in another order; rule_ids names all of them. A rule with stop keeps mail from those"
+        " after it.",
+        "changes",
+        "reorder_rules",
+    ),
+    _reads("preview_rules", "The Sieve script as it is written from a mailbox's rules.", "preview_script"),
+    _reads("test_rules", "What a mailbox's rules would do with a message. Nothing is filed or sent.", "try_rules"),
+    Tool(
+        "take_over_rules",
+        "Have a mailbox's rules run although the mail server has another script active (state foreign): that one is"
+        " kept, and runs after them. Ask the person first.",
+        "changes",
+        "take_over",
+        then=_LOOK_AT_SCRIPT,
+        keeps_answer=False,
+    ),
+    Tool(
+        "give_back_rules",
+        "Have a mailbox's rules run no longer, and the person's own script again. The rules are kept.",
+        "changes",
+        "give_back",
+        then=_LOOK_AT_SCRIPT,
+        keeps_answer=False,
+    ),
     _reads(
         "explain_recipient",
         "What happens to a mail for an address at one of the account's domains, and why, by the mail server's rules.",
@@ -196,6 +249,8 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType(
         "change_account_settings": "where password managers make addresses is for a person to choose",
         "confirm_deletion": "the second half of delete_mailbox",
         "get_profile": "a file for a phone, which nobody can install by way of an agent",
+        "replace_rule": "update_rule does the same",
+        "order_rules": "reorder_rules does the same",
         "import_aliases": "a file: bulk_aliases does the same for what an agent can write",
         "export_aliases": "a file: list_aliases reads the same, mailbox by mailbox",
     }

@@ -17,9 +17,11 @@ app = typer.Typer(help="The settings: check, show, print a sample file.", no_arg
 def check(context: typer.Context, as_json: JsonOption = False) -> None:
     """Read the settings as a daemon would, and say what is wrong. 0: usable; 78: not."""
     from byname import wiring
+    from byname.wiring.filters import filter_policy
 
     settings = cli_context.of(context).settings()
     wiring.policy(settings)
+    filter_policy(settings)
     if as_json:
         say_json({"ok": True, "warnings": list(settings.warnings)})
         return

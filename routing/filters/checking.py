@@ -20,6 +20,12 @@ _SIZE = re.compile(r"([0-9]{1,9})([KMG]?)")
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,76}")  # RFC 5322 section 3.6.8
 # Sieve and the MTA both take it without quotes (RFC 5321 section 4.1.2)
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+# What Pigeonhole 0.5.19 reads too widely: before the first ``*`` it counts no ``?`` and compares nothing after one, so
+# that ``a?*`` matches ``a``, and ``a?x*`` matches ``abc``
+_WIDENED = re.compile(r"(?:\\.|[^*?\\])*\?(?:\\.|[^*\\])*\*")
+_NO_WIDENED = (
+    "must not have a ? before the first *, as Dovecot would match more by it; begin with *, or leave out the ?"
+)
 _MOST_FORWARDS = 4  # of one message, as many as Dovecot does (sieve_max_redirects)
 _LONGEST_NAME, _LONGEST_VALUE = 100, 500  # characters
 _LONGEST_LOCAL, _LONGEST_ADDRESS = 64, 254  # octets (RFC 5321 sections 4.5.3.1.1 and 4.5.3.1.3)
@@ -110,6 +116,8 @@ def _of_condition(condition: Condition) -> Found:
     yield "/operator", condition.operator not in fitting, f"must be one of {', '.join(fitting)} for {condition.field}"
     yield "/value", not 1 <= len(value) <= _LONGEST_VALUE, f"must have 1 to {_LONGEST_VALUE} characters"
     yield "/value", not is_plain(value), FORBIDDEN
+    if condition.operator == "matches":
+        yield "/value", _WIDENED.match(value) is not None, _NO_WIDENED
     if condition.field == "size":
         yield (
             "/value",

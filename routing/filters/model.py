@@ -36,6 +36,7 @@ ACTIONS: Mapping[str, str | None] = {
 }
 MARKS: Mapping[str, str] = {"read": "\\Seen"}  # value of ``mark``: the flag of IMAP
 FLAGGED = "\\Flagged"
+UNNAMED = "Rule"  # what a rule is called that was given no name
 MATCH_TYPES: tuple[MatchType, ...] = ("all", "any")
 
 

@@ -10,6 +10,7 @@ from store.services import audit, lookup
 from store.services.accounts import is_unpaid_trial
 from store.services.deletion import delete_names
 from store.services.fields import check_text
+from store.services.filters import retarget
 from store.services.lookup import FoundAlias, Ref
 from store.services.names import split_new_address
 from store.services.paging import Page, holds, page_of
@@ -78,6 +79,7 @@ def create(
     tx.add(row)
     tx.flush()
     changed_fields.name(tx, home.name, local_part)
+    retarget.names_come(tx, home.account_id, {(local_part, home.name)})
     made = of_rows(row, name, home.name, owner.address.local_part, owner.domain.name)
     audit.note(tx, "alias.create", "alias", made.id, made.address, None, made, account_id=home.account_id)
     return made

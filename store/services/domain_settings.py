@@ -3,6 +3,7 @@
 from store.errors import ServiceError
 from store.services import audit, lookup
 from store.services.domains import view
+from store.services.filters import retarget
 from store.services.lookup import Ref
 from store.services.rules import require_active, require_proved
 from store.services.unset import UNSET, NotGiven
@@ -97,6 +98,7 @@ def _switch_catch_all(tx: Transaction, row: DomainRow, mailbox: Ref | None) -> N
     elif chosen := tx.get(CatchAllRow, row.id):
         chosen.enabled = False
         changed_fields.catch_all(tx, row.name)
+        retarget.catch_all_changes(tx, row.account_id, row.name)
 
 
 def _choose_system_mailbox(tx: Transaction, row: DomainRow, mailbox: Ref) -> None:
@@ -121,6 +123,7 @@ def _forget_system_mailbox(tx: Transaction, row: DomainRow) -> None:
 
 def _store(tx: Transaction, row: DomainRow, destination: Ref | None, enabled: bool) -> None:
     changed_fields.catch_all(tx, row.name)
+    retarget.catch_all_changes(tx, row.account_id, row.name)
     if destination is not None:
         mailbox = lookup.destination(tx, destination, account_id=row.account_id)
         if enabled and not mailbox.is_active:

@@ -11,6 +11,7 @@ from store.passwords import PasswordHash, hash_password
 from store.services import aliases, audit, lookup, sessions
 from store.services.deletion import delete_mailboxes, refuse_destinations, refuse_pausing
 from store.services.fields import check_text
+from store.services.filters import retarget
 from store.services.lookup import Ref
 from store.services.mailbox_order import BY_ADDRESS, Order, columns
 from store.services.names import check_local_part, split_new_address
@@ -72,6 +73,7 @@ def create(
     tx.flush()
     changed_fields.mailbox(tx, name.id)
     changed_fields.person(tx, person)
+    retarget.names_come(tx, home.account_id, {(local_part, home.name)})
     made = view(tx, name.id)
     _note(tx, "mailbox.create", home, None, made)
     return made

@@ -22,11 +22,12 @@ from tests.api.running_api import RunningApi
 _IMPORT = "/api/v1/aliases:import"  # any text is taken, and told by line what is wrong with it
 # for message tokens, and the requests show an operator's
 _OWN = ("/api/v1/messages/_me", "/api/v1/messages/send", "/api/v1/messages/{message_id}")
-# where it depends on the clock, the calendar, the token or what is stored whether a value will do
+# where it depends on the clock, the calendar, the token, what is stored or the field beside it whether a value will do
 _BY_STATE = frozenset(
     {
         "/actions",
         "/actions/*/value",
+        "/conditions/*/value",
         "/expires_at",
         "/first_payment_at",
         "/query/since",

@@ -76,8 +76,10 @@ class FuzzWorld:
     def lead(self, names: dict[str, Any]) -> None:
         """Put ids of things that exist in the place of most ids that name nothing."""
         for name, value in names.items():
-            if isinstance(value, int) and _LARGEST_ID < value <= _ABOUT_THE_LARGEST:
-                names[name] = _LARGEST_ID
+            if isinstance(value, list):
+                names[name] = [_within(one) for one in value]
+                continue
+            names[name] = value = _within(value)
             known = self.ids.get(_SAME.get(name, name), [])
             if known and _is_id(value) and value not in known and self.random.random() > _SHARE_OF_THEIRS:
                 names[name] = self.random.choice(known)
@@ -123,6 +125,11 @@ class FuzzWorld:
         for _ in range(3 - mailboxes.page(tx).total):
             made = mailboxes.add(tx, f"box-{next(self._numbers)}@{whole[0].name}", "correct horse")
             aliases.add(tx, f"name-{next(self._numbers)}@{whole[-1].name}", made.address)
+
+
+def _within(value: Any) -> Any:
+    """Return the largest id for a number that Schemathesis takes for it."""
+    return _LARGEST_ID if isinstance(value, int) and _LARGEST_ID < value <= _ABOUT_THE_LARGEST else value
 
 
 def _is_id(value: object) -> bool:

@@ -10,7 +10,7 @@ from tests.api.fuzzer import running
 from tests.api.running_api import RunningApi, code_of
 from tests.api.tenants import Tenant
 
-MOST_OPERATIONS = 38  # of 45; which of them succeed is chance
+MOST_OPERATIONS = 38  # of 60; which of them succeed is chance
 SEED = 6
 
 on_sqlite = pytest.mark.parametrize("api_url", ["sqlite"], indirect=True, scope="session")  # no matter where

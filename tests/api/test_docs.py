@@ -150,7 +150,7 @@ def test_what_agents_are_told() -> None:
     named = set(re.findall(r"`([a-z]+_[a-z_]+)`", text))
     assert {name for name in named if name in TOOLS} >= {"bulk_aliases", "recheck_dns", "delete_mailbox"}
     known = {*TOOLS, *COURSES, KEY, CONFIRM, "next_page", "next_tool", "written_by_others", "base_url"}
-    assert named <= known | {"allowed_origins", "allowed_hosts", "can_send"}
+    assert named <= known | {"allowed_origins", "allowed_hosts", "can_send", "delivered_to"}
     for kind in KINDS:
         assert f"`{kind.uri}`" in text
     assert {tool.answered_by for tool in TOOLS.values()} | {tool.operation for tool in TOOLS.values()} <= set(

@@ -26,6 +26,7 @@ MESSAGE_TOKENS |= {
     f"{method} /mailboxes/{{mailbox_id}}/rules{rest}"
     for method, rest in (
         ("POST", ""), ("GET", ""), ("GET", "/{rule_id}"), ("PATCH", "/{rule_id}"), ("DELETE", "/{rule_id}"),
+        ("PUT", "/{rule_id}"), ("PATCH", "/reorder"),
         ("POST", ":reorder"), ("GET", ":preview"), ("POST", ":test"), ("POST", ":take-over"), ("POST", ":give-back"),
     )
 }  # fmt: skip
@@ -123,6 +124,8 @@ TABLE: dict[str, Route] = {
     "GET /mailboxes/{mailbox_id}/rules": route("rules:read"),
     "GET /mailboxes/{mailbox_id}/rules/{rule_id}": route("rules:read"),
     "PATCH /mailboxes/{mailbox_id}/rules/{rule_id}": route("rules:write", name="x"),
+    "PUT /mailboxes/{mailbox_id}/rules/{rule_id}": route("rules:write", **RULE),
+    "PATCH /mailboxes/{mailbox_id}/rules/reorder": route("rules:write", order=[]),
     "DELETE /mailboxes/{mailbox_id}/rules/{rule_id}": route("rules:write"),
     "POST /mailboxes/{mailbox_id}/rules:reorder": route("rules:write", rule_ids=[]),
     "GET /mailboxes/{mailbox_id}/rules:preview": route("rules:read"),

@@ -65,6 +65,40 @@ OPS = (
     Call("confirm_delete_intent", "POST", "/delete-intents/INTENT:confirm", None, 204, has_key=True, confirms=True),
     Call("delete_domain", "DELETE", "/domains/NEW_DOMAIN", None, 204, has_key=True),
 )  # fmt: skip
+BILLS = {
+    "match_type": "all",
+    "conditions": [{"field": "from", "operator": "contains", "value": "billing"},
+                   {"field": "header", "operator": "is", "value": "news", "header_name": "List-Id"}],
+    "actions": [{"type": "fileinto", "value": "Bills"}, {"type": "addflag", "value": "\\Seen"},
+                {"type": "addflag", "value": "\\Flagged"}],
+    "stop": True,
+    "enabled": True,
+}  # fmt: skip
+LARGE = {"name": "Large", "match_type": "any", "conditions": [{"field": "size", "operator": "over", "value": "5M"}]}
+ON = {"type": "redirect", "value": "JANE"}
+RULES = (
+    Call("create_rule", "POST", "/mailboxes/JOHN_ID/rules", BILLS, 201, has_key=True, keeps="RULE"),
+    Call(
+        "create_rule_2", "POST", "/mailboxes/JOHN_ID/rules",
+        {**LARGE, "actions": [{"type": "redirect_copy", "value": "JANE"}], "stop": False, "enabled": True},
+        201, has_key=True, keeps="SECOND",
+    ),
+    Call("list_rules", "GET", "/mailboxes/JOHN_ID/rules"),
+    Call("reorder_rules", "PATCH", "/mailboxes/JOHN_ID/rules/reorder", {"order": ["SECOND", "RULE"]}, has_key=True),
+    Call(
+        "update_rule", "PUT", "/mailboxes/JOHN_ID/rules/RULE",
+        {"match_type": "any", "conditions": LARGE["conditions"], "actions": [ON]}, has_key=True,
+    ),
+    Call("get_rule", "GET", "/mailboxes/JOHN_ID/rules/RULE"),
+    Call("delete_rule", "DELETE", "/mailboxes/JOHN_ID/rules/SECOND", None, 204, has_key=True),
+)  # fmt: skip
+# what Byname's rules do not have: where it stood, and what is said to be there instead
+ABSENT = {
+    "body": ({"conditions": [{"field": "body", "operator": "contains", "value": "x"}]}, "/conditions/0", "subject"),
+    "exists": ({"conditions": [{"field": "header", "operator": "exists", "header_name": "List-Id"}]},
+               "/conditions/0", "matches with the value *"),
+    "reject": ({"actions": [{"type": "reject", "value": "no"}]}, "/actions/0", "discard, or disable the alias"),
+}  # fmt: skip
 MESSAGES = (
     Call("capabilities", "GET", "/messages/_me"),
     Call("list_identities", "GET", "/messages/identities"),
@@ -101,7 +135,11 @@ class Adapter:
         return answer
 
     def _meant(self, body: Any) -> Any:
-        return {name: self.words.get(value, value) if isinstance(value, str) else value for name, value in body.items()}
+        if isinstance(body, dict):
+            return {name: self._meant(value) for name, value in body.items()}
+        if isinstance(body, list):
+            return [self._meant(value) for value in body]
+        return self.words.get(body, body) if isinstance(body, str) else body
 
 
 @pytest.fixture
@@ -116,6 +154,39 @@ def test_an_ops_token(api: RunningApi, owner: Tenant) -> None:
     assert {"domains:write", "mailboxes:write"} <= set(answers["whoami"].json()["capabilities"]["effective_scopes"])
     assert answers["list_aliases"].json()["usage"] == {"used": 1, "limit": 100}
     assert answers["create_mailbox_generated_password"].json()["data"]["password"]
+
+
+def test_filter_rules(api: RunningApi, owner: Tenant) -> None:
+    jane = {"domain_id": owner.domain_id, "local_part": "jane", "password_mode": "generated_one_time"}
+    owner.client.post("/mailboxes", json=jane)
+    words = {"JOHN_ID": owner.mailbox_id, "JANE": f"jane@{owner.domain}"}
+    adapter = Adapter(api, secret_of(api.database, account=owner.id), words)
+    called = {call.tool: adapter.make(call) for call in RULES}
+    answers = {tool: answer.json() for tool, answer in called.items() if answer.content}
+    made, forwards = answers["create_rule"]["data"], {"type": "forward", "value": f"jane@{owner.domain}"}
+    assert (made["name"], made["stop"], made["actions"]) == (
+        "Rule", True,
+        [{"type": "move", "value": "Bills"}, {"type": "mark", "value": "read"}, {"type": "flag", "value": None}],
+    )  # fmt: skip
+    assert answers["create_rule_2"]["data"]["actions"] == [forwards]
+    assert [one["name"] for one in answers["reorder_rules"]["data"]] == ["Large", "Rule"]
+    replaced = answers["get_rule"]["data"]
+    assert replaced == answers["update_rule"]["data"]
+    assert (replaced["name"], replaced["stop"], replaced["match_type"]) == ("Rule", True, "any")
+    assert replaced["actions"] == [forwards, {"type": "discard", "value": None}]
+    old = adapter.http.patch(f"/mailboxes/{owner.mailbox_id}/rules/reorder", json={"order": [999_999]}).json()
+    assert (old["code"], [one["pointer"] for one in old["errors"]]) == ("conflict", ["/order"])
+
+
+@pytest.mark.parametrize("absent", ABSENT)
+def test_what_filter_rules_do_not_have(api: RunningApi, owner: Tenant, absent: str) -> None:
+    part, pointer, instead = ABSENT[absent]
+    refused = owner.client.post(f"/mailboxes/{owner.mailbox_id}/rules", json={**BILLS, **part})
+    assert refused.status_code == 422
+    (flaw,) = refused.json()["errors"]
+    assert flaw["pointer"] == pointer
+    assert f"there is no {absent}: " in flaw["detail"]
+    assert instead in flaw["detail"]
 
 
 def test_a_message_token(api: RunningApi, owner: Tenant) -> None:

@@ -12,7 +12,7 @@ from tests.api.tenants import Tenant
 
 # The token; the key, and once in a while the look for old keys; mailbox, domain, lock, name, count, alias, audit log;
 # the answer; clock, facts and row of the outbox, and PostgreSQL's word to the relay.
-CREATE = 15
+CREATE = 16
 PAGE = 4  # the token, the count, the ids, the rows
 ONE = 4  # the token, the mailbox, the alias, its view
 NOT_COUNTED = ("BEGIN", "UPDATE tokens")  # the last use of a token is noted after the answer, once a minute

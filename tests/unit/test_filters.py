@@ -231,6 +231,8 @@ def actions(*found: Action) -> Rule:
         (conditions(Condition("size", "over", "2G")), "/conditions/0/value", "at most 1G"),
         (conditions(Condition("size", "over", "-1")), "/conditions/0/value", "number of octets"),
         (conditions(Condition("subject", "is", "")), "/conditions/0/value", "1 to 500"),
+        (conditions(Condition("subject", "matches", "a?x*")), "/conditions/0/value", "? before the first *"),
+        (conditions(Condition("subject", "matches", "\\*?*")), "/conditions/0/value", "? before the first *"),
         (conditions(Condition("header", "is", "x")), "/conditions/0/header_name", "name of a header field"),
         (conditions(Condition("header", "is", "x", "A:B")), "/conditions/0/header_name", "name of a header field"),
         (conditions(Condition("subject", "is", "x", "A")), "/conditions/0/header_name", "field header only"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from byname.wiring.filters import filter_policy
 from conf.listen import InetSocket, Socket, UnixSocket
 from conf.settings import ConfigError, load
 
@@ -50,3 +51,9 @@ def test_what_is_refused(given: dict[str, str], rule: str) -> None:
         load(environ=LOGIN | environ(**given))
     assert rule in str(refused.value)
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize("target", ["a..b.test", "-x.test", "bob@-x.test", f"{'x' * 64}.test"])
+def test_a_target_that_no_mail_can_have(target: str) -> None:
+    with pytest.raises(ConfigError, match=r"filters\.forward"):
+        filter_policy(load(environ=environ(forward=target)))

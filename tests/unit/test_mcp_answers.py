@@ -26,6 +26,21 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "a mail server's words": ({"data": {"reply": BAD, "refused": [{"address": "a", "reply": BAD}]}},
                               ["/data/reply", "/data/refused/0/reply"]),
+    "rules": (
+        {
+            "data": [{"name": BAD, "match_type": "all", "conditions": [{"field": "header", "value": BAD}],
+                      "actions": [{"type": "flag", "value": None}, {"type": "move", "value": BAD}]}],
+            "script": {"state": "refused", "code": "script-refused", "reason": BAD, "own_script": BAD},
+        },
+        ["/data/0/name", "/data/0/conditions/0/value", "/data/0/actions/1/value", "/script/reason",
+         "/script/own_script"],
+    ),
+    "a script": (
+        {"data": {"text": BAD, "left_out": [{"rule": BAD, "address": "a@b.test", "reason": "is gone"}]}},
+        ["/data/text", "/data/left_out/0/rule", "/data/left_out/0/reason"],
+    ),
+    "what rules do": ({"data": [{"type": "store", "folder": BAD, "address": None}]}, ["/data/0/folder"]),
+    "a decision": ({"verdict": "deliver", "rule": "alias"}, []),
     "the audit log": (
         {"data": [{"name": "a@b.test", "actor": BAD, "before": None, "after": {"note": BAD, "id": 7}}]},
         ["/data/0/name", "/data/0/actor", "/data/0/after"],
@@ -45,10 +60,11 @@ def test_texts_of_others(case: str) -> None:
 def test_annotations() -> None:
     by_effect = {tool.name: tool.annotations for tool in TOOLS.values()}
     assert {name for name, said in by_effect.items() if said.read_only_hint} == {
-        name for name in TOOLS if name.startswith(("get_", "list_", "explain_"))
+        name for name in TOOLS if name.startswith(("get_", "list_", "explain_", "preview_", "test_"))
     }
     assert {name for name, said in by_effect.items() if not said.destructive_hint and not said.read_only_hint} == {
-        "create_domain", "create_mailbox", "create_alias", "create_token", "recheck_dns", "resume_mailbox",
+        "create_domain", "create_mailbox", "create_alias", "create_token", "create_rule", "recheck_dns",
+        "resume_mailbox",
     }  # fmt: skip
     assert {name for name, said in by_effect.items() if not said.idempotent_hint} == {"send_message", "create_token"}
     assert {name for name, said in by_effect.items() if said.open_world_hint} == {"send_message", "recheck_dns"}

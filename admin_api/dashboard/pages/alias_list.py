@@ -15,6 +15,7 @@ from store.services.filters import naming
 from store.services.views import Alias
 from store.unit_of_work.unit import UnitOfWork
 
+STOPPED = "all-stopped"  # what was done to those that are ticked
 HERE = "/mailboxes/{mailbox_id:id}/aliases"
 HOME = "/mailboxes/{mailbox_id}/aliases"
 SEARCH_FROM = 21  # aliases; fewer are seen at a glance
@@ -74,6 +75,7 @@ def show(
         sorted_by=sorted_by,
         idle=idle,
         named=named,
+        resting=[one for one in found if done and done.what == STOPPED and one.id in sorted_by and not _works(one)],
         room=room,
         typed=typed_or_new,
         is_open=typed is not None or not found or (done is not None and done.what == "made"),
@@ -108,7 +110,12 @@ def _just_stopped(found: list[Alias], done: Outcome | None) -> Alias | None:
     """Return the alias that was just changed, if no mail comes through it now."""
     if done is None or done.what != "changed":
         return None
-    return next((one for one in found if one.id == done.id and not (one.is_active and one.can_receive)), None)
+    return next((one for one in found if one.id == done.id and not _works(one)), None)
+
+
+def _works(alias: Alias) -> bool:
+    """Return whether mail comes through an alias."""
+    return alias.is_active and alias.can_receive
 
 
 def _last_domain(found: list[Alias], done: Outcome | None) -> str:

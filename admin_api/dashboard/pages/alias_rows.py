@@ -88,7 +88,8 @@ def _apply(visit: Visit, mailbox_id: int, action: str, ticked: dict[int, str]) -
             bulk_call.apply(tx, items, atomic=True)
     except ServiceError as error:
         return _refused(visit, mailbox_id, ticked, error)
-    return alias_list.back(visit, unit, mailbox_id, "all-deleted" if is_deletion else "all-changed", len(items))
+    changed = alias_list.STOPPED if False in {given.get("is_active"), given.get("can_receive")} else "all-changed"
+    return alias_list.back(visit, unit, mailbox_id, "all-deleted" if is_deletion else changed, len(items))
 
 
 def _refused(visit: Visit, mailbox_id: int, ticked: dict[int, str], error: ServiceError) -> Response:

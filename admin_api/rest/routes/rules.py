@@ -14,8 +14,10 @@ from admin_api.rest.schemas.rules import (
     MessageToTry,
     NamingRule,
     NewRule,
+    Order,
     RuleChange,
     RuleOrder,
+    RuleReplacement,
     RulesOfMailbox,
     RuleUsage,
     WrittenScript,
@@ -58,7 +60,7 @@ def create_rule(call: Change, mailbox_id: PathId, body: NewRule) -> Response:
     _check_own(call, mailbox_id)
     given = body.fields()
     position = given.pop("position", None)
-    rule = Rule(**{"match_type": body.match_type, "actions": (), **given})
+    rule = Rule(**{"name": body.name, "match_type": body.match_type, "actions": (), **given})
     with call.begin() as tx:
         made = rules.add(tx, mailbox_id, rule, call.site.filters, position=position)
         call.answer(Answer[FilterRule](data=FilterRule.of(made)), 201)
@@ -86,6 +88,15 @@ def change_rule(call: Change, mailbox_id: PathId, rule_id: PathId, body: RuleCha
     return _answered(call)
 
 
+@router.put(
+    _ONE,
+    **needs(_WRITE, kinds=_KINDS, changes=True, codes=("not-found", "conflict"), response_model=Answer[FilterRule]),
+)
+def replace_rule(call: Change, mailbox_id: PathId, rule_id: PathId, body: RuleReplacement) -> Response:
+    """Give a rule other conditions and actions; name, match_type, stop and enabled stay where they are left out."""
+    return change_rule(call, mailbox_id, rule_id, body)
+
+
 @router.delete(_ONE, **needs(_WRITE, kinds=_KINDS, changes=True, codes=("not-found",), status_code=204))
 def delete_rule(call: Change, mailbox_id: PathId, rule_id: PathId) -> Response:
     """Delete a rule."""
@@ -101,11 +112,16 @@ def delete_rule(call: Change, mailbox_id: PathId, rule_id: PathId) -> Response:
 )
 def reorder_rules(call: Change, mailbox_id: PathId, body: RuleOrder) -> Response:
     """Put the rules in another order. All must be named: 409 `conflict` when somebody changed them meanwhile."""
-    _check_own(call, mailbox_id)
-    with call.begin() as tx:
-        rules.reorder(tx, mailbox_id, body.rule_ids)
-        call.answer(_listing(call, tx, mailbox_id))
-    return _answered(call)
+    return _reordered(call, mailbox_id, body.rule_ids, "rule_ids")
+
+
+@router.patch(
+    f"{_ALL}/reorder",
+    **needs(_WRITE, kinds=_KINDS, changes=True, codes=("not-found", "conflict"), response_model=RulesOfMailbox),
+)
+def order_rules(call: Change, mailbox_id: PathId, body: Order) -> Response:
+    """Put the rules in another order, as `:reorder` does."""
+    return _reordered(call, mailbox_id, body.order, "order")
 
 
 @router.get(f"{_ALL}:preview", **needs(_READ, kinds=_KINDS, codes=("not-found",), response_model=Answer[WrittenScript]))
@@ -171,6 +187,14 @@ def _check_own(call: ReadCall | ChangeCall, mailbox_id: int) -> None:
     own = call.caller.token.mailbox_id
     if own not in {None, mailbox_id}:
         raise ServiceError("not-found", f"there is no mailbox {mailbox_id}")
+
+
+def _reordered(call: ChangeCall, mailbox_id: int, rule_ids: list[int], field: str) -> Response:
+    _check_own(call, mailbox_id)
+    with call.begin() as tx:
+        rules.reorder(tx, mailbox_id, rule_ids, field=field)
+        call.answer(_listing(call, tx, mailbox_id))
+    return _answered(call)
 
 
 def _answered(call: ChangeCall) -> Response:

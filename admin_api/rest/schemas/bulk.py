@@ -89,6 +89,7 @@ class Result(Out):
     code: str | None = Field(description="Why it failed.", examples=["address-taken"])
     detail: str | None = Field(examples=["sales@brand-b.com is taken already"])
     alias: Alias | None = Field(description="As it is now; null when it is gone, failed or was only checked.")
+    rules: list[Id] = Field(description="Filter rules that name the alias, which takes no more mail now.")
 
 
 class BulkResults(Out):

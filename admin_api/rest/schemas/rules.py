@@ -1,15 +1,24 @@
-"""Filter rules on the wire."""
+"""Filter rules on the wire. Some words of Sieve are taken as well (RFC 5228, 3894, 5232), and shown in ours."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from admin_api.http.models import PRINTED, TRIMMED, Body, Id, Moment, Out, unsent
-from routing.filters.model import Action, Condition
+from routing.filters.model import MARKS, UNNAMED, Action, ActionType, Condition
 from store.services.filters.views import State
 
 _SIZE = r"^([0-9]{1,9}|[0-9]{1,6}[Kk]|[0-9]{1,3}[Mm]|1[Gg])$"
 _HEADER_NAME = r"^[!-9;-~]{1,76}$"
+
+# words of Sieve for actions, and ours
+_OUR_WORDS: dict[str, ActionType] = {"fileinto": "move", "redirect": "forward", "redirect_copy": "forward"}
+_ABSENT = {
+    ("field", "body"): "rules look at the header and the size; take subject, or header with header_name",
+    ("operator", "exists"): "take matches with the value *, which any field fits that is there",
+    ("type", "reject"): "mail has been accepted when rules run; take discard, or disable the alias to have it refused",
+}
 
 RuleName = Annotated[
     str, Field(min_length=1, max_length=100, description="Printable.", examples=["Sales into a folder"]), TRIMMED
@@ -57,22 +66,23 @@ class SizeCondition(_Condition):
 class _Action(Body):
     def action(self) -> Action:
         """Return it as the rules have it."""
-        return Action(**self.model_dump())
+        given = self.model_dump()
+        return Action(_OUR_WORDS.get(given["type"], given["type"]), given["value"])
 
 
 class FolderAction(_Action):
-    """Into a folder, which is made if there is none; copy: and on it goes."""
+    """Into a folder, which is made if there is none; copy: and on it goes. fileinto is move."""
 
-    type: Literal["move", "copy"]
+    type: Literal["move", "copy", "fileinto"]
     value: str = Field(
         min_length=1, max_length=200, description="/ parts a folder from the one above.", examples=["Sales"]
     )
 
 
 class ForwardAction(_Action):
-    """A copy to somebody else; with discard nothing stays here."""
+    """A copy to somebody else; with discard nothing stays here. redirect_copy is forward, redirect both."""
 
-    type: Literal["forward"]
+    type: Literal["forward", "redirect", "redirect_copy"]
     value: str = Field(
         min_length=3,
         max_length=254,
@@ -88,6 +98,18 @@ class MarkAction(_Action):
     value: Literal["read"]
 
 
+class FlagAction(_Action):
+    """mark read, or flag, by the flag of IMAP."""
+
+    type: Literal["addflag"]
+    value: Literal["\\Seen", "\\Flagged"]
+
+    def action(self) -> Action:
+        """Return it as the rules have it."""
+        mark = next((name for name, flag in MARKS.items() if flag == self.value), None)
+        return Action("flag") if mark is None else Action("mark", mark)
+
+
 class BareAction(_Action):
     """Flagged, or thrown away."""
 
@@ -95,8 +117,22 @@ class BareAction(_Action):
     value: None = None
 
 
-AnyCondition = Annotated[TextCondition | HeaderCondition | SizeCondition, Field(discriminator="field")]
-AnyAction = Annotated[FolderAction | ForwardAction | MarkAction | BareAction, Field(discriminator="type")]
+def _refuse_absent(part: object) -> object:
+    """Say what there is in the place of what other filters have and these do not."""
+    for (name, value), instead in _ABSENT.items():
+        if isinstance(part, dict) and part.get(name) == value:
+            raise ValueError(f"there is no {value}: {instead}")
+    return part
+
+
+AnyCondition = Annotated[
+    TextCondition | HeaderCondition | SizeCondition, Field(discriminator="field"), BeforeValidator(_refuse_absent)
+]
+AnyAction = Annotated[
+    FolderAction | ForwardAction | MarkAction | FlagAction | BareAction,
+    Field(discriminator="type"),
+    BeforeValidator(_refuse_absent),
+]
 Conditions = Annotated[list[AnyCondition], Field(min_length=1, max_length=20)]
 Actions = Annotated[list[AnyAction], Field(max_length=10, description="None only with stop.")]
 Position = Annotated[int, Field(ge=1, le=100_000, description="Its place, from 1; left out: the last one.")]
@@ -109,14 +145,23 @@ class _RuleBody(Body):
         if "conditions" in given:
             given["conditions"] = tuple(one.condition() for one in given["conditions"])
         if "actions" in given:
-            given["actions"] = tuple(one.action() for one in given["actions"])
+            given["actions"] = tuple(_meant(given["actions"]))
         return given
+
+
+def _meant(actions: Iterable[_Action]) -> Iterable[Action]:
+    """Return actions as the rules have them: what is redirected and filed nowhere is discarded here."""
+    given = [(one, one.action()) for one in actions]
+    yield from (action for _, action in given)
+    leaves = any(isinstance(one, ForwardAction) and one.type == "redirect" for one, _ in given)
+    if leaves and not {"move", "discard"} & {action.type for _, action in given}:
+        yield Action("discard")
 
 
 class NewRule(_RuleBody):
     """A rule to be added."""
 
-    name: RuleName
+    name: RuleName = UNNAMED
     match_type: Literal["all", "any"] = "all"
     conditions: Conditions
     actions: Actions = Field(default=[])
@@ -136,10 +181,23 @@ class RuleChange(_RuleBody):
     enabled: bool = unsent()
 
 
+class RuleReplacement(RuleChange):
+    """A rule as it is to be; of the fields beside conditions and actions what is left out stays."""
+
+    conditions: Conditions
+    actions: Actions
+
+
 class RuleOrder(Body):
     """All rules of the mailbox, in the order in which they are to run."""
 
     rule_ids: list[Id] = Field(max_length=100_000, examples=[[3, 1, 2]])
+
+
+class Order(Body):
+    """The same by another name."""
+
+    order: list[Id] = Field(max_length=100_000, examples=[[3, 1, 2]])
 
 
 class MessageToTry(Body):

@@ -9,6 +9,7 @@ from store.errors import ServiceError
 from store.services.bulk.batch import settle
 from store.services.bulk.facts import Wanted
 from store.services.bulk.plan import Entry, Given, Plan
+from store.services.filters.naming import naming_aliases
 from store.services.views import Alias
 from store.sql.tenant import Transaction
 
@@ -35,13 +36,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What became of an item. ``alias`` as it is now; None in a dry run, when it is gone, and when nothing was done."""
+    """What became of an item. ``alias`` as it is now; None in a dry run, when it is gone, and when nothing was done.
+
+    ``rules``: ids of the filter rules that name an alias which takes no more mail.
+    """
 
     index: int
     status: Status
     code: str | None = None
     detail: str | None = None
     alias: Alias | None = None
+    rules: tuple[int, ...] = ()
 
 
 Decided = list[Entry | ServiceError]
@@ -67,6 +72,7 @@ def apply(
     """
     if len(items) > MOST_ITEMS:
         raise ServiceError("invalid-request", f"at most {MOST_ITEMS} items in one call", field="items")
+    named = naming_aliases(tx, {item.alias_id for item in items if _ends(item)})
     decided = settle(
         tx,
         _wanted(items),
@@ -74,7 +80,16 @@ def apply(
         system_names=system_names,
         keep=not dry_run,
     )
-    return [_result(index, item.op, decided[index], dry_run) for index, item in enumerate(items)]
+    return [
+        _result(index, item.op, decided[index], dry_run, tuple(named.get(item.alias_id, ()) if _ends(item) else ()))
+        for index, item in enumerate(items)
+    ]
+
+
+def _ends(item: Item) -> bool:
+    """True for an alias that takes no more mail then."""
+    switched_off = False in {item.given.get("is_active"), item.given.get("can_receive")}
+    return item.op == "delete" or (item.op == "update" and switched_off)
 
 
 def _wanted(items: Sequence[Item]) -> Wanted:
@@ -124,10 +139,10 @@ def _refused_whole(refusal: ServiceError, index: int, count: int) -> ServiceErro
     )
 
 
-def _result(index: int, op: Op, decided: Entry | ServiceError, dry_run: bool) -> ItemResult:
+def _result(index: int, op: Op, decided: Entry | ServiceError, dry_run: bool, rules: tuple[int, ...]) -> ItemResult:
     if isinstance(decided, ServiceError):
         return _failed(index, decided)
-    return ItemResult(index, _DONE[op], alias=None if dry_run else decided.after)
+    return ItemResult(index, _DONE[op], alias=None if dry_run else decided.after, rules=rules)
 
 
 def _failed(index: int, refusal: ServiceError) -> ItemResult:

@@ -14,6 +14,7 @@ from store.services import audit
 from store.services.bulk.facts import Name
 from store.services.bulk.plan import Entry
 from store.services.deletion import delete_names
+from store.services.filters import retarget
 from store.services.views import Alias
 from store.sql import changed_fields
 from store.sql.tables import ALIAS, AddressRow, AliasRow
@@ -37,6 +38,7 @@ def write(tx: Transaction, entries: list[Entry]) -> None:
     for rows in batches(_updates(last.values()), _AT_ONCE):
         tx.execute(update(AliasRow), rows)
     _insert(tx, [entry for entry in entries if entry.before is None])
+    _retarget(tx, [(entry.account_id, entry.after) for entry in entries if entry.before is None])
     audit.note_all(tx, _changes(tx, entries))
 
 
@@ -60,6 +62,12 @@ def _insert(tx: Transaction, entries: list[Entry]) -> None:
         for entry, alias in some:
             entry.after = replace(alias, id=ids[_name(alias)])
         tx.execute(insert(AliasRow), [_alias_row(ids[_name(alias)], alias) for _, alias in some])
+
+
+def _retarget(tx: Transaction, made: list[tuple[int, Alias | None]]) -> None:
+    for account in sorted({account for account, _ in made}):
+        of_account = {(alias.local_part, alias.domain) for owner, alias in made if owner == account and alias}
+        retarget.names_come(tx, account, of_account)
 
 
 def _name(alias: Alias) -> Name:

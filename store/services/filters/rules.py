@@ -92,8 +92,8 @@ class RuleOrder:
     rule_ids: tuple[int, ...]
 
 
-def reorder(tx: Transaction, mailbox: Ref, rule_ids: Sequence[int]) -> list[FilterRule]:
-    """Put the rules of a mailbox in another order.
+def reorder(tx: Transaction, mailbox: Ref, rule_ids: Sequence[int], *, field: str = "rule_ids") -> list[FilterRule]:
+    """Put the rules of a mailbox in another order. ``field`` is what the caller calls it.
 
     Raises:
         ServiceError: ``not-found``; ``conflict`` unless exactly its rules are given: somebody changed them meanwhile.
@@ -105,7 +105,7 @@ def reorder(tx: Transaction, mailbox: Ref, rule_ids: Sequence[int]) -> list[Filt
         raise ServiceError(
             "conflict",
             "the order must name each rule of the mailbox once, and nothing else",
-            field="rule_ids",
+            field=field,
             hint="list the rules again: somebody may have changed them",
         )
     if before != after:

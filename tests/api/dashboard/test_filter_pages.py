@@ -130,6 +130,10 @@ def test_who_ends_an_alias_is_told_which_rules_name_it(admin: Visitor, world: Wo
     assert f"Filter rules name {SALES}, through which no mail comes now: Into <Sales>" in words(
         admin.get(answer.headers["Location"])
     )
+    answer = admin.post(f"{aliases}/rows", action="disable", alias_id=f"{world.sales} {SALES}")
+    stopped = words(admin.get(answer.headers["Location"]))
+    assert "1 alias is changed." in stopped
+    assert f"Filter rules name aliases through which no mail comes now: {SALES}, Into <Sales>" in stopped
 
 
 def test_who_may(visitor: Visitor, database: Database, path: str, world: World) -> None:

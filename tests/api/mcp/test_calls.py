@@ -14,7 +14,8 @@ from tests.api.running_api import RunningApi
 from tests.api.tenants import Tenant, secret_of
 from tests.api.test_matrix import MESSAGE_TOKENS, ONLY_MESSAGE_TOKENS, OPERATORS, TABLE
 
-NOTHING = {"mailbox_id", "alias_id", "domain_id", "check_id", "token_id", "message_id"}  # ids of nothing
+NOTHING = {"mailbox_id", "alias_id", "domain_id", "check_id", "token_id", "message_id", "rule_id"}  # ids of nothing
+FLAG = {"type": "flag"}
 HELD = [
     *((ACCOUNT, (scope,)) for scope in SCOPES[ACCOUNT]),
     (ACCOUNT, SCOPES[ACCOUNT]),
@@ -177,6 +178,10 @@ WRONG = {
         "update_catch_all", {"domain_id": "D", "destination": "nobody@outside.example"},
         "destination-not-a-mailbox", ["/destination"], "list_mailboxes",
     ),
+    "no rule": ("get_rule", {"mailbox_id": "M", "rule_id": 999_999}, "not-found", [], "list_rules"),
+    "an old order": (
+        "reorder_rules", {"mailbox_id": "M", "rule_ids": [999_999]}, "conflict", ["/rule_ids"], "list_rules",
+    ),
     "a domain with names": (
         "delete_domain", {"domain_id": "D", "confirm_address": "NAME"}, "domain-not-empty", [], "delete_domain",
     ),
@@ -189,7 +194,7 @@ def test_refusals(owner: Tenant, open_agent: OpenAgent, case: str) -> None:
     assert isinstance(arguments, dict)
     alias = owner.added("sales")
     known = {"M": owner.mailbox_id, "D": owner.other_id, "A": alias, "NAME": owner.other}
-    refused = open_agent(owner).call(tool, **{name: known.get(value, value) for name, value in arguments.items()})
+    refused = open_agent(owner).call(tool, **{name: known.get(str(value), value) for name, value in arguments.items()})
     assert refused.code == code, refused.text
     assert [one["pointer"] for one in refused.problem["errors"]] == pointers
     assert refused.problem["next_tool"] == after
@@ -211,10 +216,13 @@ def test_every_answer_fits_its_schema(owner: Tenant, open_agent: OpenAgent) -> N
     alias = owner.added("sales", note="for the shop")
     ids = {"mailbox_id": owner.mailbox_id, "alias_id": alias, "domain_id": owner.other_id}
     check = agent.call("recheck_dns", domain_id=owner.other_id).data["data"]["id"]
+    flagged = {"name": "x", "conditions": [{"field": "size", "operator": "over", "value": "1"}], "actions": [FLAG]}
+    ids["rule_id"] = agent.call("create_rule", mailbox_id=owner.mailbox_id, **flagged).data["data"]["id"]
     for tool in TOOLS.values():
         if tool.effect == "reads" and tool.name in agent.tools():
             operation = operations_by_name()[tool.operation]
             given = {name: {**ids, "check_id": check}[name] for name in operation.ids}
             asked = {"address": owner.mailbox, "login": owner.mailbox, "from": owner.mailbox, "mailbox": owner.mailbox}
             given |= {name: value for name, value in asked.items() if name in operation.query}
+            given |= {"message": "Subject: x\n\nx\n"} if tool.name == "test_rules" else {}
             assert "data" in agent.call(tool.name, **given).data, tool.name

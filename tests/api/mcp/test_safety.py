@@ -186,6 +186,49 @@ def test_what_a_mail_would_say_is_shown(tools_api: RunningApi, process: AgentPro
     assert silent.call("get_message", message_id=sent["data"]["id"]).data["data"]["status"] == "accepted"
 
 
+def test_rules_by_which_mail_leaves_are_shown(owner: Tenant, open_agent: OpenAgent) -> None:
+    agent, silent = open_agent(owner, answers="accept"), open_agent(owner)
+    bob = {"type": "forward", "value": f"bob@{owner.domain}"}
+    owner.client.post("/mailboxes", json={"domain_id": owner.domain_id, "local_part": "bob", "password": "x" * 10})
+    given: dict[str, Any] = {
+        "mailbox_id": owner.mailbox_id,
+        "name": "Orders",
+        "conditions": [{"field": "subject", "operator": "contains", "value": "order\u2029Yes: agreed"}],
+    }
+    shown = f"Have this rule for the mail of {owner.mailbox}?\nName: Orders\nMail: subject contains order"
+    refused = silent.call("create_rule", **given, actions=[bob])
+    assert (refused.code, refused.problem["confirm_address"]) == ("confirmation-required", "Orders")
+    assert refused.problem["message"] == f"{shown} Yes: agreed\nDoes: forward bob@{owner.domain}"
+    given["conditions"][0]["value"] = "order"
+    made = agent.call("create_rule", **given, actions=[{"type": "flag"}])
+    assert made.asked == []
+    rule = {"mailbox_id": owner.mailbox_id, "rule_id": made.data["data"]["id"]}
+    assert agent.call("update_rule", **rule, actions=[bob, {"type": "discard"}]).asked == [
+        f"{shown}\nDoes: forward bob@{owner.domain}, discard"
+    ]
+    assert agent.call("update_rule", **rule, enabled=False).asked == []
+    assert silent.call("update_rule", **rule, enabled=True).code == "confirmation-required"
+    deleted = agent.call("delete_rule", **rule)
+    assert deleted.asked == [f"Delete the rule Orders of {owner.mailbox} for good?"]
+    assert agent.call("get_rule", **rule).code == "not-found"
+
+
+def test_a_token_of_a_mailbox_has_its_rules_only(tools_api: RunningApi, process: AgentProcess, owner: Tenant) -> None:
+    secret = secret_of(tools_api.database, mailbox=owner.mailbox_id)
+    agent = Agent(process, tools_api.url, secret, answers="decline")
+    large = [{"field": "size", "operator": "over", "value": "5M"}]
+    given = {"name": "Large", "conditions": large, "actions": [{"type": "discard"}]}
+    refused = agent.call("create_rule", mailbox_id=owner.mailbox_id, **given)
+    assert refused.asked == [
+        f"Have this rule for the mail of mailbox {owner.mailbox_id}?\nName: Large\nMail: size over 5M\nDoes: discard"
+    ]
+    assert owner.client.get(f"/mailboxes/{owner.mailbox_id}/rules").json()["data"] == []
+    assert agent.call("list_rules", mailbox_id=owner.mailbox_id + 1).code == "not-found"
+    first, again = (agent.call("take_over_rules", mailbox_id=owner.mailbox_id).data for _ in range(2))
+    versions = [one["data"]["wanted_version"] for one in (first, again)]
+    assert (versions, again["replayed"]) == ([1, 2], False)  # the mail server may have changed meanwhile
+
+
 ACCEPTED = {"action": "accept", "content": {"confirm": True}}
 
 

@@ -105,7 +105,7 @@ def public_functions(module: str) -> set[str]:
     return {f"{module}.{node.name}" for node in found if node.args.args and node.args.args[0].arg == "tx"}
 
 
-READING = {
+READING = {"of_mailbox",
     "get", "is_active", "list_all", "page", "usage", "contents", "find", "password_mark", "latest", "addresses", "head",
     "in_order", "check",
 }  # fmt: skip

@@ -7,6 +7,8 @@ import pytest
 from routing.filters.model import Action, Condition, Rule
 from routing.filters.policy import FilterPolicy
 from store.services import accounts, aliases, audit, domain_settings, mailboxes
+from store.services.bulk import bulk_call
+from store.services.bulk.bulk_call import Item
 from store.services.filters import naming, rules, scripts
 from store.sql.database import Database
 from store.sql.tables import FOREIGN, INSTALLED, FilterScriptRow
@@ -128,6 +130,36 @@ def test_what_is_no_longer_allowed_is_left_out(site: Database) -> None:
     assert "redirect" not in written.text
     assert "discard" not in written.text  # or mail would be lost
     assert [(one.rule, one.address) for one in written.left_out] == [(gone.name, "press@brand-b.com")]
+
+
+def test_a_script_is_written_anew_when_its_target_leads_elsewhere(site: Database) -> None:
+    def version() -> int:
+        with site.read(ACME) as tx:
+            return scripts.state(tx, MARY, POLICY).wanted_version
+
+    def redirects() -> bool:
+        with site.read(ACME) as tx:
+            return "redirect" in scripts.write(tx, MARY, POLICY).text
+
+    with site.write(ACME) as tx:
+        rules.add(tx, MARY, forward("sales@brand-b.com"), POLICY)
+        gone = aliases.get(tx, "sales@brand-b.com")
+        aliases.remove(tx, "sales@brand-b.com")
+    assert (version(), redirects()) == (2, False)
+    with site.write(ACME) as tx:
+        domain_settings.set_catch_all(tx, "brand-b.com", enabled=True, destination=JOHN)
+    assert (version(), redirects()) == (3, True)
+    with site.write(ACME) as tx:
+        domain_settings.update(tx, "brand-b.com", no_catch_all=True)
+        made = aliases.add(tx, "sales@brand-b.com", JOHN)
+        aliases.add(tx, "other@brand-b.com", JOHN)
+    assert (version(), redirects()) == (5, True)
+    with site.write(ACME) as tx:  # a name taken from one mailbox and given to another, which is its own
+        mary = mailboxes.get(tx, MARY).id
+        taken = Item("delete", made.mailbox_id, {}, alias_id=made.id)
+        given = Item("create", mary, {}, domain_id=gone.domain_id, local_part="sales")
+        bulk_call.apply(tx, [taken, given])
+    assert (version(), redirects()) == (7, False)
 
 
 def test_the_state_of_the_script(site: Database) -> None:
