@@ -18,7 +18,9 @@ DOMAIN = {
     "id", "name", "unicode_name", "status", "is_active", "verified_at", "proof_lapsed", "catch_all",
     "system_mailbox_id", "created_at",
 }  # fmt: skip
-ACCOUNT = {"id", "name", "plan", "is_trial", "is_active", "first_payment_at", "limits", "usage"}
+ACCOUNT = {
+    "id", "name", "plan", "is_trial", "is_active", "first_payment_at", "limits", "usage", "random_alias_domain_id",
+}  # fmt: skip
 
 
 def data(answer: httpx.Response, status: int = 200) -> dict[str, object]:
