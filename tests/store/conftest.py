@@ -19,6 +19,12 @@ from tests.store.redis_server import RedisServer
 from tests.store.relay.relaying import Relaying
 
 _numbers = count(1)
+_LONGEST = "test_bench.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the file that takes longest: at the end the other processes would wait for it."""
+    items.sort(key=lambda item: item.path.name != _LONGEST)
 
 
 @pytest.fixture(scope="session")
