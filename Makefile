@@ -30,13 +30,13 @@ help: ## list the targets
 demo: packages-$(if $(findstring --webmail,$(ARGS)),webmail,demo) $(STAMP) ## a whole mail system on loopback, with sample mails (ARGS=--once: judge them and end)
 	$(call as_root,$(BIN)/byname demo $(ARGS))
 
-# Four at once on two cores: a quarter of the time is spent waiting for servers.
+# Three at once on two cores: a quarter of the time is spent waiting for servers.
 test: packages-test $(STAMP) $(AXE) ## all tests and the coverage of routing/ (ARGS="PATH -k WORD": only those, no coverage)
 ifeq ($(strip $(ARGS)),)
 	@$(BIN)/python -m compileall -q $(PACKAGES) # root's tests write no bytecode, and start some hundred processes
 	$(BIN)/coverage run -m pytest tests/unit
 	$(BIN)/coverage report
-	$(call as_root,$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore=tests/unit)
+	$(call as_root,$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/unit)
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif
