@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("match_type", sa.String(3), nullable=False),
         sa.Column("conditions", sa.Text(), nullable=False),
         sa.Column("actions", sa.Text(), nullable=False),
+        sa.Column("forwards", sa.Boolean(), nullable=False),
         sa.Column("stop", sa.Boolean(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("created_at", _MOMENT, nullable=False),
@@ -31,6 +32,14 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(None, "filter_rules", ["mailbox_id", "position"])
+    forwarding = sa.text("forwards")
+    op.create_index(
+        "ix_filter_rules_forwards",
+        "filter_rules",
+        ["mailbox_id"],
+        postgresql_where=forwarding,
+        sqlite_where=forwarding,
+    )
     op.create_table(
         "filter_scripts",
         sa.Column("mailbox_id", sa.Integer(), autoincrement=False, nullable=False),

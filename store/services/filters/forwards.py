@@ -80,7 +80,7 @@ def _reached(tx: Transaction, account: int, start: int, policy: FilterPolicy) ->
 def _targets(tx: Transaction, mailbox_id: int) -> list[Address]:
     """Return the addresses to which the rules of a mailbox forward."""
     forwarding = select(FilterRuleRow.actions).where(
-        FilterRuleRow.mailbox_id == mailbox_id, FilterRuleRow.enabled, FilterRuleRow.actions.contains('"forward"')
+        FilterRuleRow.mailbox_id == mailbox_id, FilterRuleRow.enabled, FilterRuleRow.forwards
     )
     found = (actions_of(json.loads(actions)) for actions in tx.scalars(forwarding))
     return [Address.parse(one.value or "") for actions in found for one in actions if one.type == "forward"]

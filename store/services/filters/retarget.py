@@ -51,7 +51,7 @@ def _leads_to(target: Address, names: Collection[Name]) -> bool:
 def _targets(tx: Transaction, account_id: int | None = None) -> dict[Address, set[int]]:
     """Return the addresses that rules (of an account) forward to, and the mailboxes whose rules these are."""
     forwarding = select(FilterRuleRow.mailbox_id, FilterRuleRow.actions)
-    forwarding = forwarding.where(FilterRuleRow.actions.contains('"forward"'))
+    forwarding = forwarding.where(FilterRuleRow.forwards)
     if account_id is not None:
         mailboxes = select(AddressRow.id).join_from(AddressRow, DomainRow).where(DomainRow.account_id == account_id)
         forwarding = forwarding.where(FilterRuleRow.mailbox_id.in_(mailboxes))

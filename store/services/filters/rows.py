@@ -35,6 +35,7 @@ def fill(row: FilterRuleRow, rule: Rule) -> None:
     row.name, row.match_type, row.stop, row.enabled = rule.name, rule.match_type, rule.stop, rule.enabled
     row.conditions = json.dumps([asdict(one) for one in rule.conditions])
     row.actions = json.dumps([asdict(one) for one in rule.actions])
+    row.forwards = bool(rule.forwards)
 
 
 def view(row: FilterRuleRow) -> FilterRule:

@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.clock import utc_now
 from store.sql.tables.base import NEVER_REUSE_IDS, Base
+
+_FORWARDING = text("forwards")
 
 # How far a script has come; docs/filters.md has the steps between.
 OFF, PENDING, INSTALLED, SCRIPT_REFUSED, FOREIGN = "off", "pending", "installed", "refused", "foreign"
@@ -20,6 +22,7 @@ class FilterRuleRow(Base):
     __table_args__: Any = (
         CheckConstraint("match_type IN ('all', 'any')", name="match_type"),
         Index(None, "mailbox_id", "position"),
+        Index("ix_filter_rules_forwards", "mailbox_id", postgresql_where=_FORWARDING, sqlite_where=_FORWARDING),
         NEVER_REUSE_IDS,
     )
 
@@ -30,6 +33,7 @@ class FilterRuleRow(Base):
     match_type: Mapped[str] = mapped_column(String(3))
     conditions: Mapped[str] = mapped_column(Text)  # JSON: [{field, operator, value, header_name}]
     actions: Mapped[str] = mapped_column(Text)  # JSON: [{type, value}]
+    forwards: Mapped[bool] = mapped_column(default=False)  # by one of its actions, as few rules do
     stop: Mapped[bool] = mapped_column(default=False)
     enabled: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
