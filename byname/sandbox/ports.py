@@ -1,18 +1,21 @@
-"""Free loopback ports."""
+"""Free loopback ports, no two processes of this machine looking among the same ones."""
 
 import random
 import socket
 from collections.abc import Iterator
-from itertools import cycle, islice
+from itertools import islice
 
 LOOPBACK = "127.0.0.1"
 _FIRST, _LAST = 20000, 32000  # below Linux's ephemeral ports, so that no outgoing connection takes a port we planned
+_BLOCK = 250  # ports that one process has to itself
+_HELD: list[socket.socket] = []  # what keeps others from our blocks, for as long as we live
 
 
 def free_ports(count: int) -> list[int]:
     """Return ``count`` different loopback ports that nobody listens on just now.
 
-    No port is given twice by one process, as long as there are others: what asked first may not listen yet.
+    No port is given twice by one process, as long as there are others: what asked first may not listen yet, or is
+    being started again. For the same reason no other process that asks here is given one of them.
 
     Raises:
         RuntimeError: too few are free.
@@ -30,12 +33,30 @@ def free_port() -> int:
 
 
 def _in_turn() -> Iterator[int]:
-    """Return all ports for ever, from a random one on, so that processes that look at the same time look elsewhere."""
-    start = random.randrange(_FIRST, _LAST)  # noqa: S311 - no secret
-    return cycle([*range(start, _LAST), *range(_FIRST, start)])
+    """Return the ports of one block after another, as long as there are blocks to be had, then ours again for ever."""
+    ours: list[int] = []
+    blocks = list(range(_FIRST, _LAST, _BLOCK))
+    random.shuffle(blocks)
+    for first in filter(_taken, blocks):
+        ours += range(first, first + _BLOCK)
+        yield from range(first, first + _BLOCK)
+    while True:
+        yield from ours or range(_FIRST, _LAST)
 
 
 _IN_TURN = _in_turn()
+
+
+def _taken(first: int) -> bool:
+    """Take a block, if nobody has it: a socket of an abstract name (unix(7)) is gone when its process is."""
+    mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        mark.bind(f"\0byname-ports-{first}")
+    except OSError:
+        mark.close()
+        return False
+    _HELD.append(mark)
+    return True
 
 
 def _is_free(port: int) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import ExceptionContext
 
 from store.errors import StoreUnavailable
 from store.sql import outbox
@@ -33,6 +34,8 @@ class Database:
         self._lock_timeout = writing.lock
         self._single_reads = place.engine(replace(reading, transactions=False))
         self._single_writes = place.engine(replace(writing, transactions=False))
+        for engine in self._engines:
+            event.listen(engine, "handle_error", self._drop_lost)
 
     @classmethod
     def open(cls, url: str, *, reading: PoolProfile = READ, writing: PoolProfile = WRITE) -> "Database":
@@ -119,5 +122,14 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        for engine in (self._lookups, self._reader, self._writer, self._single_reads, self._single_writes):
+        for engine in self._engines:
             engine.dispose()
+
+    @property
+    def _engines(self) -> tuple[Engine, ...]:
+        return (self._lookups, self._reader, self._writer, self._single_reads, self._single_writes)
+
+    def _drop_lost(self, context: ExceptionContext) -> None:
+        """Drop all idle connections when one was lost: a server that was restarted has ended the others as well."""
+        if context.is_disconnect:
+            self.close()

@@ -135,7 +135,7 @@ def test_rules_are_installed(store: Store, security: str) -> None:
     assert store.told(box) == ("pending", None)
     assert store.install(server(store.filters, security)) == 1  # type: ignore[arg-type]
     found = state(store.database, box)
-    assert (found.state, found.code, found.installed_version) == ("installed", None, found.wanted_version)
+    assert (found.state, found.reason, found.installed_version) == ("installed", None, found.wanted_version)
     assert store.person(box).scripts() == ({NAME: marked(written(store.database, box))}, NAME)
     assert store.install() == 0
     assert store.install(later=61) == 1  # a look at whether it is still there

@@ -2,8 +2,10 @@
 
 import signal
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
+from sqlalchemy import text
 
 from routing.address import Address
 from routing.directory import LookupFailed
@@ -16,6 +18,7 @@ from tests.store.postgres_server import PostgresServer
 from tests.store.timing import within
 
 JOHN = Address("john", "brand-a.com")
+_numbers = count()
 
 
 @pytest.fixture
@@ -81,6 +84,25 @@ def test_a_connection_ended_by_the_server_goes_unnoticed(postgres: PostgresServe
     assert directory.lookup([JOHN]) == {}
 
 
+def test_one_lost_connection_is_found_for_all(postgres: PostgresServer, database: Database) -> None:
+    """After a restart one question is refused at most, not one for each kind of connection."""
+
+    def ask_all() -> None:
+        _write(database)
+        with database.read() as tx:
+            tx.execute(text("SELECT 1"))
+        for writes in (False, True):
+            with database.alone(writes=writes) as connection:
+                connection.execute(text("SELECT 1"))
+
+    ask_all()
+    postgres.stop(signal.SIGQUIT)
+    postgres.start()
+    with pytest.raises(StoreUnavailable):
+        ask_all()
+    ask_all()
+
+
 def test_stopped_dead(postgres: PostgresServer, database: Database) -> None:
     """An open connection gets no answer, a new one no welcome; both end in time."""
     directory = SqlDirectory(database)
@@ -109,11 +131,11 @@ def test_a_locked_table(database: Database) -> None:
 
 def test_a_writer_in_the_way(database: Database) -> None:
     """A second writer of one row waits up to five seconds, then says so."""
-    _write(database)
+    name = _write(database)
     with database.write() as tx:
-        accounts.update(tx, "acme", plan="agency")
+        accounts.update(tx, name, plan="agency")
         with within(7), pytest.raises(StoreUnavailable, match="busy"), database.write() as second:
-            accounts.update(second, "acme", plan="nano")
+            accounts.update(second, name, plan="nano")
 
 
 def test_a_slow_statement_is_ended_by_the_server(database: Database) -> None:
@@ -149,6 +171,6 @@ def test_options_in_the_url_are_kept(postgres_url: str) -> None:
     database.close()
 
 
-def _write(database: Database) -> None:
+def _write(database: Database) -> str:
     with database.write() as tx:
-        accounts.create(tx, "acme", "pro")
+        return accounts.create(tx, f"acme-{next(_numbers)}", "pro").name
