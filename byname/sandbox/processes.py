@@ -5,10 +5,11 @@ import os
 import shlex
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Protocol, Self
 
 from byname.sandbox.errors import SandboxError, SandboxTimeout
 from byname.sandbox.waiting import wait_until
@@ -42,6 +43,59 @@ def _send(process: int, number: signal.Signals) -> None:
         os.kill(process, number)
 
 
+class Process(Protocol):
+    """What is used here of a subprocess.Popen."""
+
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None:
+        """Return its exit code when it has ended."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end, and return its exit code. Raises subprocess.TimeoutExpired."""
+        ...
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal, if it still runs."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        ...
+
+
+def start_program(
+    command: Sequence[str], environ: Mapping[str, str] | None, output: IO[bytes], errors: IO[bytes]
+) -> Process:
+    """Start a program in a session of its own, which reads nothing and prints into files."""
+    return subprocess.Popen(
+        command,
+        env=None if environ is None else dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=errors,
+        start_new_session=True,
+        umask=0o022,
+    )
+
+
+# How programs are started here. The tests, which start Byname some hundred times, have a quicker way.
+launch = start_program
+
+
+def run_program(command: Sequence[str], environ: Mapping[str, str] | None) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end; return what it printed and its exit code."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        code = launch(command, environ, output, errors).wait()
+        printed = []
+        for file in (output, errors):
+            file.seek(0)
+            printed.append(file.read().decode())
+    return subprocess.CompletedProcess(command, code, *printed)
+
+
 class Daemon:
     """A program that stays in the foreground, in a session of its own, writing to a log file.
 
@@ -52,20 +106,12 @@ class Daemon:
         self.command = list(command)
         self._log = log
         self._environ = environ
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     def start(self) -> None:
         """Start the program. What it prints is added to the log file."""
         with self._log.open("ab") as output:
-            self._process = subprocess.Popen(
-                self.command,
-                env=None if self._environ is None else dict(self._environ),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                umask=0o022,
-            )
+            self._process = launch(self.command, self._environ, output, output)
 
     def stop(self, grace: float = 10) -> int | None:
         """Stop it and all it started; return its exit code, None if it was never started. Twice is once."""

@@ -13,7 +13,7 @@ from typing import Self
 
 from byname.sandbox.certificate import Certificate, make_certificate
 from byname.sandbox.folders import short_folder
-from byname.sandbox.processes import Daemon
+from byname.sandbox.processes import Daemon, run_program
 from byname.sandbox.sink import Sink
 from byname.sandbox.waiting import greets, wait_until
 
@@ -67,7 +67,7 @@ class RunningSite(ABC):
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a ``byname`` command and return what it printed and its exit code."""
-        return subprocess.run(self.command(*arguments), env=_environ(), check=False, capture_output=True, text=True)
+        return run_program(self.command(*arguments), _environ())
 
     def admin(self, *arguments: str) -> None:
         """Run a ``byname`` command as an admin would.

@@ -5,7 +5,9 @@ import pty
 import re
 import select
 import signal
+import subprocess
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -33,10 +35,11 @@ class Terminal:
         os.write(self._ours, text.encode())
 
     def press_ctrl_c(self) -> None:
-        """Press it until something happens: between the question and the reading of the answer nobody notices."""
-        for _ in range(5):
+        """Press it until the command ends: between the question and the reading of the answer nobody notices."""
+        for _ in range(10):
             self.process.send_signal(signal.SIGINT)
-            if select.select([self._ours], [], [], 2)[0]:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(2)
                 return
 
     def finish(self) -> int:
