@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from routing.address import Address, split_detail
 from routing.policy import Policy
-from routing.records import Alias, HostedDomain, Mailbox, Name
+from routing.records import Alias, HostedDomain, Mailbox, Name, is_kept
 
+KEPT = "deleted, and kept from other mailboxes"
 DOMAIN, NAME, CATCH_ALL, STEWARD = "domain", "name", "catch-all", "steward"  # kinds of facts; the last for system mail
 
 # rule of a recipient (routing.recipient): the kinds of facts that led to it. One that is not here rests on all.
@@ -22,6 +23,7 @@ RESTS_ON: Mapping[str, frozenset[str]] = {
     "alias": frozenset({DOMAIN, NAME}),
     "alias-disabled": frozenset({DOMAIN, NAME}),
     "alias-receive-off": frozenset({DOMAIN, NAME}),
+    "name-kept": frozenset({DOMAIN, NAME}),
     "domain-off": frozenset({DOMAIN, NAME}),
     "account-suspended": frozenset({DOMAIN, NAME}),
     "system-address": frozenset({DOMAIN, NAME, STEWARD}),
@@ -114,7 +116,7 @@ def _is_system_name(policy: Policy, address: Address) -> bool:
 def _name_fact(name: Address, facts: Facts, *, answers: bool = False) -> _Fact:
     domain = facts.get(name.domain)
     claimed = None if domain is None else domain.names.get(name.local)
-    found = "not hosted" if domain is None else _name_state(claimed)
+    found = "not hosted" if domain is None else KEPT if is_kept(claimed, name) else _name_state(claimed)
     return _Fact(NAME, Step(f"name {name}", found), answers=answers or claimed is not None)
 
 

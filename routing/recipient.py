@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from routing.address import Address, routes_on, split_detail
 from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.policy import Policy
-from routing.records import Alias, HostedDomain, Mailbox, Name
+from routing.records import Alias, HostedDomain, Mailbox, Name, is_kept
 from routing.replies import reply
 from routing.verdicts import Defer, Deliver, NotOurs, RecipientVerdict, Reject
 
@@ -151,6 +151,8 @@ RECIPIENT_TABLE: tuple[Row, ...] = (
 
 def _claimed(case: Case, local: str, detail: str | None) -> RecipientVerdict | None:
     name = case.domain.names.get(local)
+    if is_kept(name, Address(local, case.domain.name)):
+        return case.reject("user-unknown", "name-kept")  # row 8, after deletion
     if name is not None:
         return _to_name(case, name, detail)
     if local in case.policy.system_addresses:  # row 9

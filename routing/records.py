@@ -38,6 +38,20 @@ class Alias:
 Name = Mailbox | Alias
 
 
+def kept_name(address: Address, *, domain_active: bool = True, account_active: bool = True) -> Alias:
+    """Return the record of a deleted name that its account keeps from others for a while.
+
+    It leads to itself, which no name does, and is disabled: mail to it is refused, and no catch-all takes it.
+    """
+    nowhere = Mailbox(address, is_active=False, domain_active=domain_active, account_active=account_active)
+    return Alias(nowhere, is_active=False, can_receive=False)
+
+
+def is_kept(name: Name | None, address: Address) -> bool:
+    """Return whether the record of an address is that of a deleted name."""
+    return isinstance(name, Alias) and name.mailbox.address == address
+
+
 @dataclass(frozen=True, slots=True)
 class HostedDomain:
     """A domain whose control was proved once, with those of the asked names that exist in it."""

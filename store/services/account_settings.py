@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete
 
-from store.services import accounts, audit, lookup
+from store.services import accounts, audit, kept_names, lookup
 from store.services.lookup import Ref
 from store.services.rules import require_active
 from store.services.unset import UNSET, NotGiven
@@ -11,21 +11,33 @@ from store.sql.tables import RandomAliasDomainRow
 from store.sql.tenant import Transaction
 
 
-def update(tx: Transaction, ref: Ref, *, random_alias_domain_id: Ref | NotGiven | None = UNSET) -> Account:
+def update(
+    tx: Transaction,
+    ref: Ref,
+    *,
+    random_alias_domain_id: Ref | NotGiven | None = UNSET,
+    keep_deleted_days: int | None = None,
+) -> Account:
     """Change settings of an account; what is left out stays.
 
     Args:
         ref: id or name of the account.
         random_alias_domain_id: the domain, by id or name, at which aliases with names of chance are made; None for
             each mailbox's own.
+        keep_deleted_days: for how long deleted names are kept from other mailboxes; 0: they are free at once. Counts
+            for those that are kept now too.
 
     Raises:
-        ServiceError: ``not-found``, ``invalid-domain``, ``domain-not-yours``, ``domain-not-active``.
+        ServiceError: ``not-found``, ``invalid-domain``, ``domain-not-yours``, ``domain-not-active``,
+            ``invalid-request`` for the days.
     """
-    account_id = lookup.account(tx, ref).id
+    row = lookup.account(tx, ref)
+    account_id = row.id
     before = accounts.get(tx, account_id)
     if random_alias_domain_id is not UNSET:
         _choose(tx, account_id, random_alias_domain_id)
+    if keep_deleted_days is not None:
+        kept_names.change_days(tx, row, keep_deleted_days)
     tx.flush()
     after = accounts.get(tx, account_id)
     if after != before:

@@ -17,7 +17,7 @@ from store.services.paging import Page, holds, page_of
 from store.services.plans import alias_limit
 from store.services.rules import Claimed, check_alias_room, check_free, check_new_alias, claim
 from store.services.unset import UNSET, NotGiven
-from store.services.views import Alias, Usage
+from store.services.views import Alias, FreeName, Usage
 from store.sql import changed_fields
 from store.sql.tables import ALIAS, AddressRow, AliasRow, DomainRow
 from store.sql.tenant import Transaction
@@ -66,14 +66,14 @@ def create(
 
     Raises:
         ServiceError: ``not-found``, ``invalid-request``, ``domain-not-yours``, ``invalid-local-part``,
-            ``address-reserved``, ``domain-not-active``, ``address-taken``, ``feature-not-available``,
-            ``trial-limit-reached``, ``alias-limit-reached``.
+            ``address-reserved``, ``domain-not-active``, ``address-taken``, ``address-kept``,
+            ``feature-not-available``, ``trial-limit-reached``, ``alias-limit-reached``.
     """
     owner = lookup.mailbox(tx, mailbox)
     home = lookup.domain_for_name(tx, domain, account_id=owner.account.id)
     check_new_alias(owner, home, local_part, note, system_names)
     lookup.lock_mailbox(tx, owner)
-    name = claim(tx, home, local_part, ALIAS)
+    name = claim(tx, home, local_part, ALIAS, mailbox_id=owner.mailbox.id)
     check_alias_room(owner, _count(tx, owner.mailbox.id))
     row = AliasRow(id=name.id, mailbox_id=owner.mailbox.id, can_receive=can_receive, can_send=can_send, note=note)
     tx.add(row)
@@ -92,8 +92,8 @@ def check(
     mailbox: Ref,
     *,
     system_names: frozenset[str] = SYSTEM_ADDRESSES,
-) -> str:
-    """Return the address that :func:`create` would make now; it locks nothing and takes nothing.
+) -> FreeName:
+    """Return the name that :func:`create` would make now; it locks nothing and takes nothing.
 
     Raises:
         ServiceError: as :func:`create`, by the same rules in the same order.
@@ -101,9 +101,9 @@ def check(
     owner = lookup.mailbox(tx, mailbox)
     home = lookup.domain_for_name(tx, domain, account_id=owner.account.id, lock=False)
     check_new_alias(owner, home, local_part, None, system_names)
-    check_free(tx, home, local_part)
+    was_its_own = check_free(tx, home, local_part, owner.mailbox.id)
     check_alias_room(owner, _count(tx, owner.mailbox.id))
-    return f"{local_part}@{home.name}"
+    return FreeName(f"{local_part}@{home.name}", was_its_own)
 
 
 def get(tx: Transaction, ref: Ref, *, mailbox: Ref | None = None) -> Alias:
@@ -147,7 +147,7 @@ def update(
 
 
 def remove(tx: Transaction, ref: Ref, *, mailbox: Ref | None = None) -> Alias:
-    """Delete an alias and free its name.
+    """Delete an alias and free its name, or keep it from other mailboxes for as long as the account says.
 
     Raises:
         ServiceError: ``invalid-request``, ``not-found``, also for an alias of another mailbox than ``mailbox``.

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from store.clock import utc_now
 from store.errors import ServiceError
+from store.services import kept
 from store.services.accounts import is_unpaid_trial
 from store.services.fields import check_text
 from store.services.lookup import FoundMailbox
@@ -71,20 +72,44 @@ class Claimed:
     created_at: datetime
 
 
-def claim(tx: Transaction, domain: DomainRow, local_part: str, kind: str) -> Claimed:
-    """Take a name; the unique key decides between two that come at once. Raises ServiceError ``address-taken``."""
+def claim(tx: Transaction, domain: DomainRow, local_part: str, kind: str, *, mailbox_id: int | None = None) -> Claimed:
+    """Take a name; the unique key decides between two that come at once.
+
+    Args:
+        tx: the transaction.
+        domain: where.
+        local_part: the name.
+        kind: ``MAILBOX`` or ``ALIAS``.
+        mailbox_id: whose alias it will be; that one may have a name again that was deleted from it and is kept.
+
+    Raises:
+        ServiceError: ``address-taken``, ``address-kept``.
+    """
     now = utc_now()
-    new = insert_if_free(tx, AddressRow, domain_id=domain.id, local_part=local_part, kind=kind, created_at=now)
+    values = {"domain_id": domain.id, "local_part": local_part, "kind": kind, "created_at": now}
+    new = insert_if_free(tx, AddressRow, **values)
+    if new is None and kept.give_way(tx, domain.id, local_part, mailbox_id):
+        new = insert_if_free(tx, AddressRow, **values)
     if new is None:
         raise taken(domain, local_part)
     return Claimed(new, domain.id, local_part, now)
 
 
-def check_free(tx: Transaction, domain: DomainRow, local_part: str) -> None:
-    """Refuse a name that a mailbox or alias has now. Raises ServiceError ``address-taken``."""
+def check_free(tx: Transaction, domain: DomainRow, local_part: str, mailbox_id: int) -> bool:
+    """Refuse a name that this mailbox cannot have now; True when it was deleted from it and is kept for it.
+
+    Raises:
+        ServiceError: ``address-taken``, ``address-kept``.
+    """
     here = (AddressRow.domain_id == domain.id) & (AddressRow.local_part == local_part)
-    if tx.scalar(select(AddressRow.id).where(here)) is not None:
+    if tx.scalar(select(AddressRow.id).where(here)) is None:
+        return False
+    found = kept.at(tx, domain.id, local_part)
+    if found is None:
         raise taken(domain, local_part)
+    if not found.is_free_for(mailbox_id, utc_now()):
+        raise found.refusal()
+    return found.mailbox_id == mailbox_id
 
 
 def taken(domain: DomainRow, local_part: str) -> ServiceError:

@@ -33,6 +33,7 @@ class Account:
     limits: Limits
     usage: AccountUsage
     random_alias_domain_id: int | None = None  # where aliases with names of chance are made; None: the mailbox's domain
+    keep_deleted_days: int = 0  # for how long deleted names are kept from other mailboxes; 0: they are free at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,29 @@ class Alias:
     created_at: datetime
     updated_at: datetime
     mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class FreeName:
+    """A name that a mailbox may have."""
+
+    address: str
+    was_its_own: bool  # deleted, and kept for it since
+
+
+@dataclass(frozen=True, slots=True)
+class KeptName:
+    """A deleted name that its account keeps from other mailboxes."""
+
+    id: int
+    address: str
+    local_part: str
+    domain_id: int
+    domain: str
+    mailbox_id: int | None  # may have it again; None: nobody may before it is free
+    mailbox: str | None  # its address
+    deleted_at: datetime
+    kept_until: datetime
 
 
 @dataclass(frozen=True, slots=True)

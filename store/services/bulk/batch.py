@@ -43,7 +43,7 @@ def settle(
             return outcome
         try:
             with tx.begin_nested():
-                write(tx, plan.entries)
+                write(tx, plan)
         except IntegrityError:
             tx.expire_all()
             continue

@@ -13,17 +13,17 @@ from sqlalchemy.orm import aliased
 
 from routing.address import Address
 from store.batches import batches
+from store.services import kept
+from store.services.kept import Kept, Name
 from store.services.lookup import LARGEST_ID, FoundMailbox
 from store.services.views import Alias
-from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
+from store.sql.tables import KEPT, AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
 from store.sql.tenant import Transaction
 
 _AT_ONCE = 500  # ids or names in one statement
 _MOST_PAIRS = 4000  # domains times local parts in one statement, which finds them whether they belong together or not
 
 _POSSIBLE = re.compile(r"[a-z0-9._-]{1,64}")  # what a name can be; PostgreSQL takes no NUL even in a question
-
-Name = tuple[int, str]  # a domain's id and a local part
 
 
 @dataclass(slots=True)
@@ -48,6 +48,7 @@ class Facts:
     domain_of: dict[tuple[int, str], DomainRow] = field(default_factory=dict)  # by account and name
     aliases: dict[int, Alias] = field(default_factory=dict)
     names: dict[Name, int] = field(default_factory=dict)  # id of the mailbox or alias that has it
+    kept: dict[Name, Kept] = field(default_factory=dict)  # deleted ones, over or not
     asked: set[Name] = field(default_factory=set)  # names, whether anyone has them or not
     used: dict[int, int] = field(default_factory=dict)  # aliases of each mailbox
 
@@ -104,11 +105,14 @@ def _names(tx: Transaction, wanted: Wanted, facts: Facts) -> None:
         for key in (row.id, row.name):  # several accounts may have a name pending
             ids.setdefault(key, []).append(row.id)
     facts.asked = {(found, local) for domain, local in wanted.names for found in ids.get(domain, [])}
-    facts.names = {(row.domain_id, row.local_part): row.id for row in _taken(tx, facts.asked)}
+    there = {(row.domain_id, row.local_part): row for row in _taken(tx, facts.asked)}
+    kept_names = {one.id: one for one in kept.find(tx, {row.id for row in there.values() if row.kind == KEPT})}
+    facts.kept = {name: kept_names[row.id] for name, row in there.items() if row.id in kept_names}
+    facts.names = {name: row.id for name, row in there.items() if row.id not in kept_names}
 
 
-def _taken(tx: Transaction, names: set[Name]) -> Iterator[Row[int, int, str]]:
-    query = select(AddressRow.id, AddressRow.domain_id, AddressRow.local_part)
+def _taken(tx: Transaction, names: set[Name]) -> Iterator[Row[int, int, str, str]]:
+    query = select(AddressRow.id, AddressRow.domain_id, AddressRow.local_part, AddressRow.kind)
     for domains, locals_ in _rectangles({name for name in names if _POSSIBLE.fullmatch(name[1])}):
         for row in tx.execute(query.where(AddressRow.domain_id.in_(domains), AddressRow.local_part.in_(locals_))):
             if (row.domain_id, row.local_part) in names:

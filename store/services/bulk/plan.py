@@ -10,8 +10,9 @@ from typing import Any
 
 from store.clock import utc_now
 from store.services import lookup
-from store.services.bulk.facts import Facts, Name
+from store.services.bulk.facts import Facts
 from store.services.fields import check_text
+from store.services.kept import Name
 from store.services.lookup import FoundMailbox
 from store.services.names import known_address, split_new_address
 from store.services.rules import check_alias_room, check_new_alias, taken
@@ -45,6 +46,7 @@ class Plan:
     system_names: frozenset[str]
     entries: list[Entry] = field(default_factory=list)
     planned: dict[Name, Entry] = field(default_factory=dict)  # new aliases
+    given_way: set[int] = field(default_factory=set)  # kept names, by id, of which new aliases take the place
 
     def mailbox(self, ref: int | str) -> FoundMailbox:
         """Return a mailbox by id or address. Raises ServiceError ``invalid-request`` or ``not-found``."""
@@ -75,8 +77,13 @@ class Plan:
         check_new_alias(owner, domain, local_part, str(given.get("note") or ""), self.system_names)
         if (domain.id, local_part) in self.facts.names:
             raise taken(domain, local_part)
+        kept = self.facts.kept.get((domain.id, local_part))
+        if kept is not None and not kept.is_free_for(owner.mailbox.id, utc_now()):
+            raise kept.refusal()
         used = self.facts.used.get(owner.mailbox.id, 0)
         check_alias_room(owner, used)
+        if kept is not None:
+            self.given_way.add(kept.id)
         self.facts.used[owner.mailbox.id] = used + 1
         self.facts.names[domain.id, local_part] = _NOT_WRITTEN
         entry = Entry(owner.account.id, None, _new(owner, domain, local_part, given))
@@ -115,7 +122,7 @@ class Plan:
         return entry
 
     def delete(self, owner: FoundMailbox, alias: Alias) -> Entry:
-        """Delete an alias and free its name."""
+        """Delete an alias. Its name is free for all that follows; kept, if need be, it is when all is written."""
         entry = Entry(owner.account.id, alias, None)
         self.entries.append(entry)
         self.facts.aliases.pop(alias.id)

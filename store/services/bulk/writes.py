@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import insert, update
 
 from store.batches import batches
-from store.services import audit
-from store.services.bulk.facts import Name
-from store.services.bulk.plan import Entry
+from store.services import audit, kept
+from store.services.bulk.plan import Entry, Plan
 from store.services.deletion import delete_names
 from store.services.filters import retarget
+from store.services.kept import Name
 from store.services.views import Alias
 from store.sql import changed_fields
 from store.sql.tables import ALIAS, AddressRow, AliasRow
@@ -26,15 +26,18 @@ _ACTIONS = {(False, True): "alias.create", (True, True): "alias.update", (True, 
 _SWITCHES = ("can_receive", "can_send", "is_active", "note")
 
 
-def write(tx: Transaction, entries: list[Entry]) -> None:
+def write(tx: Transaction, plan: Plan) -> None:
     """Write what was decided, and give new aliases their ids.
 
     Raises:
         sqlalchemy.exc.IntegrityError: somebody took one of the names since the facts were read.
     """
+    entries = plan.entries
     last = {entry.before.id: entry.after for entry in entries if entry.before is not None}
+    made = {_name(entry.after) for entry in entries if entry.before is None and entry.after is not None}
     for ids in batches((id_ for id_, after in last.items() if after is None), _AT_ONCE):
-        delete_names(tx, AddressRow.id.in_(ids))
+        delete_names(tx, AddressRow.id.in_(ids), made_anew=made)
+    kept.remove(tx, plan.given_way)
     for rows in batches(_updates(last.values()), _AT_ONCE):
         tx.execute(update(AliasRow), rows)
     _insert(tx, [entry for entry in entries if entry.before is None])

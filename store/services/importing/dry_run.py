@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from store.services.bulk.facts import Name
+from store.services.kept import Name
 from store.services.bulk.plan import Plan
 from store.services.views import Alias
 
