@@ -6,13 +6,13 @@ import typer
 
 from byname import cli_context
 from byname.cli_context import JsonOption
-from byname.commands.choices import something_to_change
+from byname.commands.choices import something_to_change, utf8
 from byname.listing import Columns, show, show_all
 from byname.output import say, say_json, warn
 
 if TYPE_CHECKING:
     from store.services.filters.views import NamingRule
-    from store.services.views import Alias
+    from store.services.views import Alias, KeptName
 
 app = typer.Typer(help="The aliases: further names of a mailbox, on any domain of its account.", no_args_is_help=True)
 
@@ -23,6 +23,13 @@ COLUMNS: "Columns[Alias]" = {
     "receive": lambda alias: alias.can_receive,
     "send": lambda alias: alias.can_send,
     "note": lambda alias: alias.note,
+}
+
+KEPT_COLUMNS: "Columns[KeptName]" = {
+    "address": lambda kept: kept.address,
+    "was of": lambda kept: kept.mailbox,
+    "deleted": lambda kept: kept.deleted_at,
+    "kept until": lambda kept: kept.kept_until,
 }
 
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The alias, as local@domain.")]
@@ -79,7 +86,7 @@ def update(
 
 @app.command("remove", epilog="Example: byname alias remove sales@brand-b.com")
 def remove(context: typer.Context, address: Address, as_json: JsonOption = False) -> None:
-    """Remove an alias. Its address is free for any mailbox of the account."""
+    """Remove an alias. Its address is free for any mailbox of the account, or kept from others as that wants it."""
     from store.services import aliases
     from store.services.filters import naming
 
@@ -110,6 +117,38 @@ def list_all(
     else:
         show_all(found, COLUMNS, as_json=False)
         say(f"{usage.used} of {usage.limit} aliases used")
+
+
+@app.command("kept", epilog="Example: byname alias kept --account acme")
+def list_kept(
+    context: typer.Context,
+    account: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only those of this account.", callback=lambda text: text and utf8(text)),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List deleted addresses that are kept from other mailboxes (byname account set --keep-deleted-days)."""
+    from store.services import kept_names
+
+    with cli_context.of(context).database() as database, database.read() as transaction:
+        found = kept_names.list_all(transaction, account=account)
+    show_all(found, KEPT_COLUMNS, as_json=as_json)
+
+
+@app.command("free", epilog="Example: byname alias free sales@brand-b.com")
+def free(
+    context: typer.Context,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The deleted address, as local@domain.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Free a deleted address before its time: any mailbox of the account may have it."""
+    from store.services import kept_names
+
+    run = cli_context.of(context)
+    with run.changing() as transaction:
+        gone = kept_names.free(transaction, address)
+    show(gone, KEPT_COLUMNS, as_json=as_json, more=run.outcome)
 
 
 def _warn_of(named: "list[NamingRule]") -> None:

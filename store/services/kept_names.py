@@ -33,9 +33,19 @@ def check_days(days: int) -> None:
         )
 
 
-def get(tx: Transaction, ref: Ref) -> KeptName:
-    """Return a kept name, by id or address. Raises ServiceError ``invalid-request``, ``not-found``."""
-    return _as_view(_found(tx, ref))
+def get(tx: Transaction, ref: Ref, *, account: int | None = None) -> KeptName:
+    """Return a kept name, by id or address, of one account if that is given.
+
+    Raises:
+        ServiceError: ``invalid-request``, ``not-found``.
+    """
+    row = _found(tx, ref)
+    if (
+        account is not None
+        and tx.scalar(select(DomainRow.account_id).where(DomainRow.id == row[1].domain_id)) != account
+    ):
+        raise lookup.not_found("kept name", ref, "address")
+    return _as_view(row)
 
 
 def page(
@@ -56,6 +66,14 @@ def page(
     if account is not None:
         wanted = wanted.where(DomainRow.account_id == lookup.account_id(tx, account))
     return page_of(tx, wanted, _as_view, page, per_page)
+
+
+def list_all(tx: Transaction, *, account: Ref | None = None) -> list[KeptName]:
+    """Return all names that are kept now, or those of an account. Raises ServiceError ``not-found`` for the account."""
+    wanted = _query().where(~_over(tx, utc_now()))
+    if account is not None:
+        wanted = wanted.where(DomainRow.account_id == lookup.account_id(tx, account))
+    return [_as_view(row) for row in tx.execute(wanted)]
 
 
 def free(tx: Transaction, ref: Ref) -> KeptName:

@@ -9,9 +9,18 @@ from collections.abc import Callable
 from routing.address import Address
 from routing.directory import Directory
 from routing.people import people_of
-from routing.records import Alias, HostedDomain, Mailbox
+from routing.records import Alias, HostedDomain, Mailbox, kept_name
 from routing.sender_rules import SenderRules
-from store.services import accounts, aliases, domain_settings, domains, lookup, mailboxes
+from store.services import (
+    account_settings,
+    accounts,
+    aliases,
+    domain_settings,
+    domains,
+    kept_names,
+    lookup,
+    mailboxes,
+)
 from store.sql import changed_fields
 from store.sql.tenant import Transaction
 from store.wire_format.people import name_key
@@ -180,6 +189,25 @@ def a_removed_name_is_unknown(directory: Directory, fill: Fill) -> None:
     assert directory.lookup([SALES]) == {}
 
 
+def a_deleted_name_that_is_kept(directory: Directory, fill: Fill) -> None:
+    def delete(tx: Transaction) -> None:
+        account_settings.update(tx, "acme", keep_deleted_days=30)
+        aliases.remove(tx, str(SALES))
+
+    fill(base)
+    fill(delete)
+    assert directory.lookup([SALES])["brand-b.com"].names == {"sales": kept_name(SALES)}
+    fill(lambda tx: domain_settings.update(tx, "brand-b.com", is_active=False))
+    assert directory.lookup([SALES])["brand-b.com"].names == {"sales": kept_name(SALES, domain_active=False)}
+    fill(lambda tx: domain_settings.update(tx, "brand-b.com", is_active=True))
+    fill(lambda tx: mailboxes.remove(tx, str(MARY)))
+    assert directory.lookup([MARY])["brand-a.com"].names == {"mary": kept_name(MARY)}
+    fill(lambda tx: kept_names.free(tx, str(SALES)))
+    assert directory.lookup([SALES])["brand-b.com"].names == {}
+    fill(lambda tx: aliases.add(tx, str(SALES), str(JOHN)))
+    assert directory.lookup([SALES])["brand-b.com"].names == {"sales": Alias(Mailbox(JOHN))}
+
+
 def odd_local_parts_match_nothing(directory: Directory, fill: Fill) -> None:
     fill(base)
     odd = [
@@ -263,6 +291,7 @@ CONTRACT = (
     the_system_mailbox,
     the_oldest_mailbox_not_paused,
     a_removed_name_is_unknown,
+    a_deleted_name_that_is_kept,
     odd_local_parts_match_nothing,
     many_at_once,
 )

@@ -2,7 +2,7 @@
 
 from routing.address import Address
 from routing.memory_directory import MemoryDirectory
-from routing.records import Alias, HostedDomain, Mailbox
+from routing.records import Alias, HostedDomain, Mailbox, kept_name
 
 JOHN = Mailbox(Address("john", "brand-a.test"))
 MARY = Mailbox(Address("mary", "brand-a.test"))
@@ -27,6 +27,7 @@ BRAND_A = HostedDomain(
         "sleeping": Alias(PAUSED),
         "moved": Alias(ON_OFF_DOMAIN),
         "team": Alias(MARY, can_send=True),
+        "gone": kept_name(Address("gone", "brand-a.test")),
     },
 )
 BRAND_B = HostedDomain(  # with a catch-all
@@ -36,6 +37,7 @@ BRAND_B = HostedDomain(  # with a catch-all
         "sales": Alias(JOHN, can_send=True),
         "off": Alias(JOHN, is_active=False),
         "outbox": Alias(JOHN, can_receive=False),
+        "gone": kept_name(Address("gone", "brand-b.test")),
     },
 )
 OFF = HostedDomain(

@@ -22,6 +22,7 @@ RECIPIENTS = [  # text, policy, rule, what mattered
     ("sales+x@brand-a.test", Policy(), "alias",
      ["domain brand-a.test", "name sales+x@brand-a.test", "name sales@brand-a.test"]),
     ("off@brand-b.test", Policy(), "alias-disabled", ["domain brand-b.test", "name off@brand-b.test"]),
+    ("gone@brand-b.test", Policy(), "name-kept", ["domain brand-b.test", "name gone@brand-b.test"]),
     ("x+y@brand-b.test", Policy(), "catch-all",
      ["domain brand-b.test", "name x+y@brand-b.test", "name x@brand-b.test", "catch-all of brand-b.test"]),
     ("x@brand-a.test", Policy(), "unknown",

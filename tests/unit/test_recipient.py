@@ -43,6 +43,9 @@ REFUSED = [  # written, rule, reply
     ("off@brand-b.test", "alias-disabled", UNKNOWN),  # although the domain has a catch-all
     ("off+x@brand-b.test", "alias-disabled", UNKNOWN),
     ("outbox@brand-b.test", "alias-receive-off", UNKNOWN),
+    ("gone@brand-a.test", "name-kept", UNKNOWN),
+    ("gone@brand-b.test", "name-kept", UNKNOWN),  # although the domain has a catch-all
+    ("Gone+x@Brand-B.test", "name-kept", UNKNOWN),
     ("nobody@brand-a.test", "unknown", UNKNOWN),
     ("nobody+john@brand-a.test", "unknown", UNKNOWN),
     ("+john@brand-a.test", "unknown", UNKNOWN),

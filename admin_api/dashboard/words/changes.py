@@ -12,6 +12,7 @@ _OBJECTS = {
     "admin": "Admin",
     "alias": "Alias",
     "domain": "Domain",
+    "kept-name": "Deleted name",
     "mailbox": "Mailbox",
     "message": "Message",
     "rule": "Filter rule",
@@ -38,10 +39,11 @@ _VERBS = {
     "proof-found-again": "proof found again",
     "proof-restored": "proof restored",
 }
-_SESSIONS = {
+_WHOLE = {
     "session.start": "Signed in",
     "session.end": "Signed out",
     "session.end-all": "Signed out everywhere",
+    "kept-name.delete": "Deleted name freed",
 }
 _CALLED = {
     "can_receive": "receive",
@@ -56,6 +58,7 @@ _CALLED = {
     "proof_lapsed": "proof lapsed",
     "alias_count": "aliases",
     "random_alias_domain_id": "domain of new addresses, by id",
+    "keep_deleted_days": "days that deleted names are kept",
     "message_id": "Message-ID",
 }
 # Ids beside names, what another field says in other words, and when the entry was written anyhow.
@@ -99,8 +102,8 @@ def change(entry: AuditEntry) -> Change:
 
 
 def _what(entry: AuditEntry) -> str:
-    if entry.action in _SESSIONS:
-        return _SESSIONS[entry.action]
+    if entry.action in _WHOLE:
+        return _WHOLE[entry.action]
     kind, _, verb = entry.action.partition(".")
     return f"{_OBJECTS.get(kind, kind.capitalize())} {_VERBS.get(verb, verb.replace('-', ' '))}"
 

@@ -50,6 +50,7 @@ _RECIPIENT_REASONS: Mapping[str, str] = MappingProxyType(
         "mailbox-paused": "The mailbox is paused.",
         "alias-disabled": "The alias is disabled. Its name stays reserved, so no catch-all takes it.",
         "alias-receive-off": "The alias does not receive. Its name stays reserved, so no catch-all takes it.",
+        "name-kept": "The name was deleted. Its account keeps it from others for a while, so no catch-all takes it.",
         "domain-off": "The domain is switched off.",
         "account-suspended": "The account is suspended.",
         "unknown": "Nobody has this name, and no catch-all takes it.",

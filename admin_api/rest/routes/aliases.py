@@ -21,7 +21,9 @@ _ALL = "/mailboxes/{mailbox_id:id}/aliases"
 _ONE = f"{_ALL}/{{alias_id:id}}"
 _READ, _WRITE = "aliases:read", "aliases:write"
 
-NEW_NAME = ("domain-not-yours", "invalid-local-part", "address-reserved", "domain-not-active", "address-taken")
+NEW_NAME = (
+    "domain-not-yours", "invalid-local-part", "address-reserved", "domain-not-active", "address-taken", "address-kept",
+)  # fmt: skip
 LIMITS = ("alias-limit-reached", "trial-limit-reached", "feature-not-available")
 
 
@@ -39,7 +41,7 @@ def create_alias(call: Change, mailbox_id: PathId, body: NewAlias) -> Response:
     """Give a mailbox another name, on any active domain of its account.
 
     Checked in this order: the mailbox, the domain, the name, system names, the domain's state, whether the name is
-    free, the plan's limit.
+    free, the plan's limit. A name that was deleted from this very mailbox and is kept is free for it.
     """
     with call.begin() as tx:
         made = aliases.create(
@@ -94,7 +96,10 @@ def change_alias(call: Change, mailbox_id: PathId, alias_id: PathId, body: Alias
 
 @router.delete(_ONE, **needs(_WRITE, changes=True, codes=("not-found",), status_code=204))
 def delete_alias(call: Change, mailbox_id: PathId, alias_id: PathId) -> Response:
-    """Delete an alias. Its name is free at once; `Byname-Rules` holds the ids of the rules that name it."""
+    """Delete an alias; `Byname-Rules` holds the ids of the rules that name it.
+
+    Its name is free at once, or kept from other mailboxes for as many days as the account's `keep_deleted_days` says.
+    """
     with call.begin() as tx:
         named = naming_alias(tx, alias_id, mailbox=mailbox_id)
         aliases.remove(tx, alias_id, mailbox=mailbox_id)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from admin_api.http.models import TRIMMED, Body, GivenMoment, Id, Moment, Out, unsent
+from store.services.kept_names import MOST_DAYS
 
 Plan = Literal["nano", "starter", "pro", "agency"]
 AccountName = Annotated[
@@ -43,12 +44,18 @@ class Account(Out):
     random_alias_domain_id: Id | None = Field(
         description="Where password managers get their aliases; null: at each mailbox's own domain."
     )
+    keep_deleted_days: int = Field(
+        description="For how long deleted names are kept from other mailboxes; 0: they are free at once.", examples=[0]
+    )
 
 
 class OwnAccountChange(Body):
     """What an account decides for itself; what is left out stays."""
 
     random_alias_domain_id: Id | None = unsent(description="A domain of the account; null: each mailbox's own.")
+    keep_deleted_days: Annotated[int, Field(ge=0, le=MOST_DAYS)] = unsent(
+        description="For how many days deleted names are kept from other mailboxes; 0: they are free at once."
+    )
 
 
 class NewAccount(Body):

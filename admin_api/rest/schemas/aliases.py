@@ -33,6 +33,20 @@ class Alias(Out):
     updated_at: Moment
 
 
+class KeptName(Out):
+    """A deleted name that the account keeps from other mailboxes."""
+
+    id: Id
+    address: str = Field(examples=["sales@brand-b.com"])
+    local_part: str = Field(examples=["sales"])
+    domain_id: Id
+    domain: str = Field(examples=["brand-b.com"])
+    mailbox_id: Id | None = Field(description="May have it again; null: nobody may before it is free.")
+    mailbox: str | None = Field(description="Its address.", examples=["john@brand-a.com"])
+    deleted_at: Moment
+    kept_until: Moment
+
+
 class Usage(Out):
     """How many aliases a mailbox has, and may have."""
 
