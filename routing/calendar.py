@@ -39,7 +39,9 @@ class Invitations:
     unreadable: bool = False
 
     def reader_for(self, part: PartHeader) -> Reader | None:
-        """Return who reads a part, None for one that is no calendar."""
+        """Return who reads a part, None for one that is no calendar. Attached messages are passed over whole."""
+        if part.kind.startswith("message/"):
+            return None
         names = [part.disposition, *(value.decode("utf-8", "replace").lower() for _, value in part.parameters)]
         named = any(".ics" in _unescaped(name) for name in names)
         if part.kind in {"text/calendar", "application/ics"} or named:

@@ -6,16 +6,20 @@ delimiter, and only when neither is claimed the catch-all.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from routing.address import Address, routes_on, split_detail
+from routing.allowed_senders import EnvelopeSender, permits
 from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.policy import Policy
 from routing.records import Alias, HostedDomain, Mailbox, Name
 from routing.replies import reply
-from routing.verdicts import Defer, Deliver, NotOurs, RecipientVerdict, Reject
+from routing.verdicts import Defer, Deliver, Gate, NotOurs, RecipientVerdict, Reject
 
+AskSender = Callable[[], EnvelopeSender]  # read only where an alias has rules about it
 Facts = Mapping[str, HostedDomain]
+
+REFUSED_BY = {"listed": "sender-not-listed", "except": "sender-blocked"}  # by the mode of the alias's rules
 
 _LONGEST_LOCAL = 255  # octets; RFC 5321 says 64, but senders' sub-addresses are longer in practice
 
@@ -30,6 +34,7 @@ class Case:
     domain: HostedDomain
     facts: Facts
     policy: Policy
+    sender: AskSender | None = None  # None: asked without a message, so nobody is refused for who he is
 
     def deliver(self, mailbox: Address, rule: str, detail: str | None) -> Deliver:
         """Say that this recipient goes to ``mailbox``."""
@@ -47,7 +52,9 @@ class Case:
 Row = Callable[[Case], RecipientVerdict | None]
 
 
-def resolve(directory: Directory, policy: Policy, address: Address | None) -> RecipientVerdict:
+def resolve(
+    directory: Directory, policy: Policy, address: Address | None, sender: AskSender | None = None
+) -> RecipientVerdict:
     """Decide about one recipient. ``address`` is None for what names no domain (row 2)."""
     if address is None:
         return NotOurs("no-domain")
@@ -55,7 +62,7 @@ def resolve(directory: Directory, policy: Policy, address: Address | None) -> Re
         facts = directory.lookup(wanted(policy, address))
     except LookupFailed:
         return Defer(reply("no-evidence", address=address), "no-evidence")
-    return decide(policy, address, facts)
+    return decide(policy, address, facts, sender)
 
 
 def wanted(policy: Policy, address: Address) -> set[Address]:
@@ -67,9 +74,9 @@ def wanted(policy: Policy, address: Address) -> set[Address]:
     return names
 
 
-def decide(policy: Policy, address: Address, facts: Facts) -> RecipientVerdict:
+def decide(policy: Policy, address: Address, facts: Facts, sender: AskSender | None = None) -> RecipientVerdict:
     """Run the table over facts that a directory gave for :func:`wanted`."""
-    verdict = _by_table(policy, address, facts)
+    verdict = _by_table(policy, address, facts, sender)
     if isinstance(facts, AffirmedFacts) and not _affirmed(verdict):
         return Defer(reply("no-evidence", address=address), "no-evidence")
     return verdict
@@ -80,12 +87,12 @@ def _affirmed(verdict: RecipientVerdict) -> bool:
     return isinstance(verdict, NotOurs) or (isinstance(verdict, Deliver) and verdict.rule in {"mailbox", "alias"})
 
 
-def _by_table(policy: Policy, address: Address, facts: Facts) -> RecipientVerdict:
+def _by_table(policy: Policy, address: Address, facts: Facts, sender: AskSender | None) -> RecipientVerdict:
     domain = facts.get(address.domain)
     if domain is None:
         return NotOurs()
     base, detail = split_detail(address.local, policy.recipient_delimiter)
-    case = Case(address, base, detail, domain, facts, policy)
+    case = Case(address, base, detail, domain, facts, policy, sender)
     for row in RECIPIENT_TABLE:
         verdict = row(case)
         if verdict is not None:
@@ -165,7 +172,22 @@ def _to_name(case: Case, name: Name, detail: str | None) -> RecipientVerdict:
         return case.reject("user-unknown", "alias-disabled")  # row 8: reserved, also under a catch-all
     if not name.can_receive:
         return case.reject("user-unknown", "alias-receive-off")
-    return _to_mailbox(case, name.mailbox, "alias", detail)  # row 7
+    verdict = _to_mailbox(case, name.mailbox, "alias", detail)  # row 7
+    return verdict if name.senders is None or not isinstance(verdict, Deliver) else _gated(case, name, verdict)
+
+
+def _gated(case: Case, alias: Alias, verdict: Deliver) -> RecipientVerdict:
+    """Row 7 of an alias that does not take mail from everyone: the envelope now, the header later.
+
+    The null reverse-path says nothing of who wrote, so it is the header that decides (routing.writers).
+    """
+    rules = alias.senders
+    if rules is None:
+        return verdict
+    sender = case.sender() if case.sender else None
+    if sender is not None and not sender.is_null and not permits(rules, sender.address):
+        return case.reject("sender-not-accepted", REFUSED_BY[rules.mode])
+    return replace(verdict, gate=Gate(rules, alias.can_send, not isinstance(case.facts, AffirmedFacts)))
 
 
 def _to_mailbox(case: Case, mailbox: Mailbox, rule: str, detail: str | None) -> RecipientVerdict:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from routing.address import Address
+from routing.sender_rules import SenderRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Alias:
     is_active: bool = True
     can_receive: bool = True
     can_send: bool = False
+    expires_at: int | None = None  # seconds since 1970 from which on it is off, whatever ends it; None: nothing does
+    senders: SenderRules | None = None  # who may write to it; None: everyone
 
 
 Name = Mailbox | Alias

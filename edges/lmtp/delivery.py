@@ -15,13 +15,17 @@ from edges.lmtp.command import Path
 from edges.lmtp.copy import CopyTransaction, Message
 from edges.lmtp.pool import Pool
 from edges.lmtp.replies import passed_on
-from routing.address import Address
+from routing.address import Address, is_null_path, parse_path
+from routing.allowed_senders import EnvelopeSender
+from routing.auth_results import AuthResults
+from routing.bounce import Report
 from routing.delivery import Recipient, copy_for
 from routing.directory import Directory
 from routing.policy import Policy
 from routing.recipient import resolve
 from routing.replies import Reply, reply
 from routing.verdicts import Deliver
+from routing.writers import Writers, judge_writers
 
 log = structlog.get_logger()
 
@@ -53,6 +57,18 @@ class Envelope:
     sender: Path
     recipients: Sequence[Accepted]
     utf8_promised: bool = False  # SMTPUTF8 was offered to the MTA
+
+    def wrote(self) -> EnvelopeSender:
+        """Return the sender, for aliases that ask who writes. What is malformed came past no MAIL."""
+        return EnvelopeSender(parse_path(self.sender.raw), is_null_path(self.sender.raw))
+
+    def new_writers(self, policy: Policy) -> Writers | None:
+        """Return what collects who wrote the message; None where no recipient asks."""
+        if all(item.deliver.gate is None for item in self.recipients):
+            return None
+        sender = self.wrote()
+        results = AuthResults(policy.authserv_ids, own_hops=1)  # the MTA that hands it on has put its own on top
+        return Writers(results, sender, report=Report() if sender.is_null else None)
 
     def by_mailbox(self) -> dict[Address, list[int]]:
         """Return the indexes of the recipients of each mailbox, which gets one copy."""
@@ -126,10 +142,13 @@ class MessageDelivery:
         name = item.deliver.delivered_to
         if name is not None and self._message.findings.loops(name):
             return reply("too-many-hops", address=name)
-        if time.monotonic() - item.decided_at <= self._site.max_age:
-            return None
-        again = resolve(self._site.directory, self._site.policy, item.deliver.written)
-        return None if again == item.deliver else reply("decision-changed")
+        if time.monotonic() - item.decided_at > self._site.max_age:
+            again = resolve(self._site.directory, self._site.policy, item.deliver.written, self._envelope.wrote)
+            if again != item.deliver:
+                return reply("decision-changed")
+        writers = self._message.writers
+        refusal = judge_writers(self._site.policy, item.deliver, writers) if writers else None
+        return None if refusal is None else refusal.reply
 
     def _delivered(self, mailbox: Address, members: dict[int, Accepted]) -> dict[int, Reply]:
         copy = copy_for(mailbox, [item.recipient for item in members.values()], self._message.findings.vouched)

@@ -133,7 +133,8 @@ class Dialogue:
         try:
             self._receive(spool)
             answers = Answers(envelope.recipients, lambda answer: self._wire.send(on_wire(answer)))
-            hand_over_all(self._site, envelope, understood(spool, self._site.key), answers, self._wire.check_peer)
+            message = understood(spool, self._site.key, envelope.new_writers(self._site.policy))
+            hand_over_all(self._site, envelope, message, answers, self._wire.check_peer)
         finally:
             spool.close()
         self._is_in_data = False
@@ -151,7 +152,8 @@ class Dialogue:
 
     def _decide(self, path: Path, address: Address | None) -> Reply:
         asked_at = time.monotonic()
-        verdict = resolve(self._site.directory, self._site.policy, address)
+        sender = Envelope(self._sender, ()).wrote if self._sender else None
+        verdict = resolve(self._site.directory, self._site.policy, address, sender)
         if isinstance(verdict, Deliver):
             envelope_recipient = Recipient(
                 path.raw, verdict, path.parameters.get("NOTIFY"), path.parameters.get("ORCPT")

@@ -8,6 +8,7 @@ from byname_milter.envelope import envelope_address
 from byname_milter.form import judge_form
 from byname_milter.mta import macro
 from byname_milter.session import Session
+from byname_milter.writing import Refusals
 from routing.address import AddressSyntaxError, is_null_path
 from routing.guard import MOST_AUTHOR_FIELDS, HeaderField, check_header, concerns_guard
 from routing.replies import reply
@@ -20,6 +21,7 @@ class SubmissionSession(Session):
 
     role = Role.SUBMISSION
     wants_end_of_header: ClassVar[bool] = True
+    reads_reports: ClassVar[bool] = False
 
     def judge_sender(self, sender: str) -> Reject | Defer | None:
         """MAIL: the null reverse-path waits for the header, every other address must be owned now."""
@@ -54,6 +56,14 @@ class SubmissionSession(Session):
     def wants_header(self) -> bool:
         """Always: it names the author."""
         return True
+
+    def refuse_some(self, refusals: Refusals) -> Reject | Defer | None:
+        """Refuse the whole message: a mail program shows the reason to its user, who still has the message."""
+        return refusals[0][1]
+
+    def vouches(self) -> bool:
+        """Return whether the guard let the author pass, and did not only log."""
+        return not self.site.monitor or self.still_allowed()
 
     def still_allowed(self) -> bool:
         """Judge the envelope sender and the header once more."""
