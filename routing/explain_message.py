@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from routing.address import Address, AddressSyntaxError, parse_path, split_detail
+from routing.allowed_senders import EnvelopeSender
+from routing.auth_results import AuthResults
+from routing.bounce import Report
 from routing.calendar import Invitations, judge_invitations
 from routing.colleague import MOST_NAMES, NOTICE, VALUE, OutsideMail, is_colleague, shown_name
 from routing.directory import Directory
-from routing.explain import Explanation, explain_recipient, explanation
+from routing.explain import Explanation, envelope_sender, explain_recipient, explanation
 from routing.explain_steps import Step
 from routing.guard import check_header, is_author_field, plain_name
 from routing.lookalike import Skeleton, judge_lookalikes
@@ -21,7 +24,8 @@ from routing.policy import Policy, Switch
 from routing.raw_message import RawMessage
 from routing.spoof import claimed_addresses, judge_claims
 from routing.trust import TrustClaims, judge_trust
-from routing.verdicts import Allow, Defer, Reject
+from routing.verdicts import Allow, Defer, Deliver, Reject
+from routing.writers import Writers, judge_writers
 
 _PIECE = 64 * 1024  # octets; what an MTA hands a milter at once
 
@@ -79,9 +83,15 @@ class Eyes:
     name_key: NameKey | None = None
 
 
-def explain_incoming(directory: Directory, policy: Policy, text: str, message: RawMessage, eyes: Eyes) -> Explanation:
-    """Explain what would happen to a message from outside to ``text`` alone: the recipient first, then its author."""
-    found, written = explain_recipient(directory, policy, text), _written(text)
+def explain_incoming(
+    directory: Directory, policy: Policy, text: str, message: RawMessage, eyes: Eyes, sender: str | None = None
+) -> Explanation:
+    """Explain what would happen to a message from outside to ``text`` alone: the recipient first, then its author.
+
+    ``sender`` is the envelope sender; without it the message's Return-Path says it, or nobody.
+    """
+    sender = _return_path(message) if sender is None else sender
+    found, written = explain_recipient(directory, policy, text, sender), _written(text)
     if found.mailbox is None or written is None:
         return found
     values = [field.value for field in message.fields if plain_name(field.name) == "from"]
@@ -96,7 +106,31 @@ def explain_incoming(directory: Directory, policy: Policy, text: str, message: R
         mailbox = Address(split_detail(found.mailbox.local, policy.recipient_delimiter)[0], found.mailbox.domain)
         is_marked = is_colleague(directory, OutsideMail(shown, claimed, [written.domain], [mailbox]))
         steps.append(Step("check colleague_names", f"{NOTICE}: {VALUE}" if is_marked else "nothing"))
+    if found.gate is not None:
+        refusal = _by_rules(policy, Deliver(written, written, gate=found.gate), message, sender)
+        steps.append(Step("check senders", "nothing" if refusal is None else str(refusal.reply)))
+        if refusal is not None:
+            return explanation(refusal, tuple(steps))
     return replace(found, steps=tuple(steps))
+
+
+def _return_path(message: RawMessage) -> str | None:
+    """Return the envelope sender that a delivery agent wrote on top of a message."""
+    values = [
+        each.value.decode("utf-8", "replace") for each in message.fields if plain_name(each.name) == "return-path"
+    ]
+    return values[0].strip() if values else None
+
+
+def _by_rules(policy: Policy, deliver: Deliver, message: RawMessage, sender: str | None) -> Refusal:
+    """Judge the header, and of a message without a sender the body, by the rules of an alias."""
+    envelope = EnvelopeSender(None) if sender is None else envelope_sender(sender)
+    wrote = Writers(AuthResults(policy.authserv_ids), envelope, report=Report() if envelope.is_null else None)
+    for each in message.fields:
+        wrote.add(each.name, each.value)
+    if wrote.report is not None:
+        wrote.report.body(message.body)
+    return judge_writers(policy, deliver, wrote)
 
 
 def _judged(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from routing.address import Address, split_detail
 from routing.policy import Policy
 from routing.records import Alias, HostedDomain, Mailbox, Name
+from routing.sender_rules import SenderRules
 
 DOMAIN, NAME, CATCH_ALL, STEWARD = "domain", "name", "catch-all", "steward"  # kinds of facts; the last for system mail
 
@@ -21,6 +22,8 @@ RESTS_ON: Mapping[str, frozenset[str]] = {
     "mailbox-paused": frozenset({DOMAIN, NAME}),
     "alias": frozenset({DOMAIN, NAME}),
     "alias-disabled": frozenset({DOMAIN, NAME}),
+    "sender-not-listed": frozenset({DOMAIN, NAME}),
+    "sender-blocked": frozenset({DOMAIN, NAME}),
     "alias-receive-off": frozenset({DOMAIN, NAME}),
     "domain-off": frozenset({DOMAIN, NAME}),
     "account-suspended": frozenset({DOMAIN, NAME}),
@@ -28,6 +31,7 @@ RESTS_ON: Mapping[str, frozenset[str]] = {
     "catch-all": frozenset({DOMAIN, NAME, CATCH_ALL}),
     "unknown": frozenset({DOMAIN, NAME, CATCH_ALL}),
 }
+_MOST_SHOWN = 5  # entries of an alias's senders
 _EVERYTHING = frozenset({DOMAIN, NAME, CATCH_ALL, STEWARD})
 
 Facts = Mapping[str, HostedDomain]
@@ -131,7 +135,15 @@ def _name_state(name: Name | None) -> str:
         f"receive {'on' if name.can_receive else 'off'}",
         f"send {'on' if name.can_send else 'off'}",
     ]
-    return f"alias of {_mailbox_state(name.mailbox)}; {', '.join(flags)}"
+    senders = "" if name.senders is None else f"; takes mail from {_senders(name.senders)}"
+    return f"alias of {_mailbox_state(name.mailbox)}; {', '.join(flags)}{senders}"
+
+
+def _senders(rules: SenderRules) -> str:
+    shown = ", ".join(rules.entries[:_MOST_SHOWN]) or "nobody"
+    more = f" and {len(rules.entries) - _MOST_SHOWN} more" if len(rules.entries) > _MOST_SHOWN else ""
+    who = f"{shown}{more} only" if rules.mode == "listed" else f"everyone but {shown}{more}"
+    return f"{who}, if authenticated" if rules.require_authenticated else who
 
 
 def _mailbox_state(mailbox: Mailbox | None) -> str:
