@@ -9,6 +9,7 @@ index over proved domains, and goes on over keys; a test holds that against the 
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     Boolean,
     ColumnElement,
@@ -55,6 +56,8 @@ class Found(NamedTuple):
     alias_active: bool | None  # None: the name is the mailbox itself
     alias_receives: bool
     alias_sends: bool
+    alias_off_at: int | None
+    alias_senders: str | None  # store.wire_format.sender_rules
     account: int  # HOSTED only: its id
 
 
@@ -71,7 +74,8 @@ _WANTED_LOCALS: BindParameter[Any] = bindparam("locals", expanding=True)
 
 # PostgreSQL must be told the type of a NULL that meets a value in another select of the union.
 _NO_TEXT, _NO_FLAG, _NO_NUMBER = cast(null(), String), cast(null(), Boolean), cast(null(), Integer)
-_NO_ALIAS = (_NO_FLAG, _NO_FLAG, _NO_FLAG)
+_NO_MOMENT = cast(null(), BigInteger)
+_NO_ALIAS = (_NO_FLAG, _NO_FLAG, _NO_FLAG, _NO_MOMENT, _NO_TEXT)
 
 
 def _hosted() -> Select[Any]:
@@ -81,7 +85,9 @@ def _hosted() -> Select[Any]:
         _domain.is_active.label("domain_active"),
         AccountRow.is_active.label("account_active"),
         *(_NO_TEXT.label(label) for label in ("name", "mailbox_local", "mailbox_domain")),
-        *(_NO_FLAG.label(label) for label in Found._fields[7:-1]),
+        *(_NO_FLAG.label(label) for label in Found._fields[7:-3]),
+        _NO_MOMENT.label("alias_off_at"),
+        _NO_TEXT.label("alias_senders"),
         AccountRow.id.label("account"),
     ]
     owned = select(*columns).join_from(_domain, AccountRow, AccountRow.id == _domain.account_id)
@@ -89,8 +95,8 @@ def _hosted() -> Select[Any]:
 
 
 def _names() -> Select[Any]:
-    flags = (_alias.is_active, _alias.can_receive, _alias.can_send)
-    query = _row(NAME, _name.local_part, flags).join(_name, _name.domain_id == _domain.id)
+    alias = (_alias.is_active, _alias.can_receive, _alias.can_send, _alias.off_at, _alias.senders)
+    query = _row(NAME, _name.local_part, alias).join(_name, _name.domain_id == _domain.id)
     query = query.outerjoin(_alias, _alias.id == _name.id).where(_name.local_part.in_(_WANTED_LOCALS))
     return _with_mailbox(query, func.coalesce(_alias.mailbox_id, _name.id))
 
@@ -112,7 +118,7 @@ def _oldest() -> Select[Any]:
     return _with_mailbox(_row(OLDEST), first.order_by(here.id).limit(1).scalar_subquery())
 
 
-def _row(part: str, name: ColumnElement[Any] | Any = _NO_TEXT, flags: tuple[Any, Any, Any] = _NO_ALIAS) -> Select[Any]:
+def _row(part: str, name: ColumnElement[Any] | Any = _NO_TEXT, alias: tuple[Any, ...] = _NO_ALIAS) -> Select[Any]:
     """Return the start of a select that leads from a wanted domain to a mailbox."""
     return select(
         literal_column(f"'{part}'"),
@@ -125,7 +131,7 @@ def _row(part: str, name: ColumnElement[Any] | Any = _NO_TEXT, flags: tuple[Any,
         _mailbox.is_active,
         _mailbox_domain.is_active,
         _mailbox_account.is_active,
-        *flags,
+        *alias,
         _NO_NUMBER,
     ).select_from(_domain)
 

@@ -1,7 +1,8 @@
 """Pages of names read from SQL, and their values in the format of the cache.
 
 Pages go on where the last one ended, by the order of a unique key, so each costs the same. What a name says depends on
-its mailbox and three flags, so names of one mailbox mostly say the same: it is encoded once for all of them.
+its mailbox and three flags, so names of one mailbox mostly say the same: it is encoded once for all of them; what
+limits an alias follows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,11 +17,13 @@ from routing.address import Address
 from routing.records import Alias, Mailbox
 from store.batches import batches
 from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
-from store.wire_format.values import fields_of, name_body
+from store.wire_format.values import fields_of, limits_text, name_body
 
 _MAILBOXES = 500  # in one question
 
-Row = tuple[Any, ...]  # of a name: id of its domain, local part, id of its mailbox, and the three flags of an alias
+Row = tuple[
+    Any, ...
+]  # of a name: id of its domain, local part, id of its mailbox, three flags of an alias and its limits
 
 
 class PageRange(NamedTuple):
@@ -83,6 +86,8 @@ def _names_after() -> Select[*tuple[Any, ...]]:
         AliasRow.is_active,
         AliasRow.can_receive,
         AliasRow.can_send,
+        AliasRow.off_at,
+        AliasRow.senders,
     ).outerjoin(AliasRow, AliasRow.id == AddressRow.id)
     return (
         query.where(key > start, AddressRow.domain_id <= bindparam("last", type_=BigInteger))
@@ -109,11 +114,15 @@ def fields(rows: Sequence[Row], home: str, mailboxes: Mapping[int, Mailbox]) -> 
     """Return field and body of names of the domain ``home``; none of a name that leads to no mailbox."""
     bodies = _NameBodies(home, mailboxes)
     field_names = fields_of([row[1] for row in rows])
-    return {field.encode(): body for field, row in zip(field_names, rows, strict=True) if (body := bodies[row[2:]])}
+    return {
+        field.encode(): body if row[6] is row[7] is None else body + limits_text(row[6], row[7]).encode()
+        for field, row in zip(field_names, rows, strict=True)
+        if (body := bodies[row[2:6]])
+    }
 
 
 class _NameBodies(dict[Row, bytes]):
-    """A cache of encoded values of names, by the rest of their rows; empty for a name that leads to no mailbox."""
+    """A cache of encoded values of names, by mailbox and flags; empty for a name that leads to no mailbox."""
 
     def __init__(self, home: str, mailboxes: Mapping[int, Mailbox]) -> None:
         super().__init__()

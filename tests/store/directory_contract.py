@@ -10,16 +10,19 @@ from routing.address import Address
 from routing.directory import Directory
 from routing.people import people_of
 from routing.records import Alias, HostedDomain, Mailbox
+from routing.sender_rules import SenderRules
 from store.services import accounts, aliases, domain_settings, domains, lookup, mailboxes
 from store.sql import changed_fields
 from store.sql.tenant import Transaction
 from store.wire_format.people import name_key
+from store.wire_format.sender_rules import rules_text
 
 Fill = Callable[[Callable[[Transaction], object]], None]
 
 JOHN, MARY = Address("john", "brand-a.com"), Address("mary", "brand-a.com")
 SALES = Address("sales", "brand-b.com")
 PASSWORD = "correct horse"
+LISTED = SenderRules("listed", ("ann@x.test", ".y.test"))
 
 
 def base(tx: Transaction) -> None:
@@ -97,6 +100,21 @@ def flags_of_an_alias(directory: Directory, fill: Fill) -> None:
                 flags = {"is_active": is_active, "can_receive": can_receive, "can_send": can_send}
                 fill(lambda tx, flags=flags: aliases.update(tx, str(SALES), **flags))  # type: ignore[misc]
                 assert directory.lookup([SALES])["brand-b.com"].names["sales"] == Alias(Mailbox(JOHN), **flags)
+
+
+def limits_of_an_alias(directory: Directory, fill: Fill) -> None:
+    """From when on it is off, and who may write to it; beside it one without limits."""
+    fill(base)
+    for off_at, senders in ((1_800_000_000, None), (None, LISTED), (1, LISTED), (None, None)):
+
+        def limit(tx: Transaction, off_at: int | None = off_at, senders: SenderRules | None = senders) -> None:
+            alias = lookup.alias(tx, str(SALES)).alias
+            alias.off_at, alias.senders = off_at, senders and rules_text(senders)
+            changed_fields.name(tx, "brand-b.com", "sales")
+
+        fill(limit)
+        expected = Alias(Mailbox(JOHN), expires_at=off_at, senders=senders)
+        assert directory.lookup([SALES, JOHN])["brand-b.com"].names == {"sales": expected}
 
 
 def states_of_mailbox_domain_and_account(directory: Directory, fill: Fill) -> None:
@@ -239,6 +257,7 @@ CONTRACT = (
     names_of_both_kinds,
     only_the_wanted_pairs,
     flags_of_an_alias,
+    limits_of_an_alias,
     states_of_mailbox_domain_and_account,
     the_catch_all,
     the_system_mailbox,

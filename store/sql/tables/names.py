@@ -6,7 +6,7 @@ Every mailbox and alias has its row in ``addresses``: its unique key is what mak
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.clock import utc_now
@@ -104,6 +104,13 @@ class AliasRow(Base):
     can_send: Mapped[bool] = mapped_column(default=False)
     is_active: Mapped[bool] = mapped_column(default=True)
     note: Mapped[str | None] = mapped_column(String(500))
+    expires_at: Mapped[datetime | None]
+    expires_after: Mapped[int | None]  # messages accepted since ``limited_at``
+    expires_when_idle: Mapped[int | None]  # days
+    limited_at: Mapped[datetime | None]  # when the two were set last
+    messages_left: Mapped[int | None]  # of ``expires_after``
+    off_at: Mapped[int | None] = mapped_column(BigInteger)  # seconds since 1970: what comes first of the three
+    senders: Mapped[str | None] = mapped_column(Text)  # who may write to it (store.wire_format.sender_rules)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
 
 
