@@ -57,9 +57,9 @@ def require_own(tx: Transaction, wanted: Iterable[str]) -> None:
             raise ServiceError("domain-not-active", f"the domain {name} is not verified yet")
 
 
-def explained_recipient(site: Explaining, text: str) -> Comparison:
-    """Explain what happens to a mail for ``text``."""
-    return _compared(site, lambda directory: explain_recipient(directory, site.policy, text))
+def explained_recipient(site: Explaining, text: str, sender: str | None = None) -> Comparison:
+    """Explain what happens to a mail for ``text``, from ``sender`` if he is named."""
+    return _compared(site, lambda directory: explain_recipient(directory, site.policy, text, sender))
 
 
 def explained_sender(site: Explaining, login: str, sender: str) -> Comparison:

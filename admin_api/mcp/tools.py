@@ -138,10 +138,17 @@ _ROWS = (
     ),
     Tool(
         "update_alias",
-        "Say what an alias may do (can_receive, can_send), disable or enable it (is_active), change its note."
+        "Say what an alias may do (can_receive, can_send), from whom it takes mail (senders), disable or enable it"
+        " (is_active), change its note."
         " A disabled alias refuses mail and stays reserved: better than deleting while somebody may still use it.",
         "changes",
         "change_alias",
+    ),
+    Tool(
+        "block_sender",
+        "Take no more mail from a sender at one alias: an address, a domain, or .domain for all names below one.",
+        "changes",
+        "block_sender",
     ),
     Tool(
         "delete_alias",

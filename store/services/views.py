@@ -107,6 +107,18 @@ class RemovedMailbox:
 
 
 @dataclass(frozen=True, slots=True)
+class Senders:
+    """From whom an alias takes mail (store.services.sender_lists)."""
+
+    mode: str  # everyone, listed (only these) or except (everyone but these)
+    entries: tuple[str, ...] = ()  # addresses, domains, and .domain for all names below one
+    require_authenticated: bool = False
+
+
+EVERYONE = Senders("everyone")
+
+
+@dataclass(frozen=True, slots=True)
 class Alias:
     """An alias. ``mailbox`` is the mailbox's address, for people, beside the id of docs/api.md, "Objects"."""
 
@@ -123,6 +135,7 @@ class Alias:
     created_at: datetime
     updated_at: datetime
     mailbox: str
+    senders: Senders = EVERYONE
 
 
 @dataclass(frozen=True, slots=True)
