@@ -111,7 +111,7 @@ class _Reader:
             return
         self._trail.add(self._name, bytes(self._value))
         if self._watcher is not None:
-            self._watcher(self._name, bytes(self._value))
+            self._watcher(self._name, bytes(self._value).rstrip(b"\r\n"))
         known = _OURS.get(self._name.lower())
         if known is not None:
             self._fields.append(Field(known, (self._start, self.end)))
