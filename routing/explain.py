@@ -6,7 +6,7 @@ from typing import Literal
 
 from routing.address import Address, AddressSyntaxError, parse_path
 from routing.directory import AffirmedFacts, Directory, LookupFailed
-from routing.explain_steps import Step, recipient_steps, sender_steps, unanswered
+from routing.explain_steps import Seen, Step, recipient_steps, sender_steps, unanswered
 from routing.policy import Policy
 from routing.recipient import decide as decide_recipient
 from routing.recipient import wanted as wanted_by_recipient
@@ -103,7 +103,7 @@ def compare(
     return Comparison(found, None if cache is None else ask(cache), ask(sql), noting.evidence)
 
 
-def explain_recipient(directory: Directory, policy: Policy, text: str) -> Explanation:
+def explain_recipient(directory: Directory, policy: Policy, text: str, at: float) -> Explanation:
     """Explain what would happen to a mail for ``text``, an address as an SMTP client may type it."""
     try:
         address = parse_path(text)
@@ -116,11 +116,11 @@ def explain_recipient(directory: Directory, policy: Policy, text: str) -> Explan
         facts = directory.lookup(names)
     except LookupFailed:
         return explanation(Defer(reply("no-evidence", address=address), "no-evidence"), (unanswered(),))
-    verdict = decide_recipient(policy, address, facts)
-    return explanation(verdict, recipient_steps(policy, address, facts, verdict.rule))
+    verdict = decide_recipient(policy, address, facts, at)
+    return explanation(verdict, recipient_steps(policy, address, Seen(facts, at), verdict.rule))
 
 
-def explain_sender(directory: Directory, policy: Policy, login: str, sender: str) -> Explanation:
+def explain_sender(directory: Directory, policy: Policy, login: str, sender: str, at: float) -> Explanation:
     """Explain whether ``login`` may use ``sender`` as envelope sender."""
     user = canonical_login(policy, login)
     if user is None:
@@ -136,8 +136,8 @@ def explain_sender(directory: Directory, policy: Policy, login: str, sender: str
         facts = directory.lookup(names)
     except LookupFailed:
         return explanation(Defer(reply("sender-no-evidence", address=address), "no-evidence"), (unanswered(),))
-    verdict = decide_sender(policy, user, [address], facts)
-    return explanation(verdict, sender_steps(policy, user, address, facts, verdict.rule))
+    verdict = decide_sender(policy, user, [address], facts, at)
+    return explanation(verdict, sender_steps(policy, user, address, Seen(facts, at), verdict.rule))
 
 
 def explanation(verdict: Verdict, steps: tuple[Step, ...]) -> Explanation:

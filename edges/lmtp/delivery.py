@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from edges.lmtp.arrival import arrived_at
 from edges.lmtp.backend import StoreFailed
 from edges.lmtp.command import Path
 from edges.lmtp.copy import CopyTransaction, Message
@@ -19,9 +20,9 @@ from routing.address import Address
 from routing.delivery import Recipient, copy_for
 from routing.directory import Directory
 from routing.policy import Policy
-from routing.recipient import resolve
+from routing.recipient import EXPIRED, resolve
 from routing.replies import Reply, reply
-from routing.verdicts import Deliver
+from routing.verdicts import Deliver, Reject
 
 log = structlog.get_logger()
 
@@ -35,6 +36,7 @@ class LmtpSite:
     store: Pool
     key: bytes | None = None  # vouches for our own Delivered-To fields
     max_age: float = 1.0  # seconds after which a decision is made again before the copy is handed over
+    wall_clock: Callable[[], float] = time.time  # the moment of a decision: aliases expire
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Accepted:
     recipient: Recipient
     deliver: Deliver
     decided_at: float  # time.monotonic()
+    is_expired: bool = False  # by now; it gets what came before that (edges.lmtp.arrival)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class MessageDelivery:
         self._site = site
         self._envelope = envelope
         self._message = message
+        self._arrived_at = arrived_at(message.header.received, site.wall_clock())
 
     def hand_over(self, mailbox: Address, group: Sequence[int]) -> dict[int, Reply]:
         """Deliver one copy and return the replies of its recipients. Never raises."""
@@ -126,9 +130,11 @@ class MessageDelivery:
         name = item.deliver.delivered_to
         if name is not None and self._message.findings.loops(name):
             return reply("too-many-hops", address=name)
-        if time.monotonic() - item.decided_at <= self._site.max_age:
+        if not item.is_expired and time.monotonic() - item.decided_at <= self._site.max_age:
             return None
-        again = resolve(self._site.directory, self._site.policy, item.deliver.written)
+        again = resolve(self._site.directory, self._site.policy, item.deliver.written, self._arrived_at)
+        if item.is_expired and isinstance(again, Reject) and again.rule == EXPIRED:
+            return again.reply
         return None if again == item.deliver else reply("decision-changed")
 
     def _delivered(self, mailbox: Address, members: dict[int, Accepted]) -> dict[int, Reply]:

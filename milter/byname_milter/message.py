@@ -69,6 +69,7 @@ def decide_again(site: Site, accepted: Iterable[Accepted]) -> Iterator[tuple[Acc
     Raises:
         LookupFailed: the directory did not answer.
     """
+    at = site.wall_clock()
     left = iter([item for item in accepted if item.address is not None])
     while batch := list(islice(left, _BATCH)):
         names: set[Address] = set()
@@ -78,4 +79,4 @@ def decide_again(site: Site, accepted: Iterable[Accepted]) -> Iterator[tuple[Acc
         facts = site.directory.lookup(names)
         for item in batch:
             if item.address is not None:
-                yield item, decide(site.policy, item.address, facts)
+                yield item, decide(site.policy, item.address, facts, at)
