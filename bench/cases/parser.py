@@ -5,8 +5,8 @@ asked SQL from a script of its own.
 """
 
 import sqlite3
-import time
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
