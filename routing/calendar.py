@@ -59,12 +59,12 @@ class Invitations:
 
 
 def judge_invitations(
-    directory: Directory, policy: Policy, login: str, parts: MimeParts, invitations: Invitations
+    directory: Directory, policy: Policy, login: str, parts: MimeParts, invitations: Invitations, at: float
 ) -> Reject | Defer | None:
     """Return the refusal of a message by the invitations in it, None when all are the sender's own."""
     if parts.trouble or invitations.unreadable or len(invitations.claimed) > MOST_CLAIMS:
         return Reject(reply("bad-mime"), "bad-mime")
-    foreign = first_not_owned(directory, policy, login, invitations.claimed)
+    foreign = first_not_owned(directory, policy, login, invitations.claimed, at)
     if isinstance(foreign, Address):
         return Reject(reply("foreign-organizer", address=foreign, login=login), "foreign-organizer")
     return foreign

@@ -7,7 +7,7 @@ from typing import Literal
 from routing.address import Address, AddressSyntaxError, is_null_path, parse_path
 from routing.allowed_senders import EnvelopeSender
 from routing.directory import AffirmedFacts, Directory, LookupFailed
-from routing.explain_steps import Step, recipient_steps, sender_steps, unanswered
+from routing.explain_steps import Seen, Step, recipient_steps, sender_steps, unanswered
 from routing.policy import Policy
 from routing.recipient import decide as decide_recipient
 from routing.recipient import wanted as wanted_by_recipient
@@ -105,7 +105,9 @@ def compare(
     return Comparison(found, None if cache is None else ask(cache), ask(sql), noting.evidence)
 
 
-def explain_recipient(directory: Directory, policy: Policy, text: str, sender: str | None = None) -> Explanation:
+def explain_recipient(
+    directory: Directory, policy: Policy, text: str, at: float, sender: str | None = None
+) -> Explanation:
     """Explain what would happen to a mail for ``text``, an address as an SMTP client may type it.
 
     ``sender`` is the envelope sender; None: it is not said, and nobody is refused for who he is.
@@ -121,8 +123,8 @@ def explain_recipient(directory: Directory, policy: Policy, text: str, sender: s
         facts = directory.lookup(names)
     except LookupFailed:
         return explanation(Defer(reply("no-evidence", address=address), "no-evidence"), (unanswered(),))
-    verdict = decide_recipient(policy, address, facts, None if sender is None else lambda: envelope_sender(sender))
-    return explanation(verdict, recipient_steps(policy, address, facts, verdict.rule))
+    verdict = decide_recipient(policy, address, facts, at, None if sender is None else lambda: envelope_sender(sender))
+    return explanation(verdict, recipient_steps(policy, address, Seen(facts, at), verdict.rule))
 
 
 def envelope_sender(text: str) -> EnvelopeSender:
@@ -133,7 +135,7 @@ def envelope_sender(text: str) -> EnvelopeSender:
         return EnvelopeSender(None)
 
 
-def explain_sender(directory: Directory, policy: Policy, login: str, sender: str) -> Explanation:
+def explain_sender(directory: Directory, policy: Policy, login: str, sender: str, at: float) -> Explanation:
     """Explain whether ``login`` may use ``sender`` as envelope sender."""
     user = canonical_login(policy, login)
     if user is None:
@@ -149,8 +151,8 @@ def explain_sender(directory: Directory, policy: Policy, login: str, sender: str
         facts = directory.lookup(names)
     except LookupFailed:
         return explanation(Defer(reply("sender-no-evidence", address=address), "no-evidence"), (unanswered(),))
-    verdict = decide_sender(policy, user, [address], facts)
-    return explanation(verdict, sender_steps(policy, user, address, facts, verdict.rule))
+    verdict = decide_sender(policy, user, [address], facts, at)
+    return explanation(verdict, sender_steps(policy, user, address, Seen(facts, at), verdict.rule))
 
 
 def explanation(verdict: Verdict, steps: tuple[Step, ...]) -> Explanation:

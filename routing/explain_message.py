@@ -32,13 +32,13 @@ _PIECE = 64 * 1024  # octets; what an MTA hands a milter at once
 Refusal = Reject | Defer | None
 
 
-def explain_submitted(directory: Directory, policy: Policy, login: str, message: RawMessage) -> Explanation:
+def explain_submitted(directory: Directory, policy: Policy, login: str, message: RawMessage, at: float) -> Explanation:
     """Explain what a logged-in sender would be told about a message."""
     steps = _author_steps(message)
-    verdict = check_header(directory, policy, login, message.fields)
+    verdict = check_header(directory, policy, login, message.fields, at)
     checks: tuple[tuple[str, Switch, Callable[[], Refusal]], ...] = (
-        ("forged_trust", policy.forged_trust, lambda: _trust(directory, policy, login, message)),
-        ("foreign_organizer", policy.foreign_organizer, lambda: _invitations(directory, policy, login, message)),
+        ("forged_trust", policy.forged_trust, lambda: _trust(directory, policy, login, message, at)),
+        ("foreign_organizer", policy.foreign_organizer, lambda: _invitations(directory, policy, login, message, at)),
     )
     for name, level, judge in checks:
         if isinstance(verdict, Allow) and level != "off":
@@ -54,15 +54,15 @@ def _author_steps(message: RawMessage) -> list[Step]:
     return [Step(f"field {each.name}", each.value.decode("utf-8", "backslashreplace").strip()) for each in fields]
 
 
-def _trust(directory: Directory, policy: Policy, login: str, message: RawMessage) -> Refusal:
+def _trust(directory: Directory, policy: Policy, login: str, message: RawMessage, at: float) -> Refusal:
     """Judge the claims of the header. A trace of our own needs the key, which is the milter's: it passes here."""
     claims = TrustClaims(policy.authserv_ids)
     for field in message.fields:
         claims.add(field.name, field.value)
-    return judge_trust(directory, policy, login, claims)
+    return judge_trust(directory, policy, login, claims, at)
 
 
-def _invitations(directory: Directory, policy: Policy, login: str, message: RawMessage) -> Refusal:
+def _invitations(directory: Directory, policy: Policy, login: str, message: RawMessage, at: float) -> Refusal:
     found = Invitations()
     parts = MimeParts(found.reader_for)
     for field in message.fields:
@@ -72,7 +72,7 @@ def _invitations(directory: Directory, policy: Policy, login: str, message: RawM
     for at in range(0, len(message.body), _PIECE):
         parts.feed(message.body[at : at + _PIECE])
     parts.end()
-    return judge_invitations(directory, policy, login, parts, found)
+    return judge_invitations(directory, policy, login, parts, found, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +84,20 @@ class Eyes:
 
 
 def explain_incoming(
-    directory: Directory, policy: Policy, text: str, message: RawMessage, eyes: Eyes, sender: str | None = None
+    directory: Directory,
+    policy: Policy,
+    text: str,
+    message: RawMessage,
+    eyes: Eyes,
+    at: float,
+    sender: str | None = None,
 ) -> Explanation:
     """Explain what would happen to a message from outside to ``text`` alone: the recipient first, then its author.
 
     ``sender`` is the envelope sender; without it the message's Return-Path says it, or nobody.
     """
     sender = _return_path(message) if sender is None else sender
-    found, written = explain_recipient(directory, policy, text, sender), _written(text)
+    found, written = explain_recipient(directory, policy, text, at, sender), _written(text)
     if found.mailbox is None or written is None:
         return found
     values = [field.value for field in message.fields if plain_name(field.name) == "from"]
@@ -104,7 +110,7 @@ def explain_incoming(
     if policy.colleague_names == "mark":
         shown = [name for value in values[:MOST_NAMES] if (name := shown_name(value, eyes.name_key))]
         mailbox = Address(split_detail(found.mailbox.local, policy.recipient_delimiter)[0], found.mailbox.domain)
-        is_marked = is_colleague(directory, OutsideMail(shown, claimed, [written.domain], [mailbox]))
+        is_marked = is_colleague(directory, OutsideMail(shown, claimed, [written.domain], [mailbox]), at)
         steps.append(Step("check colleague_names", f"{NOTICE}: {VALUE}" if is_marked else "nothing"))
     if found.gate is not None:
         refusal = _by_rules(policy, Deliver(written, written, gate=found.gate), message, sender)

@@ -20,6 +20,7 @@ AskSender = Callable[[], EnvelopeSender]  # read only where an alias has rules a
 Facts = Mapping[str, HostedDomain]
 
 REFUSED_BY = {"listed": "sender-not-listed", "except": "sender-blocked"}  # by the mode of the alias's rules
+EXPIRED = "alias-expired"  # rule: refused now, not before
 
 _LONGEST_LOCAL = 255  # octets; RFC 5321 says 64, but senders' sub-addresses are longer in practice
 
@@ -34,6 +35,7 @@ class Case:
     domain: HostedDomain
     facts: Facts
     policy: Policy
+    at: float  # the moment of the decision, seconds since 1970
     sender: AskSender | None = None  # None: asked without a message, so nobody is refused for who he is
 
     def deliver(self, mailbox: Address, rule: str, detail: str | None) -> Deliver:
@@ -53,16 +55,16 @@ Row = Callable[[Case], RecipientVerdict | None]
 
 
 def resolve(
-    directory: Directory, policy: Policy, address: Address | None, sender: AskSender | None = None
+    directory: Directory, policy: Policy, address: Address | None, at: float, sender: AskSender | None = None
 ) -> RecipientVerdict:
-    """Decide about one recipient. ``address`` is None for what names no domain (row 2)."""
+    """Decide about one recipient at the moment ``at``. ``address`` is None for what names no domain (row 2)."""
     if address is None:
         return NotOurs("no-domain")
     try:
         facts = directory.lookup(wanted(policy, address))
     except LookupFailed:
         return Defer(reply("no-evidence", address=address), "no-evidence")
-    return decide(policy, address, facts, sender)
+    return decide(policy, address, facts, at, sender)
 
 
 def wanted(policy: Policy, address: Address) -> set[Address]:
@@ -74,9 +76,11 @@ def wanted(policy: Policy, address: Address) -> set[Address]:
     return names
 
 
-def decide(policy: Policy, address: Address, facts: Facts, sender: AskSender | None = None) -> RecipientVerdict:
-    """Run the table over facts that a directory gave for :func:`wanted`."""
-    verdict = _by_table(policy, address, facts, sender)
+def decide(
+    policy: Policy, address: Address, facts: Facts, at: float, sender: AskSender | None = None
+) -> RecipientVerdict:
+    """Run the table over facts that a directory gave for :func:`wanted`; ``at`` is now, in seconds since 1970."""
+    verdict = _by_table(policy, address, facts, at, sender)
     if isinstance(facts, AffirmedFacts) and not _affirmed(verdict):
         return Defer(reply("no-evidence", address=address), "no-evidence")
     return verdict
@@ -87,12 +91,12 @@ def _affirmed(verdict: RecipientVerdict) -> bool:
     return isinstance(verdict, NotOurs) or (isinstance(verdict, Deliver) and verdict.rule in {"mailbox", "alias"})
 
 
-def _by_table(policy: Policy, address: Address, facts: Facts, sender: AskSender | None) -> RecipientVerdict:
+def _by_table(policy: Policy, address: Address, facts: Facts, at: float, sender: AskSender | None) -> RecipientVerdict:
     domain = facts.get(address.domain)
     if domain is None:
         return NotOurs()
     base, detail = split_detail(address.local, policy.recipient_delimiter)
-    case = Case(address, base, detail, domain, facts, policy, sender)
+    case = Case(address, base, detail, domain, facts, policy, at, sender)
     for row in RECIPIENT_TABLE:
         verdict = row(case)
         if verdict is not None:
@@ -170,6 +174,8 @@ def _to_name(case: Case, name: Name, detail: str | None) -> RecipientVerdict:
         return _to_mailbox(case, name, "mailbox", detail)  # rows 5 and 6
     if not name.is_active:
         return case.reject("user-unknown", "alias-disabled")  # row 8: reserved, also under a catch-all
+    if name.is_expired(case.at):
+        return case.reject("user-unknown", EXPIRED)
     if not name.can_receive:
         return case.reject("user-unknown", "alias-receive-off")
     verdict = _to_mailbox(case, name.mailbox, "alias", detail)  # row 7
@@ -228,5 +234,5 @@ def _site_postmaster(case: Case) -> Address | None:
         return address
     name = domain.names.get(address.local)
     if isinstance(name, Alias):
-        name = name.mailbox if name.is_active and name.can_receive else None
+        name = name.mailbox if name.is_active and name.can_receive and not name.is_expired(case.at) else None
     return name.address if name is not None and name.usable else None

@@ -67,6 +67,7 @@ REPLIES: dict[str, tuple[int, str, str]] = {
     "login-suspended": (550, "5.7.1", "Sender address rejected: the account of {login} is suspended"),
     "sender-not-owned": (553, "5.7.1", "<{address}>: Sender address rejected: not owned by user {login}"),
     "sender-disabled": (553, "5.7.1", "<{address}>: Sender address rejected: this alias of {login} is disabled"),
+    "sender-expired": (553, "5.7.1", "<{address}>: Sender address rejected: this alias of {login} has expired"),
     "sender-detail": (553, "5.1.7", "<{address}>: Sender address rejected: a sub-address is plain ASCII without % ! @"),
     "cannot-send-as": (553, "5.7.1", "<{address}>: Sender address rejected: sending is off for this alias of {login}"),
     "spoofed-sender": (550, "5.7.1", "<{address}>: Sender address rejected: log in to send from this domain"),

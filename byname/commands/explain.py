@@ -1,6 +1,7 @@
 """``byname explain``: what would happen to a mail, and why, by the code that decides about mail."""
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -104,14 +105,15 @@ def _question(
     from routing import explain as core
     from routing import explain_message
 
+    at = time.time()  # the same for each backend
     if message is None:
         if address is not None:
-            return lambda directory: core.explain_recipient(directory, policy, address, sender)
-        return lambda directory: core.explain_sender(directory, policy, login or "", sender or "")
+            return lambda directory: core.explain_recipient(directory, policy, address, at, sender)
+        return lambda directory: core.explain_sender(directory, policy, login or "", sender or "", at)
     raw = _read(message)
     if address is not None:
-        return lambda directory: explain_message.explain_incoming(directory, policy, address, raw, eyes, sender)
-    return lambda directory: explain_message.explain_submitted(directory, policy, login or "", raw)
+        return lambda directory: explain_message.explain_incoming(directory, policy, address, raw, eyes, at, sender)
+    return lambda directory: explain_message.explain_submitted(directory, policy, login or "", raw, at)
 
 
 def _read(message: Path) -> "RawMessage":

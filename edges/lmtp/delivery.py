@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from edges.lmtp.arrival import arrived_at
 from edges.lmtp.backend import StoreFailed
 from edges.lmtp.command import Path
 from edges.lmtp.copy import CopyTransaction, Message
@@ -22,9 +23,9 @@ from routing.bounce import Report
 from routing.delivery import Recipient, copy_for
 from routing.directory import Directory
 from routing.policy import Policy
-from routing.recipient import resolve
+from routing.recipient import EXPIRED, resolve
 from routing.replies import Reply, reply
-from routing.verdicts import Deliver
+from routing.verdicts import Deliver, Reject
 from routing.writers import Writers, judge_writers
 
 log = structlog.get_logger()
@@ -39,6 +40,7 @@ class LmtpSite:
     store: Pool
     key: bytes | None = None  # vouches for our own Delivered-To fields
     max_age: float = 1.0  # seconds after which a decision is made again before the copy is handed over
+    wall_clock: Callable[[], float] = time.time  # the moment of a decision: aliases expire
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Accepted:
     recipient: Recipient
     deliver: Deliver
     decided_at: float  # time.monotonic()
+    is_expired: bool = False  # by now; it gets what came before that (edges.lmtp.arrival)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ class MessageDelivery:
         self._site = site
         self._envelope = envelope
         self._message = message
+        self._arrived_at = arrived_at(message.header.received, site.wall_clock())
 
     def hand_over(self, mailbox: Address, group: Sequence[int]) -> dict[int, Reply]:
         """Deliver one copy and return the replies of its recipients. Never raises."""
@@ -142,10 +146,19 @@ class MessageDelivery:
         name = item.deliver.delivered_to
         if name is not None and self._message.findings.loops(name):
             return reply("too-many-hops", address=name)
-        if time.monotonic() - item.decided_at > self._site.max_age:
-            again = resolve(self._site.directory, self._site.policy, item.deliver.written, self._envelope.wrote)
-            if again != item.deliver:
-                return reply("decision-changed")
+        return self._decided_otherwise(item) or self._refused_by_header(item)
+
+    def _decided_otherwise(self, item: Accepted) -> Reply | None:
+        """Decide again what is old, and what had expired when it came here."""
+        if not item.is_expired and time.monotonic() - item.decided_at <= self._site.max_age:
+            return None
+        written, sender = item.deliver.written, self._envelope.wrote
+        again = resolve(self._site.directory, self._site.policy, written, self._arrived_at, sender)
+        if item.is_expired and isinstance(again, Reject) and again.rule == EXPIRED:
+            return again.reply
+        return None if again == item.deliver else reply("decision-changed")
+
+    def _refused_by_header(self, item: Accepted) -> Reply | None:
         writers = self._message.writers
         refusal = judge_writers(self._site.policy, item.deliver, writers) if writers else None
         return None if refusal is None else refusal.reply

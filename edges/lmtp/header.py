@@ -42,6 +42,7 @@ class Header:
     fields: tuple[Field, ...]  # Delivered-To and X-Byname-Trace only
     end: int  # where the body, or its empty line, begins
     lacks_empty_line: bool  # it ended at a line that is no field
+    received: bytes | None = None  # the value of the topmost Received field
 
     def removed(self, findings: Findings) -> list[Range]:
         """Return what is to be left out of every copy, in order."""
@@ -80,6 +81,7 @@ class _Reader:
         self._trail = TraceFields()
         self._fields: list[Field] = []
         self._lacks_empty_line = False
+        self._received: bytes | None = None
         self._name: str | None = None  # of the field that is being read
         self._value = bytearray()
         self._start = 0
@@ -104,7 +106,7 @@ class _Reader:
     def header(self) -> Header:
         """Return what was found."""
         self._finish()
-        return Header(self._trail, tuple(self._fields), self.end, self._lacks_empty_line)
+        return Header(self._trail, tuple(self._fields), self.end, self._lacks_empty_line, self._received)
 
     def _finish(self) -> None:
         if self._name is None:
@@ -112,6 +114,8 @@ class _Reader:
         self._trail.add(self._name, bytes(self._value))
         if self._watcher is not None:
             self._watcher(self._name, bytes(self._value).rstrip(b"\r\n"))
+        if self._received is None and self._name.lower() == "received":
+            self._received = bytes(self._value)
         known = _OURS.get(self._name.lower())
         if known is not None:
             self._fields.append(Field(known, (self._start, self.end)))

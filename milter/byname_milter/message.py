@@ -77,6 +77,7 @@ def decide_again(
     Raises:
         LookupFailed: the directory did not answer.
     """
+    at = site.wall_clock()
     left = iter([item for item in accepted if item.address is not None])
     while batch := list(islice(left, _BATCH)):
         names: set[Address] = set()
@@ -86,4 +87,4 @@ def decide_again(
         facts = site.directory.lookup(names)
         for item in batch:
             if item.address is not None:
-                yield item, decide(site.policy, item.address, facts, sender)
+                yield item, decide(site.policy, item.address, facts, at, sender)

@@ -101,7 +101,7 @@ class Session:
         except AddressSyntaxError as error:
             malformed = Reject(reply("bad-recipient", reason=str(error)), "bad-syntax")
             return self.refuse_recipient(recipient, malformed)
-        verdict = resolve(self.site.directory, self.site.policy, address, self._sender)
+        verdict = resolve(self.site.directory, self.site.policy, address, self.site.wall_clock(), self._sender)
         if isinstance(verdict, Reject | Defer):
             return self.refuse_recipient(recipient, verdict)
         deliver = verdict if isinstance(verdict, Deliver) else None

@@ -1,5 +1,7 @@
 """What a milter process decides with: replaced as a whole when settings are read again."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,3 +26,4 @@ class Site:
     skeleton: Skeleton | None = None  # finds look-alikes of domains; None: that check is off
     handovers: Handovers | None = None  # of the Message API; None: this process takes none
     max_age: float = 1.0  # seconds after which a decision is made again at end of message
+    wall_clock: Callable[[], float] = time.time  # the moment of a decision: aliases expire

@@ -1,5 +1,6 @@
 """The submission role: besides recipients, who the login says it is (docs/design.md, section 4)."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
 import Milter
@@ -9,7 +10,7 @@ from byname_milter.form import judge_form
 from byname_milter.mta import macro
 from byname_milter.session import Session
 from byname_milter.writing import Refusals
-from routing.address import AddressSyntaxError, is_null_path
+from routing.address import Address, AddressSyntaxError, is_null_path
 from routing.guard import MOST_AUTHOR_FIELDS, HeaderField, check_header, concerns_guard
 from routing.replies import reply
 from routing.sender import Role, authorise
@@ -27,7 +28,7 @@ class SubmissionSession(Session):
         """MAIL: the null reverse-path waits for the header, every other address must be owned now."""
         login = self.message.login or ""
         if is_null_path(sender):
-            return _refusal(authorise(self.site.directory, self.site.policy, login, ()))
+            return _refusal(self._authorise(()))
         try:
             address = envelope_address(sender, macro(self.mta, "{mail_addr}"))
         except AddressSyntaxError as error:
@@ -35,7 +36,7 @@ class SubmissionSession(Session):
         if address is None:
             return Reject(reply("sender-not-owned", address=sender.strip("<> "), login=login), "sender-not-owned")
         self.message.sender = address
-        return _refusal(authorise(self.site.directory, self.site.policy, login, [address]))
+        return _refusal(self._authorise([address]))
 
     def header(self, name: str, value: bytes) -> None:
         """Keep the author fields, and what may hide one."""
@@ -68,13 +69,17 @@ class SubmissionSession(Session):
     def still_allowed(self) -> bool:
         """Judge the envelope sender and the header once more."""
         senders = [self.message.sender] if self.message.sender else []
-        login = self.message.login or ""
-        allowed = isinstance(authorise(self.site.directory, self.site.policy, login, senders), Allow)
+        allowed = isinstance(self._authorise(senders), Allow)
         return allowed and self._judge_header() is None
+
+    def _authorise(self, senders: Collection[Address]) -> SenderVerdict:
+        site = self.site
+        return authorise(site.directory, site.policy, self.message.login or "", senders, site.wall_clock())
 
     def _judge_header(self) -> Reject | Defer | None:
         fields = self.message.author_fields
-        return _refusal(check_header(self.site.directory, self.site.policy, self.message.login or "", fields))
+        site = self.site
+        return _refusal(check_header(site.directory, site.policy, self.message.login or "", fields, site.wall_clock()))
 
 
 def _refusal(verdict: SenderVerdict) -> Reject | Defer | None:

@@ -215,7 +215,7 @@ def expected(case: Case) -> str | None:
 def judged(directory: Directory, case: Case, policy: Policy = POLICY) -> tuple[str, str | None]:
     """Return where a case is decided by the core, and the reply."""
     sender: Callable[[], EnvelopeSender] = lambda: envelope_sender(case.sender)  # noqa: E731
-    verdict = resolve(directory, policy, parse_path(f"<{case.alias}@{DOMAIN}>"), sender)
+    verdict = resolve(directory, policy, parse_path(f"<{case.alias}@{DOMAIN}>"), 0.0, sender)
     if not isinstance(verdict, Deliver):
         return AT_RCPT, str(getattr(verdict, "reply", verdict))
     message = read_message(raw(case.message))
