@@ -38,6 +38,13 @@ class Deliver:
         """The value for Delivered-To; None when the mailbox itself was written to (docs/design.md, section 3)."""
         return None if self.written == self.mailbox else self.written
 
+    @property
+    def alias(self) -> Address | None:
+        """The alias that was written to, without a detail; None where that was no alias."""
+        if self.rule != "alias" or self.detail is None:
+            return self.written if self.rule == "alias" else None
+        return Address(self.written.local.removesuffix(self.detail), self.written.domain)
+
 
 @dataclass(frozen=True, slots=True)
 class Allow:
@@ -59,6 +66,7 @@ class Reject:
 
     reply: Reply
     rule: str
+    alias: Address | None = field(default=None, compare=False)  # that was written to, without a detail, if it was one
 
 
 @dataclass(frozen=True, slots=True)

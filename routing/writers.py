@@ -121,7 +121,7 @@ def _name(policy: Policy, address: Address) -> Address:
 
 
 def _refused(deliver: Deliver, rule: str) -> Reject:
-    return Reject(reply("sender-not-accepted", address=deliver.written), rule)
+    return Reject(reply("sender-not-accepted", address=deliver.written), rule, deliver.alias)
 
 
 def _mailboxes(value: bytes) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import Milter
 
+from byname_milter import counting
 from byname_milter.session import Session
 from byname_milter.writing import Refusals, leave_untouched
 from routing.delivery import Recipient
@@ -36,5 +37,6 @@ class LocalSession(Session):
             if isinstance(refusal, Defer) and refusal.rule != "authentication-unknown":
                 return refusal
             self.decisions.refusal("recipient", refusal, queue_id=self.queue_id, rcpt=accepted.recipient.raw)
+            counting.count_refused(self.site, self.message, refusal)
             leave_untouched(self.message, accepted)
         return None

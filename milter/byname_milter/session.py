@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import Milter
 
+from byname_milter import counting
 from byname_milter.actions import change, strip_handovers
 from byname_milter.decision_log import DecisionLog
 from byname_milter.envelope import envelope_address, parameter
@@ -83,7 +84,7 @@ class Session:
         if site.strips == self.site.strips:  # else the header was not asked for when the connection began
             self.site = site
         self.message = Message(
-            raw_sender=sender,
+            path=sender,
             login=self._login(),
             decided_at=time.monotonic(),
             trace_fields=new_trace_fields(self.site.policy),
@@ -103,6 +104,7 @@ class Session:
             return self.refuse_recipient(recipient, malformed)
         verdict = resolve(self.site.directory, self.site.policy, address, self.site.wall_clock(), self._sender)
         if isinstance(verdict, Reject | Defer):
+            counting.count_refused(self.site, self.message, verdict)
             return self.refuse_recipient(recipient, verdict)
         deliver = verdict if isinstance(verdict, Deliver) else None
         if deliver and self.refuses_recipients and names_left(self.site, self.message) <= 0:
@@ -151,6 +153,7 @@ class Session:
             change(self.mta, self.site, self.message, found)
         for accepted in self.message.accepted:
             self.decisions.accepted(accepted, queue_id=self.queue_id, login=self.message.login)
+        counting.count_accepted(self.site, self.message)
         self.message = Message()
         return Milter.CONTINUE
 
@@ -185,7 +188,7 @@ class Session:
             return answer
         for each, _ in refusals:
             if each.address is not None:
-                self.learned.keep_apart(self.message.raw_sender, each.address)
+                self.learned.keep_apart(self.message.path, each.address)
         return RECIPIENTS_DIFFER
 
     @property
@@ -244,7 +247,7 @@ class Session:
     def _sender(self) -> EnvelopeSender:
         """Return the envelope sender, for an alias that asks who writes."""
         if self.message.envelope_sender is None:
-            raw, address = self.message.raw_sender, None
+            raw, address = self.message.path, None
             with contextlib.suppress(AddressSyntaxError):  # then it is nobody's address
                 address = envelope_address(raw, macro(self.mta, "{mail_addr}"))
             self.message.envelope_sender = EnvelopeSender(address, is_null_path(raw))
@@ -253,7 +256,7 @@ class Session:
     def _goes_with_others(self, verdict: Deliver | NotOurs) -> bool:
         """Return whether a recipient can be in one message with those before him (byname_milter.learned)."""
         name = verdict.written if isinstance(verdict, Deliver) and verdict.gate else None
-        is_apart = name is not None and self.learned.is_apart(self.message.raw_sender, name)
+        is_apart = name is not None and self.learned.is_apart(self.message.path, name)
         if not self.message.accepted:
             self.message.is_apart = is_apart
         return is_apart == self.message.is_apart
@@ -273,7 +276,11 @@ class Session:
             return None  # the header was not asked for, as it need not be where there is the LMTP edge
         self.message.writers.is_submitted = self.vouches()
         refusals = judge_all(self.site.policy, self.message)
-        return self.refuse_some(refusals) if refusals else None
+        answer = self.refuse_some(refusals) if refusals else None
+        if isinstance(answer, Reject):
+            for _, refusal in refusals:
+                counting.count_refused(self.site, self.message, refusal)
+        return answer
 
     def _holds(self) -> bool:
         """Decide again what is older than a second (a long body); a difference is 451 (docs/design.md, section 5)."""

@@ -71,6 +71,9 @@ class Alias(Out):
     created_at: Moment
     updated_at: Moment
     senders: Senders
+    last_mail_at: Moment | None = Field(description="When mail to it was accepted last; some seconds late.")
+    mails_30d: int = Field(description="Mails accepted in the last 30 days, today counted.", examples=[12])
+    refused_30d: int = Field(description="Mails refused in that time.", examples=[3])
 
 
 class Usage(Out):
