@@ -37,6 +37,10 @@ class Alias:
     expires_at: int | None = None  # seconds since 1970 from which on it is off, whatever ends it; None: nothing does
     senders: SenderRules | None = None  # who may write to it; None: everyone
 
+    def is_expired(self, at: float) -> bool:
+        """True when it is off at the moment ``at``, in seconds since 1970: reserved, as a disabled one is."""
+        return self.expires_at is not None and at >= self.expires_at
+
 
 Name = Mailbox | Alias
 

@@ -6,6 +6,7 @@ from admin_api.dashboard.frame.serving import add_for_sessions, add_routes
 from admin_api.dashboard.pages import (
     account,
     alias_form,
+    alias_mail,
     alias_rows,
     aliases,
     audit,
@@ -43,6 +44,7 @@ ROUTES = (
     *mailboxes.ROUTES,
     *alias_form.ROUTES,
     *alias_rows.ROUTES,
+    *alias_mail.ROUTES,
     *aliases.ROUTES,
     *filters.ROUTES,
     *filter_rule.ROUTES,

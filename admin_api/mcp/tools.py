@@ -138,10 +138,17 @@ _ROWS = (
     ),
     Tool(
         "update_alias",
-        "Say what an alias may do (can_receive, can_send), disable or enable it (is_active), change its note."
+        "Say what an alias may do (can_receive, can_send), from whom it takes mail (senders), disable or enable it"
+        " (is_active), change its note."
         " A disabled alias refuses mail and stays reserved: better than deleting while somebody may still use it.",
         "changes",
         "change_alias",
+    ),
+    Tool(
+        "block_sender",
+        "Take no more mail from a sender at one alias: an address, a domain, or .domain for all names below one.",
+        "changes",
+        "block_sender",
     ),
     Tool(
         "delete_alias",
@@ -163,6 +170,15 @@ _ROWS = (
         " look whether it would work.",
         "changes",
         "change_aliases",
+    ),
+    _reads(
+        "get_alias_stats",
+        "How many mails to an alias were accepted and refused, by day: is it still in use, is it being spammed?",
+    ),
+    _reads(
+        "list_alias_senders",
+        "Who wrote to an alias, the latest first; empty unless the account has this remembered"
+        " (remember_senders_days).",
     ),
     _reads("list_rules_of_alias", "The rules that name an alias: look before you delete it.", "list_naming_rules"),
     _reads(

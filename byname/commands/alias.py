@@ -6,13 +6,19 @@ import typer
 
 from byname import cli_context
 from byname.cli_context import JsonOption
-from byname.commands.choices import something_to_change, utf8
+from byname.commands import alias_kept
+from byname.commands.alias_stats import stats
+from byname.commands.choices import something_to_change
 from byname.listing import Columns, show, show_all
 from byname.output import say, say_json, warn
 
 if TYPE_CHECKING:
+    from byname.cli_context import CliContext
+    from store.services import views
     from store.services.filters.views import NamingRule
-    from store.services.views import Alias, KeptName
+    from store.services.views import Alias
+
+_WIDEST = 60  # characters of senders in a table
 
 app = typer.Typer(help="The aliases: further names of a mailbox, on any domain of its account.", no_args_is_help=True)
 
@@ -23,15 +29,18 @@ COLUMNS: "Columns[Alias]" = {
     "receive": lambda alias: alias.can_receive,
     "send": lambda alias: alias.can_send,
     "note": lambda alias: alias.note,
+    "senders": lambda alias: _in_short(alias),
 }
 
-KEPT_COLUMNS: "Columns[KeptName]" = {
-    "address": lambda kept: kept.address,
-    "was of": lambda kept: kept.mailbox,
-    "deleted": lambda kept: kept.deleted_at,
-    "kept until": lambda kept: kept.kept_until,
-}
-
+Senders = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RULES",
+        help='From whom it takes mail: everyone, "listed ENTRY ...", "except ENTRY ...". An entry is an address, a'
+        ' domain, or .domain for all names below one. "authenticated" after the first word: only mail that passed'
+        " DMARC.",
+    ),
+]
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="The alias, as local@domain.")]
 
 
@@ -42,15 +51,23 @@ def add(
     mailbox: Annotated[str, typer.Argument(metavar="MAILBOX", help="The mailbox it is a name of.")],
     send: Annotated[bool, typer.Option("--send", help="Its owner may send as it.")] = False,
     no_receive: Annotated[bool, typer.Option("--no-receive", help="Mail to it is refused.")] = False,
+    senders: Senders = None,
     as_json: JsonOption = False,
 ) -> None:
     """Give a mailbox another name. It works at once."""
     from store.services import aliases
+    from store.services.views import EVERYONE
 
     run = cli_context.of(context)
     with run.changing() as transaction:
         alias = aliases.add(
-            transaction, address, mailbox, can_receive=not no_receive, can_send=send, system_names=run.system_names()
+            transaction,
+            address,
+            mailbox,
+            can_receive=not no_receive,
+            can_send=send,
+            senders=_rules(run, senders) or EVERYONE,
+            system_names=run.system_names(),
         )
     show(alias, COLUMNS, as_json=as_json, more=run.outcome)
 
@@ -69,18 +86,41 @@ def update(
     receive: Annotated[
         bool | None, typer.Option("--receive/--no-receive", help="Whether it takes mail.", show_default=False)
     ] = None,
+    senders: Senders = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Switch what an alias may do. Its address never changes: remove it and add another."""
+    """Switch what an alias may do, or say from whom it takes mail.
+
+    Its address never changes: remove it and add another.
+    """
     from store.services import aliases
     from store.services.filters import naming
 
-    something_to_change(active, send, receive)
+    something_to_change(active, send, receive, senders)
     run = cli_context.of(context)
     with run.changing() as transaction:
-        alias = aliases.update(transaction, address, can_receive=receive, can_send=send, is_active=active)
+        wanted = _rules(run, senders)
+        alias = aliases.update(
+            transaction, address, can_receive=receive, can_send=send, is_active=active, senders=wanted
+        )
         named = naming.naming_alias(transaction, alias.id) if False in {active, receive} else []
     _warn_of(named)
+    show(alias, COLUMNS, as_json=as_json, more=run.outcome)
+
+
+@app.command("block", epilog="Example: byname alias block sales@brand-b.com news@shop.example")
+def block(
+    context: typer.Context,
+    address: Address,
+    sender: Annotated[str, typer.Argument(metavar="SENDER", help="An address, a domain, or .domain.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Take no more mail from a sender. He joins those excepted, or leaves those listed."""
+    from store.services import aliases
+
+    run = cli_context.of(context)
+    with run.changing() as transaction:
+        alias = aliases.block(transaction, address, sender)
     show(alias, COLUMNS, as_json=as_json, more=run.outcome)
 
 
@@ -119,36 +159,28 @@ def list_all(
         say(f"{usage.used} of {usage.limit} aliases used")
 
 
-@app.command("kept", epilog="Example: byname alias kept --account acme")
-def list_kept(
-    context: typer.Context,
-    account: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Only those of this account.", callback=lambda text: text and utf8(text)),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """List deleted addresses that are kept from other mailboxes (byname account set --keep-deleted-days)."""
-    from store.services import kept_names
-
-    with cli_context.of(context).database() as database, database.read() as transaction:
-        found = kept_names.list_all(transaction, account=account)
-    show_all(found, KEPT_COLUMNS, as_json=as_json)
+app.command("kept", epilog="Example: byname alias kept --account acme")(alias_kept.list_kept)
+app.command("free", epilog="Example: byname alias free sales@brand-b.com")(alias_kept.free)
+app.command("stats", epilog="Example: byname alias stats sales@brand-b.com --days 7")(stats)
 
 
-@app.command("free", epilog="Example: byname alias free sales@brand-b.com")
-def free(
-    context: typer.Context,
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The deleted address, as local@domain.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Free a deleted address before its time: any mailbox of the account may have it."""
-    from store.services import kept_names
+def _rules(run: "CliContext", text: str | None) -> "views.Senders | None":
+    """Return what --senders says. Raises ServiceError ``invalid-request``."""
+    if text is None:
+        return None
+    from byname import wiring
+    from store.services import sender_lists
 
-    run = cli_context.of(context)
-    with run.changing() as transaction:
-        gone = kept_names.free(transaction, address)
-    show(gone, KEPT_COLUMNS, as_json=as_json, more=run.outcome)
+    wanted = sender_lists.from_line(text)
+    sender_lists.check_verifier(wanted, wiring.policy(run.settings()).authserv_ids)
+    return wanted
+
+
+def _in_short(alias: "Alias") -> str:
+    from store.services.sender_lists import in_line
+
+    text = in_line(alias.senders)
+    return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}..."
 
 
 def _warn_of(named: "list[NamingRule]") -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from routing.policy import SYSTEM_ADDRESSES
-from store.services import audit, lookup
+from store.services import audit, lookup, sender_lists
 from store.services.accounts import is_unpaid_trial
 from store.services.deletion import delete_names
 from store.services.fields import check_text
@@ -16,8 +16,9 @@ from store.services.names import split_new_address
 from store.services.paging import Page, holds, page_of
 from store.services.plans import alias_limit
 from store.services.rules import Claimed, check_alias_room, check_free, check_new_alias, claim
+from store.services.statistics.activity import with_activity
 from store.services.unset import UNSET, NotGiven
-from store.services.views import Alias, FreeName, Usage
+from store.services.views import EVERYONE, Alias, FreeName, Senders, Usage
 from store.sql import changed_fields
 from store.sql.tables import ALIAS, AddressRow, AliasRow, DomainRow
 from store.sql.tenant import Transaction
@@ -33,6 +34,7 @@ def add(
     can_receive: bool = True,
     can_send: bool = False,
     note: str | None = None,
+    senders: Senders = EVERYONE,
     system_names: frozenset[str] = SYSTEM_ADDRESSES,
 ) -> Alias:
     """Give a mailbox another name, as an address, see :func:`create`.
@@ -43,7 +45,7 @@ def add(
     owner = lookup.mailbox(tx, mailbox).mailbox.id
     local_part, domain = split_new_address(address)
     options = {"can_receive": can_receive, "can_send": can_send}
-    return create(tx, local_part, domain, owner, **options, note=note, system_names=system_names)
+    return create(tx, local_part, domain, owner, **options, note=note, senders=senders, system_names=system_names)
 
 
 def create(
@@ -55,14 +57,15 @@ def create(
     can_receive: bool = True,
     can_send: bool = False,
     note: str | None = None,
+    senders: Senders = EVERYONE,
     system_names: frozenset[str] = SYSTEM_ADDRESSES,
 ) -> Alias:
     """Give a mailbox another name, on any domain of its account.
 
     Checked in this order: the mailbox exists, the domain is the account's (before anything is told about the name),
-    the local part, system names, the note, the state of the alias's and of the mailbox's domain, whether the name is
-    free, and last the limit, on a locked mailbox, so that two at once cannot pass it. The mailbox is locked before the
-    name is taken, as a batch does it, so that the two never wait for one another in a circle.
+    the local part, system names, the note, the senders, the state of the alias's and of the mailbox's domain, whether
+    the name is free, and last the limit, on a locked mailbox, so that two at once cannot pass it. The mailbox is locked
+    before the name is taken, as a batch does it, so that the two never wait for one another in a circle.
 
     Raises:
         ServiceError: ``not-found``, ``invalid-request``, ``domain-not-yours``, ``invalid-local-part``,
@@ -71,11 +74,12 @@ def create(
     """
     owner = lookup.mailbox(tx, mailbox)
     home = lookup.domain_for_name(tx, domain, account_id=owner.account.id)
-    check_new_alias(owner, home, local_part, note, system_names)
+    wanted = sender_lists.row_text(check_new_alias(owner, home, local_part, note, system_names, senders))
     lookup.lock_mailbox(tx, owner)
     name = claim(tx, home, local_part, ALIAS, mailbox_id=owner.mailbox.id)
     check_alias_room(owner, _count(tx, owner.mailbox.id))
-    row = AliasRow(id=name.id, mailbox_id=owner.mailbox.id, can_receive=can_receive, can_send=can_send, note=note)
+    options = {"can_receive": can_receive, "can_send": can_send, "note": note, "senders": wanted}
+    row = AliasRow(id=name.id, mailbox_id=owner.mailbox.id, **options)
     tx.add(row)
     tx.flush()
     changed_fields.name(tx, home.name, local_part)
@@ -112,7 +116,7 @@ def get(tx: Transaction, ref: Ref, *, mailbox: Ref | None = None) -> Alias:
     Raises:
         ServiceError: ``invalid-request``, ``not-found``, also for an alias of another mailbox.
     """
-    return view(tx, _found(tx, ref, mailbox, lock=False).alias.id)
+    return with_activity(tx, [view(tx, _found(tx, ref, mailbox, lock=False).alias.id)])[0]
 
 
 def update(
@@ -124,8 +128,11 @@ def update(
     can_send: bool | None = None,
     is_active: bool | None = None,
     note: str | NotGiven | None = UNSET,
+    senders: Senders | None = None,
 ) -> Alias:
-    """Change what an alias may do, disable or enable it, change its note. The address itself cannot be changed.
+    """Change what an alias may do, disable or enable it, change its note, say from whom it takes mail.
+
+    The address itself cannot be changed.
 
     Raises:
         ServiceError: ``not-found``, also for an alias of another mailbox than ``mailbox``; ``invalid-request``.
@@ -135,6 +142,8 @@ def update(
     if note is not UNSET:
         check_text("note", note or "")
         found.alias.note = note
+    if senders is not None:
+        found.alias.senders = sender_lists.row_text(sender_lists.checked(senders))
     given = {"can_receive": can_receive, "can_send": can_send, "is_active": is_active}
     for field, value in given.items():
         if value is not None:
@@ -143,7 +152,18 @@ def update(
     changed_fields.name(tx, found.domain.name, found.address.local_part)
     after = view(tx, before.id)
     _note(tx, "alias.update", found, before, after)
-    return after
+    return with_activity(tx, [after])[0]
+
+
+def block(tx: Transaction, ref: Ref, sender: str, *, mailbox: Ref | None = None) -> Alias:
+    """Take no more mail from a sender: an address, a domain, or ``.domain``. Repeating it changes nothing.
+
+    Raises:
+        ServiceError: ``not-found``; ``invalid-request`` for what is no sender, or for one whose domain is listed.
+    """
+    before = get(tx, ref, mailbox=mailbox)
+    after = sender_lists.blocked(before.senders, sender)
+    return before if after == before.senders else update(tx, ref, mailbox=mailbox, senders=after)
 
 
 def remove(tx: Transaction, ref: Ref, *, mailbox: Ref | None = None) -> Alias:
@@ -165,7 +185,7 @@ def list_all(tx: Transaction, *, mailbox: Ref | None = None) -> list[Alias]:
     wanted = query()
     if mailbox is not None:
         wanted = wanted.where(AliasRow.mailbox_id == lookup.mailbox(tx, mailbox).mailbox.id)
-    return [as_view(row) for row in tx.execute(wanted)]
+    return with_activity(tx, [as_view(row) for row in tx.execute(wanted)])
 
 
 def page(
@@ -187,7 +207,8 @@ def page(
         )
     if mailbox is not None:
         wanted = wanted.where(AliasRow.mailbox_id == lookup.mailbox(tx, mailbox).mailbox.id)
-    return page_of(tx, wanted, as_view, page, per_page)
+    found = page_of(tx, wanted, as_view, page, per_page)
+    return Page(with_activity(tx, found.items), found.total)
 
 
 def usage(tx: Transaction, mailbox: Ref) -> Usage:
@@ -244,6 +265,7 @@ def of_rows(alias: AliasRow, address: AddressRow | Claimed, domain: str, owner_l
         created_at=address.created_at,
         updated_at=alias.updated_at,
         mailbox=f"{owner_local}@{owner_domain}",
+        senders=sender_lists.of_row(alias.senders),
     )
 
 

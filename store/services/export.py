@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from store.services.aliases import as_view, query
+from store.services.sender_lists import in_line
 from store.sql.database import Database
 from store.sql.tables import AliasRow
 from store.sql.tenant import OPERATOR, Acting
@@ -30,7 +31,8 @@ def _rows(database: Database, acting: Acting) -> Iterator[tuple[str | bool | Non
         with database.read(acting) as tx:
             found = [as_view(row) for row in tx.execute(page)]
         for alias in found:
-            yield alias.address, alias.mailbox, alias.can_receive, alias.can_send, alias.is_active, alias.note
+            switches = (alias.can_receive, alias.can_send, alias.is_active)
+            yield alias.address, alias.mailbox, *switches, alias.note, in_line(alias.senders)
         if not found:
             return
         last = found[-1].id

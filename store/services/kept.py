@@ -2,7 +2,7 @@
 
 A kept name has a row of ``addresses`` of its own kind, so the one unique key holds for it too. It is over by itself as
 many days after the deletion as its account says (``keep_deleted_days``); the row of one that is over is in nobody's way
-and goes with the next run of :func:`store.services.kept_names.free_due`.
+and goes with the next run of :func:`store.services.upkeep.upkeep`.
 """
 
 from collections.abc import Collection, Iterator

@@ -7,12 +7,13 @@ from sqlalchemy import select
 
 from store.clock import utc_now
 from store.errors import ServiceError
-from store.services import kept
+from store.services import kept, sender_lists
 from store.services.accounts import is_unpaid_trial
 from store.services.fields import check_text
 from store.services.lookup import FoundMailbox
 from store.services.names import check_local_part
 from store.services.plans import check_room
+from store.services.views import EVERYONE, Senders
 from store.sql.insert_if_free import insert_if_free
 from store.sql.tables import AddressRow, DomainRow
 from store.sql.tenant import Transaction
@@ -38,19 +39,27 @@ def require_active(domain: DomainRow) -> None:
 
 
 def check_new_alias(
-    owner: FoundMailbox, home: DomainRow, local_part: str, note: str | None, system_names: frozenset[str]
-) -> None:
+    owner: FoundMailbox,
+    home: DomainRow,
+    local_part: str,
+    note: str | None,
+    system_names: frozenset[str],
+    senders: Senders = EVERYONE,
+) -> Senders:
     """Check an alias that is to be made, whether alone or among a thousand, before its name is claimed.
 
-    In this order: the local part, system names, the note, the state of the alias's and of the mailbox's domain.
+    In this order: the local part, system names, the note, the senders, the state of the alias's and of the mailbox's
+    domain. Returns the senders in the form in which they are kept.
 
     Raises:
         ServiceError: ``invalid-local-part``, ``address-reserved``, ``invalid-request``, ``domain-not-active``.
     """
     check_local_part(local_part, system_names)
     check_text("note", note or "")
+    kept = sender_lists.checked(senders)
     require_active(home)
     require_active(owner.domain)
+    return kept
 
 
 def check_alias_room(owner: FoundMailbox, used: int) -> None:

@@ -1,7 +1,11 @@
 """What the services return: frozen values with the fields of docs/api.md, "Objects"."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
+
+NOT_AUDITED: Mapping[str, bool] = MappingProxyType({"audited": False})  # of a field that the audit log leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Account:
     limits: Limits
     usage: AccountUsage
     random_alias_domain_id: int | None = None  # where aliases with names of chance are made; None: the mailbox's domain
+    remember_senders_days: int = 0  # for how long it is remembered who wrote to its aliases; 0: not at all
     keep_deleted_days: int = 0  # for how long deleted names are kept from other mailboxes; 0: they are free at once
 
 
@@ -108,6 +113,18 @@ class RemovedMailbox:
 
 
 @dataclass(frozen=True, slots=True)
+class Senders:
+    """From whom an alias takes mail (store.services.sender_lists)."""
+
+    mode: str  # everyone, listed (only these) or except (everyone but these)
+    entries: tuple[str, ...] = ()  # addresses, domains, and .domain for all names below one
+    require_authenticated: bool = False
+
+
+EVERYONE = Senders("everyone")
+
+
+@dataclass(frozen=True, slots=True)
 class Alias:
     """An alias. ``mailbox`` is the mailbox's address, for people, beside the id of docs/api.md, "Objects"."""
 
@@ -124,6 +141,11 @@ class Alias:
     created_at: datetime
     updated_at: datetime
     mailbox: str
+    senders: Senders = EVERYONE
+    # What came through it (store.services.statistics): no part of what a change leaves behind.
+    last_mail_at: datetime | None = field(default=None, metadata=NOT_AUDITED)
+    mails_30d: int = field(default=0, metadata=NOT_AUDITED)
+    refused_30d: int = field(default=0, metadata=NOT_AUDITED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""Aliases as comma-separated values: the columns ``address,mailbox,can_receive,can_send,is_active,note``.
+"""Aliases as comma-separated values: the columns ``address,mailbox,can_receive,can_send,is_active,note,senders``.
 
 The first line names the columns, in any order; ``address`` and ``mailbox`` must be there, the others may be missing.
-An empty cell of a flag says nothing; an empty note is no note. A record is one line: notes hold no line breaks, and so
+An empty cell says nothing, but an empty note is no note. A record is one line: notes hold no line breaks, and so
 a quotation mark that does not close spoils its own line only.
 
 Spreadsheets take a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula. Only a note can do harm so (an
@@ -79,9 +79,9 @@ def _taken(buffer: io.StringIO) -> str:
 
 
 def _cells(row: Sequence[str | bool | None]) -> list[str]:
-    *cells, note = row
+    *cells, note, senders = row
     text = [str(cell).lower() if isinstance(cell, bool) else cell or "" for cell in cells]
-    return [*(str(cell) for cell in text), escaped(str(note or ""))]
+    return [*(str(cell) for cell in text), escaped(str(note or "")), str(senders or "")]
 
 
 def escaped(note: str) -> str:
@@ -115,6 +115,8 @@ def _given(cells: dict[str, str]) -> Iterator[tuple[str, bool | str | None]]:
     for name, cell in cells.items():
         if name == "note":
             yield name, unescaped(cell) or None
+        elif cell and name == "senders":
+            yield name, cell
         elif cell:
             yield name, _boolean(name, cell)
 

@@ -10,7 +10,7 @@ from typing import IO
 
 MOST_LINES = 250_000  # of one import over HTTP
 MOST_OCTETS = 64_000_000  # of a file that is taken in whole
-LONGEST_LINE = 8192  # octets; an address, a mailbox and a note of 500 characters need less than 5,000
+LONGEST_LINE = 24_576  # octets; address, mailbox, a note of 500 characters and 16,000 octets of senders need less
 
 # code of a line that cannot be read: what is wrong with it. What a line asks for may be refused with the codes of
 # store.errors.CODES beside these.
@@ -43,7 +43,8 @@ LINE_CODES = {
 class AliasLine:
     """An alias as the file wants it. ``given``: the fields that the file says something about; others stay as they are.
 
-    ``given`` holds ``can_receive``, ``can_send`` and ``is_active`` as bool, ``note`` as text or None.
+    ``given`` holds ``can_receive``, ``can_send`` and ``is_active`` as bool, ``note`` as text or None, ``senders`` as a
+    line (store.services.sender_lists).
     """
 
     number: int

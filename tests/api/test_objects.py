@@ -11,7 +11,7 @@ from tests.api.tenants import Tenant
 
 ALIAS = {
     "id", "address", "local_part", "domain_id", "domain", "mailbox_id", "can_receive", "can_send", "is_active", "note",
-    "created_at", "updated_at",
+    "created_at", "updated_at", "last_mail_at", "mails_30d", "refused_30d",
 }  # fmt: skip
 MAILBOX = {"id", "address", "local_part", "domain_id", "display_name", "is_active", "alias_count", "created_at"}
 DOMAIN = {
@@ -20,6 +20,7 @@ DOMAIN = {
 }  # fmt: skip
 ACCOUNT = {
     "id", "name", "plan", "is_trial", "is_active", "first_payment_at", "limits", "usage", "random_alias_domain_id",
+    "remember_senders_days",
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ same cases hold for SQL and for any cache in front of it.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from routing.address import Address
 from routing.directory import Directory
@@ -106,7 +107,7 @@ def flags_of_an_alias(directory: Directory, fill: Fill) -> None:
     for is_active in (True, False):
         for can_receive in (True, False):
             for can_send in (True, False):
-                flags = {"is_active": is_active, "can_receive": can_receive, "can_send": can_send}
+                flags: dict[str, Any] = {"is_active": is_active, "can_receive": can_receive, "can_send": can_send}
                 fill(lambda tx, flags=flags: aliases.update(tx, str(SALES), **flags))  # type: ignore[misc]
                 assert directory.lookup([SALES])["brand-b.com"].names["sales"] == Alias(Mailbox(JOHN), **flags)
 
@@ -118,7 +119,7 @@ def limits_of_an_alias(directory: Directory, fill: Fill) -> None:
 
         def limit(tx: Transaction, off_at: int | None = off_at, senders: SenderRules | None = senders) -> None:
             alias = lookup.alias(tx, str(SALES)).alias
-            alias.off_at, alias.senders = off_at, senders and rules_text(senders)
+            alias.off_at, alias.senders = off_at, rules_text(senders) if senders else None
             changed_fields.name(tx, "brand-b.com", "sales")
 
         fill(limit)

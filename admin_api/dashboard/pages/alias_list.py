@@ -9,6 +9,7 @@ from admin_api.dashboard.frame.outcome import Outcome, go_back, outcome
 from admin_api.dashboard.frame.rendering import readable
 from admin_api.dashboard.frame.visit import Visit
 from admin_api.dashboard.pages.alias_form import Typed, example
+from admin_api.dashboard.pages.alias_order import AliasOrder
 from store.errors import ServiceError
 from store.services import alias_facts, aliases, mailboxes
 from store.services.filters import naming
@@ -29,8 +30,8 @@ def path(mailbox_id: int) -> str:
 
 def back(visit: Visit, unit: UnitOfWork, mailbox_id: int, what: str, identity: int) -> Response:
     """Send the browser to the tab, with the search that was in force."""
-    search = _search(visit)
-    return go_back(visit, unit, path(mailbox_id), what, identity, more={"search": search} if search else None)
+    kept = {"search": _search(visit), "sort": _order(visit).text}
+    return go_back(visit, unit, path(mailbox_id), what, identity, more={name: one for name, one in kept.items() if one})
 
 
 def show(
@@ -70,7 +71,8 @@ def show(
         "aliases.html",
         status if error is None else error.status,
         mailbox=mailbox,
-        aliases=[alias for alias in found if _holds(alias, search)],
+        aliases=_order(visit).sorted([alias for alias in found if _holds(alias, search)]),
+        order=_order(visit),
         usage=usage,
         sorted_by=sorted_by,
         idle=idle,
@@ -98,6 +100,10 @@ def gone(visit: Visit, mailbox_id: int, name: str = "This alias") -> Response:
 
 def _search(visit: Visit) -> str:
     return visit.typed("search").strip()[:_LONGEST_SEARCH]
+
+
+def _order(visit: Visit) -> AliasOrder:
+    return AliasOrder.of(visit.typed("sort"))
 
 
 def _holds(alias: Alias, search: str) -> bool:

@@ -8,8 +8,8 @@ from starlette.responses import Response
 from admin_api.http.guard import GuardedRoute, needs
 from admin_api.http.models import Answer, PathId
 from admin_api.rest.calls import Change, Read, respond
-from admin_api.rest.schemas.aliases import Alias, AliasChange, AliasesOfMailbox, NewAlias, Usage
-from store.services import aliases, mailboxes
+from admin_api.rest.schemas.aliases import Alias, AliasChange, AliasesOfMailbox, Blocked, NewAlias, Usage
+from store.services import aliases, mailboxes, sender_lists
 from store.services.filters.naming import naming_alias
 from store.services.filters.views import NamingRule
 
@@ -43,6 +43,8 @@ def create_alias(call: Change, mailbox_id: PathId, body: NewAlias) -> Response:
     Checked in this order: the mailbox, the domain, the name, system names, the domain's state, whether the name is
     free, the plan's limit. A name that was deleted from this very mailbox and is kept is free for it.
     """
+    senders = body.senders.value()
+    sender_lists.check_verifier(senders, call.site.explaining.policy.authserv_ids)
     with call.begin() as tx:
         made = aliases.create(
             tx,
@@ -52,6 +54,7 @@ def create_alias(call: Change, mailbox_id: PathId, body: NewAlias) -> Response:
             can_receive=body.can_receive,
             can_send=body.can_send,
             note=body.note,
+            senders=senders,
             system_names=call.site.system_names,
         )
         call.answer(Answer[Alias](data=Alias.of(made)), 201)
@@ -82,16 +85,29 @@ def get_alias(call: Read, mailbox_id: PathId, alias_id: PathId) -> Response:
     _ONE, **needs(_WRITE, changes=True, codes=("not-found", "alias-not-renamable"), response_model=Answer[Alias])
 )
 def change_alias(call: Change, mailbox_id: PathId, alias_id: PathId, body: AliasChange) -> Response:
-    """Say what an alias may do, disable or enable it, change its note. Its address cannot be changed.
+    """Say what an alias may do, disable or enable it, change its note, say from whom it takes mail.
 
-    When it takes no more mail, `Byname-Rules` holds the ids of the rules that name it.
+    Its address cannot be changed. When it takes no more mail, `Byname-Rules` holds the ids of the rules that name it.
     """
     given = body.given()
+    sender_lists.check_verifier(given.get("senders"), call.site.explaining.policy.authserv_ids)
     with call.begin() as tx:
         changed = aliases.update(tx, alias_id, mailbox=mailbox_id, **given)
         named = naming_alias(tx, alias_id) if False in {given.get("is_active"), given.get("can_receive")} else []
         call.answer(Answer[Alias](data=Alias.of(changed)))
     return _naming(call.response(), named)
+
+
+@router.post(f"{_ONE}/senders:block", **needs(_WRITE, changes=True, codes=("not-found",), response_model=Answer[Alias]))
+def block_sender(call: Change, mailbox_id: PathId, alias_id: PathId, body: Blocked) -> Response:
+    """Take no more mail from a sender: he joins those excepted, or leaves those listed.
+
+    Repeating it changes nothing.
+    """
+    with call.begin() as tx:
+        changed = aliases.block(tx, alias_id, body.sender, mailbox=mailbox_id)
+        call.answer(Answer[Alias](data=Alias.of(changed)))
+    return call.response()
 
 
 @router.delete(_ONE, **needs(_WRITE, changes=True, codes=("not-found",), status_code=204))

@@ -19,6 +19,7 @@ from admin_api.rest.routes import (
     rules,
     self,
     setup,
+    statistics,
     tokens,
     transfer,
 )
@@ -33,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     setup.router,
     deletions.router,
     aliases.router,
+    statistics.router,
     kept_names.router,
     rules.router,
     bulk.router,

@@ -1,11 +1,13 @@
 """Aliases on the wire."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
 from admin_api.http.models import PRINTED, Body, Id, LocalPart, Moment, Out, unsent
+from routing.allowed_senders import MOST_ENTRIES
 from store.errors import ServiceError
+from store.services import views
 
 Note = Annotated[
     str,
@@ -13,7 +15,44 @@ Note = Annotated[
     Field(description="Printable.", examples=["for the shop"]),
     PRINTED,
 ]
+Mode = Literal["everyone", "listed", "except"]
+Entries = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=400)]],
+    Field(
+        max_length=MOST_ENTRIES,
+        description="Addresses, domains, and .domain for all names below one.",
+        examples=[["ann@work.example", "shop.example", ".shop.example"]],
+    ),
+]
 _FIXED = ("address", "local_part", "domain_id", "domain")
+
+
+class Senders(Out):
+    """From whom an alias takes mail, by envelope and by header."""
+
+    mode: Mode = Field(description="listed: only these; except: everyone but these.", examples=["except"])
+    entries: Entries
+    require_authenticated: bool = Field(description="Only mail whose From passed DMARC.", examples=[False])
+
+
+class NewSenders(Body):
+    """From whom an alias is to take mail."""
+
+    mode: Mode
+    entries: Entries = Field(default_factory=list)
+    require_authenticated: bool = False
+
+    def value(self) -> views.Senders:
+        """Return it as the service takes it."""
+        return views.Senders(self.mode, tuple(self.entries), self.require_authenticated)
+
+
+class Blocked(Body):
+    """Who is not to write to an alias any more."""
+
+    sender: Annotated[str, StringConstraints(min_length=1, max_length=400)] = Field(
+        description="An address, a domain, or .domain for all names below one.", examples=["news@shop.example"]
+    )
 
 
 class Alias(Out):
@@ -31,6 +70,10 @@ class Alias(Out):
     note: str | None = Field(examples=["for the shop"])
     created_at: Moment
     updated_at: Moment
+    senders: Senders
+    last_mail_at: Moment | None = Field(description="When mail to it was accepted last; some seconds late.")
+    mails_30d: int = Field(description="Mails accepted in the last 30 days, today counted.", examples=[12])
+    refused_30d: int = Field(description="Mails refused in that time.", examples=[3])
 
 
 class KeptName(Out):
@@ -70,6 +113,7 @@ class NewAlias(Body):
     can_receive: bool = True
     can_send: bool = False
     note: Note | None = None
+    senders: NewSenders = NewSenders(mode="everyone")
 
 
 class AliasChange(Body):
@@ -79,6 +123,11 @@ class AliasChange(Body):
     can_send: bool = unsent()
     is_active: bool = unsent()
     note: Note | None = unsent()
+    senders: NewSenders = unsent()
+
+    def given(self) -> dict[str, Any]:
+        """Return the fields that were sent, to be handed on as arguments."""
+        return as_arguments(super().given())
 
     @model_validator(mode="before")
     @classmethod
@@ -90,3 +139,8 @@ class AliasChange(Body):
                 "alias-not-renamable", "the address of an alias cannot be changed", field=wanted, hint=hint
             )
         return given
+
+
+def as_arguments(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a body as the services take them."""
+    return {name: value.value() if isinstance(value, NewSenders) else value for name, value in given.items()}

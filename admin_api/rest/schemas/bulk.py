@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from admin_api.http.models import Body, Id, LocalPart, Out, unsent
-from admin_api.rest.schemas.aliases import Alias, Note
+from admin_api.rest.schemas.aliases import Alias, NewSenders, Note, as_arguments
 from store.services.bulk.bulk_call import MOST_ITEMS, Item, ItemResult
 
-_SWITCHES = frozenset({"can_receive", "can_send", "is_active", "note"})
+_SWITCHES = frozenset({"can_receive", "can_send", "is_active", "note", "senders"})
 _NEVER: Any = Field(default=None, description="Only to be refused: an alias cannot be renamed.")
 
 
@@ -19,7 +19,7 @@ class _ItemBody(Body):
 
     def switches(self) -> dict[str, Any]:
         """Return what was sent of what an alias may do."""
-        return {name: value for name, value in self.given().items() if name in _SWITCHES}
+        return as_arguments({name: value for name, value in self.given().items() if name in _SWITCHES})
 
 
 class CreateItem(_ItemBody):
@@ -32,6 +32,7 @@ class CreateItem(_ItemBody):
     can_send: bool = False
     is_active: bool = True
     note: Note | None = None
+    senders: NewSenders = NewSenders(mode="everyone")
 
     def item(self) -> Item:
         """Return it as the service takes it."""
@@ -47,6 +48,7 @@ class UpdateItem(_ItemBody):
     can_send: bool = unsent()
     is_active: bool = unsent()
     note: Note | None = unsent()
+    senders: NewSenders = unsent()
     domain_id: Any = _NEVER
     local_part: Any = _NEVER
 

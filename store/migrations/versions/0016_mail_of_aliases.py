@@ -45,7 +45,7 @@ def upgrade() -> None:
         sa.Column("last_at", _MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("alias_id", "sender"),
     )
-    op.create_index(None, "alias_senders", ["alias_id", "last_at"])
+    op.create_index(None, "alias_senders", ["last_at"])
     op.create_table(
         "count_batches",
         sa.Column("id", sa.String(32), nullable=False),

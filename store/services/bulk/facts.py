@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 
 from routing.address import Address
 from store.batches import batches
-from store.services import kept
+from store.services import kept, sender_lists
 from store.services.kept import Kept, Name
 from store.services.lookup import LARGEST_ID, FoundMailbox
 from store.services.views import Alias
@@ -145,13 +145,21 @@ def _aliases(tx: Transaction, which: ColumnElement[bool]) -> Iterator[Alias]:
         values = dict(row._mapping)
         at, owner_at = f"@{values['domain']}", f"@{values.pop('owner_domain')}"
         address, mailbox = values["local_part"] + at, values.pop("owner_local") + owner_at
-        yield Alias(address=address, mailbox=mailbox, **values)
+        senders = sender_lists.of_row(values.pop("senders"))
+        yield Alias(address=address, mailbox=mailbox, senders=senders, **values)
 
 
 def _alias_query() -> Select[*tuple[object, ...]]:
     owner, owner_domain = aliased(AddressRow), aliased(DomainRow)
     own = (AliasRow.id, AddressRow.local_part, AddressRow.domain_id, DomainRow.name.label("domain"))
-    fields = (AliasRow.mailbox_id, AliasRow.can_receive, AliasRow.can_send, AliasRow.is_active, AliasRow.note)
+    fields = (
+        AliasRow.mailbox_id,
+        AliasRow.can_receive,
+        AliasRow.can_send,
+        AliasRow.is_active,
+        AliasRow.note,
+        AliasRow.senders,
+    )
     others = (AddressRow.created_at, AliasRow.updated_at, owner.local_part, owner_domain.name)
     return (
         select(*own, *fields, *others[:2], others[2].label("owner_local"), others[3].label("owner_domain"))

@@ -9,17 +9,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from store.clock import utc_now
-from store.services import lookup
+from store.services import lookup, sender_lists
 from store.services.bulk.facts import Facts
 from store.services.fields import check_text
 from store.services.kept import Name
 from store.services.lookup import FoundMailbox
 from store.services.names import known_address, split_new_address
 from store.services.rules import check_alias_room, check_new_alias, taken
-from store.services.views import Alias
+from store.services.views import EVERYONE, Alias, Senders
 from store.sql.tables import DomainRow
 
-Given = Mapping[str, bool | str | None]  # of can_receive, can_send, is_active and note: those that are to be set
+# Of can_receive, can_send, is_active, note and senders: those that are to be set.
+Given = Mapping[str, bool | str | Senders | None]
 
 _NOT_WRITTEN = 0  # the id of an alias that is only planned
 
@@ -74,7 +75,8 @@ class Plan:
         Raises:
             ServiceError: as there.
         """
-        check_new_alias(owner, domain, local_part, str(given.get("note") or ""), self.system_names)
+        note, senders = str(given.get("note") or ""), _senders(given, EVERYONE)
+        senders = check_new_alias(owner, domain, local_part, note, self.system_names, senders)
         if (domain.id, local_part) in self.facts.names:
             raise taken(domain, local_part)
         kept = self.facts.kept.get((domain.id, local_part))
@@ -86,7 +88,7 @@ class Plan:
             self.given_way.add(kept.id)
         self.facts.used[owner.mailbox.id] = used + 1
         self.facts.names[domain.id, local_part] = _NOT_WRITTEN
-        entry = Entry(owner.account.id, None, _new(owner, domain, local_part, given))
+        entry = Entry(owner.account.id, None, _new(owner, domain, local_part, {**given, "senders": senders}))
         self.entries.append(entry)
         self.planned[domain.id, local_part] = entry
         return entry
@@ -112,9 +114,9 @@ class Plan:
         """Change what an alias may do. Nothing is written when that is so already.
 
         Raises:
-            ServiceError: ``invalid-request`` for the note.
+            ServiceError: ``invalid-request`` for the note and the senders.
         """
-        check_text("note", str(given.get("note") or ""))
+        given = _checked(given)
         entry = Entry(owner.account.id, alias, _changed(alias, given))
         if entry.is_change and entry.after is not None:
             self.entries.append(entry)
@@ -153,10 +155,23 @@ class Plan:
 
     def _replan(self, planned: Entry, given: Given) -> Entry:
         """Change an alias that is to be made anyway; it is made as it is in the end."""
-        check_text("note", str(given.get("note") or ""))
+        given = _checked(given)
         before = planned.after
         planned.after = before and _changed(before, given)
         return Entry(planned.account_id, before, planned.after)
+
+
+def _checked(given: Given) -> Given:
+    check_text("note", str(given.get("note") or ""))
+    return {**given, "senders": sender_lists.checked(_senders(given, EVERYONE))} if "senders" in given else given
+
+
+def _senders(given: Given, default: Senders) -> Senders:
+    """Return who may write, from a value or from a line of a file. Raises ServiceError ``invalid-request``."""
+    senders = given.get("senders", default)
+    if isinstance(senders, str):
+        return sender_lists.from_line(senders)
+    return senders if isinstance(senders, Senders) else default
 
 
 def _new(owner: FoundMailbox, domain: DomainRow, local_part: str, given: Given) -> Alias:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import insert, update
 
 from store.batches import batches
-from store.services import audit, kept
+from store.services import audit, kept, sender_lists
 from store.services.bulk.plan import Entry, Plan
 from store.services.deletion import delete_names
 from store.services.filters import retarget
@@ -52,7 +52,7 @@ def _updates(aliases: Iterable[Alias | None]) -> Iterator[dict[str, Any]]:
 
 
 def _switches(alias: Alias) -> dict[str, Any]:
-    return {name: getattr(alias, name) for name in _SWITCHES}
+    return {name: getattr(alias, name) for name in _SWITCHES} | {"senders": sender_lists.row_text(alias.senders)}
 
 
 def _insert(tx: Transaction, entries: list[Entry]) -> None:

@@ -8,7 +8,7 @@ from store.services.bulk.plan import Plan
 from store.services.kept import Name
 from store.services.views import Alias
 
-_SWITCHES = ("can_receive", "can_send", "is_active", "note")
+_SWITCHES = ("can_receive", "can_send", "is_active", "note", "senders")
 _Switches = tuple[Any, ...]
 
 

@@ -108,10 +108,9 @@ class AliasRow(Base):
     is_active: Mapped[bool] = mapped_column(default=True)
     note: Mapped[str | None] = mapped_column(String(500))
     expires_at: Mapped[datetime | None]
-    expires_after: Mapped[int | None]  # messages accepted since ``limited_at``
+    expires_after: Mapped[int | None]  # messages accepted, ever
     expires_when_idle: Mapped[int | None]  # days
-    limited_at: Mapped[datetime | None]  # when the two were set last
-    messages_left: Mapped[int | None]  # of ``expires_after``
+    idle_since: Mapped[datetime | None]  # when ``expires_when_idle`` was set last
     off_at: Mapped[int | None] = mapped_column(BigInteger)  # seconds since 1970: what comes first of the three
     senders: Mapped[str | None] = mapped_column(Text)  # who may write to it (store.wire_format.sender_rules)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)

@@ -1,9 +1,8 @@
 """What came through aliases: mails of each day, the last one, who wrote; and which counts were merged already."""
 
 from datetime import date, datetime
-from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.clock import utc_now
@@ -41,8 +40,6 @@ class AliasSenderRow(Base):
     """Who wrote to an alias of an account that has this remembered: an envelope sender."""
 
     __tablename__ = "alias_senders"
-    __table_args__: Any = (Index(None, "alias_id", "last_at"),)
-
     alias_id: Mapped[int] = mapped_column(
         ForeignKey("aliases.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
@@ -50,7 +47,7 @@ class AliasSenderRow(Base):
     accepted: Mapped[int]
     refused: Mapped[int]
     first_at: Mapped[datetime]
-    last_at: Mapped[datetime]
+    last_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class CountBatchRow(Base):
