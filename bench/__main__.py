@@ -5,6 +5,7 @@
     mta           a whole Postfix with Byname, beside Postfix's own maps and a filter in C (needs root)
     milter        the filter alone, paced and in a closed loop, beside the one in C
     recipients    what each further recipient of a message costs
+    counts        what counting mails to aliases costs the filter
     memory        what a milter process holds after many messages
     scale         the same questions over ten thousand aliases and over a million
     pages         the dashboard over 10,000 mailboxes with 100 aliases each, and what a page weighs
@@ -22,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from bench.cases import api, memory, messages, milter, mta, pages, parser, propagation, rebuild, recipients
+from bench.cases import api, counts, memory, messages, milter, mta, pages, parser, propagation, rebuild, recipients
 from bench.cases import scale as scale_
 from bench.report import page
 from bench.report.figures import Figure, Scale, print_table, read_json, write_json
@@ -32,6 +33,7 @@ _MODULES: Mapping[str, ModuleType] = {
     "mta": mta,
     "milter": milter,
     "recipients": recipients,
+    "counts": counts,
     "memory": memory,
     "scale": scale_,
     "api": api,

@@ -11,12 +11,17 @@ from store.sql.database import Database
 
 
 @contextmanager
-def counting(settings: Settings, database: Database) -> Iterator[Tally]:
+def counting(settings: Settings, database: Database) -> Iterator[Tally | None]:
     """Count for the length of a block, and hand on what was counted: through the cache, if there is one, else to SQL.
+
+    Yields None where nothing is to be counted.
 
     Raises:
         StoreNotReady: ``cache.url`` is none.
     """
+    if not settings.statistics.enabled:
+        yield None
+        return
     tally = Tally()
     with HandOver(tally, _sink(settings, database)):
         yield tally

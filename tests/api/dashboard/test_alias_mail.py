@@ -93,7 +93,7 @@ def test_the_mail_of_an_alias(admin: Visitor, database: Database, world: World, 
         senders=(wrote("<<b>&@x.test>", 1, 0), wrote("<News@Shop.test>", 2, 1)),
     )
     page = admin.get(here)
-    assert "3 accepted, 1 refused (alias-disabled: 1). Last mail 2 hours ago." in words(page)
+    assert "3 accepted, 1 refused (alias-disabled: 1). Last mail: 2 hours ago" in words(page)
     assert "news@shop.test 2 1 2 hours ago" in words(page)
     assert "<b>&@x" not in page.text
     chart = page.text[page.text.index("<svg") : page.text.index("</svg>") + len("</svg>")]
