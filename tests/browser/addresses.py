@@ -47,6 +47,8 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         f"{_ALIASES}/{{alias_id:id}}": (),  # likewise
         f"{_ALIASES}/{{alias_id:id}}/delete": ("/mailboxes/{john}/aliases/{sales}/delete",),
         f"{_ALIASES}/{{alias_id:id}}/note": ("/mailboxes/{john}/aliases/{sales}/note",),
+        f"{_ALIASES}/{{alias_id:id}}/senders": ("/mailboxes/{john}/aliases/{sales}/senders",),
+        f"{_ALIASES}/{{alias_id:id}}/senders/block": (),  # leads to the form
         f"{_ALIASES}/{{alias_id:id}}/mail": ("/mailboxes/{john}/aliases/{sales}/mail",),
         f"{_BOX}/filters": ("/mailboxes/{john}/filters", "/mailboxes/{mary}/filters"),
         f"{_BOX}/filters/{{rule_id:id}}": ("/mailboxes/{john}/filters/{rule}",),

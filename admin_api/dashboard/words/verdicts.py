@@ -50,6 +50,8 @@ _RECIPIENT_REASONS: Mapping[str, str] = MappingProxyType(
         "mailbox-paused": "The mailbox is paused.",
         "alias-disabled": "The alias is disabled. Its name stays reserved, so no catch-all takes it.",
         "alias-receive-off": "The alias does not receive. Its name stays reserved, so no catch-all takes it.",
+        "sender-not-listed": "The alias takes mail from those listed only, and this sender is not.",
+        "sender-blocked": "This sender is blocked at the alias.",
         "name-kept": "The name was deleted. Its account keeps it from others for a while, so no catch-all takes it.",
         "domain-off": "The domain is switched off.",
         "account-suspended": "The account is suspended.",
