@@ -176,6 +176,15 @@ def test_password_managers(byname: CommandLine, served: RunningApi) -> None:
     assert printed.count("@brand-a.com") >= 5
 
 
+def test_who_writes(byname: CommandLine, served: RunningApi) -> None:
+    byname.succeed(*BRANDS, "alias add sales@brand-b.com john@brand-a.com")
+    printed = run(lines(ALIASES, "who writes"), byname, served)
+    assert "0 accepted, 0 refused in 7 days" in printed
+    assert '"refused_by_rule":{},"last_mail_at":null' in printed
+    assert '"remember_senders_days":30' in printed
+    assert '"remember_senders_days":0' in printed
+
+
 # What the programs of those who move answer, in place of the programs.
 _THERE = """\
 mysqldump() { cat <<'END'
