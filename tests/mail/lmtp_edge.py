@@ -15,6 +15,7 @@ from edges.lmtp.pool import IDLE_SECONDS, Pool
 from edges.lmtp.server import LmtpServer
 from routing.directory import Directory
 from routing.policy import Policy
+from store.counting.tally import Tally
 from tests.unit.sample_site import DIRECTORY
 
 PATIENCE = 20.0
@@ -35,10 +36,11 @@ def edge(
     idle: float = IDLE_SECONDS,
     most: int = 200,
     name: str = "edge.sock",
+    counts: Tally | None = None,
 ) -> Iterator[tuple[LmtpServer, Path]]:
     """Run an edge in front of ``backend``; yield the server and its unix socket."""
     path = folder / name
-    site = LmtpSite(directory, Policy(), Pool(backend, timeouts, idle), key, max_age)
+    site = LmtpSite(directory, Policy(), Pool(backend, timeouts, idle), key, max_age, counts)
     server = LmtpServer(open_listener(f"unix:{path}"), site, most=most)
     thread = threading.Thread(target=server.serve)
     thread.start()
