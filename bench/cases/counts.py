@@ -2,8 +2,8 @@
 
 Two milters of one site over the same Redis, one with ``[statistics] enabled``, one without, take turns; the CPU time is
 that of the milter's process, its hand-over to Redis included. Every message goes to one of 10,000 aliases, by
-chance, so that hardly two are counted together, which is the dearest way. The goal is against the message's whole CPU time
-in the filter; Postfix, which takes several times that, is not even counted in. The relay's time for merging is its own
+chance, so that hardly two are counted together, which is the dearest way. The goal is against the message's CPU time in
+the filter alone; Postfix, which takes several times that, is not counted in. The relay's time for merging is its own
 process's, of the same rounds.
 """
 

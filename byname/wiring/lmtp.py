@@ -15,4 +15,4 @@ def lmtp_site(settings: Settings, known: Directory, counts: Tally | None = None)
         ConfigError: ``lmtp.backend`` is missing, or a key that shapes decisions is wrong.
     """
     store = Pool(needed(settings, "lmtp.backend"))
-    return LmtpSite(known, policy(settings), store, trace_key(settings), counts)
+    return LmtpSite(known, policy(settings), store, trace_key(settings), counts=counts)

@@ -40,9 +40,9 @@ class LmtpSite:
     policy: Policy
     store: Pool
     key: bytes | None = None  # vouches for our own Delivered-To fields
-    counts: Tally | None = None  # of mails to aliases; None: nothing is counted
     max_age: float = 1.0  # seconds after which a decision is made again before the copy is handed over
     wall_clock: Callable[[], float] = time.time  # the moment of a decision: aliases expire
+    counts: Tally | None = None  # of mails to aliases; None: nothing is counted
 
 
 @dataclass(frozen=True, slots=True)

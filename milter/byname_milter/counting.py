@@ -13,9 +13,8 @@ def count_accepted(site: Site, message: Message) -> None:
     """Count a message that is accepted, for each alias among its recipients."""
     if site.counts is None or not site.counts_accepted or not message.hosted:
         return
-    verdicts = (accepted.verdict for accepted in message.accepted)
-    found = {verdict.alias for verdict in verdicts if isinstance(verdict, Deliver)}
-    for alias in found:
+    found = [accepted.verdict.alias for accepted in message.accepted if isinstance(accepted.verdict, Deliver)]
+    for alias in found if len(found) == 1 else dict.fromkeys(found):
         if alias is not None:
             site.counts.accepted(alias, message.path)
 
@@ -25,5 +24,5 @@ def count_refused(site: Site, message: Message, refusal: Reject | Defer) -> None
     if site.counts is None or isinstance(refusal, Defer) or refusal.alias is None:
         return
     if (refusal.alias, refusal.rule) not in message.refused:
-        message.refused.add((refusal.alias, refusal.rule))
+        message.refused |= {(refusal.alias, refusal.rule)}
         site.counts.refused(refusal.alias, refusal.rule, message.path)

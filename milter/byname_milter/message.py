@@ -46,7 +46,7 @@ class Message:
     malformed: Reject | None = None  # a field has a name that no field may have
     broken: bool = False  # a callback failed, or a recipient that cannot be refused is undecided: 451 at the end
 
-    refused: set[tuple[Address, str]] = field(default_factory=set)  # aliases, and by which rule, that were counted
+    refused: frozenset[tuple[Address, str]] = frozenset()  # aliases, and by which rule, that were counted
 
     hosted: int = 0  # accepted recipients that are ours; without any the message stays untouched
 

@@ -179,7 +179,6 @@ def test_password_managers(byname: CommandLine, served: RunningApi) -> None:
 # part of the page on aliases: what stands in what its lines print, errors included
 ALIAS_PARTS = {
     "switching": ("sales@brand-b.com", "deliver", "press@brand-a.com", "cannot-send-as"),
-    "who writes": ("sender",),
     "until when": ("2999-01-31", "never"),
     "from whom": ("listed .shop.example", "except .spam.example", "except .spam.example news@shop.example"),
     "after deletion": ("name-kept", "address-kept: once@brand-b.com was deleted and is kept", "KEPT UNTIL"),
@@ -197,7 +196,11 @@ def test_all_about_aliases(byname: CommandLine, served: RunningApi, part: str) -
 
 
 def test_the_page_on_aliases_has_no_other_lines() -> None:
-    assert set(re.findall(r"<!-- (.+): a test runs", ALIASES.read_text())) == {*ALIAS_PARTS, "password managers"}
+    assert set(re.findall(r"<!-- (.+): a test runs", ALIASES.read_text())) == {
+        *ALIAS_PARTS,
+        "who writes",
+        "password managers",
+    }
 
 
 # words of a line of docs/why.md: what its command prints. That of the demo is run by tests/mail/test_demo.py.
@@ -234,6 +237,15 @@ def test_what_is_here_and_nowhere_else(byname: CommandLine, served: RunningApi) 
     for (words, command), answer in zip(rows[1:], answers, strict=True):
         (told,) = [shown for begins, shown in WHY_SHOWN.items() if words.startswith(begins)]
         assert told in answer, (command, answer)
+
+
+def test_who_writes(byname: CommandLine, served: RunningApi) -> None:
+    byname.succeed(*BRANDS, "alias add sales@brand-b.com john@brand-a.com")
+    printed = run(lines(ALIASES, "who writes"), byname, served)
+    assert "0 accepted, 0 refused in 7 days" in printed
+    assert '"refused_by_rule":{},"last_mail_at":null' in printed
+    assert '"remember_senders_days":30' in printed
+    assert '"remember_senders_days":0' in printed
 
 
 # What the programs of those who move answer, in place of the programs.

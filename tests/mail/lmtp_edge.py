@@ -16,6 +16,7 @@ from edges.lmtp.pool import IDLE_SECONDS, Pool
 from edges.lmtp.server import LmtpServer
 from routing.directory import Directory
 from routing.policy import Policy
+from store.counting.tally import Tally
 from tests.unit.sample_site import DIRECTORY
 
 PATIENCE = 20.0
@@ -37,10 +38,12 @@ def edge(
     idle: float = IDLE_SECONDS,
     most: int = 200,
     name: str = "edge.sock",
+    counts: Tally | None = None,
 ) -> Iterator[tuple[LmtpServer, Path]]:
     """Run an edge in front of ``backend``; yield the server and its unix socket."""
     path = folder / name
-    site = LmtpSite(directory, Policy(), Pool(backend, timeouts, idle), key, max_age=max_age, wall_clock=wall_clock)
+    pool = Pool(backend, timeouts, idle)
+    site = LmtpSite(directory, Policy(), pool, key, max_age, wall_clock=wall_clock, counts=counts)
     server = LmtpServer(open_listener(f"unix:{path}"), site, most=most)
     thread = threading.Thread(target=server.serve)
     thread.start()
