@@ -33,6 +33,7 @@ from tests.store.cli.command_line import CommandLine
 ROOT = Path(__file__).parents[2]
 PAGE, MESSAGES, README = ROOT / "docs" / "api.md", ROOT / "docs" / "messages.md", ROOT / "README.md"
 AGENTS = ROOT / "docs" / "mcp.md"
+SENDERS = ROOT / "docs" / "senders.md"
 ALIASES, MIGRATE = ROOT / "docs" / "aliases.md", ROOT / "docs" / "migrate.md"
 
 # The lines are run as they stand, but for the place of the server, who runs ``byname`` and with which settings.
@@ -174,6 +175,20 @@ def test_password_managers(byname: CommandLine, served: RunningApi) -> None:
     assert re.search(r'"email": "[0-9a-f-]{36}@brand-a.com", "active": true, "description": "Website: shop', printed)
     assert re.search(r'"alias": "[a-z]+-[a-z]+-\d{4}@brand-a.com"', printed)
     assert printed.count("@brand-a.com") >= 5
+
+
+def test_senders(byname: CommandLine, served: RunningApi) -> None:
+    byname.succeed(
+        "account create acme --plan starter",
+        "domain add brand-a.com --account acme --verified",
+        "domain add brand-b.com --account acme --verified",
+        "mailbox add john@brand-a.com --generate-password",
+        "alias add sales@brand-b.com john@brand-a.com",
+    )
+    printed = run(lines(SENDERS, "senders"), byname, served)
+    assert "550 5.7.1 <sales@brand-b.com>: this address does not accept mail from you" in printed
+    assert '"entries":["spam.example","bob@work.example"]' in printed.replace(" ", "")
+    assert "except spam.example news@shop.example" in printed
 
 
 # What the programs of those who move answer, in place of the programs.
