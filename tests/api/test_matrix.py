@@ -123,6 +123,7 @@ TABLE: dict[str, Route] = {
     "DELETE /kept-names/{kept_name_id}": route("aliases:write"),
     "GET /mailboxes/{mailbox_id}/aliases/{alias_id}/stats": route("aliases:read"),
     "GET /mailboxes/{mailbox_id}/aliases/{alias_id}/senders": route("aliases:read"),
+    "POST /mailboxes/{mailbox_id}/aliases/{alias_id}/senders:block": route("aliases:write", sender="x@spam.test"),
     "GET /mailboxes/{mailbox_id}/aliases/{alias_id}/rules": route("aliases:read", "rules:read"),
     "POST /mailboxes/{mailbox_id}/rules": route("rules:write", **RULE),
     "GET /mailboxes/{mailbox_id}/rules": route("rules:read"),

@@ -138,11 +138,15 @@ def test_any_bytes(data: bytes) -> None:
 CELL = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
 
 
-@given(st.lists(st.tuples(CELL, CELL, st.booleans(), st.booleans(), st.booleans(), st.none() | CELL), max_size=5))
-def test_what_is_written_is_read_again(rows: list[tuple[str, str, bool, bool, bool, str | None]]) -> None:
+FLAG = st.booleans()
+SENDERS = st.sampled_from(["everyone", "listed", "except authenticated spam.test .x.test"])
+
+
+@given(st.lists(st.tuples(CELL, CELL, FLAG, FLAG, FLAG, st.none() | CELL, SENDERS), max_size=5))
+def test_what_is_written_is_read_again(rows: list[tuple[str, str, bool, bool, bool, str | None, str]]) -> None:
     text = "".join(write_csv(rows))
     wanted = [
-        AliasLine(number, row[0], row[1], dict(zip(COLUMNS[2:], [*row[2:5], row[5] or None], strict=True)))
+        AliasLine(number, row[0], row[1], dict(zip(COLUMNS[2:], [*row[2:5], row[5] or None, row[6]], strict=True)))
         for number, row in enumerate(rows, 2)
     ]
     assert read(text.encode()) == wanted

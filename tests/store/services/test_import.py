@@ -187,13 +187,13 @@ def test_what_is_exported_is_unchanged(world: Database) -> None:
     bring(Import(world), csv(*many(1100), f'a@brand-a.com,{JOHN},false,true,false,"\'=1, ""x"""'))
     bring(Import(world), csv("-a@rival.com,eve@rival.com,,,,@für"))
     text = "".join(export(world))
-    assert text.splitlines()[0] == HEADER.strip()
+    assert text.splitlines()[0] == f"{HEADER.strip()},senders"
     assert "-a@rival.com,eve@rival.com,true,false,true,'@für" in text
     results = bring(Import(world), read_csv(io.BytesIO(text.encode())))
     assert Counter(outcomes(results)) == {"unchanged": 1102}
     own = "".join(export(world, Acting(account_id=2))).splitlines()
-    assert own[1:] == ["-a@rival.com,eve@rival.com,true,false,true,'@für"]
+    assert own[1:] == ["-a@rival.com,eve@rival.com,true,false,true,'@für,everyone"]
 
 
 def test_an_export_of_nothing(world: Database) -> None:
-    assert "".join(export(world)) == HEADER.replace("\n", "\r\n")
+    assert "".join(export(world)) == f"{HEADER.strip()},senders\r\n"
