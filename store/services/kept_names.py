@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, false, or_, select
 from sqlalchemy.orm import aliased
 
 from routing.address import Address
+from store.batches import batches
 from store.clock import utc_now
 from store.errors import ServiceError
 from store.services import audit, kept, lookup
@@ -18,8 +19,13 @@ from store.sql import changed_fields
 from store.sql.tables import AccountRow, AddressRow, DomainRow, KeptNameRow
 from store.sql.tenant import Transaction
 
+# A kept name: its rows, its domain's name, the days of its account, and in two parts the mailbox that had it.
+KeptRow = Row[KeptNameRow, AddressRow, DomainRow, int, str | None, str | None]
+KeptQuery = Select[KeptNameRow, AddressRow, DomainRow, int, str | None, str | None]
+
 MOST_DAYS = 3650
 _AT_ONCE = 1000  # names that one transaction frees
+_FEW = 500  # in one statement
 
 
 def check_days(days: int) -> None:
@@ -40,10 +46,7 @@ def get(tx: Transaction, ref: Ref, *, account: int | None = None) -> KeptName:
         ServiceError: ``invalid-request``, ``not-found``.
     """
     row = _found(tx, ref)
-    if (
-        account is not None
-        and tx.scalar(select(DomainRow.account_id).where(DomainRow.id == row[1].domain_id)) != account
-    ):
+    if account not in {None, row[2].account_id}:
         raise lookup.not_found("kept name", ref, "address")
     return _as_view(row)
 
@@ -85,16 +88,15 @@ def free(tx: Transaction, ref: Ref) -> KeptName:
         ServiceError: ``invalid-request``, ``not-found``.
     """
     row = _found(tx, ref, lock=True)
-    gone = _as_view(row)
+    gone, account_id = _as_view(row), row[2].account_id
     _remove(tx, [row])
-    account_id = tx.scalars(select(DomainRow.account_id).where(DomainRow.id == gone.domain_id)).one()
     audit.note(tx, "kept-name.delete", "kept-name", gone.id, gone.address, gone, None, account_id=account_id)
     return gone
 
 
 def free_due(tx: Transaction) -> int:
     """Free names whose time is over, at most a thousand, and return how many. Nobody did it, so no log tells of it."""
-    due = _query().where(_over(tx, utc_now())).order_by(None).order_by(KeptNameRow.id).limit(_AT_ONCE)
+    due = _by_id().where(_over(tx, utc_now())).limit(_AT_ONCE)
     return _remove(tx, list(tx.execute(due.with_for_update(of=AddressRow, skip_locked=True))))
 
 
@@ -109,25 +111,22 @@ def change_days(tx: Transaction, account: AccountRow, days: int) -> None:
     check_days(days)
     shortest = timedelta(days=min(days, account.keep_deleted_days))
     over = (KeptNameRow.deleted_at <= utc_now() - shortest) & (AccountRow.id == account.id)
-    _remove(tx, list(tx.execute(_query().where(over).with_for_update(of=AddressRow))))
+    _remove(tx, list(tx.execute(_by_id().where(over).with_for_update(of=AddressRow))))
     account.keep_deleted_days = days
 
 
-def _remove(tx: Transaction, rows: list[Row[KeptNameRow, AddressRow, str, int, str | None, str | None]]) -> int:
-    if not rows:
-        return 0
-    ids = [row[0].id for row in rows]
-    for _, address, domain, *_ in rows:
-        changed_fields.name(tx, domain, address.local_part)
-    retarget.names_go(tx, AddressRow.id.in_(ids))
-    kept.remove(tx, ids)
+def _remove(tx: Transaction, rows: list[KeptRow]) -> int:
+    for some in batches(rows, _FEW):
+        ids = [row[0].id for row in some]
+        for _, address, domain, *_ in some:
+            changed_fields.name(tx, domain.name, address.local_part)
+        retarget.names_go(tx, AddressRow.id.in_(ids))
+        kept.remove(tx, ids)
     tx.expire_all()
-    return len(ids)
+    return len(rows)
 
 
-def _found(
-    tx: Transaction, ref: Ref, *, lock: bool = False
-) -> Row[KeptNameRow, AddressRow, str, int, str | None, str | None]:
+def _found(tx: Transaction, ref: Ref, *, lock: bool = False) -> KeptRow:
     query = _query().where(_is(ref), ~_over(tx, utc_now()))
     found = tx.execute(query.with_for_update(of=AddressRow) if lock else query).one_or_none()
     if found is None:
@@ -143,8 +142,10 @@ def _is(ref: Ref) -> ColumnElement[bool]:
 
 
 def _over(tx: Transaction, now: datetime) -> ColumnElement[bool]:
-    """Return the condition for names whose time is over. The few numbers of days are asked for: no database needs to
-    add days to a moment, which each does in its own way."""
+    """Return the condition for names whose time is over.
+
+    The few numbers of days are asked for, so that no database adds days to a moment, which each does in its own way.
+    """
     numbers = tx.scalars(select(AccountRow.keep_deleted_days).distinct()).all()
     return or_(
         false(),
@@ -155,13 +156,13 @@ def _over(tx: Transaction, now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _query() -> Select[KeptNameRow, AddressRow, str, int, str | None, str | None]:
+def _query() -> KeptQuery:
     owner, owner_domain = aliased(AddressRow), aliased(DomainRow)
     return (
         select(
             KeptNameRow,
             AddressRow,
-            DomainRow.name,
+            DomainRow,
             AccountRow.keep_deleted_days,
             owner.local_part,
             owner_domain.name,
@@ -175,14 +176,19 @@ def _query() -> Select[KeptNameRow, AddressRow, str, int, str | None, str | None
     )
 
 
-def _as_view(found: Row[KeptNameRow, AddressRow, str, int, str | None, str | None]) -> KeptName:
+def _by_id() -> KeptQuery:
+    """Return the same in the order in which names are locked, so that nobody waits in a circle."""
+    return _query().order_by(None).order_by(KeptNameRow.id)
+
+
+def _as_view(found: KeptRow) -> KeptName:
     row, address, domain, days, owner_local, owner_domain = found
     return KeptName(
         id=row.id,
-        address=f"{address.local_part}@{domain}",
+        address=f"{address.local_part}@{domain.name}",
         local_part=address.local_part,
-        domain_id=address.domain_id,
-        domain=domain,
+        domain_id=domain.id,
+        domain=domain.name,
         mailbox_id=row.mailbox_id,
         mailbox=None if owner_local is None else f"{owner_local}@{owner_domain}",
         deleted_at=row.deleted_at,

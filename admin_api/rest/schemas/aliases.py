@@ -134,7 +134,7 @@ class AliasChange(Body):
     def _refuse_renaming(cls, given: Any) -> Any:
         wanted = next((name for name in _FIXED if isinstance(given, dict) and name in given), None)
         if wanted is not None:
-            hint = "delete the alias and make another; the old name is free at once"
+            hint = "delete the alias and make another"
             raise ServiceError(
                 "alias-not-renamable", "the address of an alias cannot be changed", field=wanted, hint=hint
             )

@@ -20,6 +20,7 @@ from store.services import (
 )
 from store.services.bulk import bulk_call
 from store.services.bulk.bulk_call import Item
+from store.services.upkeep import upkeep
 from store.services.views import KeptName
 from store.sql.database import Database
 from store.sql.tables import KeptNameRow, OutboxRow
@@ -137,6 +138,20 @@ def test_the_job_frees_what_is_over_and_tells_the_cache(kept: Database) -> None:
         assert kept_names.free_due(tx) == 0
     assert names(kept) == ["later@brand-b.com"]
     assert in_outbox(kept, "info") == "x"
+
+
+def test_upkeep_frees_all_that_is_over(kept: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_names, "_AT_ONCE", 2)  # so that it takes several transactions
+    with kept.write() as tx:
+        for number in range(4):
+            aliases.add(tx, f"n{number}@brand-b.com", JOHN)
+            aliases.remove(tx, f"n{number}@brand-b.com")
+    age(kept, 31)
+    with kept.write() as tx:
+        aliases.add(tx, "last@brand-b.com", JOHN)
+        aliases.remove(tx, "last@brand-b.com")
+    upkeep(kept)
+    assert (names(kept), rows(kept)) == (["last@brand-b.com"], 1)
 
 
 def test_an_admin_frees_it_early(kept: Database) -> None:
