@@ -155,7 +155,10 @@ RECIPIENT_TABLE: tuple[Row, ...] = (
 def _claimed(case: Case, local: str, detail: str | None) -> RecipientVerdict | None:
     name = case.domain.names.get(local)
     if name is not None:
-        return _to_name(case, name, detail)
+        verdict = _to_name(case, name, detail)
+        if isinstance(verdict, Reject) and isinstance(name, Alias):
+            return Reject(verdict.reply, verdict.rule, Address(local, case.domain.name))
+        return verdict
     if local in case.policy.system_addresses:  # row 9
         return _to_steward(case, "system-address")
     return None

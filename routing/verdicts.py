@@ -1,6 +1,6 @@
 """The answers of the core. Whether an answer is final or temporary is part of its type."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from routing.address import Address
 from routing.replies import Reply
@@ -27,6 +27,13 @@ class Deliver:
         """The value for Delivered-To; None when the mailbox itself was written to (docs/design.md, section 3)."""
         return None if self.written == self.mailbox else self.written
 
+    @property
+    def alias(self) -> Address | None:
+        """The alias that was written to, without a detail; None where that was no alias."""
+        if self.rule != "alias" or self.detail is None:
+            return self.written if self.rule == "alias" else None
+        return Address(self.written.local.removesuffix(self.detail), self.written.domain)
+
 
 @dataclass(frozen=True, slots=True)
 class Allow:
@@ -48,6 +55,7 @@ class Reject:
 
     reply: Reply
     rule: str
+    alias: Address | None = field(default=None, compare=False)  # that was written to, without a detail, if it was one
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,15 @@ _ROWS = (
         "changes",
         "change_aliases",
     ),
+    _reads(
+        "get_alias_stats",
+        "How many mails to an alias were accepted and refused, by day: is it still in use, is it being spammed?",
+    ),
+    _reads(
+        "list_alias_senders",
+        "Who wrote to an alias, the latest first; empty unless the account has this remembered"
+        " (remember_senders_days).",
+    ),
     _reads("list_rules_of_alias", "The rules that name an alias: look before you delete it.", "list_naming_rules"),
     _reads(
         "list_rules",

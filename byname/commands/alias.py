@@ -6,6 +6,7 @@ import typer
 
 from byname import cli_context
 from byname.cli_context import JsonOption
+from byname.commands.alias_stats import stats
 from byname.commands.choices import something_to_change
 from byname.listing import Columns, show, show_all
 from byname.output import say, say_json, warn
@@ -110,6 +111,9 @@ def list_all(
     else:
         show_all(found, COLUMNS, as_json=False)
         say(f"{usage.used} of {usage.limit} aliases used")
+
+
+app.command("stats", epilog="Example: byname alias stats sales@brand-b.com --days 7")(stats)
 
 
 def _warn_of(named: "list[NamingRule]") -> None:

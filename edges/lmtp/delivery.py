@@ -23,6 +23,7 @@ from routing.policy import Policy
 from routing.recipient import EXPIRED, resolve
 from routing.replies import Reply, reply
 from routing.verdicts import Deliver, Reject
+from store.counting.tally import Tally
 
 log = structlog.get_logger()
 
@@ -35,6 +36,7 @@ class LmtpSite:
     policy: Policy
     store: Pool
     key: bytes | None = None  # vouches for our own Delivered-To fields
+    counts: Tally | None = None  # of mails to aliases; None: nothing is counted
     max_age: float = 1.0  # seconds after which a decision is made again before the copy is handed over
     wall_clock: Callable[[], float] = time.time  # the moment of a decision: aliases expire
 
@@ -151,8 +153,17 @@ class MessageDelivery:
         except OSError as error:
             log.warning("spool-failed", reason=str(error))
             return _same(members, "spool-failed")
+        if 200 <= answer.code < 300:
+            self._count(members)
         hidden = (copy.target, mailbox)
         return {index: passed_on(answer, hidden, item.deliver.written) for index, item in members.items()}
+
+    def _count(self, members: dict[int, Accepted]) -> None:
+        """Count a copy that the store has taken, once for each alias that it was written to."""
+        if self._site.counts is not None:
+            for alias in {item.deliver.alias for item in members.values()}:
+                if alias is not None:
+                    self._site.counts.accepted(alias, self._envelope.sender.raw)
 
 
 def _same(members: dict[int, Accepted], slug: str) -> dict[int, Reply]:

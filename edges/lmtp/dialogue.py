@@ -46,6 +46,7 @@ class Dialogue:
         self._offered: Extensions | None = None  # by the store, at the last LHLO
         self._sender: Path | None = None
         self._recipients: list[Accepted] = []
+        self._refused: set[tuple[Address | None, str]] = set()  # aliases, and by which rule
         self._is_in_data = False
 
     @property
@@ -163,6 +164,8 @@ class Dialogue:
         # Without a domain of ours: the MTA sends hosted ones only, and absence is evidence (docs/design.md, section 6).
         answer = reply("not-hosted", address=shown) if isinstance(verdict, NotOurs) else verdict.reply
         log_refusal(shown, verdict.rule, answer)
+        if isinstance(verdict, Reject):
+            self._count_refused(verdict)
         return answer
 
     def _resolve(self, address: Address | None) -> tuple[RecipientVerdict, bool]:
@@ -174,6 +177,13 @@ class Dialogue:
         before = resolve(site.directory, site.policy, address, now - LONGEST_QUEUED)
         return (before, True) if isinstance(before, Deliver) else (verdict, False)
 
+    def _count_refused(self, refusal: Reject) -> None:
+        """Count a refusal once for each message and alias."""
+        counts, key = self._site.counts, (refusal.alias, refusal.rule)
+        if counts is not None and refusal.alias is not None and self._sender is not None and key not in self._refused:
+            self._refused.add(key)
+            counts.refused(refusal.alias, refusal.rule, self._sender.raw)
+
     def _receive(self, spool: Spool) -> None:
         while (rest := spool.feed(self._wire.read_data(self._patience))) is None:
             continue
@@ -182,6 +192,7 @@ class Dialogue:
     def _reset(self) -> None:
         self._sender = None
         self._recipients = []
+        self._refused = set()
 
     def _size_limit(self) -> int:
         """Return what the store takes at most, 0 when it does not say (RFC 1870 section 4)."""

@@ -29,6 +29,7 @@ class Message:
     """One mail transaction (RFC 5321 section 3.3)."""
 
     sender: Address | None = None  # None: the null reverse-path
+    path: str = ""  # the argument of MAIL FROM, as the client typed it
     login: str | None = None
     decided_at: float = 0.0  # monotonic seconds of the oldest decision relied on; decisions age from MAIL on
     accepted: list[Accepted] = field(default_factory=list)
@@ -39,6 +40,8 @@ class Message:
     trace_fields: TraceFields = field(default_factory=TraceFields)
     malformed: Reject | None = None  # a field has a name that no field may have
     broken: bool = False  # a callback failed, or a recipient that cannot be refused is undecided: 451 at the end
+
+    refused: set[tuple[Address, str]] = field(default_factory=set)  # aliases, and by which rule, that were counted
 
     hosted: int = 0  # accepted recipients that are ours; without any the message stays untouched
 

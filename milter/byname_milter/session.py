@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import Milter
 
+from byname_milter import counting
 from byname_milter.actions import change, strip_handovers
 from byname_milter.decision_log import DecisionLog
 from byname_milter.envelope import envelope_address, parameter
@@ -68,7 +69,10 @@ class Session:
         if site.strips == self.site.strips:  # else the header was not asked for when the connection began
             self.site = site
         self.message = Message(
-            login=self._login(), decided_at=time.monotonic(), trace_fields=new_trace_fields(self.site.policy)
+            path=sender,
+            login=self._login(),
+            decided_at=time.monotonic(),
+            trace_fields=new_trace_fields(self.site.policy),
         )
         self.decisions.client = readable(self.mta, "{client_addr}") or self.decisions.client
         refusal = admit(self.role, self.message.login)
@@ -85,6 +89,7 @@ class Session:
             return self.refuse_recipient(recipient, malformed)
         verdict = resolve(self.site.directory, self.site.policy, address, self.site.wall_clock())
         if isinstance(verdict, Reject | Defer):
+            counting.count_refused(self.site, self.message, verdict)
             return self.refuse_recipient(recipient, verdict)
         deliver = verdict if isinstance(verdict, Deliver) else None
         if deliver and self.refuses_recipients and names_left(self.site, self.message) <= 0:
@@ -123,6 +128,7 @@ class Session:
             change(self.mta, self.site, self.message, found)
         for accepted in self.message.accepted:
             self.decisions.accepted(accepted, queue_id=self.queue_id, login=self.message.login)
+        counting.count_accepted(self.site, self.message)
         self.message = Message()
         return Milter.CONTINUE
 

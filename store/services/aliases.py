@@ -16,6 +16,7 @@ from store.services.names import split_new_address
 from store.services.paging import Page, holds, page_of
 from store.services.plans import alias_limit
 from store.services.rules import Claimed, check_alias_room, check_free, check_new_alias, claim
+from store.services.statistics.activity import with_activity
 from store.services.unset import UNSET, NotGiven
 from store.services.views import Alias, Usage
 from store.sql import changed_fields
@@ -112,7 +113,7 @@ def get(tx: Transaction, ref: Ref, *, mailbox: Ref | None = None) -> Alias:
     Raises:
         ServiceError: ``invalid-request``, ``not-found``, also for an alias of another mailbox.
     """
-    return view(tx, _found(tx, ref, mailbox, lock=False).alias.id)
+    return with_activity(tx, [view(tx, _found(tx, ref, mailbox, lock=False).alias.id)])[0]
 
 
 def update(
@@ -143,7 +144,7 @@ def update(
     changed_fields.name(tx, found.domain.name, found.address.local_part)
     after = view(tx, before.id)
     _note(tx, "alias.update", found, before, after)
-    return after
+    return with_activity(tx, [after])[0]
 
 
 def remove(tx: Transaction, ref: Ref, *, mailbox: Ref | None = None) -> Alias:
@@ -165,7 +166,7 @@ def list_all(tx: Transaction, *, mailbox: Ref | None = None) -> list[Alias]:
     wanted = query()
     if mailbox is not None:
         wanted = wanted.where(AliasRow.mailbox_id == lookup.mailbox(tx, mailbox).mailbox.id)
-    return [as_view(row) for row in tx.execute(wanted)]
+    return with_activity(tx, [as_view(row) for row in tx.execute(wanted)])
 
 
 def page(
@@ -187,7 +188,8 @@ def page(
         )
     if mailbox is not None:
         wanted = wanted.where(AliasRow.mailbox_id == lookup.mailbox(tx, mailbox).mailbox.id)
-    return page_of(tx, wanted, as_view, page, per_page)
+    found = page_of(tx, wanted, as_view, page, per_page)
+    return Page(with_activity(tx, found.items), found.total)
 
 
 def usage(tx: Transaction, mailbox: Ref) -> Usage:

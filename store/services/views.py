@@ -1,7 +1,11 @@
 """What the services return: frozen values with the fields of docs/api.md, "Objects"."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
+
+NOT_AUDITED: Mapping[str, bool] = MappingProxyType({"audited": False})  # of a field that the audit log leaves out
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Account:
     limits: Limits
     usage: AccountUsage
     random_alias_domain_id: int | None = None  # where aliases with names of chance are made; None: the mailbox's domain
+    remember_senders_days: int = 0  # for how long it is remembered who wrote to its aliases; 0: not at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,10 @@ class Alias:
     created_at: datetime
     updated_at: datetime
     mailbox: str
+    # What came through it (store.services.statistics): no part of what a change leaves behind.
+    last_mail_at: datetime | None = field(default=None, metadata=NOT_AUDITED)
+    mails_30d: int = field(default=0, metadata=NOT_AUDITED)
+    refused_30d: int = field(default=0, metadata=NOT_AUDITED)
 
 
 @dataclass(frozen=True, slots=True)

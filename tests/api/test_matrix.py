@@ -119,6 +119,8 @@ TABLE: dict[str, Route] = {
     "GET /mailboxes/{mailbox_id}/aliases/{alias_id}": route("aliases:read"),
     "PATCH /mailboxes/{mailbox_id}/aliases/{alias_id}": route("aliases:write", can_send=True),
     "DELETE /mailboxes/{mailbox_id}/aliases/{alias_id}": route("aliases:write"),
+    "GET /mailboxes/{mailbox_id}/aliases/{alias_id}/stats": route("aliases:read"),
+    "GET /mailboxes/{mailbox_id}/aliases/{alias_id}/senders": route("aliases:read"),
     "GET /mailboxes/{mailbox_id}/aliases/{alias_id}/rules": route("aliases:read", "rules:read"),
     "POST /mailboxes/{mailbox_id}/rules": route("rules:write", **RULE),
     "GET /mailboxes/{mailbox_id}/rules": route("rules:read"),

@@ -18,6 +18,7 @@ from admin_api.rest.routes import (
     rules,
     self,
     setup,
+    statistics,
     tokens,
     transfer,
 )
@@ -32,6 +33,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     setup.router,
     deletions.router,
     aliases.router,
+    statistics.router,
     rules.router,
     bulk.router,
     transfer.router,

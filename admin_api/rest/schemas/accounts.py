@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from admin_api.http.models import TRIMMED, Body, GivenMoment, Id, Moment, Out, unsent
+from store.services.account_settings import MOST_REMEMBERED_DAYS
 
 Plan = Literal["nano", "starter", "pro", "agency"]
 AccountName = Annotated[
@@ -43,12 +44,18 @@ class Account(Out):
     random_alias_domain_id: Id | None = Field(
         description="Where password managers get their aliases; null: at each mailbox's own domain."
     )
+    remember_senders_days: int = Field(
+        description="For how long it is remembered who wrote to the aliases; 0: not at all.", examples=[0]
+    )
 
 
 class OwnAccountChange(Body):
     """What an account decides for itself; what is left out stays."""
 
     random_alias_domain_id: Id | None = unsent(description="A domain of the account; null: each mailbox's own.")
+    remember_senders_days: int = unsent(
+        ge=0, le=MOST_REMEMBERED_DAYS, description="0: not at all, and what is known is forgotten.", examples=[30]
+    )
 
 
 class NewAccount(Body):

@@ -31,6 +31,9 @@ class Alias(Out):
     note: str | None = Field(examples=["for the shop"])
     created_at: Moment
     updated_at: Moment
+    last_mail_at: Moment | None = Field(description="When mail to it was accepted last; some seconds late.")
+    mails_30d: int = Field(description="Mails accepted in the last 30 days, today counted.", examples=[12])
+    refused_30d: int = Field(description="Mails refused in that time.", examples=[3])
 
 
 class Usage(Out):

@@ -1,7 +1,7 @@
 """Up to a thousand changes of aliases in one call: all of them or none, or each for itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from routing.policy import SYSTEM_ADDRESSES
@@ -10,6 +10,7 @@ from store.services.bulk.batch import settle
 from store.services.bulk.facts import Wanted
 from store.services.bulk.plan import Entry, Given, Plan
 from store.services.filters.naming import naming_aliases
+from store.services.statistics.activity import with_activity
 from store.services.views import Alias
 from store.sql.tenant import Transaction
 
@@ -80,10 +81,18 @@ def apply(
         system_names=system_names,
         keep=not dry_run,
     )
-    return [
+    results = [
         _result(index, item.op, decided[index], dry_run, tuple(named.get(item.alias_id, ()) if _ends(item) else ()))
         for index, item in enumerate(items)
     ]
+    return _with_activity(tx, results)
+
+
+def _with_activity(tx: Transaction, results: list[ItemResult]) -> list[ItemResult]:
+    """Say of aliases that were there before what came through them."""
+    known = [one.alias for one in results if one.status == "updated" and one.alias is not None]
+    filled = {alias.id: alias for alias in with_activity(tx, known)}
+    return [one if one.alias is None else replace(one, alias=filled.get(one.alias.id, one.alias)) for one in results]
 
 
 def _ends(item: Item) -> bool:

@@ -32,6 +32,7 @@ class AccountRow(Base):
     is_trial: Mapped[bool] = mapped_column(default=False)
     is_active: Mapped[bool] = mapped_column(default=True)  # False: suspended
     first_payment_at: Mapped[datetime | None]
+    remember_senders_days: Mapped[int] = mapped_column(default=0, server_default="0")  # of aliases; 0: not at all
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 

@@ -14,6 +14,7 @@ CHANGES = [
     ("account create new --plan pro", {"name": "new", "plan": "pro", "is_trial": False, "is_active": True}),
     ("account create try --plan agency --trial", {"is_trial": True, "limits": {"aliases_per_mailbox": 5}}),
     ("account set acme --plan agency", {"plan": "agency", "limits": {"aliases_per_mailbox": 100}}),
+    ("account set acme --remember-senders-days 30", {"remember_senders_days": 30}),
     ("account set acme --suspend", {"is_active": False}),
     ("account set acme --resume", {"is_active": True}),
     ("domain add third.test --account acme", {"name": "third.test", "status": "pending_dns", "verified_at": None}),
