@@ -1,12 +1,15 @@
 """Aliases: more names for a mailbox."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from routing.policy import SYSTEM_ADDRESSES
-from store.services import audit, lookup
+from store.services import audit, expiry, lookup
 from store.services.accounts import is_unpaid_trial
 from store.services.deletion import delete_names
 from store.services.fields import check_text
@@ -34,6 +37,9 @@ def add(
     can_receive: bool = True,
     can_send: bool = False,
     note: str | None = None,
+    expires_at: datetime | None = None,
+    expires_after: int | None = None,
+    expires_when_idle: int | None = None,
     system_names: frozenset[str] = SYSTEM_ADDRESSES,
 ) -> Alias:
     """Give a mailbox another name, as an address, see :func:`create`.
@@ -43,8 +49,19 @@ def add(
     """
     owner = lookup.mailbox(tx, mailbox).mailbox.id
     local_part, domain = split_new_address(address)
-    options = {"can_receive": can_receive, "can_send": can_send}
-    return create(tx, local_part, domain, owner, **options, note=note, system_names=system_names)
+    return create(
+        tx,
+        local_part,
+        domain,
+        owner,
+        can_receive=can_receive,
+        can_send=can_send,
+        note=note,
+        expires_at=expires_at,
+        expires_after=expires_after,
+        expires_when_idle=expires_when_idle,
+        system_names=system_names,
+    )
 
 
 def create(
@@ -56,14 +73,17 @@ def create(
     can_receive: bool = True,
     can_send: bool = False,
     note: str | None = None,
+    expires_at: datetime | None = None,
+    expires_after: int | None = None,
+    expires_when_idle: int | None = None,
     system_names: frozenset[str] = SYSTEM_ADDRESSES,
 ) -> Alias:
     """Give a mailbox another name, on any domain of its account.
 
     Checked in this order: the mailbox exists, the domain is the account's (before anything is told about the name),
-    the local part, system names, the note, the state of the alias's and of the mailbox's domain, whether the name is
-    free, and last the limit, on a locked mailbox, so that two at once cannot pass it. The mailbox is locked before the
-    name is taken, as a batch does it, so that the two never wait for one another in a circle.
+    the local part, system names, the note, when it expires, the state of the alias's and of the mailbox's domain,
+    whether the name is free, and last the limit, on a locked mailbox, so that two at once cannot pass it. The mailbox
+    is locked before the name is taken, as a batch does it, so that the two never wait for one another in a circle.
 
     Raises:
         ServiceError: ``not-found``, ``invalid-request``, ``domain-not-yours``, ``invalid-local-part``,
@@ -72,13 +92,17 @@ def create(
     """
     owner = lookup.mailbox(tx, mailbox)
     home = lookup.domain_for_name(tx, domain, account_id=owner.account.id)
-    check_new_alias(owner, home, local_part, note, system_names)
+    ends = {"expires_at": expires_at, "expires_after": expires_after, "expires_when_idle": expires_when_idle}
+    check_new_alias(owner, home, local_part, {"note": note, **ends}, system_names)
     lookup.lock_mailbox(tx, owner)
     name = claim(tx, home, local_part, ALIAS)
     check_alias_room(owner, _count(tx, owner.mailbox.id))
-    row = AliasRow(id=name.id, mailbox_id=owner.mailbox.id, can_receive=can_receive, can_send=can_send, note=note)
+    switches = {"can_receive": can_receive, "can_send": can_send, "note": note}
+    row = AliasRow(id=name.id, mailbox_id=owner.mailbox.id, **switches, **ends)
     tx.add(row)
     tx.flush()
+    if any(ends.values()):
+        expiry.fold(tx, [row.id], idle_anew=[row.id])
     changed_fields.name(tx, home.name, local_part)
     retarget.names_come(tx, home.account_id, {(local_part, home.name)})
     made = of_rows(row, name, home.name, owner.address.local_part, owner.domain.name)
@@ -101,7 +125,7 @@ def check(
     """
     owner = lookup.mailbox(tx, mailbox)
     home = lookup.domain_for_name(tx, domain, account_id=owner.account.id, lock=False)
-    check_new_alias(owner, home, local_part, None, system_names)
+    check_new_alias(owner, home, local_part, {}, system_names)
     check_free(tx, home, local_part)
     check_alias_room(owner, _count(tx, owner.mailbox.id))
     return f"{local_part}@{home.name}"
@@ -125,8 +149,13 @@ def update(
     can_send: bool | None = None,
     is_active: bool | None = None,
     note: str | NotGiven | None = UNSET,
+    expires_at: datetime | NotGiven | None = UNSET,
+    expires_after: int | NotGiven | None = UNSET,
+    expires_when_idle: int | NotGiven | None = UNSET,
 ) -> Alias:
-    """Change what an alias may do, disable or enable it, change its note. The address itself cannot be changed.
+    """Change what an alias may do, until when, disable or enable it, change its note. Its address cannot be changed.
+
+    None lifts an end. Days without mail begin anew whenever they are given.
 
     Raises:
         ServiceError: ``not-found``, also for an alias of another mailbox than ``mailbox``; ``invalid-request``.
@@ -140,11 +169,22 @@ def update(
     for field, value in given.items():
         if value is not None:
             setattr(found.alias, field, value)
-    tx.flush()
+    ends = {"expires_at": expires_at, "expires_after": expires_after, "expires_when_idle": expires_when_idle}
+    _set_ends(tx, found.alias, {field: value for field, value in ends.items() if value is not UNSET})
     changed_fields.name(tx, found.domain.name, found.address.local_part)
     after = view(tx, before.id)
     _note(tx, "alias.update", found, before, after)
     return with_activity(tx, [after])[0]
+
+
+def _set_ends(tx: Transaction, alias: AliasRow, given: Mapping[str, Any]) -> None:
+    """Set until when an alias lives; what it says already is not judged again."""
+    expiry.check(expiry.new(given, alias), expiry.accepted(tx, alias.id))
+    for field, value in given.items():
+        setattr(alias, field, value)
+    tx.flush()
+    if given:
+        expiry.fold(tx, [alias.id], idle_anew=[alias.id] if given.get("expires_when_idle") else [])
 
 
 def remove(tx: Transaction, ref: Ref, *, mailbox: Ref | None = None) -> Alias:
@@ -246,6 +286,11 @@ def of_rows(alias: AliasRow, address: AddressRow | Claimed, domain: str, owner_l
         created_at=address.created_at,
         updated_at=alias.updated_at,
         mailbox=f"{owner_local}@{owner_domain}",
+        expires_at=alias.expires_at,
+        expires_after=alias.expires_after,
+        expires_when_idle=alias.expires_when_idle,
+        ends_at=expiry.ends_at(alias.off_at),
+        expired=expiry.is_expired(alias.off_at),
     )
 
 

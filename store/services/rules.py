@@ -1,12 +1,15 @@
 """Rules for new names: the state of their domain, what an alias must fulfil, and the one way to claim a name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
 from store.clock import utc_now
 from store.errors import ServiceError
+from store.services import expiry
 from store.services.accounts import is_unpaid_trial
 from store.services.fields import check_text
 from store.services.lookup import FoundMailbox
@@ -37,17 +40,25 @@ def require_active(domain: DomainRow) -> None:
 
 
 def check_new_alias(
-    owner: FoundMailbox, home: DomainRow, local_part: str, note: str | None, system_names: frozenset[str]
+    owner: FoundMailbox,
+    home: DomainRow,
+    local_part: str,
+    given: Mapping[str, Any],
+    system_names: frozenset[str],
+    *,
+    allow_past: bool = False,
 ) -> None:
     """Check an alias that is to be made, whether alone or among a thousand, before its name is claimed.
 
-    In this order: the local part, system names, the note, the state of the alias's and of the mailbox's domain.
+    In this order: the local part, system names, the note, when it expires, the state of the alias's and of the
+    mailbox's domain. ``given`` holds what was said of the last three; ``allow_past``: it may have expired.
 
     Raises:
         ServiceError: ``invalid-local-part``, ``address-reserved``, ``invalid-request``, ``domain-not-active``.
     """
     check_local_part(local_part, system_names)
-    check_text("note", note or "")
+    check_text("note", given.get("note") or "")
+    expiry.check(given, allow_past=allow_past)
     require_active(home)
     require_active(owner.domain)
 

@@ -40,7 +40,7 @@ def edge(
 ) -> Iterator[tuple[LmtpServer, Path]]:
     """Run an edge in front of ``backend``; yield the server and its unix socket."""
     path = folder / name
-    site = LmtpSite(directory, Policy(), Pool(backend, timeouts, idle), key, max_age, wall_clock)
+    site = LmtpSite(directory, Policy(), Pool(backend, timeouts, idle), key, max_age=max_age, wall_clock=wall_clock)
     server = LmtpServer(open_listener(f"unix:{path}"), site, most=most)
     thread = threading.Thread(target=server.serve)
     thread.start()

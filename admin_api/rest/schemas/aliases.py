@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, model_validator
 
-from admin_api.http.models import PRINTED, Body, Id, LocalPart, Moment, Out, unsent
+from admin_api.http.models import PRINTED, Body, GivenMoment, Id, LocalPart, Moment, Out, unsent
 from store.errors import ServiceError
+from store.services.expiry import MOST_DAYS, MOST_MAILS
 
 Note = Annotated[
     str,
@@ -13,6 +14,8 @@ Note = Annotated[
     Field(description="Printable.", examples=["for the shop"]),
     PRINTED,
 ]
+Mails = Annotated[int, Field(ge=1, le=MOST_MAILS, examples=[100])]
+IdleDays = Annotated[int, Field(ge=1, le=MOST_DAYS, examples=[90])]
 _FIXED = ("address", "local_part", "domain_id", "domain")
 
 
@@ -31,6 +34,10 @@ class Alias(Out):
     note: str | None = Field(examples=["for the shop"])
     created_at: Moment
     updated_at: Moment
+    expires_at: Moment | None = Field(description="From then on it is off, as a disabled one; null: no such end.")
+    expires_after: int | None = Field(description="How many mails it takes in all.", examples=[None])
+    expires_when_idle: int | None = Field(description="After so many days without mail it is off.", examples=[None])
+    expired: bool = Field(description="True: one of the three has come; it stays reserved.", examples=[False])
     last_mail_at: Moment | None = Field(description="When mail to it was accepted last; some seconds late.")
     mails_30d: int = Field(description="Mails accepted in the last 30 days, today counted.", examples=[12])
     refused_30d: int = Field(description="Mails refused in that time.", examples=[3])
@@ -59,6 +66,9 @@ class NewAlias(Body):
     can_receive: bool = True
     can_send: bool = False
     note: Note | None = None
+    expires_at: GivenMoment | None = Field(default=None, description="In the future; from then on it is off.")
+    expires_after: Mails | None = Field(default=None, description="After so many mails it is off.")
+    expires_when_idle: IdleDays | None = Field(default=None, description="After so many days without mail it is off.")
 
 
 class AliasChange(Body):
@@ -68,6 +78,9 @@ class AliasChange(Body):
     can_send: bool = unsent()
     is_active: bool = unsent()
     note: Note | None = unsent()
+    expires_at: GivenMoment | None = unsent()
+    expires_after: Mails | None = unsent()
+    expires_when_idle: IdleDays | None = unsent()
 
     @model_validator(mode="before")
     @classmethod

@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from admin_api.http.models import Body, Id, LocalPart, Out, unsent
-from admin_api.rest.schemas.aliases import Alias, Note
+from admin_api.http.models import Body, GivenMoment, Id, LocalPart, Out, unsent
+from admin_api.rest.schemas.aliases import Alias, IdleDays, Mails, Note
 from store.services.bulk.bulk_call import MOST_ITEMS, Item, ItemResult
+from store.services.expiry import FIELDS
 
-_SWITCHES = frozenset({"can_receive", "can_send", "is_active", "note"})
+_SWITCHES = frozenset({"can_receive", "can_send", "is_active", "note", *FIELDS})
 _NEVER: Any = Field(default=None, description="Only to be refused: an alias cannot be renamed.")
 
 
@@ -32,6 +33,9 @@ class CreateItem(_ItemBody):
     can_send: bool = False
     is_active: bool = True
     note: Note | None = None
+    expires_at: GivenMoment | None = None
+    expires_after: Mails | None = None
+    expires_when_idle: IdleDays | None = None
 
     def item(self) -> Item:
         """Return it as the service takes it."""
@@ -47,6 +51,9 @@ class UpdateItem(_ItemBody):
     can_send: bool = unsent()
     is_active: bool = unsent()
     note: Note | None = unsent()
+    expires_at: GivenMoment | None = unsent()
+    expires_after: Mails | None = unsent()
+    expires_when_idle: IdleDays | None = unsent()
     domain_id: Any = _NEVER
     local_part: Any = _NEVER
 

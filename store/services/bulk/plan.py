@@ -6,10 +6,11 @@ together. A change that is refused leaves no trace in the plan, as if each had a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from store.clock import utc_now
-from store.services import lookup
+from store.services import expiry, lookup
 from store.services.bulk.facts import Facts, Name
 from store.services.fields import check_text
 from store.services.lookup import FoundMailbox
@@ -18,7 +19,8 @@ from store.services.rules import check_alias_room, check_new_alias, taken
 from store.services.views import Alias
 from store.sql.tables import DomainRow
 
-Given = Mapping[str, bool | str | None]  # of can_receive, can_send, is_active and note: those that are to be set
+# Of can_receive, can_send, is_active, note and store.services.expiry.FIELDS: those that are to be set.
+Given = Mapping[str, bool | str | int | datetime | None]
 
 _NOT_WRITTEN = 0  # the id of an alias that is only planned
 
@@ -43,6 +45,7 @@ class Plan:
 
     facts: Facts
     system_names: frozenset[str]
+    allow_past: bool = False  # what is made may have expired, as in a file from elsewhere
     entries: list[Entry] = field(default_factory=list)
     planned: dict[Name, Entry] = field(default_factory=dict)  # new aliases
 
@@ -72,7 +75,7 @@ class Plan:
         Raises:
             ServiceError: as there.
         """
-        check_new_alias(owner, domain, local_part, str(given.get("note") or ""), self.system_names)
+        check_new_alias(owner, domain, local_part, given, self.system_names, allow_past=self.allow_past)
         if (domain.id, local_part) in self.facts.names:
             raise taken(domain, local_part)
         used = self.facts.used.get(owner.mailbox.id, 0)
@@ -105,9 +108,10 @@ class Plan:
         """Change what an alias may do. Nothing is written when that is so already.
 
         Raises:
-            ServiceError: ``invalid-request`` for the note.
+            ServiceError: ``invalid-request`` for the note, and for when it expires.
         """
         check_text("note", str(given.get("note") or ""))
+        expiry.check(expiry.new(given, alias), self.facts.accepted.get(alias.id, 0), allow_past=self.allow_past)
         entry = Entry(owner.account.id, alias, _changed(alias, given))
         if entry.is_change and entry.after is not None:
             self.entries.append(entry)
@@ -147,6 +151,7 @@ class Plan:
     def _replan(self, planned: Entry, given: Given) -> Entry:
         """Change an alias that is to be made anyway; it is made as it is in the end."""
         check_text("note", str(given.get("note") or ""))
+        expiry.check(given, allow_past=self.allow_past)
         before = planned.after
         planned.after = before and _changed(before, given)
         return Entry(planned.account_id, before, planned.after)
