@@ -181,7 +181,7 @@ def test_the_cell_of_an_end(column: str, cell: str, value: object) -> None:
         assert isinstance(line, Malformed)
         assert (line.code, line.message.split()[0]) == ("invalid-value", column)
     else:
-        assert line == AliasLine(2, *ROW, {column: value})  # type: ignore[arg-type]
+        assert line == AliasLine(2, *ROW, {column: value})  # type: ignore[dict-item]
 
 
 @given(st.text("'=+-@x", max_size=6))
