@@ -6,6 +6,7 @@
     milter        the filter alone, paced and in a closed loop, beside the one in C
     recipients    what each further recipient of a message costs
     memory        what a milter process holds after many messages
+    expiring      aliases that have an end, beside such as have none
     scale         the same questions over ten thousand aliases and over a million
     pages         the dashboard over 10,000 mailboxes with 100 aliases each, and what a page weighs
     parser        deciding about a name and reading a From, beside a bare look-up in SQL
@@ -22,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from bench.cases import api, memory, messages, milter, mta, pages, parser, propagation, rebuild, recipients
+from bench.cases import api, expiring, memory, messages, milter, mta, pages, parser, propagation, rebuild, recipients
 from bench.cases import scale as scale_
 from bench.report import page
 from bench.report.figures import Figure, Scale, print_table, read_json, write_json
@@ -34,6 +35,7 @@ _MODULES: Mapping[str, ModuleType] = {
     "recipients": recipients,
     "memory": memory,
     "scale": scale_,
+    "expiring": expiring,
     "api": api,
     "messages": messages,
     "pages": pages,
