@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from admin_api.dashboard.frame.serving import add_for_sessions, add_routes
 from admin_api.dashboard.pages import (
     account,
+    alias_end,
     alias_form,
     alias_mail,
     alias_rows,
@@ -43,6 +44,7 @@ ROUTES = (
     *second_factor.ROUTES,
     *passkeys.ROUTES,
     *mailboxes.ROUTES,
+    *alias_end.ROUTES,
     *alias_form.ROUTES,
     *alias_rows.ROUTES,
     *alias_mail.ROUTES,

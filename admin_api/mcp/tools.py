@@ -138,8 +138,8 @@ _ROWS = (
     ),
     Tool(
         "update_alias",
-        "Say what an alias may do (can_receive, can_send), from whom it takes mail (senders), disable or enable it"
-        " (is_active), change its note."
+        "Say what an alias may do (can_receive, can_send) and until when (expires_at, expires_after, expires_when_idle;"
+        " null lifts one), from whom it takes mail (senders), disable or enable it (is_active), change its note."
         " A disabled alias refuses mail and stays reserved: better than deleting while somebody may still use it.",
         "changes",
         "change_alias",

@@ -7,6 +7,7 @@ import typer
 from byname import cli_context
 from byname.cli_context import JsonOption
 from byname.commands import alias_kept
+from byname.commands.alias_ends import ExpiresAfter, ExpiresAt, ExpiresWhenIdle, given_ends
 from byname.commands.alias_stats import stats
 from byname.commands.choices import something_to_change
 from byname.listing import Columns, show, show_all
@@ -28,6 +29,7 @@ COLUMNS: "Columns[Alias]" = {
     "active": lambda alias: alias.is_active,
     "receive": lambda alias: alias.can_receive,
     "send": lambda alias: alias.can_send,
+    "ends": lambda alias: "expired" if alias.expired else alias.ends_at,
     "note": lambda alias: alias.note,
     "senders": lambda alias: _in_short(alias),
 }
@@ -52,6 +54,9 @@ def add(
     send: Annotated[bool, typer.Option("--send", help="Its owner may send as it.")] = False,
     no_receive: Annotated[bool, typer.Option("--no-receive", help="Mail to it is refused.")] = False,
     senders: Senders = None,
+    expires_at: ExpiresAt = None,
+    expires_after: ExpiresAfter = None,
+    expires_when_idle: ExpiresWhenIdle = None,
     as_json: JsonOption = False,
 ) -> None:
     """Give a mailbox another name. It works at once."""
@@ -67,6 +72,7 @@ def add(
             can_receive=not no_receive,
             can_send=send,
             senders=_rules(run, senders) or EVERYONE,
+            **given_ends(expires_at, expires_after, expires_when_idle),
             system_names=run.system_names(),
         )
     show(alias, COLUMNS, as_json=as_json, more=run.outcome)
@@ -86,22 +92,26 @@ def update(
     receive: Annotated[
         bool | None, typer.Option("--receive/--no-receive", help="Whether it takes mail.", show_default=False)
     ] = None,
+    expires_at: ExpiresAt = None,
+    expires_after: ExpiresAfter = None,
+    expires_when_idle: ExpiresWhenIdle = None,
     senders: Senders = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Switch what an alias may do, or say from whom it takes mail.
+    """Switch what an alias may do, or say until when and from whom.
 
     Its address never changes: remove it and add another.
     """
     from store.services import aliases
     from store.services.filters import naming
 
-    something_to_change(active, send, receive, senders)
+    ends = given_ends(expires_at, expires_after, expires_when_idle)
+    something_to_change(active, send, receive, senders, *([True] if ends else []))
     run = cli_context.of(context)
     with run.changing() as transaction:
         wanted = _rules(run, senders)
         alias = aliases.update(
-            transaction, address, can_receive=receive, can_send=send, is_active=active, senders=wanted
+            transaction, address, can_receive=receive, can_send=send, is_active=active, senders=wanted, **ends
         )
         named = naming.naming_alias(transaction, alias.id) if False in {active, receive} else []
     _warn_of(named)

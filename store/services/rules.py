@@ -1,19 +1,21 @@
 """Rules for new names: the state of their domain, what an alias must fulfil, and the one way to claim a name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
 from store.clock import utc_now
 from store.errors import ServiceError
-from store.services import kept, sender_lists
+from store.services import expiry, kept, sender_lists
 from store.services.accounts import is_unpaid_trial
 from store.services.fields import check_text
 from store.services.lookup import FoundMailbox
 from store.services.names import check_local_part
 from store.services.plans import check_room
-from store.services.views import EVERYONE, Senders
+from store.services.views import Senders
 from store.sql.insert_if_free import insert_if_free
 from store.sql.tables import AddressRow, DomainRow
 from store.sql.tenant import Transaction
@@ -42,21 +44,24 @@ def check_new_alias(
     owner: FoundMailbox,
     home: DomainRow,
     local_part: str,
-    note: str | None,
+    given: Mapping[str, Any],
     system_names: frozenset[str],
-    senders: Senders = EVERYONE,
+    *,
+    allow_past: bool = False,
 ) -> Senders:
     """Check an alias that is to be made, whether alone or among a thousand, before its name is claimed.
 
-    In this order: the local part, system names, the note, the senders, the state of the alias's and of the mailbox's
-    domain. Returns the senders in the form in which they are kept.
+    In this order: the local part, system names, the note, when it expires, its senders, the state of the alias's and of
+    the mailbox's domain. ``given`` holds what was said of the note, the ends and the senders; ``allow_past``: it may
+    have expired. Returns the senders in the form in which they are kept.
 
     Raises:
         ServiceError: ``invalid-local-part``, ``address-reserved``, ``invalid-request``, ``domain-not-active``.
     """
     check_local_part(local_part, system_names)
-    check_text("note", note or "")
-    kept = sender_lists.checked(senders)
+    check_text("note", given.get("note") or "")
+    expiry.check(given, allow_past=allow_past)
+    kept = sender_lists.of_given(given)
     require_active(home)
     require_active(owner.domain)
     return kept

@@ -9,8 +9,9 @@ In one line, for files and the command line: the mode, ``authenticated`` where t
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Any
 
 from routing.address import Address
 from routing.allowed_senders import MOST_ENTRIES, EntrySyntaxError, canonical_entry, is_listed
@@ -111,6 +112,16 @@ def blocked(senders: Senders, sender: str) -> Senders:
         told = f"{unwanted} may write because a domain is listed that it is in; take that domain off the list"
         raise ServiceError("invalid-request", told, field="sender")
     return left
+
+
+def of_given(given: Mapping[str, Any]) -> Senders:
+    """Return the rules of an alias that is to be made or changed, from a value or a line of a file; else everyone's.
+
+    Raises:
+        ServiceError: ``invalid-request``.
+    """
+    senders = given.get("senders") or EVERYONE
+    return from_line(senders) if isinstance(senders, str) else checked(senders)
 
 
 def from_line(text: str) -> Senders:

@@ -142,6 +142,12 @@ class Alias:
     updated_at: datetime
     mailbox: str
     senders: Senders = EVERYONE
+    expires_at: datetime | None = None
+    expires_after: int | None = None  # mails
+    expires_when_idle: int | None = None  # days
+    # From when on it is off, by what comes first (store.services.expiry), and whether it is.
+    ends_at: datetime | None = field(default=None, metadata=NOT_AUDITED)
+    expired: bool = field(default=False, metadata=NOT_AUDITED)
     # What came through it (store.services.statistics): no part of what a change leaves behind.
     last_mail_at: datetime | None = field(default=None, metadata=NOT_AUDITED)
     mails_30d: int = field(default=0, metadata=NOT_AUDITED)

@@ -6,6 +6,7 @@ line is read as if nothing had been. Memory is bounded by one line, whatever the
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO
 
 MOST_LINES = 250_000  # of one import over HTTP
@@ -21,7 +22,7 @@ LINE_CODES = {
     "line-too-long": f"more than {LONGEST_LINE} octets",
     "invalid-quoting": "a quotation mark that does not close on its line, or text after one that does",
     "wrong-number-of-columns": "more or fewer cells than the first line has",
-    "invalid-value": "a cell that is neither true nor false",
+    "invalid-value": "a cell that is neither true nor false, or no moment, or no number",
     "no-target": "a name that leads nowhere",
     "several-targets": "a name that leads to more than one address",
     "not-an-address": "a name without an @",
@@ -43,14 +44,15 @@ LINE_CODES = {
 class AliasLine:
     """An alias as the file wants it. ``given``: the fields that the file says something about; others stay as they are.
 
-    ``given`` holds ``can_receive``, ``can_send`` and ``is_active`` as bool, ``note`` as text or None, ``senders`` as a
-    line (store.services.sender_lists).
+    ``given`` holds ``can_receive``, ``can_send`` and ``is_active`` as bool, ``note`` as text or None, and until when it
+    lives: ``expires_at``, ``expires_after`` (mails), ``expires_when_idle`` (days), None where nothing ends it;
+    ``senders`` as a line (store.services.sender_lists).
     """
 
     number: int
     address: str
     mailbox: str
-    given: dict[str, bool | str | None]
+    given: dict[str, bool | str | int | datetime | None]
 
 
 @dataclass(frozen=True, slots=True)

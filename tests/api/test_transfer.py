@@ -12,7 +12,7 @@ from tests.api.running_api import RunningApi, code_of
 from tests.api.tenants import Tenant, secret_of
 
 HEADER = "address,mailbox,can_receive,can_send,is_active,note\n"
-WHOLE_HEADER = f"{HEADER.strip()},senders"
+WHOLE_HEADER = f"{HEADER.strip()},expires_at,expires_after,expires_when_idle,senders"
 
 
 def rows(owner: Tenant, *local_parts: str) -> str:
@@ -61,8 +61,8 @@ def test_import_and_export(acme: Tenant) -> None:
     assert exported.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert exported.text.splitlines() == [
         WHOLE_HEADER,
-        f"one@{acme.other},{acme.mailbox},true,false,true,,everyone",
-        f"three@{acme.other},{acme.mailbox},true,false,true,,everyone",
+        f"one@{acme.other},{acme.mailbox},true,false,true,,,,,everyone",
+        f"three@{acme.other},{acme.mailbox},true,false,true,,,,,everyone",
     ]
     found = report(bring(acme, exported.content))
     assert (found["unchanged"], len(found["lines"])) == (2, 2)

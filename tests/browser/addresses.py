@@ -46,6 +46,7 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         f"{_ALIASES}/rows": (),  # leads back to the list
         f"{_ALIASES}/{{alias_id:id}}": (),  # likewise
         f"{_ALIASES}/{{alias_id:id}}/delete": ("/mailboxes/{john}/aliases/{sales}/delete",),
+        f"{_ALIASES}/{{alias_id:id}}/end": ("/mailboxes/{john}/aliases/{sales}/end",),
         f"{_ALIASES}/{{alias_id:id}}/note": ("/mailboxes/{john}/aliases/{sales}/note",),
         f"{_ALIASES}/{{alias_id:id}}/senders": ("/mailboxes/{john}/aliases/{sales}/senders",),
         f"{_ALIASES}/{{alias_id:id}}/senders/block": (),  # leads to the form

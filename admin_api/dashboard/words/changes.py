@@ -22,6 +22,7 @@ _OBJECTS = {
 # The second half of an action: what happened. One that is not here is shown as it is written.
 _VERBS = {
     "create": "made",
+    "expire": "expired: it has taken its number of mails",
     "update": "changed",
     "delete": "deleted",
     "verify": "proved",
@@ -52,6 +53,9 @@ _CALLED = {
     "senders.mode": "takes mail from",
     "senders.entries": "senders listed",
     "senders.require_authenticated": "authenticated mail only",
+    "expires_after": "mails in all",
+    "expires_when_idle": "days without mail",
+    "expires_at": "expires",
     "is_trial": "trial",
     "display_name": "name shown",
     "catch_all.enabled": "catch-all",
@@ -114,9 +118,10 @@ def _what(entry: AuditEntry) -> str:
 def _differences(entry: AuditEntry) -> Iterator[Difference]:
     comparable = entry.before is None or entry.after is None or entry.before.keys() == entry.after.keys()
     before, after = _flat(entry.before if comparable else None), _flat(entry.after)
+    left_out = _LEFT_OUT - {"expires_at"} if entry.action.startswith("alias.") else _LEFT_OUT
     for name in [*after, *(name for name in before if name not in after)]:
         was, now = before.get(name), after.get(name)
-        if name in _LEFT_OUT or was == now:
+        if name in left_out or was == now:
             continue
         yield Difference(_called(name), _in_words(was) if before else None, _in_words(now) if after else None)
 

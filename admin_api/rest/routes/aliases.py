@@ -55,6 +55,9 @@ def create_alias(call: Change, mailbox_id: PathId, body: NewAlias) -> Response:
             can_send=body.can_send,
             note=body.note,
             senders=senders,
+            expires_at=body.expires_at,
+            expires_after=body.expires_after,
+            expires_when_idle=body.expires_when_idle,
             system_names=call.site.system_names,
         )
         call.answer(Answer[Alias](data=Alias.of(made)), 201)
@@ -85,7 +88,9 @@ def get_alias(call: Read, mailbox_id: PathId, alias_id: PathId) -> Response:
     _ONE, **needs(_WRITE, changes=True, codes=("not-found", "alias-not-renamable"), response_model=Answer[Alias])
 )
 def change_alias(call: Change, mailbox_id: PathId, alias_id: PathId, body: AliasChange) -> Response:
-    """Say what an alias may do, disable or enable it, change its note, say from whom it takes mail.
+    """Say what an alias may do, until when and from whom, disable or enable it, change its note.
+
+    `null` lifts an end. Whenever `expires_when_idle` is sent, its days begin anew.
 
     Its address cannot be changed. When it takes no more mail, `Byname-Rules` holds the ids of the rules that name it.
     """

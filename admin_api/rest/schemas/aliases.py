@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from admin_api.http.models import PRINTED, Body, Id, LocalPart, Moment, Out, unsent
+from admin_api.http.models import PRINTED, Body, GivenMoment, Id, LocalPart, Moment, Out, unsent
 from routing.allowed_senders import MOST_ENTRIES
 from store.errors import ServiceError
 from store.services import views
+from store.services.expiry import MOST_DAYS, MOST_MAILS
 
 Note = Annotated[
     str,
@@ -24,6 +25,8 @@ Entries = Annotated[
         examples=[["ann@work.example", "shop.example", ".shop.example"]],
     ),
 ]
+Mails = Annotated[int, Field(ge=1, le=MOST_MAILS, examples=[100])]
+IdleDays = Annotated[int, Field(ge=1, le=MOST_DAYS, examples=[90])]
 _FIXED = ("address", "local_part", "domain_id", "domain")
 
 
@@ -71,6 +74,10 @@ class Alias(Out):
     created_at: Moment
     updated_at: Moment
     senders: Senders
+    expires_at: Moment | None = Field(description="From then on it is off, as a disabled one; null: no such end.")
+    expires_after: int | None = Field(description="How many mails it takes in all.", examples=[None])
+    expires_when_idle: int | None = Field(description="After so many days without mail it is off.", examples=[None])
+    expired: bool = Field(description="True: one of the three has come; it stays reserved.", examples=[False])
     last_mail_at: Moment | None = Field(description="When mail to it was accepted last; some seconds late.")
     mails_30d: int = Field(description="Mails accepted in the last 30 days, today counted.", examples=[12])
     refused_30d: int = Field(description="Mails refused in that time.", examples=[3])
@@ -114,6 +121,9 @@ class NewAlias(Body):
     can_send: bool = False
     note: Note | None = None
     senders: NewSenders = NewSenders(mode="everyone")
+    expires_at: GivenMoment | None = Field(default=None, description="In the future; from then on it is off.")
+    expires_after: Mails | None = Field(default=None, description="After so many mails it is off.")
+    expires_when_idle: IdleDays | None = Field(default=None, description="After so many days without mail it is off.")
 
 
 class AliasChange(Body):
@@ -123,6 +133,9 @@ class AliasChange(Body):
     can_send: bool = unsent()
     is_active: bool = unsent()
     note: Note | None = unsent()
+    expires_at: GivenMoment | None = unsent()
+    expires_after: Mails | None = unsent()
+    expires_when_idle: IdleDays | None = unsent()
     senders: NewSenders = unsent()
 
     def given(self) -> dict[str, Any]:

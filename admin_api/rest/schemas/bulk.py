@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from admin_api.http.models import Body, Id, LocalPart, Out, unsent
-from admin_api.rest.schemas.aliases import Alias, NewSenders, Note, as_arguments
+from admin_api.http.models import Body, GivenMoment, Id, LocalPart, Out, unsent
+from admin_api.rest.schemas.aliases import Alias, IdleDays, Mails, NewSenders, Note, as_arguments
 from store.services.bulk.bulk_call import MOST_ITEMS, Item, ItemResult
+from store.services.expiry import FIELDS
 
-_SWITCHES = frozenset({"can_receive", "can_send", "is_active", "note", "senders"})
+_SWITCHES = frozenset({"can_receive", "can_send", "is_active", "note", "senders", *FIELDS})
 _NEVER: Any = Field(default=None, description="Only to be refused: an alias cannot be renamed.")
 
 
@@ -33,6 +34,9 @@ class CreateItem(_ItemBody):
     is_active: bool = True
     note: Note | None = None
     senders: NewSenders = NewSenders(mode="everyone")
+    expires_at: GivenMoment | None = None
+    expires_after: Mails | None = None
+    expires_when_idle: IdleDays | None = None
 
     def item(self) -> Item:
         """Return it as the service takes it."""
@@ -49,6 +53,9 @@ class UpdateItem(_ItemBody):
     is_active: bool = unsent()
     note: Note | None = unsent()
     senders: NewSenders = unsent()
+    expires_at: GivenMoment | None = unsent()
+    expires_after: Mails | None = unsent()
+    expires_when_idle: IdleDays | None = unsent()
     domain_id: Any = _NEVER
     local_part: Any = _NEVER
 

@@ -13,11 +13,11 @@ from sqlalchemy.orm import aliased
 
 from routing.address import Address
 from store.batches import batches
-from store.services import kept, sender_lists
+from store.services import expiry, kept, sender_lists
 from store.services.kept import Kept, Name
 from store.services.lookup import LARGEST_ID, FoundMailbox
 from store.services.views import Alias
-from store.sql.tables import KEPT, AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
+from store.sql.tables import KEPT, AccountRow, AddressRow, AliasRow, AliasTotalRow, DomainRow, MailboxRow
 from store.sql.tenant import Transaction
 
 _AT_ONCE = 500  # ids or names in one statement
@@ -51,6 +51,7 @@ class Facts:
     kept: dict[Name, Kept] = field(default_factory=dict)  # deleted ones, over or not
     asked: set[Name] = field(default_factory=set)  # names, whether anyone has them or not
     used: dict[int, int] = field(default_factory=dict)  # aliases of each mailbox
+    accepted: dict[int, int] = field(default_factory=dict)  # mails that each alias has taken
 
 
 def find(tx: Transaction, wanted: Wanted) -> Facts:
@@ -63,6 +64,8 @@ def find(tx: Transaction, wanted: Wanted) -> Facts:
     _names(tx, wanted, facts)
     for ids in batches(sorted(wanted.alias_ids | set(facts.names.values())), _AT_ONCE):
         facts.aliases.update((alias.id, alias) for alias in _aliases(tx, AliasRow.id.in_(ids)))
+        totals = select(AliasTotalRow.alias_id, AliasTotalRow.accepted).where(AliasTotalRow.alias_id.in_(ids))
+        facts.accepted.update((row[0], row[1]) for row in tx.execute(totals))
     counted = select(AliasRow.mailbox_id, func.count()).group_by(AliasRow.mailbox_id)
     for ids in batches(sorted(facts.mailboxes), _AT_ONCE):
         facts.used.update((row[0], row[1]) for row in tx.execute(counted.where(AliasRow.mailbox_id.in_(ids))))
@@ -145,24 +148,19 @@ def _aliases(tx: Transaction, which: ColumnElement[bool]) -> Iterator[Alias]:
         values = dict(row._mapping)
         at, owner_at = f"@{values['domain']}", f"@{values.pop('owner_domain')}"
         address, mailbox = values["local_part"] + at, values.pop("owner_local") + owner_at
-        senders = sender_lists.of_row(values.pop("senders"))
-        yield Alias(address=address, mailbox=mailbox, senders=senders, **values)
+        off_at, rules = values.pop("off_at"), values.pop("senders")
+        values |= {"ends_at": expiry.ends_at(off_at), "expired": expiry.is_expired(off_at)}
+        yield Alias(address=address, mailbox=mailbox, senders=sender_lists.of_row(rules), **values)
 
 
 def _alias_query() -> Select[*tuple[object, ...]]:
     owner, owner_domain = aliased(AddressRow), aliased(DomainRow)
     own = (AliasRow.id, AddressRow.local_part, AddressRow.domain_id, DomainRow.name.label("domain"))
-    fields = (
-        AliasRow.mailbox_id,
-        AliasRow.can_receive,
-        AliasRow.can_send,
-        AliasRow.is_active,
-        AliasRow.note,
-        AliasRow.senders,
-    )
+    fields = (AliasRow.mailbox_id, AliasRow.can_receive, AliasRow.can_send, AliasRow.is_active, AliasRow.note)
+    ends = (AliasRow.expires_at, AliasRow.expires_after, AliasRow.expires_when_idle, AliasRow.off_at, AliasRow.senders)
     others = (AddressRow.created_at, AliasRow.updated_at, owner.local_part, owner_domain.name)
     return (
-        select(*own, *fields, *others[:2], others[2].label("owner_local"), others[3].label("owner_domain"))
+        select(*own, *fields, *ends, *others[:2], others[2].label("owner_local"), others[3].label("owner_domain"))
         .join_from(AliasRow, AddressRow, AddressRow.id == AliasRow.id)
         .join(DomainRow, DomainRow.id == AddressRow.domain_id)
         .join(owner, owner.id == AliasRow.mailbox_id)

@@ -6,21 +6,22 @@ together. A change that is refused leaves no trace in the plan, as if each had a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from store.clock import utc_now
-from store.services import lookup, sender_lists
+from store.services import expiry, lookup, sender_lists
 from store.services.bulk.facts import Facts
 from store.services.fields import check_text
 from store.services.kept import Name
 from store.services.lookup import FoundMailbox
 from store.services.names import known_address, split_new_address
 from store.services.rules import check_alias_room, check_new_alias, taken
-from store.services.views import EVERYONE, Alias, Senders
+from store.services.views import Alias, Senders
 from store.sql.tables import DomainRow
 
-# Of can_receive, can_send, is_active, note and senders: those that are to be set.
-Given = Mapping[str, bool | str | Senders | None]
+# Of can_receive, can_send, is_active, note, senders and store.services.expiry.FIELDS: those that are to be set.
+Given = Mapping[str, bool | str | int | datetime | Senders | None]
 
 _NOT_WRITTEN = 0  # the id of an alias that is only planned
 
@@ -45,6 +46,7 @@ class Plan:
 
     facts: Facts
     system_names: frozenset[str]
+    allow_past: bool = False  # what is made may have expired, as in a file from elsewhere
     entries: list[Entry] = field(default_factory=list)
     planned: dict[Name, Entry] = field(default_factory=dict)  # new aliases
     given_way: set[int] = field(default_factory=set)  # kept names, by id, of which new aliases take the place
@@ -75,8 +77,7 @@ class Plan:
         Raises:
             ServiceError: as there.
         """
-        note, senders = str(given.get("note") or ""), _senders(given, EVERYONE)
-        senders = check_new_alias(owner, domain, local_part, note, self.system_names, senders)
+        senders = check_new_alias(owner, domain, local_part, given, self.system_names, allow_past=self.allow_past)
         if (domain.id, local_part) in self.facts.names:
             raise taken(domain, local_part)
         kept = self.facts.kept.get((domain.id, local_part))
@@ -114,9 +115,11 @@ class Plan:
         """Change what an alias may do. Nothing is written when that is so already.
 
         Raises:
-            ServiceError: ``invalid-request`` for the note and the senders.
+            ServiceError: ``invalid-request`` for the note, for when it expires, and for the senders.
         """
-        given = _checked(given)
+        check_text("note", str(given.get("note") or ""))
+        expiry.check(expiry.new(given, alias), self.facts.accepted.get(alias.id, 0), allow_past=self.allow_past)
+        given = _with_senders(given)
         entry = Entry(owner.account.id, alias, _changed(alias, given))
         if entry.is_change and entry.after is not None:
             self.entries.append(entry)
@@ -155,23 +158,17 @@ class Plan:
 
     def _replan(self, planned: Entry, given: Given) -> Entry:
         """Change an alias that is to be made anyway; it is made as it is in the end."""
-        given = _checked(given)
+        check_text("note", str(given.get("note") or ""))
+        expiry.check(given, allow_past=self.allow_past)
+        given = _with_senders(given)
         before = planned.after
         planned.after = before and _changed(before, given)
         return Entry(planned.account_id, before, planned.after)
 
 
-def _checked(given: Given) -> Given:
-    check_text("note", str(given.get("note") or ""))
-    return {**given, "senders": sender_lists.checked(_senders(given, EVERYONE))} if "senders" in given else given
-
-
-def _senders(given: Given, default: Senders) -> Senders:
-    """Return who may write, from a value or from a line of a file. Raises ServiceError ``invalid-request``."""
-    senders = given.get("senders", default)
-    if isinstance(senders, str):
-        return sender_lists.from_line(senders)
-    return senders if isinstance(senders, Senders) else default
+def _with_senders(given: Given) -> Given:
+    """Return what is to be set, its senders in their kept form. Raises ServiceError ``invalid-request``."""
+    return {**given, "senders": sender_lists.of_given(given)} if "senders" in given else given
 
 
 def _new(owner: FoundMailbox, domain: DomainRow, local_part: str, given: Given) -> Alias:

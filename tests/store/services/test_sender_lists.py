@@ -141,7 +141,7 @@ def test_as_a_file(world: Database, sales: int) -> None:
     with world.write() as tx:
         aliases.update(tx, sales, senders=LISTED)
     text = "".join(export(world))
-    assert f"{SALES},{JOHN},true,false,true,,listed ann@work.test shop.test .shop.test\r\n" in text
+    assert f"{SALES},{JOHN},true,false,true,,,,,listed ann@work.test shop.test .shop.test\r\n" in text
     assert brought_in(world, text) == ["unchanged"]
     changed = text.replace("listed ann@work.test shop.test .shop.test", "except authenticated spam.test")
     assert brought_in(world, changed) == ["updated"]
