@@ -231,6 +231,12 @@ class DnsSettings(Section):
     recheck_hours: Count = 24
 
 
+class StatisticsSettings(Section):
+    """Counting mails to aliases in the milters and the LMTP edge."""
+
+    enabled: bool = True
+
+
 class MetricsSettings(Section):
     """Where Prometheus may read."""
 

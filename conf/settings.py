@@ -30,6 +30,7 @@ from conf.sections import (
     SendersSettings,
     SendingSettings,
     SentCopySettings,
+    StatisticsSettings,
     StoreSettings,
     TraceSettings,
 )
@@ -71,6 +72,7 @@ class Settings(Section):
     dns: DnsSettings = DnsSettings()
     dashboard: DashboardSettings = DashboardSettings()
     clients: ClientsSettings = ClientsSettings()
+    statistics: StatisticsSettings = StatisticsSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
     _warnings: tuple[str, ...] = PrivateAttr(())

@@ -31,6 +31,7 @@ def milter(
 ) -> None:
     """Run the milter for one kind of listener, until SIGTERM. SIGHUP reads the settings again."""
     from byname import telemetry, wiring
+    from byname.wiring.counting import counting
     from byname.wiring.lookalikes import name_key, skeleton
     from byname_milter.handovers import Handovers
     from byname_milter.server import serve
@@ -43,6 +44,7 @@ def milter(
     with (
         run.database(may_be_silent=True) as database,
         telemetry.observed_directory(settings, database, role.value, registry) as directory,
+        counting(settings, database) as counts,
     ):
 
         def load() -> Site:
@@ -57,6 +59,8 @@ def milter(
                 name_key=name_key(now),
                 skeleton=skeleton(now),
                 handovers=handovers,
+                counts=counts,
+                counts_accepted=not now.edge_delivers,
             )
 
         stop(ExitCode(serve(role.value, wiring.needed(settings, f"milter.{role.value}"), load, registry)))
@@ -99,6 +103,7 @@ def lmtp(context: typer.Context) -> None:
     It takes mail from the MTA on [lmtp] listen and hands each mailbox its copy, with Delivered-To, on [lmtp] backend.
     """
     from byname import telemetry, wiring
+    from byname.wiring.counting import counting
     from byname.wiring.lmtp import lmtp_site
     from edges.listen import open_listener
     from edges.lmtp.server import LmtpServer
@@ -109,12 +114,13 @@ def lmtp(context: typer.Context) -> None:
     with (
         run.database(may_be_silent=True) as database,
         telemetry.observed_directory(settings, database, "lmtp") as directory,
+        counting(settings, database) as counts,
     ):
-        site = lmtp_site(settings, directory)
+        site = lmtp_site(settings, directory, counts)
         server = LmtpServer(open_listener(wiring.needed(settings, "lmtp.listen")), site)
 
         def reload() -> None:
-            server.replace_site(lmtp_site(run.settings(), directory))
+            server.replace_site(lmtp_site(run.settings(), directory, counts))
 
         stop(_ended(asked=serve_until_signalled(server, "lmtp", reload)))
 

@@ -1,5 +1,7 @@
 """What a milter process decides with: replaced as a whole when settings are read again."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +10,7 @@ from routing.directory import Directory
 from routing.lookalike import Skeleton
 from routing.people import NameKey
 from routing.policy import Policy
+from store.counting.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,4 +26,7 @@ class Site:
     name_key: NameKey | None = None  # finds people by their names; None: local parts only
     skeleton: Skeleton | None = None  # finds look-alikes of domains; None: that check is off
     handovers: Handovers | None = None  # of the Message API; None: this process takes none
+    counts: Tally | None = None  # of mails to aliases; None: nothing is counted
+    counts_accepted: bool = True  # False: the LMTP edge counts those that it has delivered
     max_age: float = 1.0  # seconds after which a decision is made again at end of message
+    wall_clock: Callable[[], float] = time.time  # the moment of a decision: aliases expire

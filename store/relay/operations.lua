@@ -6,7 +6,7 @@
 --
 -- Whoever writes says what that rests on, and is refused when it is no longer so: see "guard".
 
-local prefix = 'byname:2:'
+local prefix = 'byname:3:'
 local state_key, hosted_key, lease_key = prefix .. 'state', prefix .. 'hosted', prefix .. 'lease'
 local building_key = prefix .. 'building' -- who rebuilds: its token, for as long as it shows signs of life
 local building_ms = 10000

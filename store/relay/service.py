@@ -20,6 +20,7 @@ from store.cache.connection import open_pool
 from store.cache.notify import OutboxSignal, subscribe
 from store.errors import CacheUnavailable, StoreNotReady, StoreUnavailable
 from store.relay.cache_audit import CacheMaintenance
+from store.relay.counts import merge_counts
 from store.relay.rebuild import Progress, rebuild
 from store.relay.redis_target import RedisTarget
 from store.relay.report import Report
@@ -136,6 +137,8 @@ class Worker:
             on_notify = self._outbox_signal.notify
             for wait, place in ((listen, (site.store_url,)), (subscribe, (site.cache_url, WAKE_CHANNEL))):
                 threading.Thread(target=wait, args=(*place, on_notify, ended), daemon=True).start()
+            counting = (database, site.cache_url, ended)
+            threading.Thread(target=merge_counts, name="counts", args=counting, daemon=True).start()
             try:
                 self._loop(site, database, target)
             finally:

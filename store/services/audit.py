@@ -154,7 +154,8 @@ def _entry(found: Row[*tuple[Any, ...]]) -> AuditEntry:
 def _told(view: "DataclassInstance | None") -> dict[str, Any] | None:
     if view is None:
         return None
-    return {field.name: _plain(getattr(view, field.name)) for field in dataclasses.fields(view)}
+    told = (field.name for field in dataclasses.fields(view) if field.metadata.get("audited", True))
+    return {name: _plain(getattr(view, name)) for name in told}
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from store.sql.directory_rows import records
 from store.sql.fair_semaphore import FairSemaphore
 from store.sql.people import find_people
 from store.sql.pool_profiles import LOOKUP
+from store.wire_format.unreadable import Unreadable
 
 Answer = TypeVar("Answer")
 
@@ -47,7 +48,10 @@ class SqlDirectory:
         locals_ = sorted({address.local for address in wanted if _can_be_stored(address.local)})
         parameters = {"domains": domains, "locals": locals_}
         rows = self._ask(lambda connection: [Found(*row) for row in connection.execute(STATEMENT, parameters)])
-        return found | records(rows, wanted)
+        try:
+            return found | records(rows, wanted)
+        except Unreadable as error:
+            raise LookupFailed("a row of the database is damaged") from error
 
     def _ask(self, question: Callable[[Connection], Answer]) -> Answer:
         started = monotonic()

@@ -1,14 +1,16 @@
 """The one statement of the SQL directory.
 
-A union of five selects with one row shape: the hosted domains, the wanted names that exist in them, and the mailboxes
-for unknown names, for system addresses, and the oldest. A union sees one state of the database by itself, so a
-look-up needs no transaction around it and is one round trip. Every select starts from the domain's name, in the partial
-index over proved domains, and goes on over keys; a test holds that against the query plan.
+A union of six selects with one row shape: the hosted domains, the wanted names that exist in them, those of them that
+are deleted and kept (:func:`routing.records.kept_name`), and the mailboxes for unknown names, for system addresses, and
+the oldest. A union sees one state of the database by itself, so a look-up needs no transaction around it and is one
+round trip. Every select starts from the domain's name, in the partial index over proved domains, and goes on over keys;
+a test holds that against the query plan.
 """
 
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     Boolean,
     ColumnElement,
@@ -17,6 +19,7 @@ from sqlalchemy import (
     String,
     bindparam,
     cast,
+    false,
     func,
     literal_column,
     null,
@@ -26,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from store.sql.tables import (
+    KEPT,
     MAILBOX,
     AccountRow,
     AddressRow,
@@ -55,6 +59,8 @@ class Found(NamedTuple):
     alias_active: bool | None  # None: the name is the mailbox itself
     alias_receives: bool
     alias_sends: bool
+    alias_off_at: int | None
+    alias_senders: str | None  # store.wire_format.sender_rules
     account: int  # HOSTED only: its id
 
 
@@ -71,7 +77,8 @@ _WANTED_LOCALS: BindParameter[Any] = bindparam("locals", expanding=True)
 
 # PostgreSQL must be told the type of a NULL that meets a value in another select of the union.
 _NO_TEXT, _NO_FLAG, _NO_NUMBER = cast(null(), String), cast(null(), Boolean), cast(null(), Integer)
-_NO_ALIAS = (_NO_FLAG, _NO_FLAG, _NO_FLAG)
+_NO_MOMENT = cast(null(), BigInteger)
+_NO_ALIAS = (_NO_FLAG, _NO_FLAG, _NO_FLAG, _NO_MOMENT, _NO_TEXT)
 
 
 def _hosted() -> Select[Any]:
@@ -81,7 +88,9 @@ def _hosted() -> Select[Any]:
         _domain.is_active.label("domain_active"),
         AccountRow.is_active.label("account_active"),
         *(_NO_TEXT.label(label) for label in ("name", "mailbox_local", "mailbox_domain")),
-        *(_NO_FLAG.label(label) for label in Found._fields[7:-1]),
+        *(_NO_FLAG.label(label) for label in Found._fields[7:-3]),
+        _NO_MOMENT.label("alias_off_at"),
+        _NO_TEXT.label("alias_senders"),
         AccountRow.id.label("account"),
     ]
     owned = select(*columns).join_from(_domain, AccountRow, AccountRow.id == _domain.account_id)
@@ -89,10 +98,27 @@ def _hosted() -> Select[Any]:
 
 
 def _names() -> Select[Any]:
-    flags = (_alias.is_active, _alias.can_receive, _alias.can_send)
-    query = _row(NAME, _name.local_part, flags).join(_name, _name.domain_id == _domain.id)
+    alias = (_alias.is_active, _alias.can_receive, _alias.can_send, _alias.off_at, _alias.senders)
+    query = _row(NAME, _name.local_part, alias).join(_name, _name.domain_id == _domain.id)
     query = query.outerjoin(_alias, _alias.id == _name.id).where(_name.local_part.in_(_WANTED_LOCALS))
     return _with_mailbox(query, func.coalesce(_alias.mailbox_id, _name.id))
+
+
+def _kept() -> Select[Any]:
+    disabled: list[Any] = [false(), false(), false(), _NO_MOMENT, _NO_TEXT]
+    columns: list[Any] = [
+        literal_column(f"'{NAME}'"),
+        _domain.name,
+        *(_NO_FLAG, _NO_FLAG),
+        _name.local_part,
+        *(_name.local_part, _domain.name),
+        *(false(), _domain.is_active, AccountRow.is_active),
+        *disabled,
+        _NO_NUMBER,
+    ]
+    query = select(*columns).select_from(_domain).join(_name, _name.domain_id == _domain.id)
+    query = query.where(_name.local_part.in_(_WANTED_LOCALS), _name.kind == literal_column(f"'{KEPT}'"))
+    return _wanted(query.join(AccountRow, AccountRow.id == _domain.account_id))
 
 
 def _catch_all() -> Select[Any]:
@@ -112,7 +138,7 @@ def _oldest() -> Select[Any]:
     return _with_mailbox(_row(OLDEST), first.order_by(here.id).limit(1).scalar_subquery())
 
 
-def _row(part: str, name: ColumnElement[Any] | Any = _NO_TEXT, flags: tuple[Any, Any, Any] = _NO_ALIAS) -> Select[Any]:
+def _row(part: str, name: ColumnElement[Any] | Any = _NO_TEXT, alias: tuple[Any, ...] = _NO_ALIAS) -> Select[Any]:
     """Return the start of a select that leads from a wanted domain to a mailbox."""
     return select(
         literal_column(f"'{part}'"),
@@ -125,7 +151,7 @@ def _row(part: str, name: ColumnElement[Any] | Any = _NO_TEXT, flags: tuple[Any,
         _mailbox.is_active,
         _mailbox_domain.is_active,
         _mailbox_account.is_active,
-        *flags,
+        *alias,
         _NO_NUMBER,
     ).select_from(_domain)
 
@@ -146,4 +172,4 @@ def _wanted(query: Select[Any]) -> Select[Any]:
 
 # Takes ``domains`` and ``locals``, lists of text. A name is found when its domain and its local part are wanted, not
 # necessarily together.
-STATEMENT = union_all(_hosted(), _names(), _catch_all(), _system(), _oldest())
+STATEMENT = union_all(_hosted(), _names(), _kept(), _catch_all(), _system(), _oldest())

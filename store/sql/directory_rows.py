@@ -6,10 +6,15 @@ from collections.abc import Collection, Iterable
 from routing.address import Address
 from routing.records import Alias, HostedDomain, Mailbox, Name
 from store.sql.directory_query import CATCH_ALL, HOSTED, NAME, OLDEST, SYSTEM, Found
+from store.wire_format.sender_rules import read_rules
 
 
 def records(rows: Iterable[Found], wanted: Collection[Address]) -> dict[str, HostedDomain]:
-    """Return what the rows of the directory's statement say: each hosted domain, with those of its names wanted."""
+    """Return what the rows of the directory's statement say: each hosted domain, with those of its names wanted.
+
+    Raises:
+        Unreadable: an alias's row holds what no service writes.
+    """
     hosted: list[Found] = []
     mailboxes: dict[tuple[str, str], Mailbox] = {}
     names: defaultdict[str, dict[str, Name]] = defaultdict(dict)
@@ -39,7 +44,14 @@ def _name(row: Found) -> Name:
     mailbox = _mailbox(row)
     if row.alias_active is None:
         return mailbox
-    return Alias(mailbox, is_active=row.alias_active, can_receive=row.alias_receives, can_send=row.alias_sends)
+    return Alias(
+        mailbox,
+        is_active=row.alias_active,
+        can_receive=row.alias_receives,
+        can_send=row.alias_sends,
+        expires_at=row.alias_off_at,
+        senders=None if row.alias_senders is None else read_rules(row.alias_senders),
+    )
 
 
 def _mailbox(row: Found) -> Mailbox:

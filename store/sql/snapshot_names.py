@@ -1,26 +1,30 @@
 """Pages of names read from SQL, and their values in the format of the cache.
 
 Pages go on where the last one ended, by the order of a unique key, so each costs the same. What a name says depends on
-its mailbox and three flags, so names of one mailbox mostly say the same: it is encoded once for all of them.
+its mailbox and three flags, so names of one mailbox mostly say the same: it is encoded once for all of them; what
+limits an alias follows.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Select, String, bindparam, func, select, tuple_
+from sqlalchemy import BigInteger, Integer, Select, String, bindparam, case, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from routing.address import Address
-from routing.records import Alias, Mailbox
+from routing.records import Alias, Mailbox, kept_name
 from store.batches import batches
-from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
-from store.wire_format.values import fields_of, name_body
+from store.sql.tables import KEPT, AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
+from store.wire_format.values import fields_of, limits_text, name_body
 
 _MAILBOXES = 500  # in one question
+_NOBODY = 0  # no mailbox's id: stands with a name that is deleted and kept
 
-Row = tuple[Any, ...]  # of a name: id of its domain, local part, id of its mailbox, and the three flags of an alias
+Row = tuple[
+    Any, ...
+]  # of a name: id of its domain, local part, id of its mailbox, three flags of an alias and its limits
 
 
 class PageRange(NamedTuple):
@@ -79,10 +83,12 @@ def _names_after() -> Select[*tuple[Any, ...]]:
     query: Select[*tuple[Any, ...]] = select(
         AddressRow.domain_id,
         AddressRow.local_part,
-        func.coalesce(AliasRow.mailbox_id, AddressRow.id),
+        func.coalesce(AliasRow.mailbox_id, case((AddressRow.kind == KEPT, _NOBODY), else_=AddressRow.id)),
         AliasRow.is_active,
         AliasRow.can_receive,
         AliasRow.can_send,
+        AliasRow.off_at,
+        AliasRow.senders,
     ).outerjoin(AliasRow, AliasRow.id == AddressRow.id)
     return (
         query.where(key > start, AddressRow.domain_id <= bindparam("last", type_=BigInteger))
@@ -109,11 +115,19 @@ def fields(rows: Sequence[Row], home: str, mailboxes: Mapping[int, Mailbox]) -> 
     """Return field and body of names of the domain ``home``; none of a name that leads to no mailbox."""
     bodies = _NameBodies(home, mailboxes)
     field_names = fields_of([row[1] for row in rows])
-    return {field.encode(): body for field, row in zip(field_names, rows, strict=True) if (body := bodies[row[2:]])}
+    return {
+        field.encode(): body if row[6] is row[7] is None else body + limits_text(row[6], row[7]).encode()
+        for field, row in zip(field_names, rows, strict=True)
+        if (body := bodies[row[2:6]] if row[2] else _kept_body(row[1], home))
+    }
+
+
+def _kept_body(local: str, home: str) -> bytes:
+    return name_body(kept_name(Address(local, home)), home).encode()
 
 
 class _NameBodies(dict[Row, bytes]):
-    """A cache of encoded values of names, by the rest of their rows; empty for a name that leads to no mailbox."""
+    """A cache of encoded values of names, by mailbox and flags; empty for a name that leads to no mailbox."""
 
     def __init__(self, home: str, mailboxes: Mapping[int, Mailbox]) -> None:
         super().__init__()

@@ -21,11 +21,15 @@ from store.sql.tables import (
     AccountRow,
     AddressRow,
     AdminRow,
+    AliasDayRow,
     AliasRow,
+    AliasSenderRow,
+    AliasTotalRow,
     AuditRow,
     CatchAllRow,
     ChallengeRow,
     ClockRow,
+    CountBatchRow,
     DeleteIntentRow,
     DnsCheckRow,
     DomainProofRow,
@@ -36,6 +40,7 @@ from store.sql.tables import (
     IdempotencyKeyRow,
     ImportChunkRow,
     ImportRow,
+    KeptNameRow,
     MailboxRow,
     MessageRow,
     OutboxRow,
@@ -64,10 +69,13 @@ OPERATOR = Acting()
 _REMEMBERED = 1024  # sets of rules, and statements with them; making one takes longer than a short statement
 
 # Tables that belong to no account. A test holds that every other one has its rule below.
-WITHOUT_OWNER = frozenset({ChallengeRow, ClockRow, OutboxRow, SignInAttemptRow})
+WITHOUT_OWNER = frozenset({ChallengeRow, ClockRow, CountBatchRow, OutboxRow, SignInAttemptRow})
 
 # Tables whose rows belong to an admin, or to the owner of a mailbox.
 _OF_PEOPLE = (SessionRow, HalfSessionRow, TotpRow, RecoveryCodeRow, PasskeyRow)
+
+# Tables of what came through an alias.
+_OF_ALIASES = (AliasDayRow, AliasTotalRow, AliasSenderRow)
 
 # Names of their own: SQLAlchemy would take a table of the enclosing statement for the one that is meant here.
 _own_domains = DomainRow.__table__.alias("own_domains")
@@ -127,6 +135,8 @@ def _rules(account: int | None, token: int | None) -> tuple[ExecutableOption, ..
         _rule(AddressRow, lambda row: _of_domain(row.domain_id, account)),
         _rule(MailboxRow, lambda row: _of_address(row.id, account)),
         _rule(AliasRow, lambda row: _of_address(row.id, account)),
+        *(_rule(table, lambda row: _of_address(row.alias_id, account)) for table in _OF_ALIASES),
+        _rule(KeptNameRow, lambda row: _of_address(row.id, account)),
         _rule(CatchAllRow, lambda row: _of_domain(row.domain_id, account)),
         _rule(RandomAliasDomainRow, lambda row: row.account_id == account),
         _rule(SystemMailboxRow, lambda row: _of_domain(row.domain_id, account)),

@@ -1,19 +1,19 @@
 """The cache's layout in Redis: its keys, and how a domain is put in and read back (docs/design.md, section 6).
 
-One format, number 2, in every key: another version of Byname with another format neither reads nor disturbs it.
+One format, number 3, in every key: another version of Byname with another format neither reads nor disturbs it.
 
-- ``byname:2:d:<domain>``, a hash for each hosted domain. A field for each name, named by its local part, and three
+- ``byname:3:d:<domain>``, a hash for each hosted domain. A field for each name, named by its local part, and three
   reserved ones, which begin with ``@`` as no local part does: ``@`` the domain itself, ``@c`` its catch-all, ``@l``
   the version as of which the hash is whole. A hash is put in at once, never bit by bit, so that with ``@`` and ``@c``
   present a name without a field does not exist.
-- ``byname:2:d:@17``, the same for the people of account 17, if one has a full name (:mod:`routing.people`): a field
+- ``byname:3:d:@17``, the same for the people of account 17, if one has a full name (:mod:`routing.people`): a field
   for each name, by its key. It is in the list of hosted domains too, so what keeps domains right keeps people right.
-- ``byname:2:hosted``, a hash with a field for each hosted domain, and ``@l`` as above. A domain without a field is not
+- ``byname:3:hosted``, a hash with a field for each hosted domain, and ``@l`` as above. A domain without a field is not
   hosted, provided that ``@l`` is there.
-- ``byname:2:lease``: without it nothing here is evidence. The relay keeps it alive.
-- ``byname:2:grace`` and ``byname:2:sender_grace``: while they live, what the cache affirms holds although the store is
+- ``byname:3:lease``: without it nothing here is evidence. The relay keeps it alive.
+- ``byname:3:grace`` and ``byname:3:sender_grace``: while they live, what the cache affirms holds although the store is
   silent.
-- ``byname:2:state``: what the relay knows of this Redis; readers have no business with it.
+- ``byname:3:state``: what the relay knows of this Redis; readers have no business with it.
 
 Values are those of :mod:`store.wire_format.values`. A value that says "gone" is a tombstone: it keeps an older change,
 which arrives late, from bringing the name back. For a reader it is the same as no field.
@@ -45,7 +45,7 @@ __all__ = [
     "fields", "hosted_fields", "is_hosted", "split_whole", "tombstone",
 ]  # fmt: skip
 
-FORMAT = 2
+FORMAT = 3
 PREFIX = f"byname:{FORMAT}:"
 
 HOSTED_KEY = PREFIX + "hosted"

@@ -3,14 +3,16 @@
     1z m1                       a mailbox of this domain              1: active
     1z a7 1john                 an alias of the mailbox john here     7: active 1, receives 2, sends 4
     1z a7 7john@brand-a.com     one whose mailbox is in another domain
+    1z a3 1john thzmw0          one that is off from a moment on, in seconds since 1970
+    1z a3 1john =l:x.test       one that takes mail from x.test only (store.wire_format.sender_rules)
     1z c 7john@brand-a.com      the catch-all's mailbox, or c - for none
     1z d3.17 - 1john            the domain: active 1, account active 2; its account; system mailbox; oldest mailbox
     1z h                        in the list of hosted domains
     1z x                        gone
 
-``1z`` is the version in base 36. The digit before a mailbox is its state: active 1, its domain active 2, its account
-active 4; the last two stand only with a mailbox of another domain, since this one's state stands once, in ``d``. What
-does not read back to the very same text is :class:`Unreadable`, and no evidence.
+``1z`` is the version in base 36, as the moment is. The digit before a mailbox is its state: active 1, its domain active
+2, its account active 4; the last two stand only with a mailbox of another domain, since this one's state stands once,
+in ``d``. What does not read back to the very same text is :class:`Unreadable`, and no evidence.
 """
 
 import re
@@ -20,6 +22,14 @@ from urllib.parse import quote, unquote
 
 from routing.address import Address
 from routing.records import Alias, HostedDomain, Mailbox, Name
+from store.wire_format.sender_rules import read_rules, rules_text
+from store.wire_format.unreadable import Unreadable
+
+__all__ = [
+    "GONE", "HOSTED", "NOBODY", "Unreadable", "catch_all_body", "domain_body", "field_of", "fields_of", "limits_text",
+    "local_of", "name_body", "read_catch_all", "read_domain", "read_name", "read_version", "split", "stamped",
+    "version_text",
+]  # fmt: skip
 
 GONE = "x"
 HOSTED = "h"
@@ -29,18 +39,14 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _VERSION = re.compile(r"[1-9a-z][0-9a-z]{0,11}")
 _PLAIN = re.compile(r"[!-$&-?A-~]+")  # printable ASCII but space, @ and %
 _MAILBOX = re.compile(r"([0-7])([!-?A-~]+)(?:@([a-z0-9.-]+))?")
-_NAME = re.compile(r"m([01])|a([0-7]) (\S+)")
+_NAME = re.compile(r"m([01])|a([0-7]) (\S+)(?: ([1-9a-z][0-9a-z]{0,11}))?(?: =(\S+))?")
 _DOMAIN = re.compile(r"d([0-3])(?:\.([1-9][0-9]{0,9}))? (\S+) (\S+)")
 
 Value = TypeVar("Value")
 
 
-class Unreadable(Exception):
-    """A value that is missing where there must be one, of an unknown format, or damaged: no evidence."""
-
-
 def version_text(version: int) -> str:
-    """Return a version, positive, in base 36."""
+    """Return a version or a moment, positive, in base 36."""
     digits = ""
     while version:
         version, digit = divmod(version, 36)
@@ -96,7 +102,14 @@ def name_body(name: Name, domain: str) -> str:
     if isinstance(name, Mailbox):
         return f"m{int(name.is_active)}"
     flags = name.is_active | name.can_receive << 1 | name.can_send << 2
-    return f"a{int(flags)} {_mailbox_text(name.mailbox, domain)}"
+    senders = None if name.senders is None else rules_text(name.senders)
+    return f"a{int(flags)} {_mailbox_text(name.mailbox, domain)}{limits_text(name.expires_at, senders)}"
+
+
+def limits_text(expires_at: int | None, senders: str | None) -> str:
+    """Return the end of an alias's body: from when on it is off, and who may write to it (``rules_text``)."""
+    moment = "" if expires_at is None else f" {version_text(expires_at)}"
+    return moment if senders is None else f"{moment} ={senders}"
 
 
 def catch_all_body(mailbox: Mailbox | None, domain: str) -> str:
@@ -147,7 +160,14 @@ def read_name(body: str, local: str, domain: HostedDomain) -> Name | None:
     if mailbox is None:
         raise Unreadable("an alias of nobody")
     flags = int(found[2])
-    name = Alias(mailbox, is_active=bool(flags & 1), can_receive=bool(flags & 2), can_send=bool(flags & 4))
+    name = Alias(
+        mailbox,
+        is_active=bool(flags & 1),
+        can_receive=bool(flags & 2),
+        can_send=bool(flags & 4),
+        expires_at=int(found[4], 36) if found[4] else None,
+        senders=read_rules(found[5]) if found[5] else None,
+    )
     return _faithful(name, name_body(name, domain.name), body)
 
 

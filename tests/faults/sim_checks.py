@@ -1,6 +1,7 @@
 """What must hold at every step of the simulation, whatever failed: the evidence law (docs/design.md, section 6)."""
 
 import random
+import time
 from collections.abc import Mapping
 
 from routing import recipient, sender
@@ -20,7 +21,7 @@ from tests.faults.sim_sql import Moment, Sql
 LEASE_MS, GRACE_MS, SENDER_GRACE_MS = 5_000, 60_000, 30_000
 POLICY = Policy()
 
-_KEPT = f"byname:2:d:{LASTING}".encode()
+_KEPT = f"byname:3:d:{LASTING}".encode()
 
 
 class Broken(AssertionError):
@@ -77,7 +78,7 @@ class Checks:
         return f"it said {bodies}, live from {floor}"
 
     def _recipient(self, address: Address) -> None:
-        verdict = recipient.resolve(self._reader, POLICY, address)
+        verdict = recipient.resolve(self._reader, POLICY, address, time.time())
         source = self._reader.source
         if source == "none" and not isinstance(verdict, Defer):
             raise Broken(f"without evidence: {verdict}")
@@ -94,7 +95,7 @@ class Checks:
         return isinstance(verdict, Defer)
 
     def _sender(self, user: Address, address: Address) -> None:
-        verdict = sender.authorise(self._reader, POLICY, str(user), [address])
+        verdict = sender.authorise(self._reader, POLICY, str(user), [address], time.time())
         source = self._reader.source
         if source == "none" and not isinstance(verdict, Defer):
             raise Broken(f"without evidence: {verdict}")

@@ -2,7 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from edges.lmtp.pool import IDLE_SECONDS, Pool
 from edges.lmtp.server import LmtpServer
 from routing.directory import Directory
 from routing.policy import Policy
+from store.counting.tally import Tally
 from tests.unit.sample_site import DIRECTORY
 
 PATIENCE = 20.0
@@ -31,14 +33,17 @@ def edge(
     directory: Directory = DIRECTORY,
     key: bytes | None = None,
     max_age: float = 1.0,
+    wall_clock: Callable[[], float] = time.time,
     timeouts: Timeouts = TIMEOUTS,
     idle: float = IDLE_SECONDS,
     most: int = 200,
     name: str = "edge.sock",
+    counts: Tally | None = None,
 ) -> Iterator[tuple[LmtpServer, Path]]:
     """Run an edge in front of ``backend``; yield the server and its unix socket."""
     path = folder / name
-    site = LmtpSite(directory, Policy(), Pool(backend, timeouts, idle), key, max_age)
+    pool = Pool(backend, timeouts, idle)
+    site = LmtpSite(directory, Policy(), pool, key, max_age, wall_clock=wall_clock, counts=counts)
     server = LmtpServer(open_listener(f"unix:{path}"), site, most=most)
     thread = threading.Thread(target=server.serve)
     thread.start()

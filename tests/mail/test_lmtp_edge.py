@@ -11,6 +11,7 @@ from byname.sandbox.sink import Sink
 from routing.address import Address
 from routing.memory_directory import MemoryDirectory
 from routing.records import Alias, HostedDomain, Mailbox
+from store.counting.tally import Tally
 from tests.mail.lmtp_edge import HEADER, KEY, MESSAGE, Client, edge
 from tests.mail.lmtp_store import ScriptedStore, store
 
@@ -227,3 +228,21 @@ def test_the_sink_of_the_rig_as_store(folder: Path, *, dsn: bool) -> None:
     ]
     options = ("NOTIFY=NEVER", "ORCPT=rfc822;sales@brand-a.test") if dsn else ()
     assert sink.deliveries[0].rcpt_options == (options,)
+
+
+def test_what_it_counts(folder: Path) -> None:
+    """Copies that the store has taken, once for each alias; and refusals at RCPT, once for each alias and rule."""
+    counts = Tally()
+    with (
+        store(at={(MARY, "dot"): "552 5.2.2 full"}) as backend,
+        edge(backend.address, folder, counts=counts) as (_, path),
+        Client(path) as client,
+    ):
+        written = ["sales@brand-a.test", "sales+x@brand-a.test", "info@brand-a.test", "team@brand-a.test", JOHN]
+        client.deliver([*written, "off@brand-a.test", "off+x@brand-a.test", "nobody@brand-a.test"])
+        client.deliver(["off@brand-a.test"])
+    (batch,) = counts.take()
+    assert {(count.local, count.rule): count.mails for count in batch.counts} == {
+        ("sales", ""): 1, ("info", ""): 1, ("off", "alias-disabled"): 2
+    }  # fmt: skip
+    assert {sender.path for sender in batch.senders} == {"<ann@outside.test>"}

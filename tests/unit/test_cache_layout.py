@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from routing.address import Address
 from routing.records import Alias, HostedDomain, Mailbox
+from routing.sender_rules import SenderRules
 from store.wire_format import layout
 from store.wire_format.values import Unreadable, field_of, local_of, read_version, split, stamped, version_text
 
@@ -17,6 +18,11 @@ USUAL_LOCALS = st.text(string.ascii_lowercase + string.digits + "._-", min_size=
 LOCALS = USUAL_LOCALS | st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 ELSEWHERE = st.sampled_from(["brand-b.com", "xn--bcher-kva.example"])
 VERSIONS = st.integers(1, 2**53)
+MOMENTS = st.none() | st.integers(1, 2**40)
+ENTRIES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
+RULES = st.none() | st.builds(
+    SenderRules, st.sampled_from(["listed", "except"]), st.lists(ENTRIES, max_size=3).map(tuple), st.booleans()
+)
 
 
 @st.composite
@@ -32,7 +38,7 @@ def domains(draw: st.DrawFn) -> HostedDomain:
     is_active, account_active = draw(st.booleans()), draw(st.booleans())
     targets = mailboxes(is_active, account_active)
     here = st.builds(lambda flag: (flag, is_active, account_active), st.booleans())
-    aliases = st.builds(Alias, targets, st.booleans(), st.booleans(), st.booleans())
+    aliases = st.builds(Alias, targets, st.booleans(), st.booleans(), st.booleans(), MOMENTS, RULES)
     drawn = draw(st.dictionaries(LOCALS, st.tuples(st.just(None), here) | st.tuples(aliases, here), max_size=5))
     names = {local: alias or Mailbox(Address(local, HOME), *states) for local, (alias, states) in drawn.items()}
     maybe = st.none() | targets
@@ -68,6 +74,10 @@ def test_versions(one: int, other: int) -> None:
     assert (int(version_text(one), 36) < int(version_text(other), 36)) == (one < other)
 
 
+LISTED = SenderRules("listed", ("a@b.com", ".c.com"))
+PROVED = SenderRules("except", (), require_authenticated=True)
+
+
 @pytest.mark.parametrize(
     ("local", "value", "name"),
     [
@@ -76,6 +86,9 @@ def test_versions(one: int, other: int) -> None:
         ("sales", "2 a3 1john", Alias(Mailbox(Address("john", HOME)))),
         ("sales", "2 a7 1john", Alias(Mailbox(Address("john", HOME)), can_send=True)),
         ("sales", "2 a3 5mary@b.com", Alias(Mailbox(Address("mary", "b.com"), domain_active=False))),
+        ("sales", "2 a3 1john thzmw0", Alias(Mailbox(Address("john", HOME)), expires_at=1_783_735_200)),
+        ("sales", "2 a3 1john =l:a@b.com,.c.com", Alias(Mailbox(Address("john", HOME)), senders=LISTED)),
+        ("sales", "2 a3 1john 1 =x!:", Alias(Mailbox(Address("john", HOME)), expires_at=1, senders=PROVED)),
         ("sales", "2 x", None),
     ],
 )
@@ -109,7 +122,10 @@ GOOD = {"domain": b"1 d3 - 1john", "catch_all": b"1 c -", "name": b"1 a7 1john"}
         *[("catch_all", raw) for raw in (b"1 c", b"1 c 1", b"1 c 1john mary", b"1 c 1john@brand-a.com",
                                          b"1 c 1j@@b.com")],
         *[("name", raw) for raw in (b"1 m", b"1 m2", b"1 m1 john", b"1 a8 1john", b"1 a7", b"1 a7 -", b"1 a7 1john@",
-                                    b"1 a7 1jo%68n", b"1 a7 1john@brand-a.com", b"1 a7 4john", b"1 X", b"1 xx")],
+                                    b"1 a7 1jo%68n", b"1 a7 1john@brand-a.com", b"1 a7 4john", b"1 X", b"1 xx",
+                                    b"1 m1 1", b"1 a7 1john 0",
+                                    b"1 a7 1john 01", b"1 a7 1john =l", b"1 a7 1john =z:", b"1 a7 1john =l:%41",
+                                    b"1 a7 1john =l: 1", b"1 a7 1john =l:,a@b.com", b"1 a7 1john  1")],
     ],
 )  # fmt: skip
 def test_anything_else_is_unreadable(part: str, raw: bytes | None) -> None:
@@ -151,9 +167,9 @@ def test_the_list_of_hosted_domains(listed: bytes | None, whole: bytes | None, h
 
 
 def test_keys_carry_the_format() -> None:
-    assert layout.domain_key("brand-a.com") == "byname:2:d:brand-a.com"
+    assert layout.domain_key("brand-a.com") == "byname:3:d:brand-a.com"
     keys = (layout.HOSTED_KEY, layout.LEASE_KEY, layout.GRACE_KEY, layout.SENDER_GRACE_KEY, layout.STATE_KEY)
-    assert all(key.startswith("byname:2:") for key in keys)
+    assert all(key.startswith("byname:3:") for key in keys)
     assert layout.hosted_fields(["b.com"], 71) == {"b.com": "1z h", "@l": "1z h"}
     assert stamped(71, "h") == "1z h"
     assert layout.tombstone(71) == "1z x"

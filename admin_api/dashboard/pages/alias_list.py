@@ -1,6 +1,7 @@
 """The Aliases tab itself: what is on it, and the way back to it."""
 
 from collections.abc import Collection
+from datetime import timedelta
 from http import HTTPStatus
 
 from starlette.responses import Response
@@ -9,6 +10,8 @@ from admin_api.dashboard.frame.outcome import Outcome, go_back, outcome
 from admin_api.dashboard.frame.rendering import readable
 from admin_api.dashboard.frame.visit import Visit
 from admin_api.dashboard.pages.alias_form import Typed, example
+from admin_api.dashboard.pages.alias_order import AliasOrder
+from store.clock import utc_now
 from store.errors import ServiceError
 from store.services import alias_facts, aliases, mailboxes
 from store.services.filters import naming
@@ -19,6 +22,7 @@ STOPPED = "all-stopped"  # what was done to those that are ticked
 HERE = "/mailboxes/{mailbox_id:id}/aliases"
 HOME = "/mailboxes/{mailbox_id}/aliases"
 SEARCH_FROM = 21  # aliases; fewer are seen at a glance
+SOON = timedelta(days=7)  # before an alias expires a mark says so
 _LONGEST_SEARCH = 100
 
 
@@ -29,8 +33,8 @@ def path(mailbox_id: int) -> str:
 
 def back(visit: Visit, unit: UnitOfWork, mailbox_id: int, what: str, identity: int) -> Response:
     """Send the browser to the tab, with the search that was in force."""
-    search = _search(visit)
-    return go_back(visit, unit, path(mailbox_id), what, identity, more={"search": search} if search else None)
+    kept = {"search": _search(visit), "sort": _order(visit).text}
+    return go_back(visit, unit, path(mailbox_id), what, identity, more={name: one for name, one in kept.items() if one})
 
 
 def show(
@@ -70,12 +74,15 @@ def show(
         "aliases.html",
         status if error is None else error.status,
         mailbox=mailbox,
-        aliases=[alias for alias in found if _holds(alias, search)],
+        aliases=_order(visit).sorted([alias for alias in found if _holds(alias, search)]),
+        order=_order(visit),
         usage=usage,
         sorted_by=sorted_by,
         idle=idle,
         named=named,
         resting=[one for one in found if done and done.what == STOPPED and one.id in sorted_by and not _works(one)],
+        ending={one.id for one in found if _ends_soon(one)},
+        soon_days=SOON.days,
         room=room,
         typed=typed_or_new,
         is_open=typed is not None or not found or (done is not None and done.what == "made"),
@@ -100,6 +107,10 @@ def _search(visit: Visit) -> str:
     return visit.typed("search").strip()[:_LONGEST_SEARCH]
 
 
+def _order(visit: Visit) -> AliasOrder:
+    return AliasOrder.of(visit.typed("sort"))
+
+
 def _holds(alias: Alias, search: str) -> bool:
     wanted = search.casefold()
     texts = (alias.address, readable(alias.address), alias.note or "")
@@ -115,7 +126,12 @@ def _just_stopped(found: list[Alias], done: Outcome | None) -> Alias | None:
 
 def _works(alias: Alias) -> bool:
     """Return whether mail comes through an alias."""
-    return alias.is_active and alias.can_receive
+    return alias.is_active and alias.can_receive and not alias.expired
+
+
+def _ends_soon(alias: Alias) -> bool:
+    """Return whether an alias has expired, or will within some days."""
+    return alias.ends_at is not None and alias.ends_at - utc_now() <= SOON
 
 
 def _last_domain(found: list[Alias], done: Outcome | None) -> str:

@@ -1,7 +1,7 @@
 """Up to a thousand changes of aliases in one call: all of them or none, or each for itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from routing.policy import SYSTEM_ADDRESSES
@@ -10,7 +10,8 @@ from store.services.bulk.batch import settle
 from store.services.bulk.facts import Wanted
 from store.services.bulk.plan import Entry, Given, Plan
 from store.services.filters.naming import naming_aliases
-from store.services.views import Alias
+from store.services.statistics.activity import with_activity
+from store.services.views import Alias, Senders
 from store.sql.tenant import Transaction
 
 MOST_ITEMS = 1000
@@ -27,11 +28,17 @@ class Item:
 
     op: Op
     mailbox_id: int
-    given: Given  # of can_receive, can_send, is_active and note: those that are to be set
+    given: Given  # of can_receive, can_send, is_active, note and senders: those that are to be set
     alias_id: int = 0
     domain_id: int = 0
     local_part: str = ""
     renames: bool = False  # an update that would give the alias another address
+
+    @property
+    def senders(self) -> Senders | None:
+        """Who may write from then on, None where that stays as it is."""
+        wanted = self.given.get("senders")
+        return wanted if isinstance(wanted, Senders) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +87,18 @@ def apply(
         system_names=system_names,
         keep=not dry_run,
     )
-    return [
+    results = [
         _result(index, item.op, decided[index], dry_run, tuple(named.get(item.alias_id, ()) if _ends(item) else ()))
         for index, item in enumerate(items)
     ]
+    return _with_activity(tx, results)
+
+
+def _with_activity(tx: Transaction, results: list[ItemResult]) -> list[ItemResult]:
+    """Say of aliases that were there before what came through them."""
+    known = [one.alias for one in results if one.status == "updated" and one.alias is not None]
+    filled = {alias.id: alias for alias in with_activity(tx, known)}
+    return [one if one.alias is None else replace(one, alias=filled.get(one.alias.id, one.alias)) for one in results]
 
 
 def _ends(item: Item) -> bool:

@@ -30,12 +30,14 @@ from store.sql.tables.messages import (
 )
 from store.sql.tables.names import (
     ALIAS,
+    KEPT,
     MAILBOX,
     AccountRow,
     AddressRow,
     AliasRow,
     CatchAllRow,
     DomainRow,
+    KeptNameRow,
     MailboxRow,
     RandomAliasDomainRow,
     SystemMailboxRow,
@@ -43,12 +45,14 @@ from store.sql.tables.names import (
 from store.sql.tables.people import ADMIN, VIEWER, AdminRow, SessionRow, SignInAttemptRow
 from store.sql.tables.proofs import DONE, QUEUED, RUNNING, DnsCheckRow, DomainProofRow
 from store.sql.tables.requests import DeleteIntentRow, IdempotencyKeyRow, ImportChunkRow, TokenRow
+from store.sql.tables.statistics import ACCEPTED_MAIL, AliasDayRow, AliasSenderRow, AliasTotalRow, CountBatchRow
 
 # For mail servers that ask the database themselves; made by migration 0002, which says what they hold.
 VIEWS = ("byname_mailboxes", "byname_userdb")
 
 __all__ = [
     "ACCEPTED",
+    "ACCEPTED_MAIL",
     "ADMIN",
     "ALIAS",
     "APPLIED",
@@ -61,6 +65,7 @@ __all__ = [
     "DONE",
     "FOREIGN",
     "INSTALLED",
+    "KEPT",
     "MAILBOX",
     "NO_COPY",
     "OFF",
@@ -77,12 +82,16 @@ __all__ = [
     "AccountRow",
     "AddressRow",
     "AdminRow",
+    "AliasDayRow",
     "AliasRow",
+    "AliasSenderRow",
+    "AliasTotalRow",
     "AuditRow",
     "Base",
     "CatchAllRow",
     "ChallengeRow",
     "ClockRow",
+    "CountBatchRow",
     "DeleteIntentRow",
     "DnsCheckRow",
     "DomainProofRow",
@@ -93,6 +102,7 @@ __all__ = [
     "IdempotencyKeyRow",
     "ImportChunkRow",
     "ImportRow",
+    "KeptNameRow",
     "MailboxRow",
     "MessageRow",
     "OutboxRow",

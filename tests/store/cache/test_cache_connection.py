@@ -103,7 +103,7 @@ def test_who_is_not_let_in(server: RedisServer, url: str, reason: str) -> None:
 def test_a_reader_cannot_write(server: RedisServer) -> None:
     pool = open_pool(f"unix://milter:{IN_URL}@{server.socket}", timeout=1, connections=1)
     connection: Any = pool.get_connection()
-    for command in ("SET byname:2:lease x", "HSET byname:2:hosted x y", "GET other", "KEYS *", "FLUSHALL"):
+    for command in ("SET byname:3:lease x", "HSET byname:3:hosted x y", "GET other", "KEYS *", "FLUSHALL"):
         connection.send_command(*command.split())
         with pytest.raises(Exception, match=r"[Nn]o permissions"):
             connection.read_response()

@@ -13,11 +13,14 @@ import redis
 from routing.address import Address
 from store.cache.directory import RedisDirectory
 from store.cache.propagation import PropagationWaiter
+from store.counting.sinks import RedisSink
 from store.errors import CacheUnavailable
 from store.relay.cache_audit import load_missing
+from store.relay.counts import CountMerging
 from store.services import aliases
 from store.sql.database import Database
 from store.wire_format import layout
+from store.wire_format.counts import STREAM, Batch
 from tests.store.redis_server import RedisServer
 from tests.store.relay.relaying import Relaying
 
@@ -92,6 +95,16 @@ def test_a_milter_can_only_read(world: Database, sample: SampleServer) -> None:
         ("SET", layout.LEASE_KEY, "1"), ("HSET", layout.domain_key("brand-a.com"), "x", "1 m1"), ("FLUSHALL",),
         ("DEL", layout.HOSTED_KEY), ("CONFIG", "GET", "*"), ("GET", "another"), ("EVAL", "return 1", 0), ("KEYS", "*"),
     ):  # fmt: skip
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            milter.execute_command(*command)
+
+
+def test_a_milter_hands_on_counts_and_the_relay_takes_them(world: Database, sample: SampleServer) -> None:
+    with closing(RedisSink(sample.url_of("byname-milter"))) as sink:
+        sink.put(Batch("x", ()))
+    assert CountMerging(world, sample.admin).merge_some() == 1
+    milter: Any = redis.Redis(unix_socket_path=str(sample.socket), username="byname-milter", password="CHANGE-THIS-1")
+    for command in (("DEL", STREAM), ("XADD", layout.HOSTED_KEY, "*", "b", "x")):
         with pytest.raises(redis.exceptions.NoPermissionError):
             milter.execute_command(*command)
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from routing.address import Address
 from routing.directory import LookupFailed
 from routing.people import people_of
 from routing.records import Alias, HostedDomain, Mailbox
+from routing.sender_rules import SenderRules
 from store.cache.directory import RedisDirectory
 from store.relay.cache_audit import CacheMaintenance, load_missing
 from store.relay.rebuild import BuiltElsewhere, audit, load, rebuild
@@ -413,10 +415,17 @@ def test_both_ways_agree_on_all_flags(
     home = HostedDomain("a.com", domain_active, account_active)
     owner = "a.com" if here else "b.com"
     mailbox = Mailbox(Address("john", owner), box_active, domain_active, account_active)
-    rows = [(1, "sales", 7, active, receives, sends), (1, "j\u00f6rg", 7, None, None, None), (1, "lost", 8, 1, 1, 1)]
-    alias = Alias(mailbox, active, receives, sends)
+    flags = (active, receives, sends)
+    rows = [
+        (1, "sales", 7, *flags, None, None),
+        (1, "fair", 7, *flags, 1_800_000_000, "l:x.test"),
+        (1, "j\u00f6rg", 7, None, None, None, None, None),
+        (1, "lost", 8, 1, 1, 1, 5, None),
+    ]
+    alias, listed = Alias(mailbox, active, receives, sends), SenderRules("listed", ("x.test",))
     assert fields(rows, home.name, {7: mailbox}) == {
         b"sales": name_body(alias, home.name).encode(),
+        b"fair": name_body(replace(alias, expires_at=1_800_000_000, senders=listed), home.name).encode(),
         b"j%C3%B6rg": name_body(mailbox, home.name).encode(),
     }
 

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 from routing.filters.model import Action, Condition, Rule
 from routing.filters.policy import FilterPolicy
+from store.clock import utc_now
 from store.services import account_settings, aliases, delete_intents, domain_settings, idempotency, tokens
 from store.services.filters import rules
 from store.sql.database import Database
 from store.sql.tables import (
     AdminRow,
+    AliasDayRow,
+    AliasSenderRow,
+    AliasTotalRow,
     Base,
     DnsCheckRow,
     DomainProofRow,
@@ -23,6 +27,7 @@ from store.sql.tables import (
 )
 from store.sql.tenant import Acting
 
+NOW = utc_now()
 PREFIXES = ("bn_ops_", "bn_msg_", "bn_opr_")
 
 RULE = Rule("x", "all", (Condition("subject", "is", "x"),), (Action("flag"),))
@@ -67,7 +72,13 @@ def create_account(database: Database, account: str, domain: str, mailbox: str) 
         tx.merge(DomainProofRow(domain_id=home.id))
         facts = {"sender": mailbox, "login": mailbox, "message_id": f"<1@{domain}>", "recipients": "[]", "size": 0}
         tx.add(MessageRow(mailbox_id=alias.mailbox_id, **facts))
-        account_settings.update(tx, account, random_alias_domain_id=home.id)
+        tx.add(AliasDayRow(alias_id=alias.id, day=NOW.date(), rule="", mails=1))
+        tx.add(AliasTotalRow(alias_id=alias.id, accepted=1, last_mail_at=NOW))
+        seen = {"accepted": 1, "refused": 0, "first_at": NOW, "last_at": NOW}
+        tx.add(AliasSenderRow(alias_id=alias.id, sender=f"shop@{domain}", **seen))
+        account_settings.update(tx, account, random_alias_domain_id=home.id, keep_deleted_days=30)
+        aliases.add(tx, f"gone@{domain}", mailbox)
+        aliases.remove(tx, f"gone@{domain}")
         assert token.account_id is not None
         return Owned(token.account_id, home.id, alias.mailbox_id, alias.id, token.id, intent.id, rule.id)
 
