@@ -19,13 +19,14 @@ RULES = (
 def names(database: Database, world: World) -> dict[str, int]:
     """Make what the world lacks; return all ids by name."""
     with database.write() as tx:
-        account = accounts.get(tx, domains.get(tx, world.brand_a).account).id
+        home = domains.get(tx, world.brand_a)
+        account = accounts.get(tx, home.account).id
         people = {admin.address: admin.id for admin in admins.list_all(tx)}
         ours = tokens.create(tx, name="Nightly export", kind="account", prefixes=PREFIXES, account=account)
         operators = tokens.create(tx, name="Monitoring", kind="operator", prefixes=PREFIXES)
         intent = delete_intents.create(tx, world.mary).id
         account_settings.update(tx, account, keep_deleted_days=30)
-        aliases.remove(tx, aliases.add(tx, "newsletter@brand-b.test", world.john).id)
+        aliases.remove(tx, aliases.add(tx, f"last-year@{home.name}", world.john).id)
         kept = kept_names.list_all(tx)[0].id
         rule = [rules.add(tx, world.john, one, FilterPolicy()).id for one in RULES][0]  # noqa: RUF015 - both are made
     return asdict(world) | {
