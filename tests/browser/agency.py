@@ -6,10 +6,12 @@ from sqlalchemy import func, select, update
 
 from store.clock import utc_now
 from store.passwords import PasswordHash, hash_password
-from store.services import accounts, admins, aliases, domain_settings, domains, mailboxes
+from store.services import account_settings, accounts, admins, aliases, domain_settings, domains, mailboxes
+from store.services.statistics import merging
 from store.sql.database import Database
 from store.sql.tables import AccountRow, AddressRow, AdminRow, AliasRow, AuditRow, DomainRow
 from store.sql.tenant import Acting, Transaction
+from store.wire_format.counts import Batch, NameCount, SenderCount
 from tests.api.dashboard.visitor import ADMIN, OPERATOR, PASSWORD, VIEWER, World
 
 NAME = "Northlight Studio"
@@ -42,6 +44,10 @@ _ALIASES = (
     ("workshop@oakandiron.example", None, False, True, True),
     ("service@velo-kontor.example", "Repairs; answered within a day", True, True, True),
 )
+# Mails a day to Ana's aliases, about; who writes to the first of them; and until when one of them goes on.
+_MAILS = {"hello": 14, "jobs": 3, "invoices": 5, "press": 1, "newsletter": 0, "orders": 22, "shop": 8, "service": 4}
+_WRITERS = ("ann@harbour.example", "tickets@railway.example", "no-reply@shop.example", "sam@press.example")
+_ENDS = ("press@northlight.example", timedelta(days=5))
 _OTHERS = (("Blue Heron Press", "pro", False), ("Kiosk 9", "starter", True), ("Lindgren & Daughters", "nano", False))
 
 
@@ -64,6 +70,8 @@ def fill(database: Database) -> World:
         for name, account, role in ((ADMIN, NAME, "admin"), (VIEWER, NAME, "viewer"), (OPERATOR, None, "admin")):
             admins.create(tx, name, known, account=account, role=role)
     _age(database)
+    with database.write() as tx:
+        _mail(tx)
     return World(
         john=people[0],
         mary=people[1],
@@ -95,6 +103,26 @@ def _aliases(tx: Transaction, people: list[int]) -> list[int]:
             aliases.update(tx, alias.id, is_active=False)
         made.append(alias.id)
     return made
+
+
+def _mail(tx: Transaction) -> None:
+    """Let mail come to Ana's aliases over the last weeks, and somebody remember who wrote."""
+    account_settings.update(tx, accounts.get(tx, NAME).id, remember_senders_days=90)
+    aliases.update(tx, _ENDS[0], expires_at=utc_now() + _ENDS[1])
+    now = utc_now().timestamp()
+    today, counts, senders = int(now // 86_400), list[NameCount](), list[SenderCount]()
+    for number, (local, domain) in enumerate(address.split("@") for address, *_ in _ALIASES):
+        usual = _MAILS.get(local, 0)
+        for back in range(29 if usual else 0):
+            weekend = (today - back) % 7 in {2, 3}  # day 0 was a Thursday
+            mails = (usual + (back * 31 + number * 17) % (usual + 2)) // (3 if weekend else 1)
+            last = now - back * 86_400 - 600 * (number + 1)
+            counts += [NameCount(local, domain, "", today - back, mails, last)] if mails else []
+            counts += [NameCount(local, domain, "sender-blocked", today - back, 1, last)] if back % 9 == number else []
+        senders += [
+            SenderCount(local, domain, f"<{one}>", usual + at, 0, now - at * 7e4) for at, one in enumerate(_WRITERS)
+        ]
+    merging.merge(tx, Batch("weeks", tuple(counts), tuple(senders)))
 
 
 def _age(database: Database) -> None:
