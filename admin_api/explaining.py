@@ -4,6 +4,7 @@ First the domains that a question is about (:func:`domains_of_recipient` and its
 asker's (:func:`require_own`), then the question, then :func:`without_foreign`.
 """
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -57,20 +58,22 @@ def require_own(tx: Transaction, wanted: Iterable[str]) -> None:
             raise ServiceError("domain-not-active", f"the domain {name} is not verified yet")
 
 
-def explained_recipient(site: Explaining, text: str) -> Comparison:
-    """Explain what happens to a mail for ``text``."""
-    return _compared(site, lambda directory: explain_recipient(directory, site.policy, text))
+def explained_recipient(site: Explaining, text: str, sender: str | None = None) -> Comparison:
+    """Explain what happens to a mail for ``text``, from ``sender`` if he is named."""
+    at = time.time()  # the same for each backend
+    return _compared(site, lambda directory: explain_recipient(directory, site.policy, text, at, sender))
 
 
 def explained_sender(site: Explaining, login: str, sender: str) -> Comparison:
     """Explain whether ``login`` may use ``sender``."""
-    return _compared(site, lambda directory: explain_sender(directory, site.policy, login, sender))
+    at = time.time()
+    return _compared(site, lambda directory: explain_sender(directory, site.policy, login, sender, at))
 
 
 def explained_message(site: Explaining, login: str, raw: bytes) -> Comparison:
     """Explain whether ``login`` may send a message with this header."""
-    message = read_message(raw)
-    return _compared(site, lambda directory: explain_submitted(directory, site.policy, login, message))
+    message, at = read_message(raw), time.time()
+    return _compared(site, lambda directory: explain_submitted(directory, site.policy, login, message, at))
 
 
 def without_foreign(comparison: Comparison, policy: Policy, own: set[str]) -> Comparison:

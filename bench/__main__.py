@@ -7,6 +7,7 @@
     recipients    what each further recipient of a message costs
     counts        what counting mails to aliases costs the filter
     memory        what a milter process holds after many messages
+    expiring      aliases that have an end, beside such as have none
     scale         the same questions over ten thousand aliases and over a million
     pages         the dashboard over 10,000 mailboxes with 100 aliases each, and what a page weighs
     parser        deciding about a name and reading a From, beside a bare look-up in SQL
@@ -23,7 +24,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from bench.cases import api, counts, memory, messages, milter, mta, pages, parser, propagation, rebuild, recipients
+from bench.cases import (
+    api,
+    counts,
+    expiring,
+    memory,
+    messages,
+    milter,
+    mta,
+    pages,
+    parser,
+    propagation,
+    rebuild,
+    recipients,
+)  # fmt: skip
 from bench.cases import scale as scale_
 from bench.report import page
 from bench.report.figures import Figure, Scale, print_table, read_json, write_json
@@ -36,6 +50,7 @@ _MODULES: Mapping[str, ModuleType] = {
     "counts": counts,
     "memory": memory,
     "scale": scale_,
+    "expiring": expiring,
     "api": api,
     "messages": messages,
     "pages": pages,

@@ -4,7 +4,8 @@ Postfix itself needs only ``domains`` (``virtual_mailbox_domains``); ``aliases``
 with ``postmap -q`` and for sites that check logins in Postfix as well.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from edges.socketmap import Answer, Found, Lookup, NotFound, Temporary
@@ -18,12 +19,14 @@ from routing.sender import authorise, wanted
 from routing.verdicts import Allow, Defer, Deliver
 
 
-def standard_maps(directory: Directory, policy: Policy) -> Mapping[str, Lookup]:
+def standard_maps(
+    directory: Directory, policy: Policy, wall_clock: Callable[[], float] = time.time
+) -> Mapping[str, Lookup]:
     """Return the maps by the name that stands at the end of ``socketmap:unix:/path:name``."""
     return {
         "domains": partial(hosted_domain, directory),
-        "aliases": partial(mailbox_of, directory, policy),
-        "senders": partial(logins_for, directory, policy),
+        "aliases": lambda key: mailbox_of(directory, policy, key, wall_clock()),
+        "senders": lambda key: logins_for(directory, policy, key, wall_clock()),
     }
 
 
@@ -41,18 +44,18 @@ def hosted_domain(directory: Directory, key: str) -> Answer:
     return Found(name) if name in known else NotFound()
 
 
-def mailbox_of(directory: Directory, policy: Policy, key: str) -> Answer:
+def mailbox_of(directory: Directory, policy: Policy, key: str, at: float) -> Answer:
     """``aliases``: the mailbox address to which mail for an address goes now."""
     address = _address(key)
     if address is None:
         return NotFound()
-    verdict = resolve(directory, policy, address)
+    verdict = resolve(directory, policy, address, at)
     if isinstance(verdict, Defer):
         return Temporary(str(verdict.reply))
     return Found(str(verdict.target)) if isinstance(verdict, Deliver) else NotFound()
 
 
-def logins_for(directory: Directory, policy: Policy, key: str) -> Answer:
+def logins_for(directory: Directory, policy: Policy, key: str, at: float) -> Answer:
     """``senders``: the logins that may send as an address, in the manner of ``smtpd_sender_login_maps``.
 
     Raises:
@@ -66,7 +69,7 @@ def logins_for(directory: Directory, policy: Policy, key: str) -> Answer:
     if owner is None:  # a name's absence is no evidence under grace, its domain's is (docs/design.md, section 6)
         unsure = isinstance(facts, AffirmedFacts) and address.domain in facts
         return Temporary("lookup failed, please try again") if unsure else NotFound()
-    verdict = authorise(directory, policy, str(owner), [address])
+    verdict = authorise(directory, policy, str(owner), [address], at)
     if isinstance(verdict, Defer):
         return Temporary(str(verdict.reply))
     return Found(str(owner)) if isinstance(verdict, Allow) else NotFound()

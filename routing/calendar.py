@@ -39,7 +39,9 @@ class Invitations:
     unreadable: bool = False
 
     def reader_for(self, part: PartHeader) -> Reader | None:
-        """Return who reads a part, None for one that is no calendar."""
+        """Return who reads a part, None for one that is no calendar. Attached messages are passed over whole."""
+        if part.kind.startswith("message/"):
+            return None
         names = [part.disposition, *(value.decode("utf-8", "replace").lower() for _, value in part.parameters)]
         named = any(".ics" in _unescaped(name) for name in names)
         if part.kind in {"text/calendar", "application/ics"} or named:
@@ -57,12 +59,12 @@ class Invitations:
 
 
 def judge_invitations(
-    directory: Directory, policy: Policy, login: str, parts: MimeParts, invitations: Invitations
+    directory: Directory, policy: Policy, login: str, parts: MimeParts, invitations: Invitations, at: float
 ) -> Reject | Defer | None:
     """Return the refusal of a message by the invitations in it, None when all are the sender's own."""
     if parts.trouble or invitations.unreadable or len(invitations.claimed) > MOST_CLAIMS:
         return Reject(reply("bad-mime"), "bad-mime")
-    foreign = first_not_owned(directory, policy, login, invitations.claimed)
+    foreign = first_not_owned(directory, policy, login, invitations.claimed, at)
     if isinstance(foreign, Address):
         return Reject(reply("foreign-organizer", address=foreign, login=login), "foreign-organizer")
     return foreign

@@ -67,7 +67,7 @@ def _likely_locals(name: str) -> list[str]:
     return [between.join(pair) for pair in ((first, last), (last, first)) for between in (".", "", "_", "-")]
 
 
-def is_colleague(directory: Directory, mail: OutsideMail) -> bool:
+def is_colleague(directory: Directory, mail: OutsideMail, at: float) -> bool:
     """Return whether outside mail shows the name of a colleague; False where that cannot be known."""
     if not mail.shown or not 1 <= len(mail.domains) <= MOST_DOMAINS:
         return False
@@ -81,7 +81,9 @@ def is_colleague(directory: Directory, mail: OutsideMail) -> bool:
         if mail.claimed and all(_are_one_account(homes[0], hosted.get(each.domain)) for each in mail.claimed):
             return False
         names = [hosted[each.domain].names.get(each.local) for each in likely]
-        return any(_is_other(name, mail.mailboxes) for name in [*names, *_people(directory, homes[0].account, mail)])
+        return any(
+            _is_other(name, mail.mailboxes, at) for name in [*names, *_people(directory, homes[0].account, mail)]
+        )
     except LookupFailed:
         return False
 
@@ -97,9 +99,9 @@ def _people(directory: Directory, account: int, mail: OutsideMail) -> list[Name 
     return [found.names.get(each.local) for each in wanted] if found else []
 
 
-def _is_other(name: Name | None, mailboxes: Collection[Address]) -> bool:
+def _is_other(name: Name | None, mailboxes: Collection[Address], at: float) -> bool:
     """Return whether a name is in use, and leads elsewhere than all of this mail does."""
-    if name is None or (isinstance(name, Alias) and not name.is_active):
+    if name is None or (isinstance(name, Alias) and (not name.is_active or name.is_expired(at))):
         return False
     bearer = name.mailbox.address if isinstance(name, Alias) else name.address
     return set(mailboxes) != {bearer}

@@ -1,12 +1,13 @@
 """Why a verdict is what it is: the looked-up facts, the rule, and the reply an SMTP client would see."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from routing.address import Address, AddressSyntaxError, parse_path
+from routing.address import Address, AddressSyntaxError, is_null_path, parse_path
+from routing.allowed_senders import EnvelopeSender
 from routing.directory import AffirmedFacts, Directory, LookupFailed
-from routing.explain_steps import Step, recipient_steps, sender_steps, unanswered
+from routing.explain_steps import Seen, Step, recipient_steps, sender_steps, unanswered
 from routing.policy import Policy
 from routing.recipient import decide as decide_recipient
 from routing.recipient import wanted as wanted_by_recipient
@@ -15,7 +16,7 @@ from routing.replies import Reply, reply
 from routing.sender import canonical_login
 from routing.sender import decide as decide_sender
 from routing.sender import wanted as wanted_by_sender
-from routing.verdicts import Allow, Defer, Deliver, NotOurs, Reject, Verdict
+from routing.verdicts import Allow, Defer, Deliver, Gate, NotOurs, Reject, Verdict
 
 Evidence = Literal["fresh", "grace"]
 
@@ -38,6 +39,7 @@ class Explanation:
     mailbox: Address | None
     delivered_to: Address | None
     steps: tuple[Step, ...]
+    gate: Gate | None = field(default=None, repr=False)  # what an alias asks of the header
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,13 @@ def compare(
     return Comparison(found, None if cache is None else ask(cache), ask(sql), noting.evidence)
 
 
-def explain_recipient(directory: Directory, policy: Policy, text: str) -> Explanation:
-    """Explain what would happen to a mail for ``text``, an address as an SMTP client may type it."""
+def explain_recipient(
+    directory: Directory, policy: Policy, text: str, at: float, sender: str | None = None
+) -> Explanation:
+    """Explain what would happen to a mail for ``text``, an address as an SMTP client may type it.
+
+    ``sender`` is the envelope sender; None: it is not said, and nobody is refused for who he is.
+    """
     try:
         address = parse_path(text)
     except AddressSyntaxError as error:
@@ -116,11 +123,19 @@ def explain_recipient(directory: Directory, policy: Policy, text: str) -> Explan
         facts = directory.lookup(names)
     except LookupFailed:
         return explanation(Defer(reply("no-evidence", address=address), "no-evidence"), (unanswered(),))
-    verdict = decide_recipient(policy, address, facts)
-    return explanation(verdict, recipient_steps(policy, address, facts, verdict.rule))
+    verdict = decide_recipient(policy, address, facts, at, None if sender is None else lambda: envelope_sender(sender))
+    return explanation(verdict, recipient_steps(policy, address, Seen(facts, at), verdict.rule))
 
 
-def explain_sender(directory: Directory, policy: Policy, login: str, sender: str) -> Explanation:
+def envelope_sender(text: str) -> EnvelopeSender:
+    """Return who sends by MAIL, as an SMTP client may type it; what is malformed is nobody's address."""
+    try:
+        return EnvelopeSender(parse_path(text), is_null_path(text))
+    except AddressSyntaxError:
+        return EnvelopeSender(None)
+
+
+def explain_sender(directory: Directory, policy: Policy, login: str, sender: str, at: float) -> Explanation:
     """Explain whether ``login`` may use ``sender`` as envelope sender."""
     user = canonical_login(policy, login)
     if user is None:
@@ -136,8 +151,8 @@ def explain_sender(directory: Directory, policy: Policy, login: str, sender: str
         facts = directory.lookup(names)
     except LookupFailed:
         return explanation(Defer(reply("sender-no-evidence", address=address), "no-evidence"), (unanswered(),))
-    verdict = decide_sender(policy, user, [address], facts)
-    return explanation(verdict, sender_steps(policy, user, address, facts, verdict.rule))
+    verdict = decide_sender(policy, user, [address], facts, at)
+    return explanation(verdict, sender_steps(policy, user, address, Seen(facts, at), verdict.rule))
 
 
 def explanation(verdict: Verdict, steps: tuple[Step, ...]) -> Explanation:
@@ -151,4 +166,5 @@ def explanation(verdict: Verdict, steps: tuple[Step, ...]) -> Explanation:
         mailbox=deliver.target if deliver else None,
         delivered_to=deliver.delivered_to if deliver else None,
         steps=steps,
+        gate=deliver.gate if deliver else None,
     )

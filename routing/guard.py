@@ -61,8 +61,13 @@ def hides_author_field(value: bytes) -> bool:
     return _HIDDEN.search(value) is not None
 
 
-def check_header(directory: Directory, policy: Policy, login: str, fields: Iterable[HeaderField]) -> SenderVerdict:
-    """Decide whether ``login`` may send a message with these author fields; other fields are passed over."""
+def check_header(
+    directory: Directory, policy: Policy, login: str, fields: Iterable[HeaderField], at: float
+) -> SenderVerdict:
+    """Decide whether ``login`` may send a message with these author fields at the moment ``at``.
+
+    Other fields are passed over.
+    """
     user = canonical_login(policy, login)
     if user is None:
         return Reject(reply("login-malformed"), "login-malformed")
@@ -76,9 +81,9 @@ def check_header(directory: Directory, policy: Policy, login: str, fields: Itera
         facts = directory.lookup(wanted(policy, user, [*senders, *mentioned]))
     except LookupFailed:
         return Defer(reply("sender-no-evidence", address=senders[0]), "no-evidence")
-    verdict = decide(policy, user, senders, facts)
+    verdict = decide(policy, user, senders, facts, at)
     if isinstance(verdict, Allow):
-        return _judge_mentions(policy, user, mentioned, facts)
+        return _judge_mentions(policy, user, mentioned, facts, at)
     return replace(verdict, reply=replace(verdict.reply, code=550)) if isinstance(verdict, Reject) else verdict
 
 
@@ -117,11 +122,11 @@ def _mentioned(policy: Policy, authors: list[Author]) -> list[Address]:
 
 
 def _judge_mentions(
-    policy: Policy, user: Address, mentioned: Collection[Address], facts: Mapping[str, HostedDomain]
+    policy: Policy, user: Address, mentioned: Collection[Address], facts: Mapping[str, HostedDomain], at: float
 ) -> SenderVerdict:
     for address in mentioned:
         foreign = policy.display_name_addresses == "hosted" and address.domain not in facts
-        if not foreign and ownership(policy, user, address, facts) != "owned":
+        if not foreign and ownership(policy, user, address, facts, at) != "owned":
             return _not_owned(address, facts)
     return Allow()
 

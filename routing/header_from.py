@@ -132,7 +132,7 @@ def _tokens(text: str) -> list[_Token]:
     at = 0
     while at < len(text):
         if text[at] == "(":
-            end = _comment_end(text, at)
+            end = comment_end(text, at)
             tokens.append(_Token("comment", text[at + 1 : end - 1]))
             at = end
             continue
@@ -149,8 +149,12 @@ def _token(found: re.Match[str]) -> _Token:
     return _Token(kind, text[1:-1] if kind in {"quoted", "angle"} else text)
 
 
-def _comment_end(text: str, start: int) -> int:
-    """Return the index after the comment that opens at ``start``; comments nest (RFC 5322 section 3.2.2)."""
+def comment_end(text: str, start: int) -> int:
+    """Return the index after the comment that opens at ``start``; comments nest (RFC 5322 section 3.2.2).
+
+    Raises:
+        HeaderRefused: it does not close.
+    """
     depth, at = 0, start
     while at < len(text):
         char = text[at]

@@ -1,6 +1,7 @@
 """The parts of a MIME body (RFC 2045, 2046), as it streams by: only what one kind of part holds is handed on.
 
-It keeps a line's beginning and one part's header, however long the body is. Attached messages are passed over whole.
+It keeps a line's beginning and one part's header, however long the body is. An attached message is one part: what is
+inside is not taken apart.
 What two programs could take apart in two ways is not guessed at: ``trouble`` says so, and the caller refuses.
 """
 
@@ -156,7 +157,7 @@ class MimeParts:
 
     def _begin_part(self, header: PartHeader) -> None:
         if not header.kind.startswith("multipart/"):
-            self._reader = None if header.kind.startswith("message/") else self._reader_for(header)
+            self._reader = self._reader_for(header)
             return
         boundary = header.parameter("boundary")
         if not boundary or len(self._boundaries) >= DEEPEST or len(self._seen) >= MOST_MULTIPARTS:

@@ -6,16 +6,21 @@ delimiter, and only when neither is claimed the catch-all.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from routing.address import Address, routes_on, split_detail
+from routing.allowed_senders import EnvelopeSender, permits
 from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.policy import Policy
-from routing.records import Alias, HostedDomain, Mailbox, Name
+from routing.records import Alias, HostedDomain, Mailbox, Name, is_kept
 from routing.replies import reply
-from routing.verdicts import Defer, Deliver, NotOurs, RecipientVerdict, Reject
+from routing.verdicts import Defer, Deliver, Gate, NotOurs, RecipientVerdict, Reject
 
+AskSender = Callable[[], EnvelopeSender]  # read only where an alias has rules about it
 Facts = Mapping[str, HostedDomain]
+
+REFUSED_BY = {"listed": "sender-not-listed", "except": "sender-blocked"}  # by the mode of the alias's rules
+EXPIRED = "alias-expired"  # rule: refused now, not before
 
 _LONGEST_LOCAL = 255  # octets; RFC 5321 says 64, but senders' sub-addresses are longer in practice
 
@@ -30,6 +35,8 @@ class Case:
     domain: HostedDomain
     facts: Facts
     policy: Policy
+    at: float  # the moment of the decision, seconds since 1970
+    sender: AskSender | None = None  # None: asked without a message, so nobody is refused for who he is
 
     def deliver(self, mailbox: Address, rule: str, detail: str | None) -> Deliver:
         """Say that this recipient goes to ``mailbox``."""
@@ -47,15 +54,17 @@ class Case:
 Row = Callable[[Case], RecipientVerdict | None]
 
 
-def resolve(directory: Directory, policy: Policy, address: Address | None) -> RecipientVerdict:
-    """Decide about one recipient. ``address`` is None for what names no domain (row 2)."""
+def resolve(
+    directory: Directory, policy: Policy, address: Address | None, at: float, sender: AskSender | None = None
+) -> RecipientVerdict:
+    """Decide about one recipient at the moment ``at``. ``address`` is None for what names no domain (row 2)."""
     if address is None:
         return NotOurs("no-domain")
     try:
         facts = directory.lookup(wanted(policy, address))
     except LookupFailed:
         return Defer(reply("no-evidence", address=address), "no-evidence")
-    return decide(policy, address, facts)
+    return decide(policy, address, facts, at, sender)
 
 
 def wanted(policy: Policy, address: Address) -> set[Address]:
@@ -67,9 +76,11 @@ def wanted(policy: Policy, address: Address) -> set[Address]:
     return names
 
 
-def decide(policy: Policy, address: Address, facts: Facts) -> RecipientVerdict:
-    """Run the table over facts that a directory gave for :func:`wanted`."""
-    verdict = _by_table(policy, address, facts)
+def decide(
+    policy: Policy, address: Address, facts: Facts, at: float, sender: AskSender | None = None
+) -> RecipientVerdict:
+    """Run the table over facts that a directory gave for :func:`wanted`; ``at`` is now, in seconds since 1970."""
+    verdict = _by_table(policy, address, facts, at, sender)
     if isinstance(facts, AffirmedFacts) and not _affirmed(verdict):
         return Defer(reply("no-evidence", address=address), "no-evidence")
     return verdict
@@ -80,12 +91,12 @@ def _affirmed(verdict: RecipientVerdict) -> bool:
     return isinstance(verdict, NotOurs) or (isinstance(verdict, Deliver) and verdict.rule in {"mailbox", "alias"})
 
 
-def _by_table(policy: Policy, address: Address, facts: Facts) -> RecipientVerdict:
+def _by_table(policy: Policy, address: Address, facts: Facts, at: float, sender: AskSender | None) -> RecipientVerdict:
     domain = facts.get(address.domain)
     if domain is None:
         return NotOurs()
     base, detail = split_detail(address.local, policy.recipient_delimiter)
-    case = Case(address, base, detail, domain, facts, policy)
+    case = Case(address, base, detail, domain, facts, policy, at, sender)
     for row in RECIPIENT_TABLE:
         verdict = row(case)
         if verdict is not None:
@@ -151,6 +162,8 @@ RECIPIENT_TABLE: tuple[Row, ...] = (
 
 def _claimed(case: Case, local: str, detail: str | None) -> RecipientVerdict | None:
     name = case.domain.names.get(local)
+    if is_kept(name, Address(local, case.domain.name)):
+        return case.reject("user-unknown", "name-kept")  # row 8, after deletion
     if name is not None:
         verdict = _to_name(case, name, detail)
         if isinstance(verdict, Reject) and isinstance(name, Alias):
@@ -166,9 +179,26 @@ def _to_name(case: Case, name: Name, detail: str | None) -> RecipientVerdict:
         return _to_mailbox(case, name, "mailbox", detail)  # rows 5 and 6
     if not name.is_active:
         return case.reject("user-unknown", "alias-disabled")  # row 8: reserved, also under a catch-all
+    if name.is_expired(case.at):
+        return case.reject("user-unknown", EXPIRED)
     if not name.can_receive:
         return case.reject("user-unknown", "alias-receive-off")
-    return _to_mailbox(case, name.mailbox, "alias", detail)  # row 7
+    verdict = _to_mailbox(case, name.mailbox, "alias", detail)  # row 7
+    return verdict if name.senders is None or not isinstance(verdict, Deliver) else _gated(case, name, verdict)
+
+
+def _gated(case: Case, alias: Alias, verdict: Deliver) -> RecipientVerdict:
+    """Row 7 of an alias that does not take mail from everyone: the envelope now, the header later.
+
+    The null reverse-path says nothing of who wrote, so it is the header that decides (routing.writers).
+    """
+    rules = alias.senders
+    if rules is None:
+        return verdict
+    sender = case.sender() if case.sender else None
+    if sender is not None and not sender.is_null and not permits(rules, sender.address):
+        return case.reject("sender-not-accepted", REFUSED_BY[rules.mode])
+    return replace(verdict, gate=Gate(rules, alias.can_send, not isinstance(case.facts, AffirmedFacts)))
 
 
 def _to_mailbox(case: Case, mailbox: Mailbox, rule: str, detail: str | None) -> RecipientVerdict:
@@ -209,5 +239,5 @@ def _site_postmaster(case: Case) -> Address | None:
         return address
     name = domain.names.get(address.local)
     if isinstance(name, Alias):
-        name = name.mailbox if name.is_active and name.can_receive else None
+        name = name.mailbox if name.is_active and name.can_receive and not name.is_expired(case.at) else None
     return name.address if name is not None and name.usable else None

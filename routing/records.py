@@ -37,8 +37,26 @@ class Alias:
     expires_at: int | None = None  # seconds since 1970 from which on it is off, whatever ends it; None: nothing does
     senders: SenderRules | None = None  # who may write to it; None: everyone
 
+    def is_expired(self, at: float) -> bool:
+        """True when it is off at the moment ``at``, in seconds since 1970: reserved, as a disabled one is."""
+        return self.expires_at is not None and at >= self.expires_at
+
 
 Name = Mailbox | Alias
+
+
+def kept_name(address: Address, *, domain_active: bool = True, account_active: bool = True) -> Alias:
+    """Return the record of a deleted name that its account keeps from others for a while.
+
+    It leads to itself, which no name does, and is disabled: mail to it is refused, and no catch-all takes it.
+    """
+    nowhere = Mailbox(address, is_active=False, domain_active=domain_active, account_active=account_active)
+    return Alias(nowhere, is_active=False, can_receive=False)
+
+
+def is_kept(name: Name | None, address: Address) -> bool:
+    """Return whether the record of an address is that of a deleted name."""
+    return isinstance(name, Alias) and name.mailbox.address == address
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,13 @@ def admit(role: Role, login: str | None) -> Reject | None:
     return None
 
 
-def authorise(directory: Directory, policy: Policy, login: str, senders: Collection[Address]) -> SenderVerdict:
+def authorise(
+    directory: Directory, policy: Policy, login: str, senders: Collection[Address], at: float
+) -> SenderVerdict:
     """Decide whether ``login`` may send as every one of ``senders``; the first that it may not use decides.
 
-    With no senders only the login itself is judged, as for the null reverse-path. ``login`` is what SASL reported.
+    With no senders only the login itself is judged, as for the null reverse-path. ``login`` is what SASL reported,
+    ``at`` the moment of the decision in seconds since 1970.
     """
     user = canonical_login(policy, login)
     if user is None:
@@ -42,7 +45,7 @@ def authorise(directory: Directory, policy: Policy, login: str, senders: Collect
     except LookupFailed:
         shown = next(iter(senders), user)
         return Defer(reply("sender-no-evidence", address=shown), "no-evidence")
-    return decide(policy, user, senders, facts)
+    return decide(policy, user, senders, facts, at)
 
 
 def canonical_login(policy: Policy, login: str) -> Address | None:
@@ -63,17 +66,17 @@ def wanted(policy: Policy, user: Address, senders: Collection[Address]) -> set[A
 
 
 def decide(
-    policy: Policy, user: Address, senders: Collection[Address], facts: Mapping[str, HostedDomain]
+    policy: Policy, user: Address, senders: Collection[Address], facts: Mapping[str, HostedDomain], at: float
 ) -> SenderVerdict:
     """Run the table over facts that a directory gave for :func:`wanted`."""
-    verdict = _by_table(policy, user, senders, facts)
+    verdict = _by_table(policy, user, senders, facts, at)
     if isinstance(facts, AffirmedFacts) and not (facts.may_send and isinstance(verdict, Allow)):
         return Defer(reply("sender-no-evidence", address=next(iter(senders), user)), "no-evidence")
     return verdict
 
 
 def _by_table(
-    policy: Policy, user: Address, senders: Collection[Address], facts: Mapping[str, HostedDomain]
+    policy: Policy, user: Address, senders: Collection[Address], facts: Mapping[str, HostedDomain], at: float
 ) -> SenderVerdict:
     mailbox = _find(facts, user)
     if not isinstance(mailbox, Mailbox):
@@ -86,13 +89,13 @@ def _by_table(
         if refused:
             return _refuse_login(slug, user)
     for sender in senders:
-        slug = ownership(policy, user, sender, facts)
+        slug = ownership(policy, user, sender, facts, at)
         if slug != "owned":
             return Reject(reply(slug, address=sender, login=user), slug)
     return Allow()
 
 
-def ownership(policy: Policy, user: Address, sender: Address, facts: Mapping[str, HostedDomain]) -> str:
+def ownership(policy: Policy, user: Address, sender: Address, facts: Mapping[str, HostedDomain], at: float) -> str:
     """Rows 5 and 6 for one address: ``owned``, or the slug of the refusal.
 
     The refusals come in the order of docs/design.md, section 4: foreign, own but inactive, own but not for sending.
@@ -107,6 +110,8 @@ def ownership(policy: Policy, user: Address, sender: Address, facts: Mapping[str
         return "owned"
     if not (name.is_active and facts[sender.domain].is_active):
         return "sender-disabled"
+    if name.is_expired(at):
+        return "sender-expired"
     return "owned" if name.can_send else "cannot-send-as"
 
 

@@ -63,11 +63,13 @@ class TrustClaims:
             self.reason = "foreign-key"
 
 
-def judge_trust(directory: Directory, policy: Policy, login: str, claims: TrustClaims) -> Reject | Defer | None:
+def judge_trust(
+    directory: Directory, policy: Policy, login: str, claims: TrustClaims, at: float
+) -> Reject | Defer | None:
     """Return the refusal of forged trust, None when there is none."""
     if claims.reason is not None:
         return forged(claims.reason)
-    foreign = first_not_owned(directory, policy, login, claims.keys)
+    foreign = first_not_owned(directory, policy, login, claims.keys, at)
     return forged("foreign-key") if isinstance(foreign, Address) else foreign
 
 
@@ -77,7 +79,7 @@ def forged(reason: str) -> Reject:
 
 
 def first_not_owned(
-    directory: Directory, policy: Policy, login: str, addresses: Collection[Address]
+    directory: Directory, policy: Policy, login: str, addresses: Collection[Address], at: float
 ) -> Address | Defer | None:
     """Return the first address that ``login`` may not send as; a deferral where that cannot be known."""
     user = canonical_login(policy, login)
@@ -87,7 +89,7 @@ def first_not_owned(
         facts = directory.lookup(wanted(policy, user, addresses))
     except LookupFailed:
         return Defer(reply("sender-no-evidence", address=user), "no-evidence")
-    foreign = next((each for each in addresses if ownership(policy, user, each, facts) != "owned"), None)
+    foreign = next((each for each in addresses if ownership(policy, user, each, facts, at) != "owned"), None)
     if foreign is not None and isinstance(facts, AffirmedFacts):
         return Defer(reply("sender-no-evidence", address=foreign), "no-evidence")
     return foreign

@@ -4,6 +4,16 @@ from dataclasses import dataclass, field
 
 from routing.address import Address
 from routing.replies import Reply
+from routing.sender_rules import SenderRules
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What an alias that does not take mail from everyone asks of a message's header (routing.writers)."""
+
+    rules: SenderRules
+    may_send: bool  # the alias itself: only then is there mail of it that can bounce
+    is_fresh: bool = field(default=True, compare=False)  # False: known under grace, which refuses nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +24,7 @@ class Deliver:
     mailbox: Address
     detail: str | None = None
     rule: str = "mailbox"
+    gate: Gate | None = None  # None: whoever wrote it
 
     @property
     def target(self) -> Address:

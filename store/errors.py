@@ -17,6 +17,7 @@ CODES: dict[str, int] = {
     "domain-not-yours": 404,
     "conflict": 409,
     "address-taken": 409,
+    "address-kept": 409,
     "address-reserved": 409,
     "domain-taken": 409,
     "domain-not-active": 409,

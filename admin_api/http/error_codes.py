@@ -26,6 +26,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "method-not-allowed": "Method not allowed",
         "conflict": "In conflict with what is there",
         "address-taken": "The address is taken",
+        "address-kept": "The address was deleted and is kept",
         "address-reserved": "The address is reserved",
         "domain-taken": "The domain is taken",
         "domain-not-active": "The domain is not active",

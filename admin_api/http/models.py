@@ -128,7 +128,8 @@ Moment = Annotated[datetime, Field(examples=["2026-11-23T10:00:00Z"]), AfterVali
 GivenMoment = Annotated[
     AwareDatetime, Field(strict=False, examples=["2027-01-01T00:00:00Z"]), BeforeValidator(_is_written_moment)
 ]
-Id = Annotated[int, Field(ge=1, le=LARGEST_ID, examples=[7]), BeforeValidator(_whole)]
+WHOLE = BeforeValidator(_whole)  # of a number that is not an Id
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID, examples=[7]), WHOLE]
 PathId = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[7])]
 SearchText = Annotated[
     str,

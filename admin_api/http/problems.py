@@ -171,6 +171,7 @@ _EXAMPLE_DETAILS: dict[str, dict[str, object]] = {
     "invalid-local-part": {
         "errors": [{"pointer": "/local_part", "detail": "invalid name before the @: spaces are not allowed"}]
     },
+    "address-kept": {"kept_name_id": 12, "kept_until": "2027-01-31T09:00:00Z"},
     "alias-limit-reached": {"used": 30, "limit": 30, "plan": "starter", "upgrade_to": "pro"},
     "trial-limit-reached": {"used": 5, "limit": 5, "plan": "starter", "upgrade_to": None},
     "feature-not-available": {"used": 0, "limit": 0, "plan": "nano", "upgrade_to": "starter"},

@@ -115,6 +115,19 @@ async def _ask_alias(call: Call) -> Question:
     return Question(address, f"Delete the alias {address} for good? Mail to it will no longer arrive by it.")
 
 
+async def _ask_kept_name(call: Call) -> Question:
+    page = 1
+    while True:
+        found = await call.looked_up("list_kept_names", query={"page": str(page), "per_page": "100"})
+        address = next((one["address"] for one in found["data"] if one["id"] == call.ids["kept_name_id"]), None)
+        if address is not None:
+            more = "Any mailbox of the account may take it then, with the mail that is still sent to it."
+            return Question(address, f"Free the deleted name {address} before its time? {more}")
+        if page * 100 >= found["meta"]["total"]:
+            raise Refused("not-found", f"there is no kept name {call.ids['kept_name_id']}")
+        page += 1
+
+
 async def _ask_domain(call: Call) -> Question:
     name = (await call.looked_up("get_domain"))["data"]["name"]
     also = " and every mailbox and alias of it" if call.arguments.get("delete_contents") is True else ""
@@ -247,6 +260,7 @@ async def _mailbox(call: Call) -> str:
 QUESTIONS: Mapping[str, Ask] = MappingProxyType(
     {
         "delete_alias": _ask_alias,
+        "free_kept_name": _ask_kept_name,
         "delete_domain": _ask_domain,
         "delete_mailbox": _ask_mailbox,
         "set_mailbox_password": _ask_password,

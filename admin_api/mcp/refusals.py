@@ -25,6 +25,7 @@ _NEXT: Mapping[str, tuple[str, str | None]] = MappingProxyType(
         "domain-not-yours": ("list_domains", None),
         "conflict": ("", None),
         "address-taken": ("explain_recipient", None),
+        "address-kept": (_SAME, "choose another name; whether it is to be freed (free_kept_name) a person decides"),
         "address-reserved": (_SAME, None),
         "domain-taken": ("list_domains", None),
         "domain-not-active": ("get_dns_requirements", None),

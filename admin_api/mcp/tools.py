@@ -138,16 +138,31 @@ _ROWS = (
     ),
     Tool(
         "update_alias",
-        "Say what an alias may do (can_receive, can_send), disable or enable it (is_active), change its note."
+        "Say what an alias may do (can_receive, can_send) and until when (expires_at, expires_after, expires_when_idle;"
+        " null lifts one), from whom it takes mail (senders), disable or enable it (is_active), change its note."
         " A disabled alias refuses mail and stays reserved: better than deleting while somebody may still use it.",
         "changes",
         "change_alias",
     ),
     Tool(
+        "block_sender",
+        "Take no more mail from a sender at one alias: an address, a domain, or .domain for all names below one.",
+        "changes",
+        "block_sender",
+    ),
+    Tool(
         "delete_alias",
-        "Delete an alias for good; its name is free at once. To stop its mail for a while use update_alias.",
+        "Delete an alias for good; its name is free at once, unless the account keeps deleted names"
+        " (list_kept_names). To stop its mail for a while use update_alias.",
         "changes",
         "delete_alias",
+    ),
+    _reads("list_kept_names", "Deleted names that the account keeps from other mailboxes, and until when."),
+    Tool(
+        "free_kept_name",
+        "Free a deleted name before its time, so that any mailbox may take it. A person is asked first.",
+        "changes",
+        "free_kept_name",
     ),
     Tool(
         "bulk_aliases",
@@ -255,7 +270,7 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType(
         "get_account_by_id": "operators only",
         "change_account": "operators only: plans and suspension are not for agents",
         "delete_account": "operators only",
-        "change_account_settings": "where password managers make addresses is for a person to choose",
+        "change_account_settings": "what an account decides for itself is for a person to choose",
         "confirm_deletion": "the second half of delete_mailbox",
         "get_profile": "a file for a phone, which nobody can install by way of an agent",
         "replace_rule": "update_rule does the same",

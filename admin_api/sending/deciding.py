@@ -3,6 +3,7 @@
 The milter judges the message again when it comes (docs/messages.md).
 """
 
+import time
 from collections.abc import Collection, Mapping
 
 from routing.address import Address
@@ -20,6 +21,7 @@ _CODES = {
     "sender-not-owned": "sender-not-owned",
     "login-unknown": "sender-not-owned",
     "sender-disabled": "sender-disabled",
+    "sender-expired": "sender-disabled",
     "login-paused": "sender-disabled",
     "login-domain-off": "sender-disabled",
     "login-suspended": "account-suspended",
@@ -27,7 +29,7 @@ _CODES = {
 }
 _HINTS = {
     "sender-not-owned": "GET /messages/identities lists what this mailbox may send as",
-    "sender-disabled": "enable the alias, mailbox or domain, or send as another identity",
+    "sender-disabled": "enable the alias, mailbox or domain, extend an expired alias, or send as another identity",
     "cannot-send-as": "switch sending on for the alias (can_send), or send as another identity",
 }
 
@@ -54,12 +56,12 @@ def check_sender(directory: Directory, policy: Policy, login: str, sender: str) 
         ServiceError: ``sender-not-owned``, ``sender-disabled``, ``cannot-send-as``, ``account-suspended``,
             ``invalid-request`` (a detail that is none), ``unavailable``.
     """
-    _refuse_unless_allowed(authorise(directory, policy, login, [Address.parse(sender)]))
+    _refuse_unless_allowed(authorise(directory, policy, login, [Address.parse(sender)], time.time()))
 
 
 def check_message(directory: Directory, policy: Policy, login: str, content: bytes) -> None:
     """Refuse a message whose header shows an author that ``login`` may not be. Raises as :func:`check_sender`."""
-    _refuse_unless_allowed(check_header(directory, policy, login, header_fields(content)))
+    _refuse_unless_allowed(check_header(directory, policy, login, header_fields(content), time.time()))
 
 
 def _refuse_unless_allowed(verdict: SenderVerdict) -> None:

@@ -6,6 +6,7 @@ asked SQL from a script of its own.
 
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -80,10 +81,10 @@ def _calls(bare: sqlite3.Connection, directory: SqlDirectory) -> Mapping[str, Ca
     fields = [HeaderField("From", _FROM)]
     return {
         "lookup": lambda: bare.execute("SELECT * FROM addresses WHERE id = 7").fetchone(),
-        "recipient_known": lambda: resolve(directory, policy, parse_path("<Sales7@bench.test>")),
-        "recipient_unknown": lambda: resolve(directory, policy, parse_path("<nobody@bench.test>")),
-        "sender_envelope": lambda: authorise(directory, policy, login, [alias]),
-        "sender_header": lambda: check_header(directory, policy, login, fields),
+        "recipient_known": lambda: resolve(directory, policy, parse_path("<Sales7@bench.test>"), time.time()),
+        "recipient_unknown": lambda: resolve(directory, policy, parse_path("<nobody@bench.test>"), time.time()),
+        "sender_envelope": lambda: authorise(directory, policy, login, [alias], time.time()),
+        "sender_header": lambda: check_header(directory, policy, login, fields, time.time()),
         "from_usual": lambda: parse_author(_FROM),
         **{f"from_hostile_{name}": partial(_parsed, value) for name, value in _HOSTILE.items()},
     }

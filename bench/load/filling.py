@@ -18,6 +18,8 @@ from store.sql.tables import UtcDateTime
 
 MAILBOXES = 10  # of each pair, unless another number is given
 
+FIRST_END = 3_000_000_000  # seconds since 1970
+
 _AT_ONCE = 500_000  # rows
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {end})"
 _DOMAINS = """\
@@ -37,19 +39,32 @@ _ADDRESSES_OF_ALIASES = """\
 INSERT INTO addresses (id, domain_id, local_part, kind, created_at)
 {numbers} SELECT {mailboxes} + i + 1, i / {per} * 2 + 1 + i % 2, 'sales-' || (i % {per}), 'alias', {now} FROM n"""
 _ALIASES = """\
-INSERT INTO aliases (id, mailbox_id, can_receive, can_send, is_active, updated_at)
-{numbers} SELECT {mailboxes} + i + 1, i / {per} * {boxes} + 1 + i % {boxes}, true, false, true, {now} FROM n"""
+INSERT INTO aliases (id, mailbox_id, can_receive, can_send, is_active, updated_at, off_at)
+{numbers} SELECT {mailboxes} + i + 1, i / {per} * {boxes} + 1 + i % {boxes}, true, false, true, {now}, {off_at} FROM n"""
+# Each has an end of its own, but for the first two.
+_ENDS = f"CASE WHEN i < 2 THEN NULL ELSE {FIRST_END} + i END"
 _TABLES = ("domains", "addresses")
 
 
-def fill(database: Database, aliases: int, per_pair: int = PER_PAIR, mailboxes_per_pair: int = MAILBOXES) -> int:
-    """Put ``aliases`` aliases into an empty store, with what they need; return the number of pairs of domains."""
+def fill(
+    database: Database,
+    aliases: int,
+    per_pair: int = PER_PAIR,
+    mailboxes_per_pair: int = MAILBOXES,
+    *,
+    ending: bool = False,
+) -> int:
+    """Put ``aliases`` aliases into an empty store, with what they need; return the number of pairs of domains.
+
+    Those that are ``ending`` expire, each at another moment, all but the first two.
+    """
     pairs = -(-aliases // per_pair)
     mailboxes = pairs * mailboxes_per_pair
     with database.write() as tx:
         account = accounts.create(tx, "bench", "agency").id
     boxes = mailboxes_per_pair
     values = {"account": account, "mailboxes": mailboxes, "boxes": boxes, "per": per_pair, "now": ":now"}
+    values["off_at"] = _ENDS if ending else "NULL"
     for statement, count in (
         (_DOMAINS, 2 * pairs),
         (_ADDRESSES_OF_MAILBOXES, mailboxes),

@@ -74,12 +74,16 @@ def update(
     remember_senders_days: Annotated[
         int | None, typer.Option(min=0, max=365, help="For how long to remember who writes to its aliases; 0: not.")
     ] = None,
+    keep_deleted_days: Annotated[
+        int | None,
+        typer.Option(metavar="DAYS", help="Deleted names are kept from other mailboxes so long; 0: not at all."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change an account's plan, state or choices."""
     from store.services import account_settings, accounts
 
-    chosen = (random_alias_domain, no_random_alias_domain or None, remember_senders_days)
+    chosen = (random_alias_domain, no_random_alias_domain or None, remember_senders_days, keep_deleted_days)
     something_to_change(plan, paid or None, active, *chosen)
     if random_alias_domain is not None and no_random_alias_domain:
         raise typer.BadParameter("--random-alias-domain and --no-random-alias-domain cannot be had together")
@@ -90,6 +94,8 @@ def update(
             account = account_settings.update(transaction, name, random_alias_domain_id=random_alias_domain)
         if remember_senders_days is not None:
             account = account_settings.update(transaction, name, remember_senders_days=remember_senders_days)
+        if keep_deleted_days is not None:
+            account = account_settings.update(transaction, name, keep_deleted_days=keep_deleted_days)
     show(account, COLUMNS, as_json=as_json, more=run.outcome)
 
 

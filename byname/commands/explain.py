@@ -1,6 +1,7 @@
 """``byname explain``: what would happen to a mail, and why, by the code that decides about mail."""
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,7 +44,12 @@ def explain(
         str | None, typer.Argument(metavar="ADDRESS", help="A recipient, as an SMTP client may write it.")
     ] = None,
     login: Annotated[str | None, typer.Option(metavar="L", help="Who is logged in; with --from or --message.")] = None,
-    sender: Annotated[str | None, typer.Option("--from", metavar="A", help="The envelope sender to judge.")] = None,
+    sender: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="A", help="The envelope sender: to judge with --login, or who writes to ADDRESS."
+        ),
+    ] = None,
     message: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A raw message to judge, with --login as its sender's; - for stdin."),
@@ -84,12 +90,12 @@ def explain(
 
 
 def _check_usage(address: str | None, login: str | None, sender: str | None, message: Path | None) -> None:
-    """Allow one address, with a message or alone, or a login with one thing to judge."""
-    if address is not None and login is None and sender is None:
+    """Allow one address, perhaps with its sender and a message, or a login with one thing to judge."""
+    if address is not None and login is None:
         return
     if address is None and login is not None and (sender is None) != (message is None):
         return
-    raise typer.BadParameter("give ADDRESS, perhaps with --message, or --login with --from or --message")
+    raise typer.BadParameter("give ADDRESS, perhaps with --from and --message, or --login with --from or --message")
 
 
 def _question(
@@ -99,14 +105,15 @@ def _question(
     from routing import explain as core
     from routing import explain_message
 
+    at = time.time()  # the same for each backend
     if message is None:
         if address is not None:
-            return lambda directory: core.explain_recipient(directory, policy, address)
-        return lambda directory: core.explain_sender(directory, policy, login or "", sender or "")
+            return lambda directory: core.explain_recipient(directory, policy, address, at, sender)
+        return lambda directory: core.explain_sender(directory, policy, login or "", sender or "", at)
     raw = _read(message)
     if address is not None:
-        return lambda directory: explain_message.explain_incoming(directory, policy, address, raw, eyes)
-    return lambda directory: explain_message.explain_submitted(directory, policy, login or "", raw)
+        return lambda directory: explain_message.explain_incoming(directory, policy, address, raw, eyes, at, sender)
+    return lambda directory: explain_message.explain_submitted(directory, policy, login or "", raw, at)
 
 
 def _read(message: Path) -> "RawMessage":

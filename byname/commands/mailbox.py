@@ -107,7 +107,7 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove a mailbox and all its aliases. Their addresses are free again."""
+    """Remove a mailbox and all its aliases. Their addresses are free again, or kept as the account wants it."""
     from store.services import mailboxes
 
     run = cli_context.of(context)

@@ -52,7 +52,8 @@ def bring_in(
 ) -> None:
     """Create aliases from a file, or make those that are there what the file says. Repeating it changes nothing more.
 
-    CSV: the first line names the columns, address,mailbox and any of can_receive,can_send,is_active,note. Every 500
+    CSV: the first line names the columns, address,mailbox and any of can_receive,can_send,is_active,note,
+    expires_at,expires_after,expires_when_idle,senders. Every 500
     lines are committed together; a line that is refused is reported with its code, and holds up no other. Exit code 65:
     lines were refused. From Postfix's virtual(5), "@domain mailbox" becomes the domain's catch-all.
 

@@ -8,8 +8,10 @@ from edges.lmtp.backend import Extensions, StoreFailed
 from edges.lmtp.command import Path
 from edges.lmtp.header import Header, HeaderTooLarge, Range, read_header
 from edges.lmtp.spool import Spool
+from routing.bounce import Report
 from routing.delivery import Copy
 from routing.trace import Findings, delivered_to_fields
+from routing.writers import Writers
 
 _NEEDS = {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8", "RET": "DSN", "ENVID": "DSN"}
 
@@ -22,12 +24,13 @@ class Message:
     header: Header
     findings: Findings
     removed: tuple[Range, ...]
+    writers: Writers | None = None  # None: no recipient asks who wrote it
 
     @classmethod
-    def of(cls, spool: Spool, header: Header, key: bytes | None) -> "Message":
+    def of(cls, spool: Spool, header: Header, key: bytes | None, writers: Writers | None = None) -> "Message":
         """Judge the header: ``key`` vouches for fields of ours."""
         findings = header.trace_fields.judge(key, time.time())
-        return cls(spool, header, findings, tuple(header.removed(findings)))
+        return cls(spool, header, findings, tuple(header.removed(findings)), writers)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield what every copy has in common.
@@ -52,16 +55,30 @@ class Message:
         return self.spool.message_size - left_out + (2 if self.header.lacks_empty_line else 0)
 
 
-def understood(spool: Spool, key: bytes | None) -> Message | str:
-    """Return the message in ``spool``, or the slug of the reply that says why it cannot be handed on."""
+def understood(spool: Spool, key: bytes | None, writers: Writers | None = None) -> Message | str:
+    """Return the message in ``spool``, or the slug of the reply that says why it cannot be handed on.
+
+    ``writers`` is shown the header, and the body when it has a use for it.
+    """
     if spool.trouble is not None:
         return spool.trouble
     try:
-        return Message.of(spool, read_header(spool), key)
+        header = read_header(spool, watcher=writers.add if writers else None)
+        if writers is not None and writers.report is not None:
+            _read_report(spool, header.end, writers.report)
+        return Message.of(spool, header, key, writers)
     except HeaderTooLarge:
         return "header-too-large"
     except OSError:
         return "spool-failed"
+
+
+def _read_report(spool: Spool, at: int, report: Report) -> None:
+    """Show the body from its empty line on, dots stuffed: no delimiter and no field begins with one."""
+    for octets in spool.read(at, spool.size):
+        if report.is_over:
+            return
+        report.body(octets)
 
 
 class CopyTransaction:

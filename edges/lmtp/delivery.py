@@ -10,18 +10,23 @@ from dataclasses import dataclass
 
 import structlog
 
+from edges.lmtp.arrival import arrived_at
 from edges.lmtp.backend import StoreFailed
 from edges.lmtp.command import Path
 from edges.lmtp.copy import CopyTransaction, Message
 from edges.lmtp.pool import Pool
 from edges.lmtp.replies import passed_on
-from routing.address import Address
+from routing.address import Address, is_null_path, parse_path
+from routing.allowed_senders import EnvelopeSender
+from routing.auth_results import AuthResults
+from routing.bounce import Report
 from routing.delivery import Recipient, copy_for
 from routing.directory import Directory
 from routing.policy import Policy
-from routing.recipient import resolve
+from routing.recipient import EXPIRED, resolve
 from routing.replies import Reply, reply
-from routing.verdicts import Deliver
+from routing.verdicts import Deliver, Reject
+from routing.writers import Writers, judge_writers
 from store.counting.tally import Tally
 
 log = structlog.get_logger()
@@ -36,6 +41,7 @@ class LmtpSite:
     store: Pool
     key: bytes | None = None  # vouches for our own Delivered-To fields
     max_age: float = 1.0  # seconds after which a decision is made again before the copy is handed over
+    wall_clock: Callable[[], float] = time.time  # the moment of a decision: aliases expire
     counts: Tally | None = None  # of mails to aliases; None: nothing is counted
 
 
@@ -46,6 +52,7 @@ class Accepted:
     recipient: Recipient
     deliver: Deliver
     decided_at: float  # time.monotonic()
+    is_expired: bool = False  # by now; it gets what came before that (edges.lmtp.arrival)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,18 @@ class Envelope:
     sender: Path
     recipients: Sequence[Accepted]
     utf8_promised: bool = False  # SMTPUTF8 was offered to the MTA
+
+    def wrote(self) -> EnvelopeSender:
+        """Return the sender, for aliases that ask who writes. What is malformed came past no MAIL."""
+        return EnvelopeSender(parse_path(self.sender.raw), is_null_path(self.sender.raw))
+
+    def new_writers(self, policy: Policy) -> Writers | None:
+        """Return what collects who wrote the message; None where no recipient asks."""
+        if all(item.deliver.gate is None for item in self.recipients):
+            return None
+        sender = self.wrote()
+        results = AuthResults(policy.authserv_ids, own_hops=1)  # the MTA that hands it on has put its own on top
+        return Writers(results, sender, report=Report() if sender.is_null else None)
 
     def by_mailbox(self) -> dict[Address, list[int]]:
         """Return the indexes of the recipients of each mailbox, which gets one copy."""
@@ -111,6 +130,7 @@ class MessageDelivery:
         self._site = site
         self._envelope = envelope
         self._message = message
+        self._arrived_at = arrived_at(message.header.received, site.wall_clock())
 
     def hand_over(self, mailbox: Address, group: Sequence[int]) -> dict[int, Reply]:
         """Deliver one copy and return the replies of its recipients. Never raises."""
@@ -128,10 +148,24 @@ class MessageDelivery:
         name = item.deliver.delivered_to
         if name is not None and self._message.findings.loops(name):
             return reply("too-many-hops", address=name)
-        if time.monotonic() - item.decided_at <= self._site.max_age:
+        return self._decided_otherwise(item) or self._refused_by_header(item)
+
+    def _decided_otherwise(self, item: Accepted) -> Reply | None:
+        """Decide again what is old, and what had expired when it came here."""
+        if not item.is_expired and time.monotonic() - item.decided_at <= self._site.max_age:
             return None
-        again = resolve(self._site.directory, self._site.policy, item.deliver.written)
+        written, sender = item.deliver.written, self._envelope.wrote
+        again = resolve(self._site.directory, self._site.policy, written, self._arrived_at, sender)
+        if item.is_expired and isinstance(again, Reject) and again.rule == EXPIRED:
+            return again.reply
         return None if again == item.deliver else reply("decision-changed")
+
+    def _refused_by_header(self, item: Accepted) -> Reply | None:
+        writers = self._message.writers
+        refusal = judge_writers(self._site.policy, item.deliver, writers) if writers else None
+        if isinstance(refusal, Reject) and refusal.alias and self._site.counts:
+            self._site.counts.refused(refusal.alias, refusal.rule, self._envelope.sender.raw)
+        return None if refusal is None else refusal.reply
 
     def _delivered(self, mailbox: Address, members: dict[int, Accepted]) -> dict[int, Reply]:
         copy = copy_for(mailbox, [item.recipient for item in members.values()], self._message.findings.vouched)

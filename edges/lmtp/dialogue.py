@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from edges.lmtp import replies as say
+from edges.lmtp.arrival import LONGEST_QUEUED
 from edges.lmtp.backend import Extensions, StoreFailed
 from edges.lmtp.command import MOST_RECIPIENTS, CommandRefused, Path, mail_argument, rcpt_argument, split
 from edges.lmtp.copy import understood
@@ -16,9 +17,9 @@ from edges.lmtp.spool import Spool
 from edges.lmtp.wire import PeerGone, Wire
 from routing.address import Address, AddressSyntaxError, is_null_path, parse_path
 from routing.delivery import Recipient
-from routing.recipient import resolve
+from routing.recipient import EXPIRED, resolve
 from routing.replies import Reply, reply
-from routing.verdicts import Deliver, NotOurs, Reject
+from routing.verdicts import Deliver, NotOurs, RecipientVerdict, Reject
 
 _MIRRORED = ("SIZE", "8BITMIME", "SMTPUTF8", "DSN")
 
@@ -134,7 +135,8 @@ class Dialogue:
         try:
             self._receive(spool)
             answers = Answers(envelope.recipients, lambda answer: self._wire.send(on_wire(answer)))
-            hand_over_all(self._site, envelope, understood(spool, self._site.key), answers, self._wire.check_peer)
+            message = understood(spool, self._site.key, envelope.new_writers(self._site.policy))
+            hand_over_all(self._site, envelope, message, answers, self._wire.check_peer)
         finally:
             spool.close()
         self._is_in_data = False
@@ -152,12 +154,12 @@ class Dialogue:
 
     def _decide(self, path: Path, address: Address | None) -> Reply:
         asked_at = time.monotonic()
-        verdict = resolve(self._site.directory, self._site.policy, address)
+        verdict, is_expired = self._resolve(address)
         if isinstance(verdict, Deliver):
             envelope_recipient = Recipient(
                 path.raw, verdict, path.parameters.get("NOTIFY"), path.parameters.get("ORCPT")
             )
-            self._recipients.append(Accepted(envelope_recipient, verdict, asked_at))
+            self._recipients.append(Accepted(envelope_recipient, verdict, asked_at, is_expired))
             return say.RECIPIENT_OK
         shown = str(address or path.raw.strip("<>"))
         # Without a domain of ours: the MTA sends hosted ones only, and absence is evidence (docs/design.md, section 6).
@@ -166,6 +168,16 @@ class Dialogue:
         if isinstance(verdict, Reject):
             self._count_refused(verdict)
         return answer
+
+    def _resolve(self, address: Address | None) -> tuple[RecipientVerdict, bool]:
+        """Decide about a recipient; of an expired alias as of when the message may have come."""
+        site, now = self._site, self._site.wall_clock()
+        sender = Envelope(self._sender, ()).wrote if self._sender else None
+        verdict = resolve(site.directory, site.policy, address, now, sender)
+        if not isinstance(verdict, Reject) or verdict.rule != EXPIRED:
+            return verdict, False
+        before = resolve(site.directory, site.policy, address, now - LONGEST_QUEUED, sender)
+        return (before, True) if isinstance(before, Deliver) else (verdict, False)
 
     def _count_refused(self, refusal: Reject) -> None:
         """Count a refusal once for each message and alias."""

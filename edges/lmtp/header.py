@@ -6,6 +6,7 @@ on after such a line; so an empty line is put before it, as Postfix does.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edges.lmtp.spool import Spool
@@ -17,6 +18,7 @@ _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")  # RFC 5322 section 2.2, and blanks 
 _EMPTY = (b"\n", b"\r\n")
 _OURS = {name.lower(): name for name in (DELIVERED_TO, TRACE)}
 
+Watcher = Callable[[str, bytes], None]
 Range = tuple[int, int]  # first octet, and the one after the last
 
 
@@ -40,6 +42,7 @@ class Header:
     fields: tuple[Field, ...]  # Delivered-To and X-Byname-Trace only
     end: int  # where the body, or its empty line, begins
     lacks_empty_line: bool  # it ended at a line that is no field
+    received: bytes | None = None  # the value of the topmost Received field
 
     def removed(self, findings: Findings) -> list[Range]:
         """Return what is to be left out of every copy, in order."""
@@ -53,14 +56,14 @@ class Header:
         return ranges
 
 
-def read_header(spool: Spool, longest: int = LONGEST_HEADER) -> Header:
-    """Read the header of a message that is complete.
+def read_header(spool: Spool, longest: int = LONGEST_HEADER, watcher: Watcher | None = None) -> Header:
+    """Read the header of a message that is complete; ``watcher`` is shown every field.
 
     Raises:
         HeaderTooLarge: it is longer than ``longest``.
         OSError: the spool cannot be read.
     """
-    reader = _Reader()
+    reader = _Reader(watcher)
     for line in spool.lines(longest + 1):
         if not reader.takes(line):
             break
@@ -72,11 +75,13 @@ def read_header(spool: Spool, longest: int = LONGEST_HEADER) -> Header:
 class _Reader:
     """Takes a header line by line."""
 
-    def __init__(self) -> None:
+    def __init__(self, watcher: Watcher | None) -> None:
         self.end = 0
+        self._watcher = watcher
         self._trail = TraceFields()
         self._fields: list[Field] = []
         self._lacks_empty_line = False
+        self._received: bytes | None = None
         self._name: str | None = None  # of the field that is being read
         self._value = bytearray()
         self._start = 0
@@ -101,12 +106,16 @@ class _Reader:
     def header(self) -> Header:
         """Return what was found."""
         self._finish()
-        return Header(self._trail, tuple(self._fields), self.end, self._lacks_empty_line)
+        return Header(self._trail, tuple(self._fields), self.end, self._lacks_empty_line, self._received)
 
     def _finish(self) -> None:
         if self._name is None:
             return
         self._trail.add(self._name, bytes(self._value))
+        if self._watcher is not None:
+            self._watcher(self._name, bytes(self._value).rstrip(b"\r\n"))
+        if self._received is None and self._name.lower() == "received":
+            self._received = bytes(self._value)
         known = _OURS.get(self._name.lower())
         if known is not None:
             self._fields.append(Field(known, (self._start, self.end)))

@@ -79,4 +79,4 @@ class InboundWallSession(InboundHeaderSession):
         message = self.message
         targets = {each.verdict.mailbox for each in message.accepted if isinstance(each.verdict, Deliver)}
         mail = OutsideMail(self._shown, message.claimed, self._tenants(), targets)
-        return not message.leaves_too and is_colleague(self.site.directory, mail)
+        return not message.leaves_too and is_colleague(self.site.directory, mail, self.site.wall_clock())

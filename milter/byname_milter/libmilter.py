@@ -65,6 +65,7 @@ def negotiate(mta: Mta, offer: list[int], open_session: OpenSession) -> int:
     An MTA that lacks an action is told so by libmilter, which then ends the connection: a temporary failure.
     """
     session = open_session(mta)
+    session.sees_header = session.wants_header
     mta.setpriv(session)
     chooses = offer[0] & Milter.SETSYMLIST
     for stage, macros in _MACROS.items() if chooses else ():
@@ -79,7 +80,7 @@ def negotiate(mta: Mta, offer: list[int], open_session: OpenSession) -> int:
 
 def _unwanted(session: Session) -> int:
     """Return the steps that this session can do without."""
-    header = 0 if session.wants_header else Milter.P_NOHDRS
+    header = 0 if session.sees_header else Milter.P_NOHDRS
     end_of_header = 0 if session.wants_end_of_header else Milter.P_NOEOH
     return header | end_of_header | (0 if session.wants_body else Milter.P_NOBODY)
 

@@ -10,7 +10,9 @@ from typing import ClassVar
 
 import Milter
 
+from byname_milter import counting
 from byname_milter.session import Session
+from byname_milter.writing import Refusals, leave_untouched
 from routing.delivery import Recipient
 from routing.sender import Role
 from routing.verdicts import Defer, Reject
@@ -28,3 +30,13 @@ class LocalSession(Session):
         self.message.broken = self.message.broken or isinstance(refusal, Defer)
         self.message.untouched.append(Recipient(recipient, None))
         return Milter.CONTINUE
+
+    def refuse_some(self, refusals: Refusals) -> Reject | Defer | None:
+        """Keep those that refuse as they are. No verifier sees this mail, so none will ever say who wrote it."""
+        for accepted, refusal in refusals:
+            if isinstance(refusal, Defer) and refusal.rule != "authentication-unknown":
+                return refusal
+            self.decisions.refusal("recipient", refusal, queue_id=self.queue_id, rcpt=accepted.recipient.raw)
+            counting.count_refused(self.site, self.message, refusal)
+            leave_untouched(self.message, accepted)
+        return None

@@ -19,6 +19,7 @@ from byname_milter.decision_metrics import DecisionMetrics
 from byname_milter.inbound import InboundHeaderSession, InboundSession
 from byname_milter.inbound_wall import InboundWallSession
 from byname_milter.internal import InternalSession
+from byname_milter.learned import Learned
 from byname_milter.libmilter import LibmilterThread, register
 from byname_milter.listening import claimed, close_to_newcomers, open_socket
 from byname_milter.local import LocalSession
@@ -72,6 +73,7 @@ class Server:
         self._socket = socket
         self._load = load
         self._site = load()
+        self._learned = Learned()
         self._sessions = 0
         self._counting = threading.Lock()
         self._metrics = DecisionMetrics(role, registry)
@@ -94,7 +96,7 @@ class Server:
         with self._counting:
             self._sessions += 1
         return self._session_class()(
-            mta, lambda: self._site, self._session_closed, DecisionLog(self._metrics, self._log)
+            mta, lambda: self._site, self._session_closed, DecisionLog(self._metrics, self._log), self._learned
         )
 
     def _session_class(self) -> type[Session]:

@@ -1,5 +1,7 @@
 """What a milter process decides with: replaced as a whole when settings are read again."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,3 +29,4 @@ class Site:
     counts: Tally | None = None  # of mails to aliases; None: nothing is counted
     counts_accepted: bool = True  # False: the LMTP edge counts those that it has delivered
     max_age: float = 1.0  # seconds after which a decision is made again at end of message
+    wall_clock: Callable[[], float] = time.time  # the moment of a decision: aliases expire

@@ -72,12 +72,13 @@ class SubmissionWallSession(SubmissionSession):
     def _judge_trust(self) -> Reject | Defer | None:
         if self._claims.reason is None and self.message.trace_fields.judge(self.site.trace_key, time.time()).traces:
             return forged("forged-byname")
-        return judge_trust(self.site.directory, self.site.policy, self.message.login or "", self._claims)
+        site = self.site
+        return judge_trust(site.directory, site.policy, self.message.login or "", self._claims, site.wall_clock())
 
     def _judge_invitations(self) -> Reject | Defer | None:
         self._parts.end()
         known = (self.site.directory, self.site.policy, self.message.login or "")
-        return judge_invitations(*known, self._parts, self._invitations)
+        return judge_invitations(*known, self._parts, self._invitations, self.site.wall_clock())
 
     def _at(self, level: Switch, refusal: Reject | Defer | None) -> int:
         """Refuse, or only log what would be refused."""

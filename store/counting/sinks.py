@@ -6,7 +6,7 @@ import redis
 
 from store.cache.connection import open_pool
 from store.services.statistics.merging import merge
-from store.services.statistics.pruning import prune
+from store.services.upkeep import upkeep
 from store.sql.database import Database
 from store.wire_format.counts import FIELD, MOST_BATCHES, STREAM, Batch, written
 
@@ -32,7 +32,7 @@ class RedisSink:
 
 
 class SqlSink:
-    """The database itself; what is old goes now and then, for no relay does it."""
+    """The database itself; upkeep is done here now and then, for no relay does it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -44,7 +44,7 @@ class SqlSink:
             merge(tx, batch)
         if monotonic() >= self._prune_at:
             self._prune_at = monotonic() + PRUNE_EVERY
-            prune(self._database)
+            upkeep(self._database)
 
     def close(self) -> None:
         """Leave the database to its owner."""

@@ -13,7 +13,7 @@ import structlog
 
 from store.cache.connection import open_pool
 from store.services.statistics.merging import merge
-from store.services.statistics.pruning import prune
+from store.services.upkeep import upkeep
 from store.sql.database import Database
 from store.wire_format.counts import FIELD, STREAM, UnreadableBatch, read_batch
 
@@ -54,7 +54,7 @@ class CountMerging:
                 continue
             if monotonic() >= self._prune_at:
                 self._prune_at = monotonic() + PRUNE_EVERY
-                prune(self._database)
+                upkeep(self._database)
         except Exception as error:  # noqa: BLE001 - the relay's own work goes on, whatever it is
             return str(error) or type(error).__name__
         return ""

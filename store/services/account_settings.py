@@ -3,7 +3,7 @@
 from sqlalchemy import delete
 
 from store.errors import ServiceError
-from store.services import accounts, audit, lookup
+from store.services import accounts, audit, kept_names, lookup
 from store.services.lookup import Ref
 from store.services.rules import require_active
 from store.services.statistics.pruning import forget_senders
@@ -21,6 +21,7 @@ def update(
     *,
     random_alias_domain_id: Ref | NotGiven | None = UNSET,
     remember_senders_days: int | None = None,
+    keep_deleted_days: int | None = None,
 ) -> Account:
     """Change settings of an account; what is left out stays.
 
@@ -30,10 +31,12 @@ def update(
             each mailbox's own.
         remember_senders_days: for how many days it is remembered who wrote to the account's aliases; 0 for not at all,
             which also forgets those that are known.
+        keep_deleted_days: for how long deleted names are kept from other mailboxes; 0: they are free at once. Counts
+            for those that are kept now too.
 
     Raises:
-        ServiceError: ``not-found``, ``invalid-request``, ``invalid-domain``, ``domain-not-yours``,
-            ``domain-not-active``.
+        ServiceError: ``not-found``, ``invalid-domain``, ``domain-not-yours``, ``domain-not-active``,
+            ``invalid-request`` for the days.
     """
     row = lookup.account(tx, ref)
     account_id = row.id
@@ -42,6 +45,8 @@ def update(
         _choose(tx, account_id, random_alias_domain_id)
     if remember_senders_days is not None:
         _remember(tx, row, remember_senders_days)
+    if keep_deleted_days is not None:
+        kept_names.change_days(tx, row, keep_deleted_days)
     tx.flush()
     after = accounts.get(tx, account_id)
     if after != before:

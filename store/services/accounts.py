@@ -189,4 +189,5 @@ def _as_view(found: Row[AccountRow, int | None, int, int, int]) -> Account:
         usage=AccountUsage(*counts),
         random_alias_domain_id=random_alias_domain_id,
         remember_senders_days=row.remember_senders_days,
+        keep_deleted_days=row.keep_deleted_days,
     )

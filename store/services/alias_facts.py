@@ -31,6 +31,7 @@ class AfterDeletion:
 
     domain_is_active: bool  # else all mail to the domain is refused anyhow
     catch_all: str | None  # the mailbox that gets it; None: it is refused as "user unknown"
+    kept_days: int  # for how long other mailboxes cannot have the name, and no catch-all gets its mail; 0: it is free
 
 
 def room(tx: Transaction, mailbox: Ref) -> Room:
@@ -58,7 +59,15 @@ def limits(tx: Transaction, domain_ids: Collection[int]) -> dict[int, int]:
 def after_deletion(tx: Transaction, alias: Alias) -> AfterDeletion:
     """Return where mail to an alias would go without it (docs/design.md, section 3, rows 4, 11 and 12)."""
     home = domains.get(tx, alias.domain_id)
-    return AfterDeletion(home.status == "active", home.catch_all.destination if home.catch_all.enabled else None)
+    days = keep_deleted_days(tx, alias.domain_id)
+    catch_all = home.catch_all.destination if home.catch_all.enabled and not days else None
+    return AfterDeletion(home.status == "active", catch_all, days)
+
+
+def keep_deleted_days(tx: Transaction, domain_id: int) -> int:
+    """Return for how many days the account of a domain keeps deleted names."""
+    days = select(AccountRow.keep_deleted_days).join_from(AccountRow, DomainRow).where(DomainRow.id == domain_id)
+    return tx.scalars(days).one()
 
 
 def _takes_names(domain: Domain) -> bool:

@@ -1,12 +1,15 @@
 """Aliases: more names for a mailbox."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from routing.policy import SYSTEM_ADDRESSES
-from store.services import audit, lookup
+from store.services import audit, expiry, lookup, sender_lists
 from store.services.accounts import is_unpaid_trial
 from store.services.deletion import delete_names
 from store.services.fields import check_text
@@ -18,7 +21,7 @@ from store.services.plans import alias_limit
 from store.services.rules import Claimed, check_alias_room, check_free, check_new_alias, claim
 from store.services.statistics.activity import with_activity
 from store.services.unset import UNSET, NotGiven
-from store.services.views import Alias, Usage
+from store.services.views import EVERYONE, Alias, FreeName, Senders, Usage
 from store.sql import changed_fields
 from store.sql.tables import ALIAS, AddressRow, AliasRow, DomainRow
 from store.sql.tenant import Transaction
@@ -34,6 +37,10 @@ def add(
     can_receive: bool = True,
     can_send: bool = False,
     note: str | None = None,
+    senders: Senders = EVERYONE,
+    expires_at: datetime | None = None,
+    expires_after: int | None = None,
+    expires_when_idle: int | None = None,
     system_names: frozenset[str] = SYSTEM_ADDRESSES,
 ) -> Alias:
     """Give a mailbox another name, as an address, see :func:`create`.
@@ -43,8 +50,20 @@ def add(
     """
     owner = lookup.mailbox(tx, mailbox).mailbox.id
     local_part, domain = split_new_address(address)
-    options = {"can_receive": can_receive, "can_send": can_send}
-    return create(tx, local_part, domain, owner, **options, note=note, system_names=system_names)
+    return create(
+        tx,
+        local_part,
+        domain,
+        owner,
+        can_receive=can_receive,
+        can_send=can_send,
+        note=note,
+        senders=senders,
+        expires_at=expires_at,
+        expires_after=expires_after,
+        expires_when_idle=expires_when_idle,
+        system_names=system_names,
+    )
 
 
 def create(
@@ -56,29 +75,39 @@ def create(
     can_receive: bool = True,
     can_send: bool = False,
     note: str | None = None,
+    senders: Senders = EVERYONE,
+    expires_at: datetime | None = None,
+    expires_after: int | None = None,
+    expires_when_idle: int | None = None,
     system_names: frozenset[str] = SYSTEM_ADDRESSES,
 ) -> Alias:
     """Give a mailbox another name, on any domain of its account.
 
     Checked in this order: the mailbox exists, the domain is the account's (before anything is told about the name),
-    the local part, system names, the note, the state of the alias's and of the mailbox's domain, whether the name is
-    free, and last the limit, on a locked mailbox, so that two at once cannot pass it. The mailbox is locked before the
-    name is taken, as a batch does it, so that the two never wait for one another in a circle.
+    the local part, system names, the note, when it expires, its senders, the state of the alias's and of the mailbox's
+    domain, whether the name is free, and last the limit, on a locked mailbox, so that two at once cannot pass it. The
+    mailbox is locked before the name is taken, as a batch does it, so that the two never wait for one another in a
+    circle.
 
     Raises:
         ServiceError: ``not-found``, ``invalid-request``, ``domain-not-yours``, ``invalid-local-part``,
-            ``address-reserved``, ``domain-not-active``, ``address-taken``, ``feature-not-available``,
-            ``trial-limit-reached``, ``alias-limit-reached``.
+            ``address-reserved``, ``domain-not-active``, ``address-taken``, ``address-kept``,
+            ``feature-not-available``, ``trial-limit-reached``, ``alias-limit-reached``.
     """
     owner = lookup.mailbox(tx, mailbox)
     home = lookup.domain_for_name(tx, domain, account_id=owner.account.id)
-    check_new_alias(owner, home, local_part, note, system_names)
+    ends = {"expires_at": expires_at, "expires_after": expires_after, "expires_when_idle": expires_when_idle}
+    wanted = check_new_alias(owner, home, local_part, {"note": note, "senders": senders, **ends}, system_names)
     lookup.lock_mailbox(tx, owner)
-    name = claim(tx, home, local_part, ALIAS)
+    name = claim(tx, home, local_part, ALIAS, mailbox_id=owner.mailbox.id)
     check_alias_room(owner, _count(tx, owner.mailbox.id))
-    row = AliasRow(id=name.id, mailbox_id=owner.mailbox.id, can_receive=can_receive, can_send=can_send, note=note)
+    switches = {"can_receive": can_receive, "can_send": can_send, "note": note}
+    rules = sender_lists.row_text(wanted)
+    row = AliasRow(id=name.id, mailbox_id=owner.mailbox.id, senders=rules, **switches, **ends)
     tx.add(row)
     tx.flush()
+    if any(ends.values()):
+        expiry.fold(tx, [row.id], idle_anew=[row.id])
     changed_fields.name(tx, home.name, local_part)
     retarget.names_come(tx, home.account_id, {(local_part, home.name)})
     made = of_rows(row, name, home.name, owner.address.local_part, owner.domain.name)
@@ -93,18 +122,18 @@ def check(
     mailbox: Ref,
     *,
     system_names: frozenset[str] = SYSTEM_ADDRESSES,
-) -> str:
-    """Return the address that :func:`create` would make now; it locks nothing and takes nothing.
+) -> FreeName:
+    """Return the name that :func:`create` would make now; it locks nothing and takes nothing.
 
     Raises:
         ServiceError: as :func:`create`, by the same rules in the same order.
     """
     owner = lookup.mailbox(tx, mailbox)
     home = lookup.domain_for_name(tx, domain, account_id=owner.account.id, lock=False)
-    check_new_alias(owner, home, local_part, None, system_names)
-    check_free(tx, home, local_part)
+    check_new_alias(owner, home, local_part, {}, system_names)
+    was_its_own = check_free(tx, home, local_part, owner.mailbox.id)
     check_alias_room(owner, _count(tx, owner.mailbox.id))
-    return f"{local_part}@{home.name}"
+    return FreeName(f"{local_part}@{home.name}", was_its_own)
 
 
 def get(tx: Transaction, ref: Ref, *, mailbox: Ref | None = None) -> Alias:
@@ -125,8 +154,14 @@ def update(
     can_send: bool | None = None,
     is_active: bool | None = None,
     note: str | NotGiven | None = UNSET,
+    senders: Senders | None = None,
+    expires_at: datetime | NotGiven | None = UNSET,
+    expires_after: int | NotGiven | None = UNSET,
+    expires_when_idle: int | NotGiven | None = UNSET,
 ) -> Alias:
-    """Change what an alias may do, disable or enable it, change its note. The address itself cannot be changed.
+    """Change what an alias may do, until when and from whom, disable or enable it, change its note.
+
+    Its address cannot be changed. None lifts an end. Days without mail begin anew whenever they are given.
 
     Raises:
         ServiceError: ``not-found``, also for an alias of another mailbox than ``mailbox``; ``invalid-request``.
@@ -136,19 +171,43 @@ def update(
     if note is not UNSET:
         check_text("note", note or "")
         found.alias.note = note
+    if senders is not None:
+        found.alias.senders = sender_lists.row_text(sender_lists.checked(senders))
     given = {"can_receive": can_receive, "can_send": can_send, "is_active": is_active}
     for field, value in given.items():
         if value is not None:
             setattr(found.alias, field, value)
-    tx.flush()
+    ends = {"expires_at": expires_at, "expires_after": expires_after, "expires_when_idle": expires_when_idle}
+    _set_ends(tx, found.alias, {field: value for field, value in ends.items() if value is not UNSET})
     changed_fields.name(tx, found.domain.name, found.address.local_part)
     after = view(tx, before.id)
     _note(tx, "alias.update", found, before, after)
     return with_activity(tx, [after])[0]
 
 
+def _set_ends(tx: Transaction, alias: AliasRow, given: Mapping[str, Any]) -> None:
+    """Set until when an alias lives; what it says already is not judged again."""
+    expiry.check(expiry.new(given, alias), expiry.accepted(tx, alias.id))
+    for field, value in given.items():
+        setattr(alias, field, value)
+    tx.flush()
+    if given:
+        expiry.fold(tx, [alias.id], idle_anew=[alias.id] if given.get("expires_when_idle") else [])
+
+
+def block(tx: Transaction, ref: Ref, sender: str, *, mailbox: Ref | None = None) -> Alias:
+    """Take no more mail from a sender: an address, a domain, or ``.domain``. Repeating it changes nothing.
+
+    Raises:
+        ServiceError: ``not-found``; ``invalid-request`` for what is no sender, or for one whose domain is listed.
+    """
+    before = get(tx, ref, mailbox=mailbox)
+    after = sender_lists.blocked(before.senders, sender)
+    return before if after == before.senders else update(tx, ref, mailbox=mailbox, senders=after)
+
+
 def remove(tx: Transaction, ref: Ref, *, mailbox: Ref | None = None) -> Alias:
-    """Delete an alias and free its name.
+    """Delete an alias and free its name, or keep it from other mailboxes for as long as the account says.
 
     Raises:
         ServiceError: ``invalid-request``, ``not-found``, also for an alias of another mailbox than ``mailbox``.
@@ -246,6 +305,12 @@ def of_rows(alias: AliasRow, address: AddressRow | Claimed, domain: str, owner_l
         created_at=address.created_at,
         updated_at=alias.updated_at,
         mailbox=f"{owner_local}@{owner_domain}",
+        senders=sender_lists.of_row(alias.senders),
+        expires_at=alias.expires_at,
+        expires_after=alias.expires_after,
+        expires_when_idle=alias.expires_when_idle,
+        ends_at=expiry.ends_at(alias.off_at),
+        expired=expiry.is_expired(alias.off_at),
     )
 
 

@@ -1,11 +1,13 @@
 """Checks before a deletion: no mail is lost in silence, and no names are left behind."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, delete, select
 from sqlalchemy.orm import aliased
 
 from store.errors import ServiceError
+from store.services import kept
 from store.services.filters import retarget
 from store.sql import changed_fields
 from store.sql.tables import AddressRow, AliasRow, CatchAllRow, DomainRow, MailboxRow, SystemMailboxRow
@@ -81,18 +83,37 @@ def refuse_pausing(tx: Transaction, mailbox_id: int, address: str) -> None:
         )
 
 
-def delete_mailboxes(tx: Transaction, mailboxes: Select[int]) -> None:
-    """Delete mailboxes with all their aliases, and the catch-alls that are off and still remember one of them."""
+def delete_mailboxes(tx: Transaction, mailboxes: Select[int], *, beside: int | None = None) -> None:
+    """Delete mailboxes with all their aliases, and the catch-alls that are off and still remember one of them.
+
+    Args:
+        tx: the transaction.
+        mailboxes: query for their ids.
+        beside: id of a domain that goes itself: none of its names is kept.
+    """
     changed_fields.mailboxes_go(tx, mailboxes)
     tx.execute(delete(CatchAllRow).where(CatchAllRow.mailbox_id.in_(mailboxes)))
-    delete_names(tx, AddressRow.id.in_(select(AliasRow.id).where(AliasRow.mailbox_id.in_(mailboxes))))
-    delete_names(tx, AddressRow.id.in_(mailboxes))
+    delete_names(tx, AddressRow.id.in_(select(AliasRow.id).where(AliasRow.mailbox_id.in_(mailboxes))), beside=beside)
+    delete_names(tx, AddressRow.id.in_(mailboxes), beside=beside)
 
 
-def delete_names(tx: Transaction, which: ColumnElement[bool]) -> None:
-    """Delete addresses; the rows of mailboxes and aliases go with them (ON DELETE CASCADE)."""
+def delete_names(
+    tx: Transaction, which: ColumnElement[bool], *, beside: int | None = None, made_anew: Collection[kept.Name] = ()
+) -> None:
+    """Delete addresses; the rows of mailboxes and aliases go with them (ON DELETE CASCADE).
+
+    Their names are free then, or kept from others for a while, as their account has it.
+
+    Args:
+        tx: the transaction.
+        which: condition of the addresses.
+        beside: id of a domain that goes itself: none of its names is kept.
+        made_anew: names that the same change makes again.
+    """
     retarget.names_go(tx, which)
+    leaving = kept.leaving(tx, which, beside=beside)
     tx.execute(delete(AddressRow).where(which), execution_options={"synchronize_session": False})
+    kept.keep(tx, [one for one in leaving if (one.domain_id, one.local_part) not in made_anew])
     tx.expire_all()
 
 
@@ -100,8 +121,8 @@ def delete_domain(tx: Transaction, domain_id: int) -> None:
     """Delete a domain with everything in it."""
     for table in (CatchAllRow, SystemMailboxRow):
         tx.execute(delete(table).where(table.domain_id == domain_id))
-    delete_mailboxes(tx, mailboxes_of(domain_id))
-    delete_names(tx, AddressRow.domain_id == domain_id)
+    delete_mailboxes(tx, mailboxes_of(domain_id), beside=domain_id)
+    delete_names(tx, AddressRow.domain_id == domain_id, beside=domain_id)
     tx.execute(delete(DomainRow).where(DomainRow.id == domain_id))
 
 

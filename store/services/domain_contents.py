@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from store.services.deletion import mailboxes_of
-from store.sql.tables import ALIAS, MAILBOX, AddressRow, AliasRow
+from store.sql.tables import ALIAS, KEPT, MAILBOX, AddressRow, AliasRow
 from store.sql.tenant import Transaction
 
 
@@ -36,5 +36,6 @@ def contents(tx: Transaction, domain_id: int) -> Contents:
 
 def name_counts(tx: Transaction, domain_ids: Collection[int]) -> dict[int, int]:
     """Return how many names, of mailboxes and of aliases, each of several domains holds; those without are left out."""
-    counted = select(AddressRow.domain_id, func.count()).where(AddressRow.domain_id.in_(domain_ids))
+    of_these = (AddressRow.domain_id.in_(domain_ids), AddressRow.kind != KEPT)
+    counted = select(AddressRow.domain_id, func.count()).where(*of_these)
     return {row[0]: row[1] for row in tx.execute(counted.group_by(AddressRow.domain_id))}

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from store.services.aliases import as_view, query
+from store.services.sender_lists import in_line
 from store.sql.database import Database
 from store.sql.tables import AliasRow
 from store.sql.tenant import OPERATOR, Acting
-from store.transfer.csv_file import write_csv
+from store.transfer.csv_file import COLUMNS, Cell, write_csv
 
 _AT_ONCE = 500  # aliases read with one statement
 
@@ -23,14 +24,14 @@ def export(database: Database, acting: Acting = OPERATOR) -> Iterator[str]:
     return write_csv(_rows(database, acting))
 
 
-def _rows(database: Database, acting: Acting) -> Iterator[tuple[str | bool | None, ...]]:
+def _rows(database: Database, acting: Acting) -> Iterator[tuple[Cell, ...]]:
     last = 0
     while True:
         page = query().where(AliasRow.id > last).order_by(None).order_by(AliasRow.id).limit(_AT_ONCE)
         with database.read(acting) as tx:
             found = [as_view(row) for row in tx.execute(page)]
         for alias in found:
-            yield alias.address, alias.mailbox, alias.can_receive, alias.can_send, alias.is_active, alias.note
+            yield tuple(in_line(alias.senders) if name == "senders" else getattr(alias, name) for name in COLUMNS)
         if not found:
             return
         last = found[-1].id

@@ -60,7 +60,7 @@ def create(
 
     Raises:
         ServiceError: ``invalid-request``, ``domain-not-yours``, ``invalid-local-part``, ``address-reserved``,
-            ``domain-not-active``, ``address-taken``.
+            ``domain-not-active``, ``address-taken``, ``address-kept``.
     """
     home = lookup.domain_for_name(tx, domain)
     check_local_part(local_part, system_names)
@@ -136,7 +136,7 @@ def password_mark(tx: Transaction, ref: Ref) -> str:
 
 
 def remove(tx: Transaction, ref: Ref) -> RemovedMailbox:
-    """Remove a mailbox with all its aliases; their names are free again.
+    """Remove a mailbox with all its aliases; their names are free again, or kept as the account says.
 
     Raises:
         ServiceError: ``not-found``; ``conflict`` when a domain's catch-all or system mail ends here, since that mail

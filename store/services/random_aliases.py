@@ -14,7 +14,7 @@ from store.sql.tables import RandomAliasDomainRow
 from store.sql.tenant import Transaction
 
 _TRIES = 20  # names; there are more than 10**9 of each style
-_ANOTHER_WOULD_DO = frozenset({"address-taken", "address-reserved"})
+_ANOTHER_WOULD_DO = frozenset({"address-taken", "address-kept", "address-reserved"})
 
 
 def create(
@@ -27,7 +27,7 @@ def create(
     system_names: frozenset[str] = SYSTEM_ADDRESSES,
     draw: Callable[[str], str] = random_name,
 ) -> Alias:
-    """Give a mailbox an alias with a name of chance, neither taken nor reserved; it receives and does not send.
+    """Give a mailbox an alias with a name of chance that is free for it; it receives and does not send.
 
     Args:
         style: of :data:`store.services.random_names.STYLES`.

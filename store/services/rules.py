@@ -1,17 +1,21 @@
 """Rules for new names: the state of their domain, what an alias must fulfil, and the one way to claim a name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
 from store.clock import utc_now
 from store.errors import ServiceError
+from store.services import expiry, kept, sender_lists
 from store.services.accounts import is_unpaid_trial
 from store.services.fields import check_text
 from store.services.lookup import FoundMailbox
 from store.services.names import check_local_part
 from store.services.plans import check_room
+from store.services.views import Senders
 from store.sql.insert_if_free import insert_if_free
 from store.sql.tables import AddressRow, DomainRow
 from store.sql.tenant import Transaction
@@ -37,19 +41,30 @@ def require_active(domain: DomainRow) -> None:
 
 
 def check_new_alias(
-    owner: FoundMailbox, home: DomainRow, local_part: str, note: str | None, system_names: frozenset[str]
-) -> None:
+    owner: FoundMailbox,
+    home: DomainRow,
+    local_part: str,
+    given: Mapping[str, Any],
+    system_names: frozenset[str],
+    *,
+    allow_past: bool = False,
+) -> Senders:
     """Check an alias that is to be made, whether alone or among a thousand, before its name is claimed.
 
-    In this order: the local part, system names, the note, the state of the alias's and of the mailbox's domain.
+    In this order: the local part, system names, the note, when it expires, its senders, the state of the alias's and of
+    the mailbox's domain. ``given`` holds what was said of the note, the ends and the senders; ``allow_past``: it may
+    have expired. Returns the senders in the form in which they are kept.
 
     Raises:
         ServiceError: ``invalid-local-part``, ``address-reserved``, ``invalid-request``, ``domain-not-active``.
     """
     check_local_part(local_part, system_names)
-    check_text("note", note or "")
+    check_text("note", given.get("note") or "")
+    expiry.check(given, allow_past=allow_past)
+    kept = sender_lists.of_given(given)
     require_active(home)
     require_active(owner.domain)
+    return kept
 
 
 def check_alias_room(owner: FoundMailbox, used: int) -> None:
@@ -71,20 +86,44 @@ class Claimed:
     created_at: datetime
 
 
-def claim(tx: Transaction, domain: DomainRow, local_part: str, kind: str) -> Claimed:
-    """Take a name; the unique key decides between two that come at once. Raises ServiceError ``address-taken``."""
+def claim(tx: Transaction, domain: DomainRow, local_part: str, kind: str, *, mailbox_id: int | None = None) -> Claimed:
+    """Take a name; the unique key decides between two that come at once.
+
+    Args:
+        tx: the transaction.
+        domain: where.
+        local_part: the name.
+        kind: ``MAILBOX`` or ``ALIAS``.
+        mailbox_id: whose alias it will be; that one may have a name again that was deleted from it and is kept.
+
+    Raises:
+        ServiceError: ``address-taken``, ``address-kept``.
+    """
     now = utc_now()
-    new = insert_if_free(tx, AddressRow, domain_id=domain.id, local_part=local_part, kind=kind, created_at=now)
+    values = {"domain_id": domain.id, "local_part": local_part, "kind": kind, "created_at": now}
+    new = insert_if_free(tx, AddressRow, **values)
+    if new is None and kept.give_way(tx, domain.id, local_part, mailbox_id):
+        new = insert_if_free(tx, AddressRow, **values)
     if new is None:
         raise taken(domain, local_part)
     return Claimed(new, domain.id, local_part, now)
 
 
-def check_free(tx: Transaction, domain: DomainRow, local_part: str) -> None:
-    """Refuse a name that a mailbox or alias has now. Raises ServiceError ``address-taken``."""
+def check_free(tx: Transaction, domain: DomainRow, local_part: str, mailbox_id: int) -> bool:
+    """Refuse a name that this mailbox cannot have now; True when it was deleted from it and is kept for it.
+
+    Raises:
+        ServiceError: ``address-taken``, ``address-kept``.
+    """
     here = (AddressRow.domain_id == domain.id) & (AddressRow.local_part == local_part)
-    if tx.scalar(select(AddressRow.id).where(here)) is not None:
+    if tx.scalar(select(AddressRow.id).where(here)) is None:
+        return False
+    found = kept.at(tx, domain.id, local_part)
+    if found is None:
         raise taken(domain, local_part)
+    if not found.is_free_for(mailbox_id, utc_now()):
+        raise found.refusal()
+    return found.mailbox_id == mailbox_id
 
 
 def taken(domain: DomainRow, local_part: str) -> ServiceError:

@@ -38,6 +38,7 @@ class Account:
     usage: AccountUsage
     random_alias_domain_id: int | None = None  # where aliases with names of chance are made; None: the mailbox's domain
     remember_senders_days: int = 0  # for how long it is remembered who wrote to its aliases; 0: not at all
+    keep_deleted_days: int = 0  # for how long deleted names are kept from other mailboxes; 0: they are free at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,18 @@ class RemovedMailbox:
 
 
 @dataclass(frozen=True, slots=True)
+class Senders:
+    """From whom an alias takes mail (store.services.sender_lists)."""
+
+    mode: str  # everyone, listed (only these) or except (everyone but these)
+    entries: tuple[str, ...] = ()  # addresses, domains, and .domain for all names below one
+    require_authenticated: bool = False
+
+
+EVERYONE = Senders("everyone")
+
+
+@dataclass(frozen=True, slots=True)
 class Alias:
     """An alias. ``mailbox`` is the mailbox's address, for people, beside the id of docs/api.md, "Objects"."""
 
@@ -128,10 +141,40 @@ class Alias:
     created_at: datetime
     updated_at: datetime
     mailbox: str
+    senders: Senders = EVERYONE
+    expires_at: datetime | None = None
+    expires_after: int | None = None  # mails
+    expires_when_idle: int | None = None  # days
+    # From when on it is off, by what comes first (store.services.expiry), and whether it is.
+    ends_at: datetime | None = field(default=None, metadata=NOT_AUDITED)
+    expired: bool = field(default=False, metadata=NOT_AUDITED)
     # What came through it (store.services.statistics): no part of what a change leaves behind.
     last_mail_at: datetime | None = field(default=None, metadata=NOT_AUDITED)
     mails_30d: int = field(default=0, metadata=NOT_AUDITED)
     refused_30d: int = field(default=0, metadata=NOT_AUDITED)
+
+
+@dataclass(frozen=True, slots=True)
+class FreeName:
+    """A name that a mailbox may have."""
+
+    address: str
+    was_its_own: bool  # deleted, and kept for it since
+
+
+@dataclass(frozen=True, slots=True)
+class KeptName:
+    """A deleted name that its account keeps from other mailboxes."""
+
+    id: int
+    address: str
+    local_part: str
+    domain_id: int
+    domain: str
+    mailbox_id: int | None  # may have it again; None: nobody may before it is free
+    mailbox: str | None  # its address
+    deleted_at: datetime
+    kept_until: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """The one statement of the SQL directory.
 
-A union of five selects with one row shape: the hosted domains, the wanted names that exist in them, and the mailboxes
-for unknown names, for system addresses, and the oldest. A union sees one state of the database by itself, so a
-look-up needs no transaction around it and is one round trip. Every select starts from the domain's name, in the partial
-index over proved domains, and goes on over keys; a test holds that against the query plan.
+A union of six selects with one row shape: the hosted domains, the wanted names that exist in them, those of them that
+are deleted and kept (:func:`routing.records.kept_name`), and the mailboxes for unknown names, for system addresses, and
+the oldest. A union sees one state of the database by itself, so a look-up needs no transaction around it and is one
+round trip. Every select starts from the domain's name, in the partial index over proved domains, and goes on over keys;
+a test holds that against the query plan.
 """
 
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from sqlalchemy import (
     String,
     bindparam,
     cast,
+    false,
     func,
     literal_column,
     null,
@@ -27,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from store.sql.tables import (
+    KEPT,
     MAILBOX,
     AccountRow,
     AddressRow,
@@ -101,6 +104,23 @@ def _names() -> Select[Any]:
     return _with_mailbox(query, func.coalesce(_alias.mailbox_id, _name.id))
 
 
+def _kept() -> Select[Any]:
+    disabled: list[Any] = [false(), false(), false(), _NO_MOMENT, _NO_TEXT]
+    columns: list[Any] = [
+        literal_column(f"'{NAME}'"),
+        _domain.name,
+        *(_NO_FLAG, _NO_FLAG),
+        _name.local_part,
+        *(_name.local_part, _domain.name),
+        *(false(), _domain.is_active, AccountRow.is_active),
+        *disabled,
+        _NO_NUMBER,
+    ]
+    query = select(*columns).select_from(_domain).join(_name, _name.domain_id == _domain.id)
+    query = query.where(_name.local_part.in_(_WANTED_LOCALS), _name.kind == literal_column(f"'{KEPT}'"))
+    return _wanted(query.join(AccountRow, AccountRow.id == _domain.account_id))
+
+
 def _catch_all() -> Select[Any]:
     query = _row(CATCH_ALL).join(CatchAllRow, CatchAllRow.domain_id == _domain.id).where(CatchAllRow.enabled)
     return _with_mailbox(query, CatchAllRow.mailbox_id)
@@ -152,4 +172,4 @@ def _wanted(query: Select[Any]) -> Select[Any]:
 
 # Takes ``domains`` and ``locals``, lists of text. A name is found when its domain and its local part are wanted, not
 # necessarily together.
-STATEMENT = union_all(_hosted(), _names(), _catch_all(), _system(), _oldest())
+STATEMENT = union_all(_hosted(), _names(), _kept(), _catch_all(), _system(), _oldest())

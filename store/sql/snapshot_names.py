@@ -9,17 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Select, String, bindparam, func, select, tuple_
+from sqlalchemy import BigInteger, Integer, Select, String, bindparam, case, func, select, tuple_
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from routing.address import Address
-from routing.records import Alias, Mailbox
+from routing.records import Alias, Mailbox, kept_name
 from store.batches import batches
-from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
+from store.sql.tables import KEPT, AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
 from store.wire_format.values import fields_of, limits_text, name_body
 
 _MAILBOXES = 500  # in one question
+_NOBODY = 0  # no mailbox's id: stands with a name that is deleted and kept
 
 Row = tuple[
     Any, ...
@@ -82,7 +83,7 @@ def _names_after() -> Select[*tuple[Any, ...]]:
     query: Select[*tuple[Any, ...]] = select(
         AddressRow.domain_id,
         AddressRow.local_part,
-        func.coalesce(AliasRow.mailbox_id, AddressRow.id),
+        func.coalesce(AliasRow.mailbox_id, case((AddressRow.kind == KEPT, _NOBODY), else_=AddressRow.id)),
         AliasRow.is_active,
         AliasRow.can_receive,
         AliasRow.can_send,
@@ -117,8 +118,12 @@ def fields(rows: Sequence[Row], home: str, mailboxes: Mapping[int, Mailbox]) -> 
     return {
         field.encode(): body if row[6] is row[7] is None else body + limits_text(row[6], row[7]).encode()
         for field, row in zip(field_names, rows, strict=True)
-        if (body := bodies[row[2:6]])
+        if (body := bodies[row[2:6]] if row[2] else _kept_body(row[1], home))
     }
+
+
+def _kept_body(local: str, home: str) -> bytes:
+    return name_body(kept_name(Address(local, home)), home).encode()
 
 
 class _NameBodies(dict[Row, bytes]):

@@ -1,8 +1,8 @@
-"""Aliases as comma-separated values: the columns ``address,mailbox,can_receive,can_send,is_active,note``.
+"""Aliases as comma-separated values: the columns of :data:`store.transfer.csv_head.COLUMNS`.
 
 The first line names the columns, in any order; ``address`` and ``mailbox`` must be there, the others may be missing.
-An empty cell of a flag says nothing; an empty note is no note. A record is one line: notes hold no line breaks, and so
-a quotation mark that does not close spoils its own line only.
+An empty cell of a flag, an end or the senders says nothing, ``never`` lifts an end; an empty note is no note. A record
+is one line: notes hold no line breaks, and so a quotation mark that does not close spoils its own line only.
 
 Spreadsheets take a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula. Only a note can do harm so (an
 address cannot hold what a formula needs), and it is written with an apostrophe in front, as spreadsheets do, which is
@@ -12,15 +12,21 @@ taken off again on the way in.
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import IO
 
 from store.transfer.csv_head import COLUMNS, UnusableHead, columns_of
 from store.transfer.lines import LONGEST_LINE, AliasLine, Line, Malformed, malformed, text_lines
 
+Cell = str | bool | int | datetime | None
+
 __all__ = ["COLUMNS", "check_head", "escaped", "read_csv", "unescaped", "write_csv"]
 
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_NEVER = "never"
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _FORMULA = re.compile(r"'*[=+\-@]")
 _ESCAPED = re.compile(r"'+[=+\-@]")
 
@@ -60,7 +66,7 @@ def check_head(source: IO[bytes]) -> None:
         source.seek(0)
 
 
-def write_csv(rows: Iterable[Sequence[str | bool | None]]) -> Iterator[str]:
+def write_csv(rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
     """Return the text of a file with these rows, in the order of :data:`COLUMNS`, in pieces of a line each."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
@@ -78,10 +84,18 @@ def _taken(buffer: io.StringIO) -> str:
     return text
 
 
-def _cells(row: Sequence[str | bool | None]) -> list[str]:
-    *cells, note = row
-    text = [str(cell).lower() if isinstance(cell, bool) else cell or "" for cell in cells]
-    return [*(str(cell) for cell in text), escaped(str(note or ""))]
+def _cells(row: Sequence[Cell]) -> list[str]:
+    return [
+        escaped(str(cell or "")) if name == "note" else _cell(cell) for name, cell in zip(COLUMNS, row, strict=True)
+    ]
+
+
+def _cell(value: Cell) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return "" if value is None else str(value)
 
 
 def escaped(note: str) -> str:
@@ -111,12 +125,14 @@ def _line(columns: list[str], number: int, text: str) -> Line:
         return malformed(number, error.code, error.message)
 
 
-def _given(cells: dict[str, str]) -> Iterator[tuple[str, bool | str | None]]:
+def _given(cells: dict[str, str]) -> Iterator[tuple[str, Cell]]:
     for name, cell in cells.items():
         if name == "note":
             yield name, unescaped(cell) or None
+        elif cell and name == "senders":
+            yield name, cell
         elif cell:
-            yield name, _boolean(name, cell)
+            yield name, _READERS.get(name, _boolean)(name, cell)
 
 
 def _boolean(name: str, cell: str) -> bool:
@@ -124,6 +140,33 @@ def _boolean(name: str, cell: str) -> bool:
     if value is None:
         raise _BadLine("invalid-value", f"{name} must be true or false")
     return value
+
+
+def _moment(name: str, cell: str) -> datetime | None:
+    if cell.lower() == _NEVER:
+        return None
+    try:
+        found = datetime.fromisoformat(cell)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise _BadLine(
+            "invalid-value", f"{name} must be a moment with its time zone, as 2027-01-31T12:00:00Z, or never"
+        )
+    return found.astimezone(UTC)
+
+
+def _number(name: str, cell: str) -> int | None:
+    if cell.lower() == _NEVER:
+        return None
+    if not _NUMBER.fullmatch(cell):
+        raise _BadLine("invalid-value", f"{name} must be a whole number, or never")
+    return int(cell)
+
+
+_READERS: Mapping[str, Callable[[str, str], Cell]] = MappingProxyType(
+    {"expires_at": _moment, "expires_after": _number, "expires_when_idle": _number}
+)
 
 
 def _split(text: str) -> list[str]:

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from store.transfer.lines import LONGEST_LINE
 
-COLUMNS = ("address", "mailbox", "can_receive", "can_send", "is_active", "note")
+_SWITCHES = ("can_receive", "can_send", "is_active")
+_ENDS = ("expires_at", "expires_after", "expires_when_idle")
+COLUMNS = ("address", "mailbox", *_SWITCHES, "note", *_ENDS, "senders")
 NEEDED = ("address", "mailbox")
 _SHOWN = 40  # characters of a name in a message
 _RULE = f"the first line must name the columns, separated by commas: {','.join(COLUMNS)}"

@@ -6,11 +6,12 @@ line is read as if nothing had been. Memory is bounded by one line, whatever the
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO
 
 MOST_LINES = 250_000  # of one import over HTTP
 MOST_OCTETS = 64_000_000  # of a file that is taken in whole
-LONGEST_LINE = 8192  # octets; an address, a mailbox and a note of 500 characters need less than 5,000
+LONGEST_LINE = 24_576  # octets; address, mailbox, a note of 500 characters and 16,000 octets of senders need less
 
 # code of a line that cannot be read: what is wrong with it. What a line asks for may be refused with the codes of
 # store.errors.CODES beside these.
@@ -21,7 +22,7 @@ LINE_CODES = {
     "line-too-long": f"more than {LONGEST_LINE} octets",
     "invalid-quoting": "a quotation mark that does not close on its line, or text after one that does",
     "wrong-number-of-columns": "more or fewer cells than the first line has",
-    "invalid-value": "a cell that is neither true nor false",
+    "invalid-value": "a cell that is neither true nor false, or no moment, or no number",
     "no-target": "a name that leads nowhere",
     "several-targets": "a name that leads to more than one address",
     "not-an-address": "a name without an @",
@@ -43,13 +44,15 @@ LINE_CODES = {
 class AliasLine:
     """An alias as the file wants it. ``given``: the fields that the file says something about; others stay as they are.
 
-    ``given`` holds ``can_receive``, ``can_send`` and ``is_active`` as bool, ``note`` as text or None.
+    ``given`` holds ``can_receive``, ``can_send`` and ``is_active`` as bool, ``note`` as text or None, and until when it
+    lives: ``expires_at``, ``expires_after`` (mails), ``expires_when_idle`` (days), None where nothing ends it;
+    ``senders`` as a line (store.services.sender_lists).
     """
 
     number: int
     address: str
     mailbox: str
-    given: dict[str, bool | str | None]
+    given: dict[str, bool | str | int | datetime | None]
 
 
 @dataclass(frozen=True, slots=True)

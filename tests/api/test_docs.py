@@ -33,7 +33,9 @@ from tests.store.cli.command_line import CommandLine
 ROOT = Path(__file__).parents[2]
 PAGE, MESSAGES, README = ROOT / "docs" / "api.md", ROOT / "docs" / "messages.md", ROOT / "README.md"
 AGENTS = ROOT / "docs" / "mcp.md"
-ALIASES, MIGRATE = ROOT / "docs" / "aliases.md", ROOT / "docs" / "migrate.md"
+
+
+ALIASES, MIGRATE, SENDERS, WHY = (ROOT / "docs" / f"{name}.md" for name in ("aliases", "migrate", "senders", "why"))
 
 # The lines are run as they stand, but for the place of the server, who runs ``byname`` and with which settings.
 _PREAMBLE = """\
@@ -174,6 +176,83 @@ def test_password_managers(byname: CommandLine, served: RunningApi) -> None:
     assert re.search(r'"email": "[0-9a-f-]{36}@brand-a.com", "active": true, "description": "Website: shop', printed)
     assert re.search(r'"alias": "[a-z]+-[a-z]+-\d{4}@brand-a.com"', printed)
     assert printed.count("@brand-a.com") >= 5
+
+
+def test_senders(byname: CommandLine, served: RunningApi) -> None:
+    byname.succeed(
+        "account create acme --plan starter",
+        "domain add brand-a.com --account acme --verified",
+        "domain add brand-b.com --account acme --verified",
+        "mailbox add john@brand-a.com --generate-password",
+        "alias add sales@brand-b.com john@brand-a.com",
+    )
+    printed = run(lines(SENDERS, "senders"), byname, served)
+    assert "550 5.7.1 <sales@brand-b.com>: this address does not accept mail from you" in printed
+    assert '"entries":["spam.example","bob@work.example"]' in printed.replace(" ", "")
+    assert "except spam.example news@shop.example" in printed
+
+
+# part of the page on aliases: what stands in what its lines print, errors included
+ALIAS_PARTS = {
+    "switching": ("sales@brand-b.com", "deliver", "press@brand-a.com", "cannot-send-as"),
+    "until when": ("2999-01-31", "never"),
+    "from whom": ("listed ann@work.example", "except .spam.example", "except .spam.example news@shop.example"),
+    "after deletion": ("name-kept", "address-kept: once@brand-b.com was deleted and is kept", "KEPT UNTIL"),
+    "bringing in": ("0 created, 0 updated, 1 unchanged, 0 failed (a dry run: nothing was kept)",),
+}
+
+
+@pytest.mark.parametrize("part", ALIAS_PARTS)
+def test_all_about_aliases(byname: CommandLine, served: RunningApi, part: str) -> None:
+    more = () if part == "switching" else ("alias add sales@brand-b.com john@brand-a.com",)
+    byname.succeed(*BRANDS, "mailbox add mary@brand-a.com --generate-password", *more)
+    printed = run(f"exec 2>&1\n{lines(ALIASES, part)}", byname, served)
+    for told in ALIAS_PARTS[part]:
+        assert told in printed, (told, printed)
+
+
+def test_the_page_on_aliases_has_no_other_lines() -> None:
+    assert set(re.findall(r"<!-- (.+): a test runs", ALIASES.read_text())) == {
+        *ALIAS_PARTS,
+        "who writes",
+        "password managers",
+    }
+
+
+# words of a line of docs/why.md: what its command prints. That of the demo is run by tests/mail/test_demo.py.
+WHY_SHOWN = {
+    "The reason for every answer": "deliver",
+    "Without fresh evidence": "451 4.3.0",
+    "A login sends": "sender-not-owned",
+    "And so does the header": "550 5.7.1",
+    "The answer to a change": "byname-propagation: live",
+    "Who writes": "sales@brand-b.com",
+    "Until when": "2999-01-31",
+    "From whom": "except .spam.example",
+    "One step": "news@shop.example",
+    "After deletion": "ACCOUNT",
+    "Made for you": '"email": ',
+    "Moving in": "several-targets",
+    "Rules that sort": "Sales",
+    "Agents": '"create_alias"',
+}
+
+
+def test_what_is_here_and_nowhere_else(byname: CommandLine, served: RunningApi) -> None:
+    rows = re.findall(r"^\| (.+) \| `(.+)` \|$", WHY.read_text(), re.MULTILINE)
+    assert [row for row in rows if row[1].startswith("make ")] == rows[:1]
+    before = "\n".join(line[4:] for line in WHY.read_text().splitlines() if line.startswith("    "))
+    (byname.folder / "two-authors.eml").write_text(
+        "From: john@brand-a.com, mary@brand-a.com\nSender: john@brand-a.com\nSubject: x\n\nx\n"
+    )
+    (byname.folder / "virtual").write_text("info@brand-a.com john@brand-a.com, mary@brand-a.com\n")
+    asked = [f"echo '=== {number}'\n{command} || true" for number, (_, command) in enumerate(rows) if number]
+    printed = run("\n".join(["exec 2>&1", before, *asked]), byname, served)
+    answers = printed.split("=== ")[1:]
+    assert len(answers) == len(rows) - 1 == len(WHY_SHOWN)
+    for (words, command), answer in zip(rows[1:], answers, strict=True):
+        (told,) = [shown for begins, shown in WHY_SHOWN.items() if words.startswith(begins)]
+        assert told in answer, (command, answer)
 
 
 def test_who_writes(byname: CommandLine, served: RunningApi) -> None:

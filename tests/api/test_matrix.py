@@ -119,8 +119,11 @@ TABLE: dict[str, Route] = {
     "GET /mailboxes/{mailbox_id}/aliases/{alias_id}": route("aliases:read"),
     "PATCH /mailboxes/{mailbox_id}/aliases/{alias_id}": route("aliases:write", can_send=True),
     "DELETE /mailboxes/{mailbox_id}/aliases/{alias_id}": route("aliases:write"),
+    "GET /kept-names": route("aliases:read"),
+    "DELETE /kept-names/{kept_name_id}": route("aliases:write"),
     "GET /mailboxes/{mailbox_id}/aliases/{alias_id}/stats": route("aliases:read"),
     "GET /mailboxes/{mailbox_id}/aliases/{alias_id}/senders": route("aliases:read"),
+    "POST /mailboxes/{mailbox_id}/aliases/{alias_id}/senders:block": route("aliases:write", sender="x@spam.test"),
     "GET /mailboxes/{mailbox_id}/aliases/{alias_id}/rules": route("aliases:read", "rules:read"),
     "POST /mailboxes/{mailbox_id}/rules": route("rules:write", **RULE),
     "GET /mailboxes/{mailbox_id}/rules": route("rules:read"),
@@ -181,8 +184,12 @@ def ids_of(owner: Tenant) -> Ids:
         body = {"to": ["ann@outside.example"], "subject": "x", "body": {"text": "x"}}
         message = program.post("/messages/send", json=body, headers={"Idempotency-Key": "x"}).json()["data"]["id"]
     rule = owner.client.post(f"/mailboxes/{owner.mailbox_id}/rules", json=RULE).json()["data"]["id"]
+    owner.client.patch("/account", json={"keep_deleted_days": 30})
+    owner.client.delete(f"/mailboxes/{owner.mailbox_id}/aliases/{owner.added('gone')}")
+    kept = next(one["id"] for one in owner.client.get("/kept-names").json()["data"] if one["local_part"] == "gone")
     return {
         "rule_id": rule,
+        "kept_name_id": kept,
         "message_id": message,
         "account_id": owner.id,
         "domain_id": owner.other_id,

@@ -11,7 +11,8 @@ from tests.api.tenants import Tenant
 
 ALIAS = {
     "id", "address", "local_part", "domain_id", "domain", "mailbox_id", "can_receive", "can_send", "is_active", "note",
-    "created_at", "updated_at", "last_mail_at", "mails_30d", "refused_30d",
+    "created_at", "updated_at", "last_mail_at", "mails_30d", "refused_30d", "senders",
+    "expires_at", "expires_after", "expires_when_idle", "expired",
 }  # fmt: skip
 MAILBOX = {"id", "address", "local_part", "domain_id", "display_name", "is_active", "alias_count", "created_at"}
 DOMAIN = {
@@ -258,3 +259,37 @@ def test_explain_sender(acme: Tenant) -> None:
     refused = data(acme.client.get("/explain/sender", params=asked))
     assert (refused["verdict"], refused["rule"]) == ("reject", "cannot-send-as")
     assert data(acme.client.get("/explain/sender", params=asked | {"from": acme.mailbox}))["verdict"] == "allow"
+
+
+def test_from_whom_an_alias_takes_mail(acme: Tenant) -> None:
+    rules = {"mode": "listed", "entries": ["Ann@Shop.test", ".shop.test"]}
+    made = data(acme.add("sales", senders=rules), 201)
+    path = f"/mailboxes/{acme.mailbox_id}/aliases/{made['id']}"
+    everyone = {"mode": "everyone", "entries": [], "require_authenticated": False}
+    assert made["senders"] == everyone | {"mode": "listed", "entries": ["ann@shop.test", ".shop.test"]}
+    assert data(acme.client.patch(path, json={"note": "x"}))["senders"] == made["senders"]
+    left = data(acme.client.post(f"{path}/senders:block", json={"sender": ".shop.test"}))["senders"]
+    assert left == everyone | {"mode": "listed", "entries": ["ann@shop.test"]}
+    asked = {"address": str(made["address"]), "from": "bob@shop.test"}
+    found = data(acme.client.get("/explain/recipient", params=asked))
+    words = f"<{made['address']}>: this address does not accept mail from you"
+    assert (found["rule"], found["reply"]) == ("sender-not-listed", {"code": 550, "enhanced": "5.7.1", "text": words})
+    assert data(acme.client.patch(path, json={"senders": {"mode": "except"}}))["senders"] == everyone
+    assert data(acme.add("info"), 201)["senders"] == everyone
+
+
+@pytest.mark.parametrize(
+    ("senders", "pointer"),
+    [
+        ({"mode": "listed", "entries": ["x.test", "no one"]}, "/senders/entries/1"),
+        ({"mode": "everyone", "entries": ["x.test"]}, "/senders/entries"),
+        ({"mode": "some"}, "/senders/mode"),
+        ({"mode": "listed", "entries": ["x.test"] * 501}, "/senders/entries"),
+        ({"mode": "listed", "entry": []}, "/senders/entry"),
+        ({"mode": "everyone", "require_authenticated": True}, "/senders/require_authenticated"),
+    ],
+)
+def test_senders_that_cannot_be(acme: Tenant, senders: dict[str, object], pointer: str) -> None:
+    refused = acme.add("sales", senders=senders)
+    assert code_of(refused) == (422, "invalid-request")
+    assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]

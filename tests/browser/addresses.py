@@ -17,6 +17,7 @@ _ALIASES = f"{_BOX}/aliases"
 _OURS, _OPERATORS = "/account", "/operator"
 _CUSTOMER = "/operator/accounts/{account_id:id}"
 _PERSON, _TOKEN = "/people/{admin_id:id}", "/tokens/{token_id:id}"
+_KEPT = "/kept-names/{kept_name_id:id}"
 ADDRESSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "/": (),  # leads to one of the others
@@ -45,7 +46,10 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         f"{_ALIASES}/rows": (),  # leads back to the list
         f"{_ALIASES}/{{alias_id:id}}": (),  # likewise
         f"{_ALIASES}/{{alias_id:id}}/delete": ("/mailboxes/{john}/aliases/{sales}/delete",),
+        f"{_ALIASES}/{{alias_id:id}}/end": ("/mailboxes/{john}/aliases/{sales}/end",),
         f"{_ALIASES}/{{alias_id:id}}/note": ("/mailboxes/{john}/aliases/{sales}/note",),
+        f"{_ALIASES}/{{alias_id:id}}/senders": ("/mailboxes/{john}/aliases/{sales}/senders",),
+        f"{_ALIASES}/{{alias_id:id}}/senders/block": (),  # leads to the form
         f"{_ALIASES}/{{alias_id:id}}/mail": ("/mailboxes/{john}/aliases/{sales}/mail",),
         f"{_BOX}/filters": ("/mailboxes/{john}/filters", "/mailboxes/{mary}/filters"),
         f"{_BOX}/filters/{{rule_id:id}}": ("/mailboxes/{john}/filters/{rule}",),
@@ -78,6 +82,10 @@ ADDRESSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         f"{_OURS}/tokens": ("/account/tokens",),
         f"{_OPERATORS}/tokens": ("/operator/tokens",),
         f"{_CUSTOMER}/tokens": ("/operator/accounts/{account}/tokens",),
+        f"{_OURS}/kept-names": (f"{_OURS}/kept-names",),
+        f"{_CUSTOMER}/kept-names": ("/operator/accounts/{account}/kept-names",),
+        f"{_OURS}{_KEPT}/free": ("/account/kept-names/{kept}/free",),
+        f"{_CUSTOMER}{_KEPT}/free": ("/operator/accounts/{account}/kept-names/{kept}/free",),
         f"{_OURS}{_TOKEN}/revoke": ("/account/tokens/{token}/revoke",),
         f"{_OPERATORS}{_TOKEN}/revoke": ("/operator/tokens/{operators_token}/revoke",),
         f"{_CUSTOMER}{_TOKEN}/revoke": ("/operator/accounts/{account}/tokens/{token}/revoke",),

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from routing.filters.model import Action, Condition, Rule
 from routing.filters.policy import FilterPolicy
-from store.services import accounts, admins, delete_intents, domains, tokens
+from store.services import account_settings, accounts, admins, aliases, delete_intents, domains, kept_names, tokens
 from store.services.filters import rules
 from store.sql.database import Database
 from tests.api.dashboard.visitor import ADMIN, OPERATOR, VIEWER, World
@@ -24,6 +24,9 @@ def names(database: Database, world: World) -> dict[str, int]:
         ours = tokens.create(tx, name="Nightly export", kind="account", prefixes=PREFIXES, account=account)
         operators = tokens.create(tx, name="Monitoring", kind="operator", prefixes=PREFIXES)
         intent = delete_intents.create(tx, world.mary).id
+        account_settings.update(tx, account, keep_deleted_days=30)
+        aliases.remove(tx, aliases.add(tx, "newsletter@brand-b.test", world.john).id)
+        kept = kept_names.list_all(tx)[0].id
         rule = [rules.add(tx, world.john, one, FilterPolicy()).id for one in RULES][0]  # noqa: RUF015 - both are made
     return asdict(world) | {
         "account": account,
@@ -34,4 +37,5 @@ def names(database: Database, world: World) -> dict[str, int]:
         "operators_token": operators.token.id,
         "intent": intent,
         "rule": rule,
+        "kept": kept,
     }

@@ -1,6 +1,7 @@
 """What must hold at every step of the simulation, whatever failed: the evidence law (docs/design.md, section 6)."""
 
 import random
+import time
 from collections.abc import Mapping
 
 from routing import recipient, sender
@@ -77,7 +78,7 @@ class Checks:
         return f"it said {bodies}, live from {floor}"
 
     def _recipient(self, address: Address) -> None:
-        verdict = recipient.resolve(self._reader, POLICY, address)
+        verdict = recipient.resolve(self._reader, POLICY, address, time.time())
         source = self._reader.source
         if source == "none" and not isinstance(verdict, Defer):
             raise Broken(f"without evidence: {verdict}")
@@ -94,7 +95,7 @@ class Checks:
         return isinstance(verdict, Defer)
 
     def _sender(self, user: Address, address: Address) -> None:
-        verdict = sender.authorise(self._reader, POLICY, str(user), [address])
+        verdict = sender.authorise(self._reader, POLICY, str(user), [address], time.time())
         source = self._reader.source
         if source == "none" and not isinstance(verdict, Defer):
             raise Broken(f"without evidence: {verdict}")

@@ -2,7 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +33,7 @@ def edge(
     directory: Directory = DIRECTORY,
     key: bytes | None = None,
     max_age: float = 1.0,
+    wall_clock: Callable[[], float] = time.time,
     timeouts: Timeouts = TIMEOUTS,
     idle: float = IDLE_SECONDS,
     most: int = 200,
@@ -40,7 +42,8 @@ def edge(
 ) -> Iterator[tuple[LmtpServer, Path]]:
     """Run an edge in front of ``backend``; yield the server and its unix socket."""
     path = folder / name
-    site = LmtpSite(directory, Policy(), Pool(backend, timeouts, idle), key, max_age, counts)
+    pool = Pool(backend, timeouts, idle)
+    site = LmtpSite(directory, Policy(), pool, key, max_age, wall_clock=wall_clock, counts=counts)
     server = LmtpServer(open_listener(f"unix:{path}"), site, most=most)
     thread = threading.Thread(target=server.serve)
     thread.start()

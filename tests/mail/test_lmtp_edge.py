@@ -235,7 +235,8 @@ def test_what_it_counts(folder: Path) -> None:
     counts = Tally()
     with (
         store(at={(MARY, "dot"): "552 5.2.2 full"}) as backend,
-        edge(backend.address, folder, counts=counts) as (_, path),Client(path) as client
+        edge(backend.address, folder, counts=counts) as (_, path),
+        Client(path) as client,
     ):
         written = ["sales@brand-a.test", "sales+x@brand-a.test", "info@brand-a.test", "team@brand-a.test", JOHN]
         client.deliver([*written, "off@brand-a.test", "off+x@brand-a.test", "nobody@brand-a.test"])

@@ -98,6 +98,38 @@ def test_no_envelope_sender_makes_the_milter_fail(site: PrivateSite, sender: byt
         assert not reply.startswith("4")
 
 
+def test_a_deleted_name_that_is_kept_does_not_fall_to_the_catch_all(site: PrivateSite) -> None:
+    """From the deletion on refused as unknown, until it is freed; its owner may have it back meanwhile."""
+    name, unknown = "once@brand-b.test", "550 5.1.1 <once@brand-b.test>: user unknown"
+
+    def replied() -> str:
+        with Dialogue(site.postfix.inbound_port) as smtp:
+            return smtp.mail([f"<{name}>"])[1]
+
+    site.admin("account", "set", "brands", "--keep-deleted-days", "30")
+    try:
+        site.admin("alias", "add", name, JOHN)
+        with Dialogue(site.postfix.inbound_port) as smtp:  # a connection that is open all the while
+            smtp.say("MAIL FROM:<ann@outside.example>")
+            assert smtp.say(f"RCPT TO:<{name}>").startswith("250")
+            site.admin("alias", "remove", name)
+            assert smtp.say(f"RCPT TO:<{name}>") == unknown
+            assert smtp.say("RCPT TO:<ONCE+x@brand-b.test>") == "550 5.1.1 <once+x@brand-b.test>: user unknown"
+            assert smtp.say("RCPT TO:<other@brand-b.test>").startswith("250")  # the catch-all
+        explained = site.run("explain", name)
+        assert (explained.returncode, "name-kept" in explained.stdout) == (1, True)
+        assert f"{name} was deleted and is kept" in site.run("alias", "add", name, MARY).stderr
+        site.admin("alias", "add", name, JOHN)
+        assert replied().startswith("250")
+        site.admin("alias", "remove", name)
+        assert replied() == unknown
+        site.admin("alias", "free", name)
+        assert replied().startswith("250")  # an unknown name once more: the catch-all has it
+    finally:
+        site.admin("account", "set", "brands", "--keep-deleted-days", "0")
+        site.postfix.wait_until_idle()
+
+
 def test_several_names_of_one_mailbox_give_one_copy(site: PrivateSite) -> None:
     with Dialogue(site.postfix.inbound_port) as smtp:
         smtp.mail(["<sales@brand-a.test>", "<INFO@brand-a.test>", "<sales@brand-b.test>", "<john@brand-a.test>"])

@@ -5,13 +5,23 @@ same cases hold for SQL and for any cache in front of it.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from routing.address import Address
 from routing.directory import Directory
 from routing.people import people_of
-from routing.records import Alias, HostedDomain, Mailbox
+from routing.records import Alias, HostedDomain, Mailbox, kept_name
 from routing.sender_rules import SenderRules
-from store.services import accounts, aliases, domain_settings, domains, lookup, mailboxes
+from store.services import (
+    account_settings,
+    accounts,
+    aliases,
+    domain_settings,
+    domains,
+    kept_names,
+    lookup,
+    mailboxes,
+)
 from store.sql import changed_fields
 from store.sql.tenant import Transaction
 from store.wire_format.people import name_key
@@ -97,7 +107,7 @@ def flags_of_an_alias(directory: Directory, fill: Fill) -> None:
     for is_active in (True, False):
         for can_receive in (True, False):
             for can_send in (True, False):
-                flags = {"is_active": is_active, "can_receive": can_receive, "can_send": can_send}
+                flags: dict[str, Any] = {"is_active": is_active, "can_receive": can_receive, "can_send": can_send}
                 fill(lambda tx, flags=flags: aliases.update(tx, str(SALES), **flags))  # type: ignore[misc]
                 assert directory.lookup([SALES])["brand-b.com"].names["sales"] == Alias(Mailbox(JOHN), **flags)
 
@@ -109,7 +119,7 @@ def limits_of_an_alias(directory: Directory, fill: Fill) -> None:
 
         def limit(tx: Transaction, off_at: int | None = off_at, senders: SenderRules | None = senders) -> None:
             alias = lookup.alias(tx, str(SALES)).alias
-            alias.off_at, alias.senders = off_at, senders and rules_text(senders)
+            alias.off_at, alias.senders = off_at, rules_text(senders) if senders else None
             changed_fields.name(tx, "brand-b.com", "sales")
 
         fill(limit)
@@ -178,6 +188,25 @@ def a_removed_name_is_unknown(directory: Directory, fill: Fill) -> None:
     assert directory.lookup([SALES])["brand-b.com"].names == {"sales": Alias(Mailbox(MARY), can_send=True)}
     fill(lambda tx: domains.remove(tx, "brand-b.com", confirmed=True))
     assert directory.lookup([SALES]) == {}
+
+
+def a_deleted_name_that_is_kept(directory: Directory, fill: Fill) -> None:
+    def delete(tx: Transaction) -> None:
+        account_settings.update(tx, "acme", keep_deleted_days=30)
+        aliases.remove(tx, str(SALES))
+
+    fill(base)
+    fill(delete)
+    assert directory.lookup([SALES])["brand-b.com"].names == {"sales": kept_name(SALES)}
+    fill(lambda tx: domain_settings.update(tx, "brand-b.com", is_active=False))
+    assert directory.lookup([SALES])["brand-b.com"].names == {"sales": kept_name(SALES, domain_active=False)}
+    fill(lambda tx: domain_settings.update(tx, "brand-b.com", is_active=True))
+    fill(lambda tx: mailboxes.remove(tx, str(MARY)))
+    assert directory.lookup([MARY])["brand-a.com"].names == {"mary": kept_name(MARY)}
+    fill(lambda tx: kept_names.free(tx, str(SALES)))
+    assert directory.lookup([SALES])["brand-b.com"].names == {}
+    fill(lambda tx: aliases.add(tx, str(SALES), str(JOHN)))
+    assert directory.lookup([SALES])["brand-b.com"].names == {"sales": Alias(Mailbox(JOHN))}
 
 
 def odd_local_parts_match_nothing(directory: Directory, fill: Fill) -> None:
@@ -263,6 +292,7 @@ CONTRACT = (
     the_system_mailbox,
     the_oldest_mailbox_not_paused,
     a_removed_name_is_unknown,
+    a_deleted_name_that_is_kept,
     odd_local_parts_match_nothing,
     many_at_once,
 )

@@ -19,7 +19,7 @@ from routing.verdicts import Allow
 from tests.unit.from_cases import CASES
 from tests.unit.from_corpus import HOLES
 from tests.unit.from_readers import foreign_in_message, foreign_in_value
-from tests.unit.sample_site import DIRECTORY, JOHN
+from tests.unit.sample_site import DIRECTORY, JOHN, NOW
 
 OWNED = frozenset({"john@brand-a.test", "sales@brand-a.test", "outbox@brand-a.test"}) | frozenset(
     {"sales@brand-b.test", "john@xn--bcher-kva.test"}
@@ -118,7 +118,7 @@ def _attempts(source: random.Random) -> Iterator[tuple[Finder, bytes]]:
 
 
 def _allowed(fields: list[HeaderField]) -> bool:
-    return isinstance(check_header(DIRECTORY, Policy(), str(JOHN.address), fields), Allow)
+    return isinstance(check_header(DIRECTORY, Policy(), str(JOHN.address), fields, NOW), Allow)
 
 
 def _fields(raw: bytes) -> list[HeaderField]:

@@ -2,7 +2,9 @@
 
 from routing.address import Address
 from routing.memory_directory import MemoryDirectory
-from routing.records import Alias, HostedDomain, Mailbox
+from routing.records import Alias, HostedDomain, Mailbox, kept_name
+
+NOW = 1_800_000_000.0  # the moment at which the samples are judged
 
 JOHN = Mailbox(Address("john", "brand-a.test"))
 MARY = Mailbox(Address("mary", "brand-a.test"))
@@ -24,9 +26,13 @@ BRAND_A = HostedDomain(
         "info": Alias(JOHN),
         "off": Alias(JOHN, is_active=False, can_send=True),
         "outbox": Alias(JOHN, can_receive=False, can_send=True),
+        "fair": Alias(JOHN, can_send=True, expires_at=int(NOW) + 1),
+        "gone": Alias(JOHN, can_send=True, expires_at=int(NOW)),
+        "gone-off": Alias(JOHN, is_active=False, expires_at=1),
         "sleeping": Alias(PAUSED),
         "moved": Alias(ON_OFF_DOMAIN),
         "team": Alias(MARY, can_send=True),
+        "deleted": kept_name(Address("deleted", "brand-a.test")),
     },
 )
 BRAND_B = HostedDomain(  # with a catch-all
@@ -36,6 +42,9 @@ BRAND_B = HostedDomain(  # with a catch-all
         "sales": Alias(JOHN, can_send=True),
         "off": Alias(JOHN, is_active=False),
         "outbox": Alias(JOHN, can_receive=False),
+        "fair": Alias(JOHN, expires_at=int(NOW) + 86_400),
+        "gone": Alias(JOHN, can_receive=False, expires_at=1),
+        "deleted": kept_name(Address("deleted", "brand-b.test")),
     },
 )
 OFF = HostedDomain(

@@ -7,7 +7,7 @@ from routing.policy import Policy
 from routing.raw_message import header_fields
 from routing.verdicts import Reject
 from tests.unit.client_headers import FOREIGN, JOHN, SHAPES, Shape
-from tests.unit.sample_site import DIRECTORY
+from tests.unit.sample_site import DIRECTORY, NOW
 
 PROGRAMS = ("outlook-classic", "outlook-new", "apple-mail-macos", "apple-mail-ios", "apple-mail-redirect",
             "thunderbird", "thunderbird-android", "gmail", "mutt", "k9", "roundcube")  # fmt: skip
@@ -24,14 +24,16 @@ def test_every_program_is_there_and_says_where_it_was_seen() -> None:
 
 @each
 def test_an_own_alias(shape: Shape) -> None:
-    verdict = check_header(DIRECTORY, Policy(), JOHN, header_fields(shape.sent_from()[1] + b"\r\n\r\n"))
+    verdict = check_header(DIRECTORY, Policy(), JOHN, header_fields(shape.sent_from()[1] + b"\r\n\r\n"), NOW)
     assert verdict.rule == (shape.refused or "owned")
 
 
 @each
 @pytest.mark.parametrize(("address", "idn"), FOREIGN)
 def test_somebody_elses(shape: Shape, address: str, idn: str) -> None:
-    verdict = check_header(DIRECTORY, Policy(), JOHN, header_fields(shape.sent_from(address, idn)[1] + b"\r\n\r\n"))
+    verdict = check_header(
+        DIRECTORY, Policy(), JOHN, header_fields(shape.sent_from(address, idn)[1] + b"\r\n\r\n"), NOW
+    )
     assert isinstance(verdict, Reject)
     assert verdict.rule == "sender-not-owned"
     assert verdict.reply.code == 550

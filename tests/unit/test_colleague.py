@@ -13,6 +13,7 @@ from routing.memory_directory import MemoryDirectory, SilentDirectory
 from routing.people import account_of, people, people_of
 from routing.records import Alias, HostedDomain, Mailbox, Name
 from store.wire_format.people import name_key, person_of, split_stored
+from tests.unit.sample_site import NOW
 
 JOHN, MARY = Address("j", "brand-a.test"), Address("m", "brand-b.test")
 NAMES = [  # raw From value, the first local part that it would have
@@ -150,7 +151,7 @@ CASES = [  # name, domains of the recipients, address in From, mailboxes, is it 
 
 @pytest.mark.parametrize(("name", "domains", "claimed", "to", "marked"), CASES)
 def test_people(name: str, domains: list[str], claimed: str, to: list[Address], *, marked: bool) -> None:
-    assert is_colleague(site(), outside(name, *domains, claimed=claimed, to=to)) is marked
+    assert is_colleague(site(), outside(name, *domains, claimed=claimed, to=to), NOW) is marked
 
 
 @pytest.mark.parametrize("local", ["ann.lee", "annlee", "ann_lee", "ann-lee", "lee.ann", "leeann"])
@@ -165,30 +166,32 @@ def test_people(name: str, domains: list[str], claimed: str, to: list[Address], 
 )
 def test_local_parts(local: str, name: Mailbox | Alias, *, found: bool) -> None:
     known = site(**{local: name})
-    assert is_colleague(known, outside("Ann Lee")) is found
-    assert is_colleague(known, outside("Ann Lee", "brand-a.test", "brand-b.test")) is found
-    assert not is_colleague(known, outside("Jane Doe"))
-    assert not is_colleague(known, outside("Ann Lee", "brand-b.test"))
+    assert is_colleague(known, outside("Ann Lee"), NOW) is found
+    assert is_colleague(known, outside("Ann Lee", "brand-a.test", "brand-b.test"), NOW) is found
+    assert not is_colleague(known, outside("Jane Doe"), NOW)
+    assert not is_colleague(known, outside("Ann Lee", "brand-b.test"), NOW)
 
 
 def test_an_address_of_ours_beside_the_name_does_not_hide_one_from_outside() -> None:
     claimed = [Address.parse("mary@brand-b.test"), Address.parse("x@outside.example")]
-    assert is_colleague(site(), OutsideMail(named("Mary Poe"), claimed, ["brand-a.test"], [JOHN]))
-    assert is_colleague(site(), OutsideMail(named("Mary Poe"), [], ["brand-a.test"], [JOHN]))
+    assert is_colleague(site(), OutsideMail(named("Mary Poe"), claimed, ["brand-a.test"], [JOHN]), NOW)
+    assert is_colleague(site(), OutsideMail(named("Mary Poe"), [], ["brand-a.test"], [JOHN]), NOW)
 
 
 def test_where_no_account_is_known_local_parts_count_still() -> None:
     known = MemoryDirectory([HostedDomain("brand-a.test", names={"mary.poe": Mailbox(MARY)}), HostedDomain("b.test")])
-    assert is_colleague(known, outside("Mary Poe"))
-    assert not is_colleague(known, outside("Mary Poe", claimed="x@brand-a.test"))
-    assert not is_colleague(known, outside("Mary Poe", "brand-a.test", "b.test"))
+    assert is_colleague(known, outside("Mary Poe"), NOW)
+    assert not is_colleague(known, outside("Mary Poe", claimed="x@brand-a.test"), NOW)
+    assert not is_colleague(known, outside("Mary Poe", "brand-a.test", "b.test"), NOW)
 
 
 def test_nothing_known_is_no_mark() -> None:
-    assert not is_colleague(SilentDirectory(), outside("Mary Poe"))
-    assert not is_colleague(site(), OutsideMail([], [], ["brand-a.test"], [JOHN]))
-    assert not is_colleague(site(), OutsideMail(named("Mary Poe"), [], [], [JOHN]))
-    assert not is_colleague(site(), OutsideMail(named("Mary Poe"), [], ["brand-a.test"] * (MOST_DOMAINS + 1), [JOHN]))
+    assert not is_colleague(SilentDirectory(), outside("Mary Poe"), NOW)
+    assert not is_colleague(site(), OutsideMail([], [], ["brand-a.test"], [JOHN]), NOW)
+    assert not is_colleague(site(), OutsideMail(named("Mary Poe"), [], [], [JOHN]), NOW)
+    assert not is_colleague(
+        site(), OutsideMail(named("Mary Poe"), [], ["brand-a.test"] * (MOST_DOMAINS + 1), [JOHN]), NOW
+    )
 
 
 class Counting:
@@ -208,7 +211,7 @@ class Counting:
 def test_what_is_asked_is_bounded_and_of_the_recipients_account_alone(names: list[str], domains: set[str]) -> None:
     directory = Counting()
     shown = [each for name in [*names, "Mary Poe"] for each in named(name)]
-    found = is_colleague(directory, OutsideMail(shown, [], domains, [JOHN]))
+    found = is_colleague(directory, OutsideMail(shown, [], domains, [JOHN]), NOW)
     assert len(directory.asked) <= 2
     assert sum(map(len, directory.asked)) <= 5 * 8 * len(domains) + 5 + len(domains)
     accounts = {account_of(each.domain) for wanted in directory.asked for each in wanted} - {None}
@@ -237,7 +240,7 @@ def test_how_many_domains_the_recipients_may_be_in() -> None:
     names = [f"d{number}.test" for number in range(MOST_DOMAINS)]
     key = {str(name_key("Mary Poe")): MARY}
     known = MemoryDirectory([*(HostedDomain(name, account=1) for name in names), people(1, key)])
-    assert is_colleague(known, outside("Mary Poe", *names))
+    assert is_colleague(known, outside("Mary Poe", *names), NOW)
 
 
 def test_keys_stay_what_they_are() -> None:

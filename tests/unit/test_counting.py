@@ -11,7 +11,7 @@ from routing.verdicts import Deliver, Reject
 from store.counting.handing_over import HandOver
 from store.counting.tally import Tally
 from store.wire_format.counts import MOST_COUNTS, Batch, NameCount, SenderCount, UnreadableBatch, read_batch, written
-from tests.unit.sample_site import DIRECTORY
+from tests.unit.sample_site import DIRECTORY, NOW
 
 SALES, INFO = Address("sales", "brand-a.test"), Address("info", "brand-a.test")
 NOON = 20_000 * 86_400 + 43_200.0
@@ -39,7 +39,7 @@ def tally(moment: float = NOON, **more: int) -> Tally:
     ],
 )
 def test_which_alias_a_verdict_is_about(written_to: str, alias: Address | None) -> None:
-    verdict = resolve(DIRECTORY, Policy(), Address.parse(written_to))
+    verdict = resolve(DIRECTORY, Policy(), Address.parse(written_to), NOW)
     assert isinstance(verdict, Deliver | Reject)
     assert verdict.alias == alias
 

@@ -7,11 +7,11 @@ from routing.delivery import Copy, Recipient, copy_for, plan, xtext
 from routing.policy import Policy
 from routing.recipient import resolve
 from routing.verdicts import Deliver
-from tests.unit.sample_site import DIRECTORY
+from tests.unit.sample_site import DIRECTORY, NOW
 
 
 def rcpt(raw: str, notify: str | None = None, orcpt: str | None = None) -> Recipient:
-    verdict = resolve(DIRECTORY, Policy(), parse_path(raw))
+    verdict = resolve(DIRECTORY, Policy(), parse_path(raw), NOW)
     return Recipient(raw, verdict if isinstance(verdict, Deliver) else None, notify, orcpt)
 
 

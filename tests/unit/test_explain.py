@@ -8,7 +8,7 @@ from routing.explain_message import explain_submitted
 from routing.memory_directory import MemoryDirectory, SilentDirectory
 from routing.policy import Policy
 from routing.raw_message import read_message
-from tests.unit.sample_site import DIRECTORY
+from tests.unit.sample_site import DIRECTORY, NOW
 
 RECIPIENTS = [  # text, verdict, rule, mailbox, one of the steps
     ("sales@brand-a.test", "deliver", "alias", "john@brand-a.test",
@@ -34,7 +34,7 @@ RECIPIENTS = [  # text, verdict, rule, mailbox, one of the steps
 
 @pytest.mark.parametrize(("text", "verdict", "rule", "mailbox", "step"), RECIPIENTS)
 def test_recipients(text: str, verdict: str, rule: str, mailbox: str | None, step: tuple[str, str]) -> None:
-    found = explain_recipient(DIRECTORY, Policy(), text)
+    found = explain_recipient(DIRECTORY, Policy(), text, NOW)
     assert (found.verdict, found.rule) == (verdict, rule)
     assert (None if found.mailbox is None else str(found.mailbox)) == mailbox
     assert step in [(seen.looked_up, seen.found) for seen in found.steps]
@@ -53,13 +53,13 @@ MESSAGES = [  # header, verdict, rule, steps
 
 @pytest.mark.parametrize(("raw", "verdict", "rule", "steps"), MESSAGES)
 def test_messages(raw: bytes, verdict: str, rule: str, steps: list[tuple[str, str]]) -> None:
-    found = explain_submitted(DIRECTORY, Policy(), "john@brand-a.test", read_message(raw))
+    found = explain_submitted(DIRECTORY, Policy(), "john@brand-a.test", read_message(raw), NOW)
     assert (found.verdict, found.rule) == (verdict, rule)
     assert [(step.looked_up, step.found) for step in found.steps] == steps
 
 
 def test_a_malformed_recipient_shows_its_501() -> None:
-    found = explain_recipient(DIRECTORY, Policy(), "<sales@brand-a.test")
+    found = explain_recipient(DIRECTORY, Policy(), "<sales@brand-a.test", NOW)
     assert (found.verdict, found.rule) == ("reject", "bad-syntax")
     assert str(found.reply) == "501 5.1.3 Bad recipient address syntax: unbalanced angle brackets"
 
@@ -77,19 +77,19 @@ SENDERS = [  # login, sender, verdict, rule
 
 @pytest.mark.parametrize(("login", "sender", "verdict", "rule"), SENDERS)
 def test_senders(login: str, sender: str, verdict: str, rule: str) -> None:
-    found = explain_sender(DIRECTORY, Policy(), login, sender)
+    found = explain_sender(DIRECTORY, Policy(), login, sender, NOW)
     assert (found.verdict, found.rule) == (verdict, rule)
     assert found.mailbox is None
 
 
 def test_a_foreign_domain_is_named_as_not_hosted() -> None:
-    found = explain_sender(DIRECTORY, Policy(), "john@brand-a.test", "x@outside.test")
+    found = explain_sender(DIRECTORY, Policy(), "john@brand-a.test", "x@outside.test", NOW)
     assert ("name x@outside.test", "not hosted") in [(step.looked_up, step.found) for step in found.steps]
 
 
 def test_no_evidence() -> None:
-    recipient = explain_recipient(SilentDirectory(), Policy(), "sales@brand-a.test")
-    sender = explain_sender(SilentDirectory(), Policy(), "john@brand-a.test", "sales@brand-a.test")
+    recipient = explain_recipient(SilentDirectory(), Policy(), "sales@brand-a.test", NOW)
+    sender = explain_sender(SilentDirectory(), Policy(), "john@brand-a.test", "sales@brand-a.test", NOW)
     for found in (recipient, sender):
         assert (found.verdict, found.rule) == ("defer", "no-evidence")
         assert [(step.looked_up, step.found) for step in found.steps] == [("directory", "no answer")]
@@ -112,7 +112,7 @@ def test_cache_and_sql_side_by_side(
     cache: Directory | None, sql: Directory, told: tuple[str | None, str], agree: bool | None
 ) -> None:
     def ask(directory: Directory) -> Explanation:
-        return explain_recipient(directory, Policy(), "Sales@brand-a.test")
+        return explain_recipient(directory, Policy(), "Sales@brand-a.test", NOW)
 
     found = compare(ask, DIRECTORY, cache, sql).as_object()
     assert (found["cache"], found["sql"]) == told

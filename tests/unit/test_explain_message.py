@@ -15,6 +15,7 @@ from routing.records import HostedDomain, Mailbox
 from store.services.skeletons import skeleton
 from store.wire_format.people import name_key
 from tests.unit.ordinary_mails import calendar
+from tests.unit.sample_site import NOW
 
 JOHN, MARY = Mailbox(Address("john", "brand-a.test")), Mailbox(Address("mary", "brand-a.test"))
 SITE = MemoryDirectory(
@@ -55,7 +56,7 @@ def message(raw: bytes) -> RawMessage:
 )
 def test_submitted(raw: bytes, level: Switch, rule: str, checks: list[str]) -> None:
     policy = replace(POLICY, forged_trust=level, foreign_organizer=level)
-    found = explain_submitted(SITE, policy, "john@brand-a.test", message(raw))
+    found = explain_submitted(SITE, policy, "john@brand-a.test", message(raw), NOW)
     assert found.rule == rule
     assert found.steps[0].looked_up == "field From"
     said = [step.found for step in found.steps if step.looked_up.startswith("check ")]
@@ -69,7 +70,7 @@ MARK = "X-Byname-Notice: display-name-of-colleague"
 def incoming(
     author: str, *, to: str = "john@brand-a.test", directory: Directory = SITE, policy: Policy = POLICY
 ) -> tuple[str, list[str]]:
-    found = explain_incoming(directory, policy, to, message(f"From: {author}\r\n\r\nx\r\n".encode()), EYES)
+    found = explain_incoming(directory, policy, to, message(f"From: {author}\r\n\r\nx\r\n".encode()), EYES, NOW)
     return found.rule, [step.found for step in found.steps if step.looked_up.startswith("check ")]
 
 
@@ -105,7 +106,7 @@ def test_a_recipient_that_is_refused_is_all_there_is_to_say(to: str) -> None:
 def test_what_is_off_is_not_looked_at() -> None:
     assert incoming('"Mary Poe" <x@brand-a.test>', policy=Policy()) == ("mailbox", [])
     assert incoming("x@brаnd-a.test", policy=Policy(inbound_spoof="header")) == ("mailbox", ["nothing"])
-    blind = explain_incoming(SITE, POLICY, "john@brand-a.test", message(b"From: x@y.test\r\n\r\n"), Eyes())
+    blind = explain_incoming(SITE, POLICY, "john@brand-a.test", message(b"From: x@y.test\r\n\r\n"), Eyes(), NOW)
     assert [step.found for step in blind.steps if step.looked_up.startswith("check ")] == ["nothing", "nothing"]
 
 

@@ -12,7 +12,7 @@ from routing.memory_directory import SilentDirectory
 from routing.policy import Policy
 from routing.recipient import decide, wanted
 from routing.records import HostedDomain, Mailbox
-from tests.unit.sample_site import DIRECTORY, DOMAINS, JOHN
+from tests.unit.sample_site import DIRECTORY, DOMAINS, JOHN, NOW
 
 OUTSIDE = Policy(postmaster=Address("root", "outside.test"))
 INSIDE = Policy(postmaster=Address("mary", "brand-a.test"))
@@ -22,6 +22,8 @@ RECIPIENTS = [  # text, policy, rule, what mattered
     ("sales+x@brand-a.test", Policy(), "alias",
      ["domain brand-a.test", "name sales+x@brand-a.test", "name sales@brand-a.test"]),
     ("off@brand-b.test", Policy(), "alias-disabled", ["domain brand-b.test", "name off@brand-b.test"]),
+    ("gone@brand-b.test", Policy(), "alias-expired", ["domain brand-b.test", "name gone@brand-b.test"]),
+    ("deleted@brand-b.test", Policy(), "name-kept", ["domain brand-b.test", "name deleted@brand-b.test"]),
     ("x+y@brand-b.test", Policy(), "catch-all",
      ["domain brand-b.test", "name x+y@brand-b.test", "name x@brand-b.test", "catch-all of brand-b.test"]),
     ("x@brand-a.test", Policy(), "unknown",
@@ -44,7 +46,7 @@ RECIPIENTS = [  # text, policy, rule, what mattered
 
 @pytest.mark.parametrize(("text", "policy", "rule", "mattered"), RECIPIENTS)
 def test_recipients(text: str, policy: Policy, rule: str, mattered: list[str]) -> None:
-    found = explain_recipient(DIRECTORY, policy, text)
+    found = explain_recipient(DIRECTORY, policy, text, NOW)
     assert found.rule == rule
     assert [step.looked_up for step in found.steps if step.mattered] == mattered
 
@@ -62,7 +64,7 @@ SENDERS = [  # login, sender, rule, what mattered
 
 @pytest.mark.parametrize(("login", "sender", "rule", "mattered"), SENDERS)
 def test_senders(login: str, sender: str, rule: str, mattered: list[str]) -> None:
-    found = explain_sender(DIRECTORY, Policy(), login, sender)
+    found = explain_sender(DIRECTORY, Policy(), login, sender, NOW)
     assert found.rule == rule
     assert [step.looked_up for step in found.steps if step.mattered] == mattered
 
@@ -110,12 +112,12 @@ def test_what_did_not_matter_changes_no_verdict(domain: HostedDomain, policy: Po
     for local in (*LOCALS, "postmaster", "x" * 256):
         address = Address(local, domain.name)
         facts = dict(DIRECTORY.lookup(wanted(policy, address)))
-        verdict = decide(policy, address, facts)
-        for step in explain_recipient(DIRECTORY, policy, f"{local}@{domain.name}").steps:
+        verdict = decide(policy, address, facts, NOW)
+        for step in explain_recipient(DIRECTORY, policy, f"{local}@{domain.name}", NOW).steps:
             if step.mattered or not step.looked_up.endswith(domain.name):
                 continue
             for other in otherwise(facts[domain.name], address, step.looked_up):
-                assert decide(policy, address, {**facts, domain.name: other}) == verdict, (address, step)
+                assert decide(policy, address, {**facts, domain.name: other}, NOW) == verdict, (address, step)
                 tried += 1
     assert tried > 0
 
@@ -151,7 +153,7 @@ def test_who_answered(
     verdict: str,
     answered_by: str | None,
 ) -> None:
-    found = compare(lambda directory: explain_recipient(directory, Policy(), text), deciding, cache, sql)
+    found = compare(lambda directory: explain_recipient(directory, Policy(), text, NOW), deciding, cache, sql)
     assert (found.found.verdict, found.answered_by) == (verdict, answered_by)
 
 

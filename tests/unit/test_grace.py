@@ -14,7 +14,7 @@ from routing.recipient import resolve
 from routing.sender import authorise
 from routing.spoof import judge_claims
 from routing.verdicts import Allow, Defer, Deliver, NotOurs, Reject, SenderVerdict
-from tests.unit.sample_site import DIRECTORY
+from tests.unit.sample_site import DIRECTORY, NOW
 
 JOHN = "john@brand-a.test"
 
@@ -29,10 +29,11 @@ class Grace:
         return AffirmedFacts(DIRECTORY.lookup(wanted), may_send=self._may_send)
 
 
-HOLDS = ["john@brand-a.test", "john+x@brand-a.test", "sales@brand-b.test", "sales+x@brand-b.test"]
+HOLDS = ["fair@brand-a.test", "john@brand-a.test", "john+x@brand-a.test", "sales@brand-b.test", "sales+x@brand-b.test"]
 WAITS = [
     "nobody@brand-a.test",
     "off@brand-b.test",
+    "gone@brand-a.test",
     "outbox@brand-a.test",
     "paused@brand-a.test",
     "old@off.test",
@@ -45,17 +46,17 @@ WAITS = [
 
 @pytest.mark.parametrize("written", HOLDS)
 def test_deliveries_to_known_names_hold(written: str) -> None:
-    assert isinstance(resolve(Grace(may_send=False), Policy(), parse_path(written)), Deliver)
+    assert isinstance(resolve(Grace(may_send=False), Policy(), parse_path(written), NOW), Deliver)
 
 
 @pytest.mark.parametrize("written", ["x@outside.test", "x@[192.0.2.1]"])
 def test_outside_domains_stay_outside(written: str) -> None:
-    assert isinstance(resolve(Grace(may_send=False), Policy(), parse_path(written)), NotOurs)
+    assert isinstance(resolve(Grace(may_send=False), Policy(), parse_path(written), NOW), NotOurs)
 
 
 @pytest.mark.parametrize("written", WAITS)
 def test_everything_else_waits(written: str) -> None:
-    found = resolve(Grace(may_send=True), Policy(suspended="reject"), parse_path(written))
+    found = resolve(Grace(may_send=True), Policy(suspended="reject"), parse_path(written), NOW)
     assert isinstance(found, Defer)
     expected = f"451 4.3.0 <{written}>: Recipient lookup failed, please try again"
     assert (found.rule, str(found.reply)) == ("no-evidence", expected)
@@ -68,19 +69,21 @@ def test_everything_else_waits(written: str) -> None:
         (True, JOHN, "sales@brand-b.test", True),
         (False, JOHN, JOHN, False),
         (True, JOHN, "info@brand-a.test", False),
+        (True, JOHN, "fair@brand-a.test", True),
+        (True, JOHN, "gone@brand-a.test", False),
         (True, JOHN, "eve@other.test", False),
         (True, "nobody@brand-a.test", JOHN, False),
     ],
 )
 def test_senders(login: str, sender: str, *, may_send: bool, allowed: bool) -> None:
-    found = authorise(Grace(may_send=may_send), Policy(), login, [Address.parse(sender)])
+    found = authorise(Grace(may_send=may_send), Policy(), login, [Address.parse(sender)], NOW)
     assert isinstance(found, Allow if allowed else Defer)
     if isinstance(found, Defer):
         assert str(found.reply) == f"451 4.3.0 <{sender}>: Sender lookup failed, please try again"
 
 
 def check(header: bytes, *, may_send: bool, policy: Policy | None = None) -> SenderVerdict:
-    return check_header(Grace(may_send=may_send), policy or Policy(), JOHN, [HeaderField("From", header)])
+    return check_header(Grace(may_send=may_send), policy or Policy(), JOHN, [HeaderField("From", header)], NOW)
 
 
 @pytest.mark.parametrize(

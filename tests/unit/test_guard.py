@@ -8,7 +8,7 @@ from routing.policy import Policy
 from routing.raw_message import header_fields
 from routing.verdicts import Allow, Defer, Reject
 from tests.unit.from_cases import CASES, HEADERS, Case
-from tests.unit.sample_site import DIRECTORY
+from tests.unit.sample_site import DIRECTORY, NOW
 
 JOHN = "john@brand-a.test"
 OWN = ("From", b" John <john@brand-a.test>")
@@ -51,6 +51,8 @@ REFUSED = [  # fields, rule, reply text
     ([OWN, ("Resent-Sender", b" eve@other.test")], "sender-not-owned", "<eve@other.test>"),
     ([("From", b" info@brand-a.test")], "cannot-send-as", "<info@brand-a.test>: Sender address rejected: sending"),
     ([("From", b" off@brand-a.test")], "sender-disabled", "<off@brand-a.test>: Sender address rejected: this alias"),
+    ([("From", b" gone@brand-a.test")], "sender-expired", "<gone@brand-a.test>: Sender address rejected: this alias"),
+    ([("From", b' "gone@brand-a.test" <john@brand-a.test>')], "display-name-address", "Sender address rejected: the"),
     ([("From", b' "ceo@bank.test" <john@brand-a.test>')], "display-name-address", "Sender address rejected: the name"),
     ([("From", b' "eve@other.test" <john@brand-a.test>')], "display-name-address", "Sender address rejected: the name"),
     ([("From", b' "a@b@c" <john@brand-a.test>')], "display-name-address", "Sender address rejected: the name shows"),
@@ -63,12 +65,12 @@ def fields(pairs: list[tuple[str, bytes]]) -> list[HeaderField]:
 
 @pytest.mark.parametrize("pairs", ALLOWED)
 def test_allowed(pairs: list[tuple[str, bytes]]) -> None:
-    assert check_header(DIRECTORY, Policy(), JOHN, fields(pairs)) == Allow()
+    assert check_header(DIRECTORY, Policy(), JOHN, fields(pairs), NOW) == Allow()
 
 
 @pytest.mark.parametrize(("pairs", "rule", "text"), REFUSED)
 def test_refused(pairs: list[tuple[str, bytes]], rule: str, text: str) -> None:
-    verdict = check_header(DIRECTORY, Policy(), JOHN, fields(pairs))
+    verdict = check_header(DIRECTORY, Policy(), JOHN, fields(pairs), NOW)
     assert isinstance(verdict, Reject)
     assert verdict.rule == rule
     assert str(verdict.reply).startswith(f"550 5.7.1 {text}")
@@ -76,13 +78,13 @@ def test_refused(pairs: list[tuple[str, bytes]], rule: str, text: str) -> None:
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.id) for case in CASES])
 def test_the_table_of_values(case: Case) -> None:
-    assert check_header(DIRECTORY, Policy(), JOHN, [HeaderField("From", case.value)]).rule == case.rule
+    assert check_header(DIRECTORY, Policy(), JOHN, [HeaderField("From", case.value)], NOW).rule == case.rule
 
 
 @pytest.mark.parametrize(("header", "rule", "by_postfix"), HEADERS)
 def test_the_table_of_headers_as_postfix_takes_them_apart(header: bytes, rule: str, by_postfix: str | None) -> None:
     fields = header_fields(header + b"\r\n\r\nbody\r\n")
-    assert check_header(DIRECTORY, Policy(), JOHN, fields).rule == (by_postfix or rule)
+    assert check_header(DIRECTORY, Policy(), JOHN, fields, NOW).rule == (by_postfix or rule)
 
 
 @pytest.mark.parametrize(
@@ -101,21 +103,21 @@ def test_the_table_of_headers_as_postfix_takes_them_apart(header: bytes, rule: s
 def test_addresses_in_display_names(setting: str, shown: bytes, *, allowed: bool) -> None:
     policy = Policy(display_name_addresses=setting)  # type: ignore[arg-type]
     field = HeaderField("From", b' "' + shown + b'" <john@brand-a.test>')
-    verdict = check_header(DIRECTORY, policy, JOHN, [field])
+    verdict = check_header(DIRECTORY, policy, JOHN, [field], NOW)
     assert isinstance(verdict, Allow) is allowed
     assert allowed or verdict.rule == "display-name-address"
 
 
 def test_logins_are_judged_first() -> None:
     own = fields([OWN])
-    malformed = check_header(DIRECTORY, Policy(), "john", own)
+    malformed = check_header(DIRECTORY, Policy(), "john", own, NOW)
     assert isinstance(malformed, Reject)
     assert (malformed.rule, malformed.reply.code) == ("login-malformed", 550)
-    assert check_header(DIRECTORY, Policy(), "paused@brand-a.test", own).rule == "login-paused"
+    assert check_header(DIRECTORY, Policy(), "paused@brand-a.test", own, NOW).rule == "login-paused"
 
 
 def test_no_evidence_is_451() -> None:
-    verdict = check_header(SilentDirectory(), Policy(), JOHN, fields([OWN]))
+    verdict = check_header(SilentDirectory(), Policy(), JOHN, fields([OWN]), NOW)
     assert isinstance(verdict, Defer)
     assert verdict.rule == "no-evidence"
     assert str(verdict.reply) == "451 4.3.0 <john@brand-a.test>: Sender lookup failed, please try again"

@@ -14,7 +14,7 @@ from routing.policy import Policy
 from routing.trust import MOST_CLAIMS
 from routing.verdicts import Defer
 from tests.unit.ordinary_mails import calendar
-from tests.unit.sample_site import DIRECTORY
+from tests.unit.sample_site import DIRECTORY, NOW
 
 JOHN, CEO = "john@brand-a.test", "ceo@bank.test"
 FOREIGN = calendar("REQUEST", CEO, JOHN)
@@ -125,7 +125,7 @@ def scanned(message: bytes, step: int) -> tuple[MimeParts, Invitations]:
 @pytest.mark.parametrize("step", [1, 3, 100, 65_536])
 @pytest.mark.parametrize(("message", "rule"), CASES)
 def test_invitations(message: bytes, rule: str | None, step: int) -> None:
-    verdict = judge_invitations(DIRECTORY, Policy(), JOHN, *scanned(message, step))
+    verdict = judge_invitations(DIRECTORY, Policy(), JOHN, *scanned(message, step), NOW)
     assert (verdict.rule if verdict else None) == rule
     if rule == BAD and verdict:
         assert str(verdict.reply).endswith(f">: Sender address rejected: organizer not owned by user {JOHN}")
@@ -133,7 +133,7 @@ def test_invitations(message: bytes, rule: str | None, step: int) -> None:
 
 
 def test_no_evidence_is_451() -> None:
-    verdict = judge_invitations(SilentDirectory(), Policy(), JOHN, *scanned(packed(PART + b"\r\n" + FOREIGN), 100))
+    verdict = judge_invitations(SilentDirectory(), Policy(), JOHN, *scanned(packed(PART + b"\r\n" + FOREIGN), 100), NOW)
     assert isinstance(verdict, Defer)
 
 

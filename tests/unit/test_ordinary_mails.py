@@ -16,7 +16,7 @@ from routing.verdicts import Allow
 from store.services.skeletons import skeleton
 from store.wire_format.people import name_key
 from tests.unit.ordinary_mails import FIRST, LAST, Mail, incoming, outgoing
-from tests.unit.sample_site import DIRECTORY
+from tests.unit.sample_site import DIRECTORY, NOW
 
 MANY = 1000
 JOHN = "john@brand-a.test"
@@ -37,7 +37,7 @@ def test_authors() -> None:
     wrong = [
         (mail.fields[1], verdict)
         for mail in outgoing(MANY)
-        if (verdict := check_header(DIRECTORY, POLICY, JOHN, mail.fields)) != Allow()
+        if (verdict := check_header(DIRECTORY, POLICY, JOHN, mail.fields, NOW)) != Allow()
     ]
     assert wrong == []
 
@@ -49,7 +49,7 @@ def test_trust() -> None:
         for field in mail.fields:
             claims.add(field.name, field.value)
         keys += len(claims.keys)
-        assert judge_trust(DIRECTORY, POLICY, JOHN, claims) is None, mail.raw
+        assert judge_trust(DIRECTORY, POLICY, JOHN, claims, NOW) is None, mail.raw
     assert keys > MANY // 10
 
 
@@ -71,7 +71,7 @@ def test_invitations() -> None:
     for mail in outgoing(MANY):
         parts, found = scanned(mail)
         claimed += len(found.claimed)
-        assert judge_invitations(DIRECTORY, POLICY, JOHN, parts, found) is None, mail.raw
+        assert judge_invitations(DIRECTORY, POLICY, JOHN, parts, found, NOW) is None, mail.raw
     assert claimed > MANY // 10
 
 
@@ -84,5 +84,5 @@ def test_outside_mail() -> None:
         assert judge_lookalikes(DIRECTORY, claimed, tenants, skeleton) is None, mail.fields[1]
         shown = list(filter(None, [shown_name(mail.fields[1].value, name_key)]))
         names += bool(shown)
-        assert not is_colleague(COMPANY, OutsideMail(shown, claimed, ["brand-a.test"], BOX)), mail.fields[1]
+        assert not is_colleague(COMPANY, OutsideMail(shown, claimed, ["brand-a.test"], BOX), NOW), mail.fields[1]
     assert names > MANY // 2

@@ -9,7 +9,7 @@ from routing.memory_directory import SilentDirectory
 from routing.policy import Policy
 from routing.recipient import resolve
 from routing.verdicts import Defer, Deliver, NotOurs, RecipientVerdict, Reject
-from tests.unit.sample_site import DIRECTORY
+from tests.unit.sample_site import DIRECTORY, NOW
 
 UNKNOWN = "550 5.1.1 <{}>: user unknown"
 
@@ -19,6 +19,8 @@ DELIVERED = [  # written, target, Delivered-To, rule
     ("john+lists@brand-a.test", "john+lists@brand-a.test", "john+lists@brand-a.test", "mailbox"),
     ("sales@brand-a.test", "john@brand-a.test", "sales@brand-a.test", "alias"),
     ("info@brand-a.test", "john@brand-a.test", "info@brand-a.test", "alias"),
+    ("fair@brand-a.test", "john@brand-a.test", "fair@brand-a.test", "alias"),  # one second before it expires
+    ("fair+x@brand-b.test", "john+x@brand-a.test", "fair+x@brand-b.test", "alias"),
     ("sales@brand-b.test", "john@brand-a.test", "sales@brand-b.test", "alias"),
     ("Sales+News@brand-b.test", "john+news@brand-a.test", "sales+news@brand-b.test", "alias"),
     ("sales+a+b@brand-b.test", "john+a+b@brand-a.test", "sales+a+b@brand-b.test", "alias"),
@@ -43,6 +45,13 @@ REFUSED = [  # written, rule, reply
     ("off@brand-b.test", "alias-disabled", UNKNOWN),  # although the domain has a catch-all
     ("off+x@brand-b.test", "alias-disabled", UNKNOWN),
     ("outbox@brand-b.test", "alias-receive-off", UNKNOWN),
+    ("gone@brand-a.test", "alias-expired", UNKNOWN),  # at the very moment
+    ("gone@brand-b.test", "alias-expired", UNKNOWN),  # although the domain has a catch-all, and receiving is off too
+    ("gone+x@brand-b.test", "alias-expired", UNKNOWN),
+    ("gone-off@brand-a.test", "alias-disabled", UNKNOWN),
+    ("deleted@brand-a.test", "name-kept", UNKNOWN),
+    ("deleted@brand-b.test", "name-kept", UNKNOWN),  # although the domain has a catch-all
+    ("Deleted+x@Brand-B.test", "name-kept", UNKNOWN),
     ("nobody@brand-a.test", "unknown", UNKNOWN),
     ("nobody+john@brand-a.test", "unknown", UNKNOWN),
     ("+john@brand-a.test", "unknown", UNKNOWN),
@@ -68,7 +77,7 @@ NOT_OURS = ["x@outside.test", "x@[127.0.0.1]", "x@not_a_domain.test", "postmaste
 
 
 def verdict(written: str, policy: Policy | None = None) -> RecipientVerdict:
-    return resolve(DIRECTORY, policy or Policy(), parse_path(written))
+    return resolve(DIRECTORY, policy or Policy(), parse_path(written), NOW)
 
 
 @pytest.mark.parametrize(("written", "target", "delivered_to", "rule"), DELIVERED)
@@ -94,7 +103,7 @@ def test_not_ours(written: str) -> None:
 
 @pytest.mark.parametrize("local", ["john", "postmaster", "nobody", "sales+x"])
 def test_no_evidence_is_451(local: str) -> None:
-    found = resolve(SilentDirectory(), Policy(), parse_path(f"{local}@brand-a.test"))
+    found = resolve(SilentDirectory(), Policy(), parse_path(f"{local}@brand-a.test"), NOW)
     assert isinstance(found, Defer)
     expected = f"451 4.3.0 <{local}@brand-a.test>: Recipient lookup failed, please try again"
     assert (found.rule, str(found.reply)) == ("no-evidence", expected)

@@ -7,7 +7,7 @@ from routing.memory_directory import SilentDirectory
 from routing.policy import Policy
 from routing.sender import Role, admit, authorise
 from routing.verdicts import Allow, Defer, Reject
-from tests.unit.sample_site import DIRECTORY
+from tests.unit.sample_site import DIRECTORY, NOW
 
 JOHN = "john@brand-a.test"
 REJECTED = "553 5.7.1 <{}>: Sender address rejected: "
@@ -21,6 +21,7 @@ ALLOWED = [
     "sales@brand-b.test",
     "outbox@brand-a.test",  # receiving is another matter
     "john@xn--bcher-kva.test",
+    "fair@brand-a.test",  # it expires in a second
 ]
 REFUSED = [
     (
@@ -29,6 +30,10 @@ REFUSED = [
         f"{REJECTED}sending is off for this alias of ",
     ),
     ("off@brand-a.test", "sender-disabled", f"{REJECTED}this alias of "),
+    ("gone@brand-a.test", "sender-expired", f"{REJECTED}this alias of john@brand-a.test has expired"),
+    ("gone+x@brand-a.test", "sender-expired", f"{REJECTED}this alias of john@brand-a.test has expired"),
+    ("gone@brand-b.test", "sender-expired", f"{REJECTED}this alias of "),
+    ("gone-off@brand-a.test", "sender-disabled", f"{REJECTED}this alias of "),
     ("nick@off.test", "sender-disabled", f"{REJECTED}this alias of "),
     *(
         (name, "sender-detail", f"{REJECTED.replace('5.7.1', '5.1.7')}a sub-address is plain ASCII without % ! @")
@@ -83,12 +88,12 @@ LOGINS_REFUSED = [
 @pytest.mark.parametrize("sender", ALLOWED)
 @pytest.mark.parametrize("login", [JOHN, "JOHN@Brand-A.test"])
 def test_allowed(login: str, sender: str) -> None:
-    assert authorise(DIRECTORY, Policy(), login, [Address.parse(sender)]) == Allow()
+    assert authorise(DIRECTORY, Policy(), login, [Address.parse(sender)], NOW) == Allow()
 
 
 @pytest.mark.parametrize(("sender", "rule", "text"), REFUSED)
 def test_refused(sender: str, rule: str, text: str) -> None:
-    verdict = authorise(DIRECTORY, Policy(), JOHN, [Address.parse(sender)])
+    verdict = authorise(DIRECTORY, Policy(), JOHN, [Address.parse(sender)], NOW)
     assert isinstance(verdict, Reject)
     assert verdict.rule == rule
     assert str(verdict.reply).startswith(text.format(sender))
@@ -97,18 +102,18 @@ def test_refused(sender: str, rule: str, text: str) -> None:
 @pytest.mark.parametrize(("login", "rule", "text"), LOGINS_REFUSED)
 @pytest.mark.parametrize("senders", [(), (Address.parse(JOHN),)])
 def test_login_refused(login: str, rule: str, text: str, senders: tuple[Address, ...]) -> None:
-    verdict = authorise(DIRECTORY, Policy(), login, senders)
+    verdict = authorise(DIRECTORY, Policy(), login, senders, NOW)
     assert isinstance(verdict, Reject)
     assert (verdict.rule, str(verdict.reply)) == (rule, f"550 5.7.1 Sender address rejected: {text}")
 
 
 def test_a_bare_login_needs_a_default_domain() -> None:
-    assert authorise(DIRECTORY, Policy(default_domain="brand-a.test"), "john", ()) == Allow()
-    assert authorise(DIRECTORY, Policy(default_domain="brand-b.test"), JOHN, ()) == Allow()
+    assert authorise(DIRECTORY, Policy(default_domain="brand-a.test"), "john", (), NOW) == Allow()
+    assert authorise(DIRECTORY, Policy(default_domain="brand-b.test"), JOHN, (), NOW) == Allow()
 
 
 def test_all_of_several_senders_must_be_owned() -> None:
-    verdict = authorise(DIRECTORY, Policy(), JOHN, [Address.parse(JOHN), Address.parse("eve@other.test")])
+    verdict = authorise(DIRECTORY, Policy(), JOHN, [Address.parse(JOHN), Address.parse("eve@other.test")], NOW)
     assert isinstance(verdict, Reject)
     assert "<eve@other.test>" in verdict.reply.text
 
@@ -118,7 +123,7 @@ def test_all_of_several_senders_must_be_owned() -> None:
     [((), JOHN), ((Address.parse("sales@brand-b.test"),), "sales@brand-b.test")],
 )
 def test_no_evidence_is_451(senders: tuple[Address, ...], shown: str) -> None:
-    verdict = authorise(SilentDirectory(), Policy(), JOHN, senders)
+    verdict = authorise(SilentDirectory(), Policy(), JOHN, senders, NOW)
     assert isinstance(verdict, Defer)
     assert verdict.rule == "no-evidence"
     assert str(verdict.reply) == f"451 4.3.0 <{shown}>: Sender lookup failed, please try again"

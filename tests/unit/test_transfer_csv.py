@@ -1,6 +1,8 @@
 """Reading and writing aliases as CSV: each mistake costs its own line, and no bytes whatever do more."""
 
 import io
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -138,14 +140,54 @@ def test_any_bytes(data: bytes) -> None:
 CELL = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
 
 
-@given(st.lists(st.tuples(CELL, CELL, st.booleans(), st.booleans(), st.booleans(), st.none() | CELL), max_size=5))
-def test_what_is_written_is_read_again(rows: list[tuple[str, str, bool, bool, bool, str | None]]) -> None:
+FLAGS = (st.booleans(), st.booleans(), st.booleans())
+MOMENTS = st.none() | st.datetimes(datetime(1970, 1, 2), datetime(8999, 1, 1), timezones=st.just(UTC))
+SENDERS = st.sampled_from(["everyone", "listed", "except authenticated spam.test .x.test"])
+NUMBERS = st.none() | st.integers(1, 1_000_000)
+
+
+@given(st.lists(st.tuples(CELL, CELL, *FLAGS, st.none() | CELL, MOMENTS, NUMBERS, NUMBERS, SENDERS), max_size=5))
+def test_what_is_written_is_read_again(rows: list[tuple[Any, ...]]) -> None:
     text = "".join(write_csv(rows))
     wanted = [
-        AliasLine(number, row[0], row[1], dict(zip(COLUMNS[2:], [*row[2:5], row[5] or None], strict=True)))
+        AliasLine(
+            number,
+            row[0],
+            row[1],
+            dict(zip(COLUMNS[2:6], [*row[2:5], row[5] or None], strict=True)) | ends(row) | {"senders": row[9]},
+        )
         for number, row in enumerate(rows, 2)
     ]
     assert read(text.encode()) == wanted
+
+
+def ends(row: tuple[Any, ...]) -> dict[str, Any]:
+    """An empty cell says nothing."""
+    return {name: value for name, value in zip(COLUMNS[6:], row[6:], strict=True) if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "value"),
+    [
+        ("expires_at", "2027-01-31T12:00:00Z", datetime(2027, 1, 31, 12, tzinfo=UTC)),
+        ("expires_at", "2027-01-31T12:00:00+02:00", datetime(2027, 1, 31, 10, tzinfo=UTC)),
+        ("expires_at", "never", None),
+        ("expires_at", "2027-01-31T12:00:00", ValueError),  # in which zone?
+        ("expires_at", "soon", ValueError),
+        ("expires_after", "12", 12),
+        ("expires_after", "Never", None),
+        ("expires_after", "-1", ValueError),
+        ("expires_when_idle", "x", ValueError),
+        ("expires_when_idle", "1234567890", ValueError),
+    ],
+)
+def test_the_cell_of_an_end(column: str, cell: str, value: object) -> None:
+    line = only(f"address,mailbox,{column}\na@x.test,m@x.test,{cell}".encode())
+    if value is ValueError:
+        assert isinstance(line, Malformed)
+        assert (line.code, line.message.split()[0]) == ("invalid-value", column)
+    else:
+        assert line == AliasLine(2, *ROW, {column: value})  # type: ignore[dict-item]
 
 
 @given(st.text("'=+-@x", max_size=6))

@@ -11,7 +11,7 @@ from routing.policy import Policy
 from routing.replies import reply
 from routing.trust import MOST_CLAIMS, REASONS, TrustClaims, first_not_owned, judge_trust
 from routing.verdicts import Defer, Reject
-from tests.unit.sample_site import DIRECTORY, DOMAINS
+from tests.unit.sample_site import DIRECTORY, DOMAINS, NOW
 
 JOHN = "john@brand-a.test"
 IDS = frozenset({"mx.brand-a.test"})
@@ -57,14 +57,14 @@ def claims(*fields: tuple[str, bytes]) -> TrustClaims:
 @pytest.mark.parametrize(("name", "value", "reason"), FORGED)
 def test_forged(name: str, value: bytes, reason: str) -> None:
     for fields in ([(name, value)], [(name, value), ("Autocrypt", b" addr=john@brand-a.test")]):
-        verdict = judge_trust(DIRECTORY, Policy(), JOHN, claims(*fields))
+        verdict = judge_trust(DIRECTORY, Policy(), JOHN, claims(*fields), NOW)
         assert isinstance(verdict, Reject)
         assert (verdict.rule, str(verdict.reply)) == (reason, f"550 5.7.1 Message rejected: {REASONS[reason]}")
 
 
 @pytest.mark.parametrize(("name", "value"), FREE)
 def test_free(name: str, value: bytes) -> None:
-    assert judge_trust(DIRECTORY, Policy(), JOHN, claims((name, value))) is None
+    assert judge_trust(DIRECTORY, Policy(), JOHN, claims((name, value)), NOW) is None
 
 
 def test_every_reason_has_a_case() -> None:
@@ -77,12 +77,12 @@ def test_no_evidence_is_451() -> None:
             return AffirmedFacts({each.name: each for each in DOMAINS}, may_send=True)
 
     mine, foreign = (claims(("Autocrypt", b" addr=%s@brand-a.test" % name)) for name in (b"john", b"mary"))
-    silent = judge_trust(SilentDirectory(), Policy(), JOHN, mine)
+    silent = judge_trust(SilentDirectory(), Policy(), JOHN, mine, NOW)
     assert isinstance(silent, Defer)
     assert str(silent.reply).startswith("451 4.3.0 ")
-    assert isinstance(judge_trust(Grace(), Policy(), JOHN, foreign), Defer)
-    assert judge_trust(Grace(), Policy(), JOHN, mine) is None
-    assert first_not_owned(DIRECTORY, Policy(), "no login", mine.keys) is None
+    assert isinstance(judge_trust(Grace(), Policy(), JOHN, foreign, NOW), Defer)
+    assert judge_trust(Grace(), Policy(), JOHN, mine, NOW) is None
+    assert first_not_owned(DIRECTORY, Policy(), "no login", mine.keys, NOW) is None
 
 
 def test_a_trailing_dot_and_octets_that_are_no_text() -> None:
@@ -108,17 +108,17 @@ def test_as_many_keys_as_may_be() -> None:
     claims = TrustClaims(IDS)
     claims.add("Autocrypt", b";addr=john@brand-a.test" * MOST_CLAIMS)
     assert claims.reason is None
-    assert judge_trust(DIRECTORY, POLICY_IDS, JOHN, claims) is None
+    assert judge_trust(DIRECTORY, POLICY_IDS, JOHN, claims, NOW) is None
 
 
 def test_what_is_said_without_evidence() -> None:
     user, ceo = Address.parse(JOHN), Address.parse("ceo@bank.test")
-    silent = first_not_owned(SilentDirectory(), POLICY_IDS, JOHN, [ceo])
+    silent = first_not_owned(SilentDirectory(), POLICY_IDS, JOHN, [ceo], NOW)
     assert silent == Defer(reply("sender-no-evidence", address=user), "no-evidence")
 
     class Grace:
         def lookup(self, wanted: Collection[Address]) -> AffirmedFacts:
             return AffirmedFacts(DIRECTORY.lookup(wanted), may_send=True)
 
-    unsure = first_not_owned(Grace(), POLICY_IDS, JOHN, [ceo])
+    unsure = first_not_owned(Grace(), POLICY_IDS, JOHN, [ceo], NOW)
     assert unsure == Defer(reply("sender-no-evidence", address=ceo), "no-evidence")

@@ -61,7 +61,7 @@ def check(visit: Visit, mailbox_id: int) -> Response:
     visit.check_mailbox(mailbox_id)
     visit.require(visit.rights.manage)
     name, error, names = visit.typed("local_part"), None, visit.site.system_names
-    free = ""
+    free = None
     with visit.reading() as tx:
         mailboxes.get(tx, mailbox_id)
         try:

@@ -1,6 +1,7 @@
 """The Aliases tab itself: what is on it, and the way back to it."""
 
 from collections.abc import Collection
+from datetime import timedelta
 from http import HTTPStatus
 
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from admin_api.dashboard.frame.rendering import readable
 from admin_api.dashboard.frame.visit import Visit
 from admin_api.dashboard.pages.alias_form import Typed, example
 from admin_api.dashboard.pages.alias_order import AliasOrder
+from store.clock import utc_now
 from store.errors import ServiceError
 from store.services import alias_facts, aliases, mailboxes
 from store.services.filters import naming
@@ -20,6 +22,7 @@ STOPPED = "all-stopped"  # what was done to those that are ticked
 HERE = "/mailboxes/{mailbox_id:id}/aliases"
 HOME = "/mailboxes/{mailbox_id}/aliases"
 SEARCH_FROM = 21  # aliases; fewer are seen at a glance
+SOON = timedelta(days=7)  # before an alias expires a mark says so
 _LONGEST_SEARCH = 100
 
 
@@ -78,6 +81,8 @@ def show(
         idle=idle,
         named=named,
         resting=[one for one in found if done and done.what == STOPPED and one.id in sorted_by and not _works(one)],
+        ending={one.id for one in found if _ends_soon(one)},
+        soon_days=SOON.days,
         room=room,
         typed=typed_or_new,
         is_open=typed is not None or not found or (done is not None and done.what == "made"),
@@ -121,7 +126,12 @@ def _just_stopped(found: list[Alias], done: Outcome | None) -> Alias | None:
 
 def _works(alias: Alias) -> bool:
     """Return whether mail comes through an alias."""
-    return alias.is_active and alias.can_receive
+    return alias.is_active and alias.can_receive and not alias.expired
+
+
+def _ends_soon(alias: Alias) -> bool:
+    """Return whether an alias has expired, or will within some days."""
+    return alias.ends_at is not None and alias.ends_at - utc_now() <= SOON
 
 
 def _last_domain(found: list[Alias], done: Outcome | None) -> str:

@@ -14,8 +14,9 @@ from store.services.views import AccountHead
 
 Tabs = tuple[tuple[str, str], ...]  # path below the desk's own, and a word
 
-_OWN: Tabs = (("", "Plan"), ("/people", "People"), ("/tokens", "Tokens"))
-_CUSTOMER: Tabs = (("", "Account"), ("/people", "People"), ("/tokens", "Tokens"))
+_OF_ACCOUNTS: Tabs = (("/people", "People"), ("/tokens", "Tokens"), ("/kept-names", "Deleted names"))
+_OWN: Tabs = (("", "Plan"), *_OF_ACCOUNTS)
+_CUSTOMER: Tabs = (("", "Account"), *_OF_ACCOUNTS)
 OPERATORS: Tabs = (("", "Overview"), ("/accounts", "Accounts"), ("/people", "Operators"), ("/tokens", "Tokens"))
 OF_CUSTOMER = "/operator/accounts/{account_id:id}"
 _BASES: tuple[tuple[str, Who], ...] = (

@@ -21,10 +21,10 @@ Asked = Callable[[], Comparison]
 
 def recipient(visit: Visit) -> Response:
     """Show the form for a recipient, and the answer when one is asked about."""
-    asked = _typed(visit, "address")
+    asked, writer = _typed(visit, "address"), _typed(visit, "from")
     if not asked:
         return _page(visit, "recipient")
-    return _answered(visit, "recipient", lambda: _of_recipient(visit, asked))
+    return _answered(visit, "recipient", lambda: _of_recipient(visit, asked, writer))
 
 
 def sender(visit: Visit) -> Response:
@@ -46,11 +46,13 @@ def header(visit: Visit) -> Response:
     return _answered(visit, "header", lambda: _of_header(visit, login, raw))
 
 
-def _of_recipient(visit: Visit, asked: str) -> Answer:
+def _of_recipient(visit: Visit, asked: str, writer: str) -> Answer:
     _check("address", asked)
+    _check("from", writer or "<>")
     site = visit.site.explaining
     wanted = explaining.domains_of_recipient(asked)
-    return verdicts.of_recipient(_own(visit, wanted, lambda: explaining.explained_recipient(site, asked)), asked)
+    found = _own(visit, wanted, lambda: explaining.explained_recipient(site, asked, writer or None))
+    return verdicts.of_recipient(found, asked)
 
 
 def _of_sender(visit: Visit, login: str, asked: str) -> Answer:

@@ -15,6 +15,7 @@ from routing.domain import unicode_domain
 from store.clock import utc_now
 from store.errors import ServiceError
 from store.services import delete_intents, mailboxes
+from store.services.alias_facts import keep_deleted_days
 from store.services.delete_intents import DeleteIntent
 
 
@@ -43,12 +44,15 @@ def _page(
 ) -> Response:
     with visit.reading() as tx:
         mailbox = mailboxes.get(tx, mailbox_id)
+        days = keep_deleted_days(tx, mailbox.domain_id)
         try:
             intent = delete_intents.get(tx, intent_id, mailbox_id, utc_now())
         except ServiceError:
             return visit.page("mailbox_delete.html", HTTPStatus.NOT_FOUND, mailbox=mailbox, intent=None)
     status = HTTPStatus.OK if error is None else error.status
-    return visit.page("mailbox_delete.html", status, mailbox=mailbox, intent=intent, typed=typed, error=error)
+    return visit.page(
+        "mailbox_delete.html", status, mailbox=mailbox, intent=intent, typed=typed, error=error, kept_days=days
+    )
 
 
 def _check_typed(intent: DeleteIntent, typed: str) -> None:

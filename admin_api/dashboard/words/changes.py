@@ -12,6 +12,7 @@ _OBJECTS = {
     "admin": "Admin",
     "alias": "Alias",
     "domain": "Domain",
+    "kept-name": "Deleted name",
     "mailbox": "Mailbox",
     "message": "Message",
     "rule": "Filter rule",
@@ -21,6 +22,7 @@ _OBJECTS = {
 # The second half of an action: what happened. One that is not here is shown as it is written.
 _VERBS = {
     "create": "made",
+    "expire": "expired: it has taken its number of mails",
     "update": "changed",
     "delete": "deleted",
     "verify": "proved",
@@ -38,15 +40,22 @@ _VERBS = {
     "proof-found-again": "proof found again",
     "proof-restored": "proof restored",
 }
-_SESSIONS = {
+_WHOLE = {
     "session.start": "Signed in",
     "session.end": "Signed out",
     "session.end-all": "Signed out everywhere",
+    "kept-name.delete": "Deleted name freed",
 }
 _CALLED = {
     "can_receive": "receive",
     "can_send": "send",
     "is_active": "active",
+    "senders.mode": "takes mail from",
+    "senders.entries": "senders listed",
+    "senders.require_authenticated": "authenticated mail only",
+    "expires_after": "mails in all",
+    "expires_when_idle": "days without mail",
+    "expires_at": "expires",
     "is_trial": "trial",
     "display_name": "name shown",
     "catch_all.enabled": "catch-all",
@@ -56,6 +65,7 @@ _CALLED = {
     "proof_lapsed": "proof lapsed",
     "alias_count": "aliases",
     "random_alias_domain_id": "domain of new addresses, by id",
+    "keep_deleted_days": "days that deleted names are kept",
     "message_id": "Message-ID",
 }
 # Ids beside names, what another field says in other words, and when the entry was written anyhow.
@@ -99,8 +109,8 @@ def change(entry: AuditEntry) -> Change:
 
 
 def _what(entry: AuditEntry) -> str:
-    if entry.action in _SESSIONS:
-        return _SESSIONS[entry.action]
+    if entry.action in _WHOLE:
+        return _WHOLE[entry.action]
     kind, _, verb = entry.action.partition(".")
     return f"{_OBJECTS.get(kind, kind.capitalize())} {_VERBS.get(verb, verb.replace('-', ' '))}"
 
@@ -108,9 +118,10 @@ def _what(entry: AuditEntry) -> str:
 def _differences(entry: AuditEntry) -> Iterator[Difference]:
     comparable = entry.before is None or entry.after is None or entry.before.keys() == entry.after.keys()
     before, after = _flat(entry.before if comparable else None), _flat(entry.after)
+    left_out = _LEFT_OUT - {"expires_at"} if entry.action.startswith("alias.") else _LEFT_OUT
     for name in [*after, *(name for name in before if name not in after)]:
         was, now = before.get(name), after.get(name)
-        if name in _LEFT_OUT or was == now:
+        if name in left_out or was == now:
             continue
         yield Difference(_called(name), _in_words(was) if before else None, _in_words(now) if after else None)
 

@@ -11,6 +11,7 @@ from admin_api.http.models import Answer
 from admin_api.rest.calls import Change
 from admin_api.rest.routes.aliases import LIMITS, NEW_NAME
 from admin_api.rest.schemas.bulk import Bulk, BulkResults
+from store.services import sender_lists
 from store.services.bulk import bulk_call
 from store.unit_of_work.concurrency_limit import ConcurrencyLimit
 
@@ -42,6 +43,8 @@ def change_aliases(call: Change, body: Bulk) -> Response:
     Not atomic: 200, and `results` says of each item what became of it.
     """
     items = [item.item() for item in body.items]
+    for item in items:
+        sender_lists.check_verifier(item.senders, call.site.explaining.policy.authserv_ids)
     with call.begin() as tx:
         done = bulk_call.apply(tx, items, atomic=body.atomic, dry_run=body.dry_run, system_names=call.site.system_names)
         call.answer(Answer[BulkResults](data=BulkResults.of_items(done)))

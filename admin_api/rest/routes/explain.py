@@ -18,16 +18,25 @@ _CODES = ("domain-not-yours", "domain-not-active")
 _Text = Annotated[str, Query(min_length=1, max_length=1000)]
 Recipient = Annotated[_Text, Query(description="As an SMTP client may write it.", examples=["sales@brand-b.com"])]
 Login = Annotated[_Text, Query(description="Who is logged in.", examples=["john@brand-a.com"])]
+Writer = Annotated[
+    str | None,
+    Query(
+        alias="from",
+        max_length=1000,
+        description="The envelope sender, for an alias that does not take mail from everyone.",
+        examples=["ann@work.example"],
+    ),
+]
 Sender = Annotated[
     _Text, Query(alias="from", description="The envelope sender to judge.", examples=["sales@brand-b.com"])
 ]
 
 
 @router.get("/explain/recipient", **needs("aliases:read", codes=_CODES, response_model=Answer[Explanation]))
-def explain_recipient(call: Read, address: Recipient) -> Response:
+def explain_recipient(call: Read, address: Recipient, sender: Writer = None) -> Response:
     """Explain what happens to a mail for an address, for a domain of the account."""
     own = _own(call, explaining.domains_of_recipient(address))
-    return _answer(call, explaining.explained_recipient(call.site.explaining, address), own)
+    return _answer(call, explaining.explained_recipient(call.site.explaining, address, sender), own)
 
 
 @router.get("/explain/sender", **needs("aliases:read", codes=_CODES, response_model=Answer[Explanation]))

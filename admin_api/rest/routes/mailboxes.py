@@ -10,6 +10,7 @@ from admin_api.http.guard import GuardedRoute, needs
 from admin_api.http.models import Answer, Id, Listing, PathId, SearchText
 from admin_api.http.paging import Paging, listing
 from admin_api.rest.calls import Change, ChangeCall, Read, respond
+from admin_api.rest.routes.aliases import NEW_NAME
 from admin_api.rest.schemas.mailboxes import (
     MadeMailbox,
     MadeMailboxAnswer,
@@ -45,7 +46,7 @@ def list_mailboxes(
     **needs(
         _WRITE,
         changes=True,
-        codes=("domain-not-yours", "invalid-local-part", "address-reserved", "domain-not-active", "address-taken"),
+        codes=NEW_NAME,
         status_code=201,
         response_model=MadeMailboxAnswer,
     ),

@@ -57,7 +57,10 @@ def get_account(call: Read) -> Response:
     ),
 )
 def change_account_settings(call: Change, body: OwnAccountChange) -> Response:
-    """Change what the account decides for itself."""
+    """Change what the account decides for itself.
+
+    A smaller `keep_deleted_days` frees at once the deleted names whose time is over by it.
+    """
     with call.begin() as tx:
         changed = account_settings.update(tx, call.caller.account_id, **body.given())
         call.answer(Answer[Account](data=Account.of(changed)))

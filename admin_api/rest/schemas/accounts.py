@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from admin_api.http.models import TRIMMED, Body, GivenMoment, Id, Moment, Out, unsent
+from admin_api.http.models import TRIMMED, WHOLE, Body, GivenMoment, Id, Moment, Out, unsent
 from store.services.account_settings import MOST_REMEMBERED_DAYS
+from store.services.kept_names import MOST_DAYS
 
 Plan = Literal["nano", "starter", "pro", "agency"]
 AccountName = Annotated[
@@ -47,14 +48,20 @@ class Account(Out):
     remember_senders_days: int = Field(
         description="For how long it is remembered who wrote to the aliases; 0: not at all.", examples=[0]
     )
+    keep_deleted_days: int = Field(
+        description="For how long deleted names are kept from other mailboxes; 0: they are free at once.", examples=[0]
+    )
 
 
 class OwnAccountChange(Body):
     """What an account decides for itself; what is left out stays."""
 
     random_alias_domain_id: Id | None = unsent(description="A domain of the account; null: each mailbox's own.")
-    remember_senders_days: int = unsent(
+    remember_senders_days: Annotated[int, WHOLE] = unsent(
         ge=0, le=MOST_REMEMBERED_DAYS, description="0: not at all, and what is known is forgotten.", examples=[30]
+    )
+    keep_deleted_days: Annotated[int, Field(ge=0, le=MOST_DAYS), WHOLE] = unsent(
+        description="For how many days deleted names are kept from other mailboxes; 0: they are free at once."
     )
 
 

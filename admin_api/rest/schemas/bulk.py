@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from admin_api.http.models import Body, Id, LocalPart, Out, unsent
-from admin_api.rest.schemas.aliases import Alias, Note
+from admin_api.http.models import Body, GivenMoment, Id, LocalPart, Out, unsent
+from admin_api.rest.schemas.aliases import Alias, IdleDays, Mails, NewSenders, Note, as_arguments
 from store.services.bulk.bulk_call import MOST_ITEMS, Item, ItemResult
+from store.services.expiry import FIELDS
 
-_SWITCHES = frozenset({"can_receive", "can_send", "is_active", "note"})
+_SWITCHES = frozenset({"can_receive", "can_send", "is_active", "note", "senders", *FIELDS})
 _NEVER: Any = Field(default=None, description="Only to be refused: an alias cannot be renamed.")
 
 
@@ -19,7 +20,7 @@ class _ItemBody(Body):
 
     def switches(self) -> dict[str, Any]:
         """Return what was sent of what an alias may do."""
-        return {name: value for name, value in self.given().items() if name in _SWITCHES}
+        return as_arguments({name: value for name, value in self.given().items() if name in _SWITCHES})
 
 
 class CreateItem(_ItemBody):
@@ -32,6 +33,10 @@ class CreateItem(_ItemBody):
     can_send: bool = False
     is_active: bool = True
     note: Note | None = None
+    senders: NewSenders = NewSenders(mode="everyone")
+    expires_at: GivenMoment | None = None
+    expires_after: Mails | None = None
+    expires_when_idle: IdleDays | None = None
 
     def item(self) -> Item:
         """Return it as the service takes it."""
@@ -47,6 +52,10 @@ class UpdateItem(_ItemBody):
     can_send: bool = unsent()
     is_active: bool = unsent()
     note: Note | None = unsent()
+    senders: NewSenders = unsent()
+    expires_at: GivenMoment | None = unsent()
+    expires_after: Mails | None = unsent()
+    expires_when_idle: IdleDays | None = unsent()
     domain_id: Any = _NEVER
     local_part: Any = _NEVER
 

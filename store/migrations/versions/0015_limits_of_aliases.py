@@ -1,6 +1,7 @@
 """Until when and from whom an alias takes mail. The previous release takes it as one without limits.
 
-The view for mail servers tells when an alias is off; who may write it does not know, for it is asked without a sender.
+The view for mail servers tells some minutes late that an alias is off, for what was accepted before may be in a queue.
+Who may write it does not know: it is asked without a sender.
 """
 
 import sqlalchemy as sa
@@ -18,8 +19,7 @@ _COLUMNS = (
     ("expires_at", sa.DateTime(timezone=True)),
     ("expires_after", sa.Integer()),
     ("expires_when_idle", sa.Integer()),
-    ("limited_at", sa.DateTime(timezone=True)),
-    ("messages_left", sa.Integer()),
+    ("idle_since", sa.DateTime(timezone=True)),
     ("off_at", sa.BigInteger()),
     ("senders", sa.Text()),
 )
@@ -29,7 +29,7 @@ def upgrade() -> None:
     for name, kind in _COLUMNS:
         op.add_column("aliases", sa.Column(name, kind, nullable=True))
     now = _NOW[op.get_bind().dialect.name]
-    _make_view(f"(a.is_active AND a.can_receive AND (a.off_at IS NULL OR a.off_at > {now}))")
+    _make_view(f"(a.is_active AND a.can_receive AND (a.off_at IS NULL OR a.off_at + 300 > {now}))")
 
 
 def downgrade() -> None:

@@ -23,6 +23,7 @@ def settle(
     *,
     system_names: frozenset[str],
     keep: bool = True,
+    allow_past: bool = False,
 ) -> Outcome:
     """Find what a batch names, let ``decide`` plan its changes, write them, and return what ``decide`` returned.
 
@@ -32,18 +33,19 @@ def settle(
     Args:
         wanted: everything that ``decide`` will ask the plan for.
         keep: False for a dry run: nothing is written.
+        allow_past: what is made may have expired.
 
     Raises:
         ServiceError: ``conflict`` when that happened again and again.
     """
     for _ in range(_TRIES):
-        plan = Plan(find(tx, wanted), system_names)
+        plan = Plan(find(tx, wanted), system_names, allow_past)
         outcome = decide(plan)
         if not keep:
             return outcome
         try:
             with tx.begin_nested():
-                write(tx, plan.entries)
+                write(tx, plan)
         except IntegrityError:
             tx.expire_all()
             continue

@@ -11,7 +11,7 @@ from store.services.bulk.facts import Wanted
 from store.services.bulk.plan import Entry, Given, Plan
 from store.services.filters.naming import naming_aliases
 from store.services.statistics.activity import with_activity
-from store.services.views import Alias
+from store.services.views import Alias, Senders
 from store.sql.tenant import Transaction
 
 MOST_ITEMS = 1000
@@ -28,11 +28,17 @@ class Item:
 
     op: Op
     mailbox_id: int
-    given: Given  # of can_receive, can_send, is_active and note: those that are to be set
+    given: Given  # of can_receive, can_send, is_active, note and senders: those that are to be set
     alias_id: int = 0
     domain_id: int = 0
     local_part: str = ""
     renames: bool = False  # an update that would give the alias another address
+
+    @property
+    def senders(self) -> Senders | None:
+        """Who may write from then on, None where that stays as it is."""
+        wanted = self.given.get("senders")
+        return wanted if isinstance(wanted, Senders) else None
 
 
 @dataclass(frozen=True, slots=True)

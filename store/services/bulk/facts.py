@@ -13,17 +13,17 @@ from sqlalchemy.orm import aliased
 
 from routing.address import Address
 from store.batches import batches
+from store.services import expiry, kept, sender_lists
+from store.services.kept import Kept, Name
 from store.services.lookup import LARGEST_ID, FoundMailbox
 from store.services.views import Alias
-from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
+from store.sql.tables import KEPT, AccountRow, AddressRow, AliasRow, AliasTotalRow, DomainRow, MailboxRow
 from store.sql.tenant import Transaction
 
 _AT_ONCE = 500  # ids or names in one statement
 _MOST_PAIRS = 4000  # domains times local parts in one statement, which finds them whether they belong together or not
 
 _POSSIBLE = re.compile(r"[a-z0-9._-]{1,64}")  # what a name can be; PostgreSQL takes no NUL even in a question
-
-Name = tuple[int, str]  # a domain's id and a local part
 
 
 @dataclass(slots=True)
@@ -48,8 +48,10 @@ class Facts:
     domain_of: dict[tuple[int, str], DomainRow] = field(default_factory=dict)  # by account and name
     aliases: dict[int, Alias] = field(default_factory=dict)
     names: dict[Name, int] = field(default_factory=dict)  # id of the mailbox or alias that has it
+    kept: dict[Name, Kept] = field(default_factory=dict)  # deleted ones, over or not
     asked: set[Name] = field(default_factory=set)  # names, whether anyone has them or not
     used: dict[int, int] = field(default_factory=dict)  # aliases of each mailbox
+    accepted: dict[int, int] = field(default_factory=dict)  # mails that each alias has taken
 
 
 def find(tx: Transaction, wanted: Wanted) -> Facts:
@@ -62,6 +64,8 @@ def find(tx: Transaction, wanted: Wanted) -> Facts:
     _names(tx, wanted, facts)
     for ids in batches(sorted(wanted.alias_ids | set(facts.names.values())), _AT_ONCE):
         facts.aliases.update((alias.id, alias) for alias in _aliases(tx, AliasRow.id.in_(ids)))
+        totals = select(AliasTotalRow.alias_id, AliasTotalRow.accepted).where(AliasTotalRow.alias_id.in_(ids))
+        facts.accepted.update((row[0], row[1]) for row in tx.execute(totals))
     counted = select(AliasRow.mailbox_id, func.count()).group_by(AliasRow.mailbox_id)
     for ids in batches(sorted(facts.mailboxes), _AT_ONCE):
         facts.used.update((row[0], row[1]) for row in tx.execute(counted.where(AliasRow.mailbox_id.in_(ids))))
@@ -104,11 +108,14 @@ def _names(tx: Transaction, wanted: Wanted, facts: Facts) -> None:
         for key in (row.id, row.name):  # several accounts may have a name pending
             ids.setdefault(key, []).append(row.id)
     facts.asked = {(found, local) for domain, local in wanted.names for found in ids.get(domain, [])}
-    facts.names = {(row.domain_id, row.local_part): row.id for row in _taken(tx, facts.asked)}
+    there = {(row.domain_id, row.local_part): row for row in _taken(tx, facts.asked)}
+    kept_names = {one.id: one for one in kept.find(tx, {row.id for row in there.values() if row.kind == KEPT})}
+    facts.kept = {name: kept_names[row.id] for name, row in there.items() if row.id in kept_names}
+    facts.names = {name: row.id for name, row in there.items() if row.id not in kept_names}
 
 
-def _taken(tx: Transaction, names: set[Name]) -> Iterator[Row[int, int, str]]:
-    query = select(AddressRow.id, AddressRow.domain_id, AddressRow.local_part)
+def _taken(tx: Transaction, names: set[Name]) -> Iterator[Row[int, int, str, str]]:
+    query = select(AddressRow.id, AddressRow.domain_id, AddressRow.local_part, AddressRow.kind)
     for domains, locals_ in _rectangles({name for name in names if _POSSIBLE.fullmatch(name[1])}):
         for row in tx.execute(query.where(AddressRow.domain_id.in_(domains), AddressRow.local_part.in_(locals_))):
             if (row.domain_id, row.local_part) in names:
@@ -141,16 +148,19 @@ def _aliases(tx: Transaction, which: ColumnElement[bool]) -> Iterator[Alias]:
         values = dict(row._mapping)
         at, owner_at = f"@{values['domain']}", f"@{values.pop('owner_domain')}"
         address, mailbox = values["local_part"] + at, values.pop("owner_local") + owner_at
-        yield Alias(address=address, mailbox=mailbox, **values)
+        off_at, rules = values.pop("off_at"), values.pop("senders")
+        values |= {"ends_at": expiry.ends_at(off_at), "expired": expiry.is_expired(off_at)}
+        yield Alias(address=address, mailbox=mailbox, senders=sender_lists.of_row(rules), **values)
 
 
 def _alias_query() -> Select[*tuple[object, ...]]:
     owner, owner_domain = aliased(AddressRow), aliased(DomainRow)
     own = (AliasRow.id, AddressRow.local_part, AddressRow.domain_id, DomainRow.name.label("domain"))
     fields = (AliasRow.mailbox_id, AliasRow.can_receive, AliasRow.can_send, AliasRow.is_active, AliasRow.note)
+    ends = (AliasRow.expires_at, AliasRow.expires_after, AliasRow.expires_when_idle, AliasRow.off_at, AliasRow.senders)
     others = (AddressRow.created_at, AliasRow.updated_at, owner.local_part, owner_domain.name)
     return (
-        select(*own, *fields, *others[:2], others[2].label("owner_local"), others[3].label("owner_domain"))
+        select(*own, *fields, *ends, *others[:2], others[2].label("owner_local"), others[3].label("owner_domain"))
         .join_from(AliasRow, AddressRow, AddressRow.id == AliasRow.id)
         .join(DomainRow, DomainRow.id == AddressRow.domain_id)
         .join(owner, owner.id == AliasRow.mailbox_id)

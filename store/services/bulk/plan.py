@@ -6,19 +6,22 @@ together. A change that is refused leaves no trace in the plan, as if each had a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from store.clock import utc_now
-from store.services import lookup
-from store.services.bulk.facts import Facts, Name
+from store.services import expiry, lookup, sender_lists
+from store.services.bulk.facts import Facts
 from store.services.fields import check_text
+from store.services.kept import Name
 from store.services.lookup import FoundMailbox
 from store.services.names import known_address, split_new_address
 from store.services.rules import check_alias_room, check_new_alias, taken
-from store.services.views import Alias
+from store.services.views import Alias, Senders
 from store.sql.tables import DomainRow
 
-Given = Mapping[str, bool | str | None]  # of can_receive, can_send, is_active and note: those that are to be set
+# Of can_receive, can_send, is_active, note, senders and store.services.expiry.FIELDS: those that are to be set.
+Given = Mapping[str, bool | str | int | datetime | Senders | None]
 
 _NOT_WRITTEN = 0  # the id of an alias that is only planned
 
@@ -43,8 +46,10 @@ class Plan:
 
     facts: Facts
     system_names: frozenset[str]
+    allow_past: bool = False  # what is made may have expired, as in a file from elsewhere
     entries: list[Entry] = field(default_factory=list)
     planned: dict[Name, Entry] = field(default_factory=dict)  # new aliases
+    given_way: set[int] = field(default_factory=set)  # kept names, by id, of which new aliases take the place
 
     def mailbox(self, ref: int | str) -> FoundMailbox:
         """Return a mailbox by id or address. Raises ServiceError ``invalid-request`` or ``not-found``."""
@@ -72,14 +77,19 @@ class Plan:
         Raises:
             ServiceError: as there.
         """
-        check_new_alias(owner, domain, local_part, str(given.get("note") or ""), self.system_names)
+        senders = check_new_alias(owner, domain, local_part, given, self.system_names, allow_past=self.allow_past)
         if (domain.id, local_part) in self.facts.names:
             raise taken(domain, local_part)
+        kept = self.facts.kept.get((domain.id, local_part))
+        if kept is not None and not kept.is_free_for(owner.mailbox.id, utc_now()):
+            raise kept.refusal()
         used = self.facts.used.get(owner.mailbox.id, 0)
         check_alias_room(owner, used)
+        if kept is not None:
+            self.given_way.add(kept.id)
         self.facts.used[owner.mailbox.id] = used + 1
         self.facts.names[domain.id, local_part] = _NOT_WRITTEN
-        entry = Entry(owner.account.id, None, _new(owner, domain, local_part, given))
+        entry = Entry(owner.account.id, None, _new(owner, domain, local_part, {**given, "senders": senders}))
         self.entries.append(entry)
         self.planned[domain.id, local_part] = entry
         return entry
@@ -105,9 +115,11 @@ class Plan:
         """Change what an alias may do. Nothing is written when that is so already.
 
         Raises:
-            ServiceError: ``invalid-request`` for the note.
+            ServiceError: ``invalid-request`` for the note, for when it expires, and for the senders.
         """
         check_text("note", str(given.get("note") or ""))
+        expiry.check(expiry.new(given, alias), self.facts.accepted.get(alias.id, 0), allow_past=self.allow_past)
+        given = _with_senders(given)
         entry = Entry(owner.account.id, alias, _changed(alias, given))
         if entry.is_change and entry.after is not None:
             self.entries.append(entry)
@@ -115,7 +127,7 @@ class Plan:
         return entry
 
     def delete(self, owner: FoundMailbox, alias: Alias) -> Entry:
-        """Delete an alias and free its name."""
+        """Delete an alias. Its name is free for all that follows; kept, if need be, it is when all is written."""
         entry = Entry(owner.account.id, alias, None)
         self.entries.append(entry)
         self.facts.aliases.pop(alias.id)
@@ -147,9 +159,16 @@ class Plan:
     def _replan(self, planned: Entry, given: Given) -> Entry:
         """Change an alias that is to be made anyway; it is made as it is in the end."""
         check_text("note", str(given.get("note") or ""))
+        expiry.check(given, allow_past=self.allow_past)
+        given = _with_senders(given)
         before = planned.after
         planned.after = before and _changed(before, given)
         return Entry(planned.account_id, before, planned.after)
+
+
+def _with_senders(given: Given) -> Given:
+    """Return what is to be set, its senders in their kept form. Raises ServiceError ``invalid-request``."""
+    return {**given, "senders": sender_lists.of_given(given)} if "senders" in given else given
 
 
 def _new(owner: FoundMailbox, domain: DomainRow, local_part: str, given: Given) -> Alias:

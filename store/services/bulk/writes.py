@@ -10,36 +10,55 @@ from typing import Any
 from sqlalchemy import insert, update
 
 from store.batches import batches
-from store.services import audit
-from store.services.bulk.facts import Name
-from store.services.bulk.plan import Entry
+from store.services import audit, expiry, kept, sender_lists
+from store.services.bulk.plan import Entry, Plan
 from store.services.deletion import delete_names
 from store.services.filters import retarget
+from store.services.kept import Name
 from store.services.views import Alias
 from store.sql import changed_fields
 from store.sql.tables import ALIAS, AddressRow, AliasRow
 from store.sql.tenant import Transaction
 
 _AT_ONCE = 500  # rows in one statement
+_ENDLESS = AliasRow()
 # was there before, is there after: what the audit log calls it
 _ACTIONS = {(False, True): "alias.create", (True, True): "alias.update", (True, False): "alias.delete"}
-_SWITCHES = ("can_receive", "can_send", "is_active", "note")
+_SWITCHES = ("can_receive", "can_send", "is_active", "note", *expiry.FIELDS)
 
 
-def write(tx: Transaction, entries: list[Entry]) -> None:
+def write(tx: Transaction, plan: Plan) -> None:
     """Write what was decided, and give new aliases their ids.
 
     Raises:
         sqlalchemy.exc.IntegrityError: somebody took one of the names since the facts were read.
     """
+    entries = plan.entries
     last = {entry.before.id: entry.after for entry in entries if entry.before is not None}
+    made = {_name(entry.after) for entry in entries if entry.before is None and entry.after is not None}
     for ids in batches((id_ for id_, after in last.items() if after is None), _AT_ONCE):
-        delete_names(tx, AddressRow.id.in_(ids))
+        delete_names(tx, AddressRow.id.in_(ids), made_anew=made)
+    kept.remove(tx, plan.given_way)
     for rows in batches(_updates(last.values()), _AT_ONCE):
         tx.execute(update(AliasRow), rows)
     _insert(tx, [entry for entry in entries if entry.before is None])
+    _fold(tx, entries)
     _retarget(tx, [(entry.account_id, entry.after) for entry in entries if entry.before is None])
     audit.note_all(tx, _changes(tx, entries))
+
+
+def _fold(tx: Transaction, entries: Iterable[Entry]) -> None:
+    """Let the ends of aliases follow from what was set, and say so of those that are new or changed."""
+    changed: dict[int, bool] = {}  # alias id: whether its days without mail begin now
+    for entry in entries:
+        if entry.after is not None and (new := expiry.new(_switches(entry.after), entry.before or _ENDLESS)):
+            changed[entry.after.id] = changed.get(entry.after.id, False) or bool(new.get("expires_when_idle"))
+    expiry.fold(tx, changed, idle_anew=[id_ for id_, idle in changed.items() if idle])
+    ends = dict(expiry.ends_of(tx, changed))
+    for entry in entries:
+        if entry.after is not None and entry.after.id in ends:
+            off_at = ends[entry.after.id]
+            entry.after = replace(entry.after, ends_at=expiry.ends_at(off_at), expired=expiry.is_expired(off_at))
 
 
 def _updates(aliases: Iterable[Alias | None]) -> Iterator[dict[str, Any]]:
@@ -49,7 +68,7 @@ def _updates(aliases: Iterable[Alias | None]) -> Iterator[dict[str, Any]]:
 
 
 def _switches(alias: Alias) -> dict[str, Any]:
-    return {name: getattr(alias, name) for name in _SWITCHES}
+    return {name: getattr(alias, name) for name in _SWITCHES} | {"senders": sender_lists.row_text(alias.senders)}
 
 
 def _insert(tx: Transaction, entries: list[Entry]) -> None:

@@ -58,9 +58,8 @@ def _mailbox_at(tx: Transaction, domain: DomainRow, local: str, delimiter: str) 
     for name in dict.fromkeys((local, split_detail(local, delimiter)[0])):
         here = select(AddressRow).where(AddressRow.domain_id == domain.id, AddressRow.local_part == name)
         if (row := tx.scalar(here)) is not None:
-            return (
-                row.id if row.kind == MAILBOX else tx.scalar(select(AliasRow.mailbox_id).where(AliasRow.id == row.id))
-            )
+            alias_of = select(AliasRow.mailbox_id).where(AliasRow.id == row.id)
+            return row.id if row.kind == MAILBOX else tx.scalar(alias_of)  # a kept name leads to none
     return tx.scalar(select(CatchAllRow.mailbox_id).where(CatchAllRow.domain_id == domain.id, CatchAllRow.enabled))
 
 

@@ -106,7 +106,7 @@ def _apply(tx: Transaction, how: Import, lines: Sequence[Line], carry: DryRunSta
             carry.take(plan)
         return results
 
-    return settle(tx, _wanted(lines), decide, system_names=how.system_names, keep=carry is None)
+    return settle(tx, _wanted(lines), decide, system_names=how.system_names, keep=carry is None, allow_past=True)
 
 
 def _decided(plan: Plan, line: Line) -> LineResult:

@@ -4,11 +4,12 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from store.services.bulk.facts import Name
+from store.services import expiry
 from store.services.bulk.plan import Plan
+from store.services.kept import Name
 from store.services.views import Alias
 
-_SWITCHES = ("can_receive", "can_send", "is_active", "note")
+_SWITCHES = ("can_receive", "can_send", "is_active", "note", "senders", *expiry.FIELDS)
 _Switches = tuple[Any, ...]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from routing.address import AddressSyntaxError, parse_path
 from store.clock import utc_now
+from store.services.expiry import fold_counted
 from store.sql import add_counts
 from store.sql.tables import ACCEPTED_MAIL, AccountRow, AddressRow, AliasRow, AliasSenderRow, AliasTotalRow, DomainRow
 from store.sql.tenant import Transaction
@@ -63,8 +64,7 @@ class _Written:
 def merge(tx: Transaction, batch: Batch) -> list[Counted]:
     """Merge a batch; return the aliases that got mail, none if this batch was merged before.
 
-    The transaction is an operator's. What else follows from a count (an alias that ends after so many mails) belongs
-    into the same transaction, over what this returns.
+    The transaction is an operator's. An alias that ends after so many mails, or without any, has its end moved too.
     """
     if not add_counts.note_batch(tx, batch.id):
         return []
@@ -72,6 +72,7 @@ def merge(tx: Transaction, batch: Batch) -> list[Counted]:
     found = _aliases(tx, written | {(each.local, each.domain) for each in batch.senders})
     now = utc_now()
     counted = _merge_counts(tx, found, batch.counts, now)
+    fold_counted(tx, [each.alias_id for each in counted])
     _merge_senders(tx, found, batch.senders, now)
     return counted
 

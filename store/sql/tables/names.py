@@ -1,6 +1,7 @@
 """Accounts, their domains, and the names in them.
 
-Every mailbox and alias has its row in ``addresses``: its unique key is what makes a name belong to one of them only.
+Every mailbox and alias has its row in ``addresses``, and so has a deleted name that its account keeps from others: its
+unique key is what makes a name belong to one of them only.
 """
 
 from datetime import datetime
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from store.clock import utc_now
 from store.sql.tables.base import NEVER_REUSE_IDS, Base
 
-MAILBOX, ALIAS = "mailbox", "alias"
+MAILBOX, ALIAS, KEPT = "mailbox", "alias", "kept"
 
 _PROVED = text("verified_at IS NOT NULL")
 
@@ -33,6 +34,7 @@ class AccountRow(Base):
     is_active: Mapped[bool] = mapped_column(default=True)  # False: suspended
     first_payment_at: Mapped[datetime | None]
     remember_senders_days: Mapped[int] = mapped_column(default=0, server_default="0")  # of aliases; 0: not at all
+    keep_deleted_days: Mapped[int] = mapped_column(default=0, server_default="0")  # KeptNameRow
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
@@ -56,12 +58,12 @@ class DomainRow(Base):
 
 
 class AddressRow(Base):
-    """One name in a proved domain, of a mailbox or an alias."""
+    """One name in a proved domain: of a mailbox, of an alias, or deleted and kept from others."""
 
     __tablename__ = "addresses"
     __table_args__: Any = (
         UniqueConstraint("domain_id", "local_part"),
-        CheckConstraint("kind IN ('mailbox', 'alias')", name="kind"),
+        CheckConstraint("kind IN ('mailbox', 'alias', 'kept')", name="kind"),
         Index(None, "domain_id", "kind", "id"),  # finds the oldest mailbox of a domain
         NEVER_REUSE_IDS,
     )
@@ -106,13 +108,29 @@ class AliasRow(Base):
     is_active: Mapped[bool] = mapped_column(default=True)
     note: Mapped[str | None] = mapped_column(String(500))
     expires_at: Mapped[datetime | None]
-    expires_after: Mapped[int | None]  # messages accepted since ``limited_at``
+    expires_after: Mapped[int | None]  # messages accepted, ever
     expires_when_idle: Mapped[int | None]  # days
-    limited_at: Mapped[datetime | None]  # when the two were set last
-    messages_left: Mapped[int | None]  # of ``expires_after``
+    idle_since: Mapped[datetime | None]  # when ``expires_when_idle`` was set last
     off_at: Mapped[int | None] = mapped_column(BigInteger)  # seconds since 1970: what comes first of the three
     senders: Mapped[str | None] = mapped_column(Text)  # who may write to it (store.wire_format.sender_rules)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+
+
+class KeptNameRow(Base):
+    """A deleted name that its account keeps from other mailboxes; its id is that of its address.
+
+    Nothing else of what was deleted is here. Until when it is kept follows from what its account chose: as many days
+    from ``deleted_at`` on.
+    """
+
+    __tablename__ = "kept_names"
+
+    id: Mapped[int] = mapped_column(
+        ForeignKey("addresses.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    # which mailbox may have it again; None: that is deleted, or it was a mailbox's own name
+    mailbox_id: Mapped[int | None] = mapped_column(ForeignKey("mailboxes.id", ondelete="SET NULL"), index=True)
+    deleted_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
 
 
 class CatchAllRow(Base):

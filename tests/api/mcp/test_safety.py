@@ -29,6 +29,13 @@ def call(api: RunningApi, token: str, tool: str, **headers: str) -> httpx.Respon
     return httpx.post(f"{api.url}/mcp", json=asked, headers=shown, timeout=30)
 
 
+def deleted_and_kept(owner: Tenant) -> int:
+    """Have the account keep a deleted name, and return its id."""
+    owner.client.patch("/account", json={"keep_deleted_days": 30})
+    owner.client.delete(f"/mailboxes/{owner.mailbox_id}/aliases/{owner.added('once')}")
+    return int(owner.client.get("/kept-names").json()["data"][0]["id"])
+
+
 def is_there(owner: Tenant, alias: int) -> bool:
     return owner.client.get(f"/mailboxes/{owner.mailbox_id}/aliases/{alias}").status_code == 200
 
@@ -113,6 +120,7 @@ def test_a_person_says_no(owner: Tenant, open_agent: OpenAgent, transport: str, 
 # tool: its arguments, by the names of ids; all that is lost, leaves or gives access
 ASKING: dict[str, dict[str, object]] = {
     "delete_alias": {"mailbox_id": "mailbox_id", "alias_id": "alias_id"},
+    "free_kept_name": {"kept_name_id": "kept_name_id"},
     "delete_domain": {"domain_id": "other_id", "delete_contents": True},
     "delete_mailbox": {"mailbox_id": "mailbox_id"},
     "set_mailbox_password": {"mailbox_id": "mailbox_id", "password": "correct horse battery"},
@@ -127,8 +135,10 @@ def test_without_a_person_nothing_is_lost(owner: Tenant, open_agent: OpenAgent, 
     alias = owner.added("kept")
     spare = owner.client.post("/tokens", json={"name": "spare"}).json()["data"]
     ids = {"mailbox_id": owner.mailbox_id, "alias_id": alias, "other_id": owner.other_id, "token_id": spare["id"]}
+    ids["kept_name_id"] = deleted_and_kept(owner)
     given = {name: ids.get(str(value), value) for name, value in ASKING[tool].items()}
-    before = [owner.client.get(path).json() for path in ("/domains", "/mailboxes", "/tokens")]
+    paths = ("/domains", "/mailboxes", "/tokens", "/kept-names")
+    before = [owner.client.get(path).json() for path in paths]
     refused = agent.call(tool, **given)
     assert refused.code == "confirmation-required"
     assert refused.problem["next_tool"] == tool
@@ -136,7 +146,7 @@ def test_without_a_person_nothing_is_lost(owner: Tenant, open_agent: OpenAgent, 
     assert about in refused.problem["message"]
     assert agent.call(tool, **given, confirm_address="somebody@else.test").code == "confirmation-required"
     assert is_there(owner, alias)
-    seen = [owner.client.get(path).json() for path in ("/domains", "/mailboxes", "/tokens")]
+    seen = [owner.client.get(path).json() for path in paths]
     for one in (*before[2]["data"], *seen[2]["data"]):
         one.pop("last_used_at")
     assert seen == before

@@ -66,7 +66,7 @@ def stopped(directory: FallbackDirectory, postgres: PostgresServer, redis_server
 
 def rule(directory: FallbackDirectory, address: Address) -> tuple[type, str]:
     with within(LONGEST):
-        verdict = resolve(directory, Policy(), address)
+        verdict = resolve(directory, Policy(), address, time.time())
     return type(verdict), verdict.rule
 
 
@@ -88,10 +88,10 @@ def test_grace(directory: FallbackDirectory, redis_server: RedisServer) -> None:
         assert rule(directory, SALES) == (Deliver, "alias")
         assert rule(directory, UNKNOWN) == (Defer, "no-evidence")
         assert rule(directory, OUTSIDE)[0] is NotOurs
-    assert isinstance(authorise(directory, Policy(), str(JOHN), [JOHN]), Allow)
-    assert isinstance(authorise(directory, Policy(), str(JOHN), [SALES]), Defer)  # it may not send: a refusal
+    assert isinstance(authorise(directory, Policy(), str(JOHN), [JOHN], time.time()), Allow)
+    assert isinstance(authorise(directory, Policy(), str(JOHN), [SALES], time.time()), Defer)  # a refusal
     redis_server.admin.delete(layout.SENDER_GRACE_KEY)
-    assert isinstance(authorise(directory, Policy(), str(JOHN), [JOHN]), Defer)
+    assert isinstance(authorise(directory, Policy(), str(JOHN), [JOHN], time.time()), Defer)
     assert rule(directory, JOHN) == (Deliver, "mailbox")
     redis_server.admin.delete(layout.GRACE_KEY)
     assert rule(directory, JOHN) == (Defer, "no-evidence")

@@ -277,3 +277,20 @@ def stored_password_accepts(byname: CommandLine, local_part: str, password: str)
             "SELECT password_hash FROM mailboxes JOIN addresses USING (id) WHERE local_part = ?", [local_part]
         ).fetchone()
     return verify(password, stored)
+
+
+def test_deleted_names_that_are_kept(byname: CommandLine) -> None:
+    byname.succeed("account set acme --keep-deleted-days 30", "alias remove info@brand-a.test")
+    refused = byname("alias", "add", "info@brand-a.test", "mary@brand-a.test", "--json")
+    assert (refused.code, refused.error["code"]) == (65, "address-kept")
+    assert "byname alias free info@brand-a.test" in refused.error["hint"]
+    (kept,) = byname("alias", "kept", "--account", "acme", "--json").data["data"]
+    assert (kept["address"], kept["mailbox"]) == ("info@brand-a.test", "john@brand-a.test")
+    assert byname("alias", "kept", "--account", "rival", "--json").data == {"data": []}
+    assert byname("alias", "kept").out.split()[:2] == ["ADDRESS", "WAS"]
+    assert byname("alias", "kept", "--account", "nobody", "--json").error["code"] == "not-found"
+    assert byname("alias", "free", "info@brand-a.test", "--json").data["address"] == "info@brand-a.test"
+    assert byname("alias", "free", "info@brand-a.test", "--json").error["code"] == "not-found"
+    byname.succeed("alias add info@brand-a.test mary@brand-a.test")
+    wrong = byname("account", "set", "acme", "--keep-deleted-days", "3651", "--json")
+    assert (wrong.code, wrong.error["field"]) == (65, "keep_deleted_days")

@@ -108,10 +108,10 @@ def test_export_comes_back_unchanged(byname: CommandLine) -> None:
     narrow = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "latin-1"}
     out = subprocess.run(command, env=narrow, check=True, capture_output=True).stdout
     assert out.decode().splitlines() == [
-        HEADER.strip(),
-        f"sales@brand-b.test,{JOHN},true,true,true,",
-        f"info@brand-a.test,{JOHN},true,false,true,",
-        f"one@brand-a.test,{JOHN},true,false,true,'=für",
+        f"{HEADER.strip()},expires_at,expires_after,expires_when_idle,senders",
+        f"sales@brand-b.test,{JOHN},true,true,true,,,,,everyone",
+        f"info@brand-a.test,{JOHN},true,false,true,,,,,everyone",
+        f"one@brand-a.test,{JOHN},true,false,true,'=für,,,,everyone",
     ]
     back = byname("import", "-", stdin=out)
     assert (back.code, back.out) == (0, "0 created, 0 updated, 3 unchanged, 0 failed\n")

@@ -76,7 +76,9 @@ def create_account(database: Database, account: str, domain: str, mailbox: str) 
         tx.add(AliasTotalRow(alias_id=alias.id, accepted=1, last_mail_at=NOW))
         seen = {"accepted": 1, "refused": 0, "first_at": NOW, "last_at": NOW}
         tx.add(AliasSenderRow(alias_id=alias.id, sender=f"shop@{domain}", **seen))
-        account_settings.update(tx, account, random_alias_domain_id=home.id)
+        account_settings.update(tx, account, random_alias_domain_id=home.id, keep_deleted_days=30)
+        aliases.add(tx, f"gone@{domain}", mailbox)
+        aliases.remove(tx, f"gone@{domain}")
         assert token.account_id is not None
         return Owned(token.account_id, home.id, alias.mailbox_id, alias.id, token.id, intent.id, rule.id)
 

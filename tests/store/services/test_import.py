@@ -13,10 +13,10 @@ from store.services.importing.chunks import CHUNK, Import
 from store.sql.database import Database
 from store.sql.tables import ALIAS, AuditRow, DomainRow
 from store.sql.tenant import OPERATOR, Acting
-from store.transfer.csv_file import read_csv
+from store.transfer.csv_file import COLUMNS, read_csv
 from store.transfer.virtual_file import read_virtual
 from tests.store.refusals import counts
-from tests.store.services.importing import HEADER, JOHN, add_boxes, bring, csv, many, outcomes, state
+from tests.store.services.importing import JOHN, add_boxes, bring, csv, many, outcomes, state
 
 
 def test_created_updated_unchanged(world: Database) -> None:
@@ -187,13 +187,30 @@ def test_what_is_exported_is_unchanged(world: Database) -> None:
     bring(Import(world), csv(*many(1100), f'a@brand-a.com,{JOHN},false,true,false,"\'=1, ""x"""'))
     bring(Import(world), csv("-a@rival.com,eve@rival.com,,,,@für"))
     text = "".join(export(world))
-    assert text.splitlines()[0] == HEADER.strip()
-    assert "-a@rival.com,eve@rival.com,true,false,true,'@für" in text
+    assert text.splitlines()[0] == ",".join(COLUMNS)
+    assert "-a@rival.com,eve@rival.com,true,false,true,'@für,,," in text
     results = bring(Import(world), read_csv(io.BytesIO(text.encode())))
     assert Counter(outcomes(results)) == {"unchanged": 1102}
     own = "".join(export(world, Acting(account_id=2))).splitlines()
-    assert own[1:] == ["-a@rival.com,eve@rival.com,true,false,true,'@für"]
+    assert own[1:] == ["-a@rival.com,eve@rival.com,true,false,true,'@für,,,,everyone"]
+
+
+def test_ends_go_along_also_past_ones(world: Database) -> None:
+    lines = [
+        f"a@brand-a.com,{JOHN},true,false,true,,2099-01-31T12:00:00Z,12,90,everyone",
+        f"b@brand-a.com,{JOHN},true,false,true,,2001-01-31T12:00:00Z,,,everyone",  # it has expired, and stays taken
+    ]
+    text = "\n".join([",".join(COLUMNS), *lines]).encode()
+    for dry_run, expected in ((True, ["created"] * 2), (False, ["created"] * 2), (False, ["unchanged"] * 2)):
+        assert outcomes(bring(Import(world, dry_run=dry_run), read_csv(io.BytesIO(text)))) == expected
+    assert "".join(export(world)).splitlines()[1:] == lines
+    with world.read() as tx:
+        assert [alias.expired for alias in aliases.list_all(tx)] == [False, True]
+    lifted = f"address,mailbox,expires_at\nb@brand-a.com,{JOHN},never".encode()
+    assert outcomes(bring(Import(world), read_csv(io.BytesIO(lifted)))) == ["updated"]
+    with world.read() as tx:
+        assert [alias.expired for alias in aliases.list_all(tx)] == [False, False]
 
 
 def test_an_export_of_nothing(world: Database) -> None:
-    assert "".join(export(world)) == HEADER.replace("\n", "\r\n")
+    assert "".join(export(world)) == ",".join(COLUMNS) + "\r\n"

@@ -4,6 +4,7 @@ A userdb has three answers only: a mailbox, none (Dovecot says 550), a failure f
 """
 
 import re
+import time
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -16,7 +17,7 @@ from routing.policy import Policy
 from routing.recipient import resolve
 from routing.verdicts import Defer, Deliver, RecipientVerdict
 from store.migrations import migrate
-from store.services import accounts, aliases, domain_settings, domains, mailboxes
+from store.services import account_settings, accounts, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.sql.tables import MailboxRow
@@ -40,8 +41,8 @@ WRITTEN = [
     "postmaster@suspended.test",
 ]
 LOCALS = ["john", "mary", "paused", "old", "sue", "both", "eve", "ceo", "sales", "info", "off", "outbox", "sleeping",
-          "moved", "team", "nick", "postmaster", "abuse", "hostmaster", "mailer-daemon", "nobody", "+sales",
-          "sales+x", "off+x", "postmaster+x", "it's", "a b", "100%n", "@rest", "@system", "%Ln", "",
+          "moved", "team", "nick", "gone", "postmaster", "abuse", "hostmaster", "mailer-daemon", "nobody", "+sales",
+          "sales+x", "off+x", "gone+x", "postmaster+x", "it's", "a b", "100%n", "@rest", "@system", "%Ln", "",
           "'; --"]  # fmt: skip
 DOMAINS = ["brand-a.test", "brand-b.test", "off.test", "suspended.test", "sleepy.test", "drowsy.test", "empty.test",
            "other.test", "xn--bcher-kva.test", "pending.test", "outside.test"]  # fmt: skip
@@ -68,6 +69,7 @@ def fill(tx: Transaction) -> None:
 def _make_domains(tx: Transaction) -> None:
     for account in ("brands", "late", "rival"):
         accounts.create(tx, account, "agency")
+    account_settings.update(tx, "brands", keep_deleted_days=30)
     for name in ("brand-a.test", "brand-b.test", "off.test", "sleepy.test", "drowsy.test", "empty.test", "bücher.test"):
         domains.add(tx, name, account="brands", verified=True)
     domains.add(tx, "suspended.test", account="late", verified=True)
@@ -89,6 +91,8 @@ def _make_aliases(tx: Transaction) -> None:
     for domain in ("brand-a.test", "brand-b.test"):
         aliases.update(tx, f"off@{domain}", is_active=False)
         aliases.update(tx, f"outbox@{domain}", can_receive=False)
+        aliases.add(tx, f"gone@{domain}", john)
+        aliases.remove(tx, f"gone@{domain}")
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +158,7 @@ def test_the_query_answers_as_the_recipient_table(request: pytest.FixtureRequest
     asked += [Address(local, domain) for local, domain in product(LOCALS, DOMAINS)]
     directory = SqlDirectory(database)
     asked = [address for address in asked if address.is_ascii and not refused_detail(address)]
-    wanted = {address: expected(resolve(directory, Policy(), address)) for address in asked}
+    wanted = {address: expected(resolve(directory, Policy(), address, time.time())) for address in asked}
     assert answers(database, list(wanted)) == wanted
     assert {WAITS, UNKNOWN, "john@brand-a.test", "old@off.test", "sue@suspended.test"} <= set(wanted.values())
 
