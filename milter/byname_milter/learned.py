@@ -19,6 +19,7 @@ class Learned:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._apart: OrderedDict[Pair, float] = OrderedDict()
+        self.keeps_apart = False  # nobody yet: then no recipient is looked for
         self._header_until = self._body_until = 0.0
 
     # What is asked of the MTA is settled when a connection begins, before a recipient is known. So a site without a
@@ -50,9 +51,10 @@ class Learned:
         with self._lock:
             self._apart[sender, name] = time.monotonic() + _DAY
             self._apart.move_to_end((sender, name))
+            self.keeps_apart = True
             while len(self._apart) > _MOST_PAIRS:
                 self._apart.popitem(last=False)
 
     def is_apart(self, sender: str, name: Address) -> bool:
         """Return whether ``name`` is to get the messages of ``sender`` without other recipients."""
-        return bool(self._apart) and self._apart.get((sender, name), 0.0) > time.monotonic()
+        return self._apart.get((sender, name), 0.0) > time.monotonic()

@@ -109,7 +109,7 @@ class Session:
         deliver = verdict if isinstance(verdict, Deliver) else None
         if deliver and self.refuses_recipients and names_left(self.site, self.message) <= 0:
             return self.refuse_recipient(recipient, TOO_MANY_RECIPIENTS)
-        if not self._goes_with_others(verdict):
+        if self.learned.keeps_apart and not self._goes_with_others(verdict):
             apart = reply("one-recipient-apart", address=address or recipient)
             return self.refuse_recipient(recipient, Defer(apart, "one-recipient-apart"))
         envelope_recipient = Recipient(
