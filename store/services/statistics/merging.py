@@ -14,7 +14,7 @@ from routing.address import AddressSyntaxError, parse_path
 from store.clock import utc_now
 from store.services.expiry import fold_counted
 from store.sql import add_counts
-from store.sql.tables import ACCEPTED_MAIL, AccountRow, AddressRow, AliasRow, AliasSenderRow, DomainRow
+from store.sql.tables import ACCEPTED_MAIL, AccountRow, AddressRow, AliasRow, AliasSenderRow, AliasTotalRow, DomainRow
 from store.sql.tenant import Transaction
 from store.wire_format.counts import LONGEST_SENDER, Batch, NameCount, SenderCount
 
@@ -117,10 +117,14 @@ def _merge_counts(
     add_counts.add_to_days(
         tx, [{"alias_id": id_, "day": day, "rule": rule, "mails": n} for (id_, day, rule), n in days.items()]
     )
-    totals = add_counts.add_to_totals(
+    add_counts.add_to_totals(
         tx, [{"alias_id": id_, "accepted": n, "last_mail_at": last.get(id_)} for id_, n in accepted.items()]
     )
-    return [Counted(id_, names[id_], accepted[id_], total, last[id_]) for id_, total in sorted(totals) if accepted[id_]]
+    totals = select(AliasTotalRow.alias_id, AliasTotalRow.accepted).where(AliasTotalRow.alias_id.in_(list(last)))
+    return [
+        Counted(id_, names[id_], accepted[id_], total, last[id_])
+        for id_, total in tx.execute(totals.order_by(AliasTotalRow.alias_id))
+    ]
 
 
 def _merge_senders(

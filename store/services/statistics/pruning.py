@@ -20,7 +20,7 @@ from store.sql.tenant import Transaction
 
 KEPT_DAYS = 100  # of counts
 _KEPT = timedelta(days=KEPT_DAYS)
-_KEPT_BATCHES = timedelta(days=14)  # longer than any hand-over is repeated
+_KEPT_BATCHES = timedelta(days=2)  # longer than a hand-over is repeated
 _AT_ONCE = 500  # rows in one transaction, so that nobody waits for long
 _MOST_ROUNDS = 200  # the rest the next time
 _SILENT = {"synchronize_session": False}
