@@ -11,7 +11,8 @@ from tests.api.tenants import Tenant
 
 ALIAS = {
     "id", "address", "local_part", "domain_id", "domain", "mailbox_id", "can_receive", "can_send", "is_active", "note",
-    "created_at", "updated_at",
+    "created_at", "updated_at", "expires_at", "expires_after", "expires_when_idle", "expired", "last_mail_at",
+    "mails_30d", "refused_30d",
 }  # fmt: skip
 MAILBOX = {"id", "address", "local_part", "domain_id", "display_name", "is_active", "alias_count", "created_at"}
 DOMAIN = {
@@ -189,6 +190,24 @@ def test_aliases(acme: Tenant) -> None:
     gone = acme.client.delete(path)
     assert (gone.status_code, gone.content) == (204, b"")
     assert acme.add("sales").status_code == 201  # deleted: it is free at once
+
+
+def test_until_when_an_alias_lives(acme: Tenant) -> None:
+    ends = {"expires_at": "2099-01-01T00:00:00Z", "expires_after": 100, "expires_when_idle": 90}
+    made = data(acme.add("fair", **ends), 201)
+    assert {name: made[name] for name in (*ends, "expired")} == {**ends, "expired": False}
+    path = f"/mailboxes/{acme.mailbox_id}/aliases/{made['id']}"
+    lifted = data(acme.client.patch(path, json=dict.fromkeys(ends)))
+    assert {name: lifted[name] for name in (*ends, "expired")} == {**dict.fromkeys(ends), "expired": False}
+    for field, value in (
+        ("expires_at", "2001-01-01T00:00:00Z"), ("expires_at", "2099-01-01T00:00:00"), ("expires_at", "soon"),
+        ("expires_after", 0), ("expires_after", True), ("expires_after", "5"), ("expires_when_idle", 3651),
+    ):  # fmt: skip
+        refused = acme.client.patch(path, json={field: value})
+        assert code_of(refused) == (422, "invalid-request")
+        assert refused.json()["errors"][0]["pointer"] == f"/{field}"
+        assert code_of(acme.add("other", **{field: value})) == (422, "invalid-request")
+    assert data(acme.client.get(path)) == {**lifted, "updated_at": data(acme.client.get(path))["updated_at"]}
 
 
 def test_tokens(acme: Tenant) -> None:

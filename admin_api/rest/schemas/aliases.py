@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, model_validator
 
-from admin_api.http.models import PRINTED, Body, GivenMoment, Id, LocalPart, Moment, Out, unsent
+from admin_api.http.models import PRINTED, WHOLE, Body, GivenMoment, Id, LocalPart, Moment, Out, unsent
 from store.errors import ServiceError
 from store.services.expiry import MOST_DAYS, MOST_MAILS
 
@@ -14,8 +14,8 @@ Note = Annotated[
     Field(description="Printable.", examples=["for the shop"]),
     PRINTED,
 ]
-Mails = Annotated[int, Field(ge=1, le=MOST_MAILS, examples=[100])]
-IdleDays = Annotated[int, Field(ge=1, le=MOST_DAYS, examples=[90])]
+Mails = Annotated[int, Field(ge=1, le=MOST_MAILS, examples=[100]), WHOLE]
+IdleDays = Annotated[int, Field(ge=1, le=MOST_DAYS, examples=[90]), WHOLE]
 _FIXED = ("address", "local_part", "domain_id", "domain")
 
 
