@@ -196,7 +196,6 @@ def test_senders(byname: CommandLine, served: RunningApi) -> None:
 # part of the page on aliases: what stands in what its lines print, errors included
 ALIAS_PARTS = {
     "switching": ("sales@brand-b.com", "deliver", "press@brand-a.com", "cannot-send-as"),
-    "until when": ("2999-01-31",),
     "from whom": ("listed shop.example", "except .spam.example", "except .spam.example news@shop.example", "everyone"),
     "after deletion": ("name-kept", "address-kept: once@brand-b.com was deleted and is kept", "KEPT UNTIL"),
     "bringing in": ("0 created, 0 updated, 1 unchanged, 0 failed (a dry run: nothing was kept)",),
@@ -232,6 +231,7 @@ def test_the_page_on_aliases_has_no_other_lines() -> None:
     assert set(re.findall(r"<!-- (.+): a test runs", ALIASES.read_text())) == {
         *ALIAS_PARTS,
         "who writes",
+        "until when",
         "password managers",
     }
 
@@ -297,6 +297,13 @@ def test_who_writes(byname: CommandLine, served: RunningApi) -> None:
     assert '"refused_by_rule":{},"last_mail_at":null' in printed
     assert '"remember_senders_days":30' in printed
     assert '"remember_senders_days":0' in printed
+
+
+def test_until_when(byname: CommandLine, served: RunningApi) -> None:
+    byname.succeed(*BRANDS, "alias add sales@brand-b.com john@brand-a.com")
+    printed = run(lines(ALIASES, "until when"), byname, served)
+    assert "2099-01-31" in printed
+    assert re.search(r"sales@brand-b.com +john@brand-a.com .* - +-\s*$", printed)
 
 
 # What the programs of those who move answer, in place of the programs.

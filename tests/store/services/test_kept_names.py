@@ -295,7 +295,11 @@ def test_another_account_sees_and_frees_nothing(kept: Database) -> None:
 
 
 RACES: list[tuple[str, Callable[[int], Change], dict[str, int]]] = [
-    ("its own mailbox, again and again", lambda n: lambda tx: aliases.add(tx, INFO, JOHN), {"done": 1, "address-taken": 3}),
+    (
+        "its own mailbox, again and again",
+        lambda n: lambda tx: aliases.add(tx, INFO, JOHN),
+        {"done": 1, "address-taken": 3},
+    ),
     (
         "its own and others",
         lambda n: lambda tx: aliases.add(tx, INFO, (JOHN, MARY)[n % 2]),
