@@ -303,7 +303,7 @@ def test_until_when(byname: CommandLine, served: RunningApi) -> None:
     byname.succeed(*BRANDS, "alias add sales@brand-b.com john@brand-a.com")
     printed = run(lines(ALIASES, "until when"), byname, served)
     assert "2099-01-31" in printed
-    assert re.search(r"sales@brand-b.com +john@brand-a.com .* - +-\s*$", printed)
+    assert re.search(r"sales@brand-b.com +john@brand-a.com .* - +- +everyone\s*$", printed)
 
 
 # What the programs of those who move answer, in place of the programs.
