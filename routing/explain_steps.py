@@ -6,10 +6,9 @@ matter up to the first that answers: the table looks no further.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Final
 
 from routing.address import Address, split_detail
+from routing.moments import moment_text
 from routing.policy import Policy
 from routing.records import Alias, HostedDomain, Mailbox, Name, is_kept
 from routing.sender_rules import SenderRules
@@ -37,7 +36,6 @@ RESTS_ON: Mapping[str, frozenset[str]] = {
     "unknown": frozenset({DOMAIN, NAME, CATCH_ALL}),
 }
 _MOST_SHOWN = 5  # entries of an alias's senders
-_LATEST: Final = 253_402_300_799  # the end of the year 9999, the last that has a date
 _EVERYTHING = frozenset({DOMAIN, NAME, CATCH_ALL, STEWARD})
 
 
@@ -148,7 +146,7 @@ def _name_state(name: Name | None, at: float) -> str:
         f"send {'on' if name.can_send else 'off'}",
     ]
     if name.expires_at is not None:
-        flags.append(f"{'expired at' if name.is_expired(at) else 'expires at'} {_moment(name.expires_at)}")
+        flags.append(f"{'expired at' if name.is_expired(at) else 'expires at'} {moment_text(name.expires_at)}")
     senders = "" if name.senders is None else f"; takes mail from {_senders(name.senders)}"
     return f"alias of {_mailbox_state(name.mailbox)}; {', '.join(flags)}{senders}"
 
@@ -158,10 +156,6 @@ def _senders(rules: SenderRules) -> str:
     more = f" and {len(rules.entries) - _MOST_SHOWN} more" if len(rules.entries) > _MOST_SHOWN else ""
     who = f"{shown}{more} only" if rules.mode == "listed" else f"everyone but {shown}{more}"
     return f"{who}, if authenticated" if rules.require_authenticated else who
-
-
-def _moment(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(min(seconds, _LATEST), UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _mailbox_state(mailbox: Mailbox | None) -> str:

@@ -124,11 +124,11 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+WHOLE = BeforeValidator(_whole)
 Moment = Annotated[datetime, Field(examples=["2026-11-23T10:00:00Z"]), AfterValidator(_in_utc)]
 GivenMoment = Annotated[
     AwareDatetime, Field(strict=False, examples=["2027-01-01T00:00:00Z"]), BeforeValidator(_is_written_moment)
 ]
-WHOLE = BeforeValidator(_whole)  # of a number that is not an Id
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID, examples=[7]), WHOLE]
 PathId = Annotated[int, Path(ge=1, le=LARGEST_ID, examples=[7])]
 SearchText = Annotated[

@@ -40,7 +40,8 @@ INSERT INTO addresses (id, domain_id, local_part, kind, created_at)
 {numbers} SELECT {mailboxes} + i + 1, i / {per} * 2 + 1 + i % 2, 'sales-' || (i % {per}), 'alias', {now} FROM n"""
 _ALIASES = """\
 INSERT INTO aliases (id, mailbox_id, can_receive, can_send, is_active, updated_at, off_at)
-{numbers} SELECT {mailboxes} + i + 1, i / {per} * {boxes} + 1 + i % {boxes}, true, false, true, {now}, {off_at} FROM n"""
+{numbers} SELECT {mailboxes} + i + 1, i / {per} * {boxes} + 1 + i % {boxes}, true, false, true, {now}, {off_at}
+FROM n"""
 # Each has an end of its own, but for the first two.
 _ENDS = f"CASE WHEN i < 2 THEN NULL ELSE {FIRST_END} + i END"
 _TABLES = ("domains", "addresses")

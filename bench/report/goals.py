@@ -26,7 +26,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "counts.counted_over_uncounted": "CPU time of the filter with counting, as a multiple of that without",
     "memory.growth_mib": "growth of a milter process over 90,000 messages, after its first 10,000",
     "expiring.bytes_per_alias": "memory of Redis for an alias with its target that expires",
-    "expiring.decision_over_endless": "time of a decision about an alias that expires, as a multiple of one that does not",
+    "expiring.decision_over_endless": "CPU time of a decision about an alias that expires, as a multiple of another",
     "scale.bytes_per_alias": "memory of Redis for an alias with its target, largest store",
     "scale.largest_over_smallest_cpu": "CPU time of a message, largest store as a multiple of the smallest",
     "scale.largest_over_smallest_p99": "p99 of RCPT, largest store as a multiple of the smallest",

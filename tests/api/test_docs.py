@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -195,18 +196,33 @@ def test_senders(byname: CommandLine, served: RunningApi) -> None:
 # part of the page on aliases: what stands in what its lines print, errors included
 ALIAS_PARTS = {
     "switching": ("sales@brand-b.com", "deliver", "press@brand-a.com", "cannot-send-as"),
-    "until when": ("2999-01-31", "never"),
-    "from whom": ("listed ann@work.example", "except .spam.example", "except .spam.example news@shop.example"),
+    "from whom": ("listed shop.example", "except .spam.example", "except .spam.example news@shop.example", "everyone"),
     "after deletion": ("name-kept", "address-kept: once@brand-b.com was deleted and is kept", "KEPT UNTIL"),
     "bringing in": ("0 created, 0 updated, 1 unchanged, 0 failed (a dry run: nothing was kept)",),
 }
 
 
+def here(byname: CommandLine, line: str) -> str:
+    """Run a line of ``byname`` in this process, in the folder of the site; a start of its own takes long.
+
+    Returns:
+        What it printed, errors included. Without ``|| true`` behind it, it must have gone well.
+    """
+    command, _, may_fail = line.partition(" || ")
+    arguments, _, into = command.partition(" > ")
+    done = byname(*shlex.split(arguments)[1:])
+    assert may_fail or done.code == 0, (line, done)
+    if into:
+        (byname.folder / into).write_text(done.out)
+    return done.out + done.err
+
+
 @pytest.mark.parametrize("part", ALIAS_PARTS)
-def test_all_about_aliases(byname: CommandLine, served: RunningApi, part: str) -> None:
+def test_all_about_aliases(byname: CommandLine, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    monkeypatch.chdir(byname.folder)
     more = () if part == "switching" else ("alias add sales@brand-b.com john@brand-a.com",)
     byname.succeed(*BRANDS, "mailbox add mary@brand-a.com --generate-password", *more)
-    printed = run(f"exec 2>&1\n{lines(ALIASES, part)}", byname, served)
+    printed = "".join(here(byname, line) for line in lines(ALIASES, part).strip().splitlines())
     for told in ALIAS_PARTS[part]:
         assert told in printed, (told, printed)
 
@@ -215,6 +231,7 @@ def test_the_page_on_aliases_has_no_other_lines() -> None:
     assert set(re.findall(r"<!-- (.+): a test runs", ALIASES.read_text())) == {
         *ALIAS_PARTS,
         "who writes",
+        "until when",
         "password managers",
     }
 
@@ -226,7 +243,7 @@ WHY_SHOWN = {
     "A login sends": "sender-not-owned",
     "And so does the header": "550 5.7.1",
     "The answer to a change": "byname-propagation: live",
-    "Who writes": "sales@brand-b.com",
+    "Who writes": "0 accepted, 0 refused",
     "Until when": "2999-01-31",
     "From whom": "except .spam.example",
     "One step": "news@shop.example",
@@ -238,21 +255,39 @@ WHY_SHOWN = {
 }
 
 
-def test_what_is_here_and_nowhere_else(byname: CommandLine, served: RunningApi) -> None:
-    rows = re.findall(r"^\| (.+) \| `(.+)` \|$", WHY.read_text(), re.MULTILINE)
-    assert [row for row in rows if row[1].startswith("make ")] == rows[:1]
-    before = "\n".join(line[4:] for line in WHY.read_text().splitlines() if line.startswith("    "))
-    (byname.folder / "two-authors.eml").write_text(
+def test_what_is_here_and_nowhere_else(
+    byname: CommandLine, served: RunningApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(byname.folder)
+    Path("two-authors.eml").write_text(
         "From: john@brand-a.com, mary@brand-a.com\nSender: john@brand-a.com\nSubject: x\n\nx\n"
     )
-    (byname.folder / "virtual").write_text("info@brand-a.com john@brand-a.com, mary@brand-a.com\n")
-    asked = [f"echo '=== {number}'\n{command} || true" for number, (_, command) in enumerate(rows) if number]
-    printed = run("\n".join(["exec 2>&1", before, *asked]), byname, served)
-    answers = printed.split("=== ")[1:]
-    assert len(answers) == len(rows) - 1 == len(WHY_SHOWN)
-    for (words, command), answer in zip(rows[1:], answers, strict=True):
+    Path("virtual").write_text("info@brand-a.com john@brand-a.com, mary@brand-a.com\n")
+    for line in [line[4:] for line in WHY.read_text().splitlines() if line.startswith("    ")]:
+        name, _, value = line.rpartition("=") if line.startswith("API") else line.partition("=")
+        if name.isupper():
+            made = here(byname, value[2:-1]).strip() if value.startswith("$(") else served.url
+            monkeypatch.setenv(name, made)
+        else:
+            here(byname, line)
+    rows = re.findall(r"^\| (.+) \| `(.+)` \|$", WHY.read_text(), re.MULTILINE)
+    assert [row for row in rows if not row[1].startswith(("byname ", "BYNAME", "curl "))] == rows[:1]
+    assert rows[0][1] == "make demo ARGS=--once"
+    assert len(rows) - 1 == len(WHY_SHOWN)
+    for words, command in rows[1:]:
         (told,) = [shown for begins, shown in WHY_SHOWN.items() if words.startswith(begins)]
+        answer = run(command, byname, served) if command.startswith("curl ") else as_shown(byname, command, monkeypatch)
         assert told in answer, (command, answer)
+
+
+def as_shown(byname: CommandLine, command: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a command whose first word may set a variable; what it says of a refusal is what it shows."""
+    first, _, rest = command.partition(" ")
+    with monkeypatch.context() as patch:
+        if "=" in first:
+            patch.setenv(*first.split("=", 1))
+            command = rest
+        return here(byname, f"{command} || true")
 
 
 def test_who_writes(byname: CommandLine, served: RunningApi) -> None:
@@ -262,6 +297,13 @@ def test_who_writes(byname: CommandLine, served: RunningApi) -> None:
     assert '"refused_by_rule":{},"last_mail_at":null' in printed
     assert '"remember_senders_days":30' in printed
     assert '"remember_senders_days":0' in printed
+
+
+def test_until_when(byname: CommandLine, served: RunningApi) -> None:
+    byname.succeed(*BRANDS, "alias add sales@brand-b.com john@brand-a.com")
+    printed = run(lines(ALIASES, "until when"), byname, served)
+    assert "2099-01-31" in printed
+    assert re.search(r"sales@brand-b.com +john@brand-a.com .* - +- +everyone\s*$", printed)
 
 
 # What the programs of those who move answer, in place of the programs.

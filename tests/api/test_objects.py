@@ -193,6 +193,24 @@ def test_aliases(acme: Tenant) -> None:
     assert acme.add("sales").status_code == 201  # deleted: it is free at once
 
 
+def test_until_when_an_alias_lives(acme: Tenant) -> None:
+    ends = {"expires_at": "2099-01-01T00:00:00Z", "expires_after": 100, "expires_when_idle": 90}
+    made = data(acme.add("fair", **ends), 201)
+    assert {name: made[name] for name in (*ends, "expired")} == {**ends, "expired": False}
+    path = f"/mailboxes/{acme.mailbox_id}/aliases/{made['id']}"
+    lifted = data(acme.client.patch(path, json=dict.fromkeys(ends)))
+    assert {name: lifted[name] for name in (*ends, "expired")} == {**dict.fromkeys(ends), "expired": False}
+    for field, value in (
+        ("expires_at", "2001-01-01T00:00:00Z"), ("expires_at", "2099-01-01T00:00:00"), ("expires_at", "soon"),
+        ("expires_after", 0), ("expires_after", True), ("expires_after", "5"), ("expires_when_idle", 3651),
+    ):  # fmt: skip
+        refused = acme.client.patch(path, json={field: value})
+        assert code_of(refused) == (422, "invalid-request")
+        assert refused.json()["errors"][0]["pointer"] == f"/{field}"
+        assert code_of(acme.add("other", **{field: value})) == (422, "invalid-request")
+    assert data(acme.client.get(path)) == {**lifted, "updated_at": data(acme.client.get(path))["updated_at"]}
+
+
 def test_tokens(acme: Tenant) -> None:
     body = {"name": "website", "scopes": ["aliases:write"], "expires_at": "2099-01-01T00:00:00Z"}
     made = data(acme.client.post("/tokens", json=body), 201)

@@ -10,6 +10,8 @@ from typing import Any
 from routing.address import Address
 from routing.directory import Directory
 from routing.people import people_of
+from routing.policy import Policy
+from routing.recipient import resolve
 from routing.records import Alias, HostedDomain, Mailbox, kept_name
 from routing.sender_rules import SenderRules
 from store.services import (
@@ -125,6 +127,13 @@ def limits_of_an_alias(directory: Directory, fill: Fill) -> None:
         fill(limit)
         expected = Alias(Mailbox(JOHN), expires_at=off_at, senders=senders)
         assert directory.lookup([SALES, JOHN])["brand-b.com"].names == {"sales": expected}
+        if senders is None:
+            assert _rules(directory, 1_799_999_999) == ("alias" if off_at != 1 else "alias-expired")
+            assert _rules(directory, 1_800_000_000) == ("alias" if off_at is None else "alias-expired")
+
+
+def _rules(directory: Directory, at: int) -> str:
+    return resolve(directory, Policy(), SALES, at).rule
 
 
 def states_of_mailbox_domain_and_account(directory: Directory, fill: Fill) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from admin_api.http.models import PRINTED, Body, GivenMoment, Id, LocalPart, Moment, Out, unsent
+from admin_api.http.models import PRINTED, WHOLE, Body, GivenMoment, Id, LocalPart, Moment, Out, unsent
 from routing.allowed_senders import MOST_ENTRIES
 from store.errors import ServiceError
 from store.services import views
@@ -25,8 +25,8 @@ Entries = Annotated[
         examples=[["ann@work.example", "shop.example", ".shop.example"]],
     ),
 ]
-Mails = Annotated[int, Field(ge=1, le=MOST_MAILS, examples=[100])]
-IdleDays = Annotated[int, Field(ge=1, le=MOST_DAYS, examples=[90])]
+Mails = Annotated[int, Field(ge=1, le=MOST_MAILS, examples=[100]), WHOLE]
+IdleDays = Annotated[int, Field(ge=1, le=MOST_DAYS, examples=[90]), WHOLE]
 _FIXED = ("address", "local_part", "domain_id", "domain")
 
 

@@ -7,7 +7,12 @@ from prometheus_client import CollectorRegistry
 
 from routing.address import Address
 from routing.directory import AffirmedFacts, Directory, LookupFailed
+from routing.guard import HeaderField, check_header
 from routing.memory_directory import MemoryDirectory, SilentDirectory
+from routing.policy import Policy
+from routing.recipient import resolve
+from routing.sender import authorise
+from routing.verdicts import Allow, Defer, Deliver, Reject
 from store.cache.directory import RedisDirectory
 from store.cache.fallback import FallbackDirectory
 from store.cache.metrics import DirectoryMetrics
@@ -19,7 +24,7 @@ from store.wire_format.lease import lease_text
 from tests.store.cache.filled_cache import fill, mirror, vouch
 from tests.store.directory_contract import CONTRACT, Fill
 from tests.store.redis_server import RedisServer
-from tests.unit.sample_site import BRAND_A, BRAND_B, DIRECTORY, DOMAINS, JOHN
+from tests.unit.sample_site import BRAND_A, BRAND_B, DIRECTORY, DOMAINS, JOHN, NOW
 
 SALES = Address("sales", "brand-b.test")
 NOWHERE = Address("x", "elsewhere.test")
@@ -112,7 +117,8 @@ def test_a_lookup_is_one_round_trip(cache: RedisDirectory, server: RedisServer) 
     [
         ("{format} {run_id}", True),
         ("1 {run_id}", False),
-        ("3 {run_id}", False),
+        ("2 {run_id}", False),
+        ("4 {run_id}", False),
         ("{run_id}", False),
         ("{format}", False),
         ("", False),
@@ -130,8 +136,49 @@ def test_only_a_lease_for_this_format_and_this_run(
             cache.lookup([SALES])
 
 
+def test_an_older_format_beside_this_one(server: RedisServer, cache: RedisDirectory) -> None:
+    """Its lease and its values say nothing here, in whatever state either of the two is, and stay as they are."""
+    older = {
+        key.replace(layout.PREFIX.encode(), b"byname:2:"): server.admin.dump(key)
+        for key in server.admin.keys(layout.PREFIX + "*")
+    }
+    for key, value in older.items():
+        server.admin.restore(key, 0, value)
+    server.admin.set("byname:2:lease", f"2 {server.run_id}")
+    server.admin.hset("byname:2:d:brand-b.test", "sales", "9 a7 1mallory")
+    before = server.admin.dump("byname:2:d:brand-b.test")
+    assert cache.lookup([SALES]) == DIRECTORY.lookup([SALES])
+    server.admin.delete(layout.LEASE_KEY)
+    with pytest.raises(LookupFailed, match="no lease"):
+        cache.lookup([SALES])
+    server.admin.delete(*server.admin.keys(layout.PREFIX + "*"))
+    with pytest.raises(LookupFailed):
+        cache.affirmed([SALES])
+    assert server.admin.dump("byname:2:d:brand-b.test") == before
+
+
+FAIR, GONE = Address("fair", "brand-a.test"), Address("gone", "brand-a.test")
+
+
+@pytest.mark.parametrize(("asked", "at", "lives"), [(FAIR, NOW, True), (FAIR, NOW + 1, False), (GONE, NOW, False)])
+def test_an_alias_ends_by_itself(
+    cache: RedisDirectory, server: RedisServer, asked: Address, at: float, *, lives: bool
+) -> None:
+    """No relay touches the cache: first with its lease, then in grace."""
+    recipient, policy = resolve(cache, Policy(), asked, at), Policy()
+    assert isinstance(recipient, Deliver if lives else Reject)
+    assert isinstance(authorise(cache, policy, str(JOHN.address), [asked], at), Allow if lives else Reject)
+    header = [HeaderField("From", f" {asked}".encode())]
+    assert isinstance(check_header(cache, policy, str(JOHN.address), header, at), Allow if lives else Reject)
+    server.admin.delete(layout.LEASE_KEY)
+    graced = fallback(cache, SilentDirectory())
+    assert isinstance(resolve(graced, policy, asked, at), Deliver if lives else Defer)
+    assert isinstance(authorise(graced, policy, str(JOHN.address), [asked], at), Allow if lives else Defer)
+    assert isinstance(check_header(graced, policy, str(JOHN.address), header, at), Allow if lives else Defer)
+
+
 def test_the_lease_says_what_it_says(server: RedisServer) -> None:
-    assert lease_text("abc") == "2 abc"
+    assert lease_text("abc") == "3 abc"
 
 
 def test_grace(cache: RedisDirectory, server: RedisServer) -> None:

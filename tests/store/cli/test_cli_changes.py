@@ -35,6 +35,14 @@ CHANGES = [
         {"address": "hi@brand-a.test", "can_receive": True, "can_send": False, "is_active": True},
     ),
     ("alias add out@brand-b.test mary@brand-a.test --send --no-receive", {"can_receive": False, "can_send": True}),
+    (
+        "alias add fair@brand-b.test mary@brand-a.test --expires-at 2099-01-31T12:00:00Z --expires-after 9",
+        {"expires_at": "2099-01-31T12:00:00Z", "expires_after": 9, "expires_when_idle": None, "expired": False},
+    ),
+    (
+        "alias set sales@brand-b.test --expires-at never --expires-when-idle 90",
+        {"expires_at": None, "expires_after": None, "expires_when_idle": 90},
+    ),
     ("alias set sales@brand-b.test --disable", {"is_active": False, "can_send": True, "can_receive": True}),
     ("alias set sales@brand-b.test --enable", {"is_active": True}),
     ("alias set sales@brand-b.test --no-send", {"can_send": False}),
@@ -226,9 +234,9 @@ def test_unconfirmed_removal_names_the_aliases_for_scripts(byname: CommandLine) 
 def test_lists_in_a_pipe_are_aligned_columns(byname: CommandLine) -> None:
     out = byname("alias", "list").out
     assert [line.split() for line in out.splitlines()] == [
-        ["ALIAS", "MAILBOX", "ACTIVE", "RECEIVE", "SEND", "NOTE"],
-        ["info@brand-a.test", "john@brand-a.test", "yes", "yes", "no", "-"],
-        ["sales@brand-b.test", "john@brand-a.test", "yes", "yes", "yes", "-"],
+        ["ALIAS", "MAILBOX", "ACTIVE", "RECEIVE", "SEND", "ENDS", "NOTE"],
+        ["info@brand-a.test", "john@brand-a.test", "yes", "yes", "no", "-", "-"],
+        ["sales@brand-b.test", "john@brand-a.test", "yes", "yes", "yes", "-", "-"],
     ]
     assert "\x1b" not in out
 

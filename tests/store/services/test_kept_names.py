@@ -295,22 +295,26 @@ def test_another_account_sees_and_frees_nothing(kept: Database) -> None:
 
 
 RACES: list[tuple[str, Callable[[int], Change], dict[str, int]]] = [
-    ("its own mailbox, eight times", lambda n: lambda tx: aliases.add(tx, INFO, JOHN), {"done": 1, "address-taken": 7}),
+    (
+        "its own mailbox, again and again",
+        lambda n: lambda tx: aliases.add(tx, INFO, JOHN),
+        {"done": 1, "address-taken": 3},
+    ),
     (
         "its own and others",
         lambda n: lambda tx: aliases.add(tx, INFO, (JOHN, MARY)[n % 2]),
-        {"done": 1, "address-taken": 3, "others": 4},
+        {"others": 3},
     ),
-    ("freed eight times", lambda n: lambda tx: kept_names.free(tx, INFO), {"done": 1, "not-found": 7}),
+    ("freed again and again", lambda n: lambda tx: kept_names.free(tx, INFO), {"done": 1, "not-found": 3}),
 ]
 
 
 @pytest.mark.parametrize(("_", "change", "expected"), RACES)
 def test_races(kept: Database, _: str, change: Callable[[int], Change], expected: dict[str, int]) -> None:
-    found = at_once(kept, [change(n) for n in range(8)])
+    found = at_once(kept, [change(n) for n in range(4)])
     if "others" in expected:  # refused as kept before john has it, as taken after it
-        assert found["done"] == 1
-        assert found["address-taken"] + found["address-kept"] == 7
+        assert found["done"] == 1, found
+        assert found["address-taken"] + found["address-kept"] == 3, found
     else:
         assert found == expected
     assert rows(kept) == 0
