@@ -168,7 +168,9 @@ def read_name(body: str, local: str, domain: HostedDomain) -> Name | None:
         expires_at=int(found[4], 36) if found[4] else None,
         senders=read_rules(found[5]) if found[5] else None,
     )
-    return _faithful(name, name_body(name, domain.name), body)
+    # The end of the body needs no such look: a moment has one spelling by the pattern, and rules look themselves.
+    head = f"a{flags} {_mailbox_text(mailbox, domain.name)}"
+    return _faithful(name, head, body[: found.end(3)])
 
 
 def _mailbox_or_nobody(mailbox: Mailbox | None, domain: str) -> str:
