@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, Table, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, Integer, Row, Table, bindparam, func, select
 
 from store.sql.tables import AddressRow, DomainRow, MailboxRow, MessageRow
 from store.sql.tenant import Transaction
@@ -16,7 +16,7 @@ from store.sql.tenant import Transaction
 _MAILBOX, _ADDRESS, _DOMAIN, _MESSAGE = (
     cast("Table", row.__table__).c for row in (MailboxRow, AddressRow, DomainRow, MessageRow)
 )
-_WANTED = bindparam("mailbox")
+_WANTED: BindParameter[int] = bindparam("mailbox", type_=Integer())
 _SENDER = (
     select(_MAILBOX.id, _MAILBOX.display_name, _ADDRESS.local_part, _DOMAIN.name.label("domain"), _DOMAIN.account_id)
     .join_from(cast("Table", MailboxRow.__table__), cast("Table", AddressRow.__table__), _ADDRESS.id == _MAILBOX.id)
