@@ -45,11 +45,11 @@ class Courier(Worker):
         self._is_sent, self._meters = is_sent, meters
 
     def carry_all(self) -> bool:
-        """Hand over what is due, what has waited longest first, until the end; False when nothing was."""
-        taken = first = self._first()
+        """Hand over what is due, what has waited longest first, until nothing is; False, for it has looked already."""
+        taken = self._first()
         while taken is not None:
             taken = self._carry(taken, goes_on=True)
-        return first is not None
+        return False
 
     def carry_one(self) -> bool:
         """Hand over the message that has waited longest; False when none is due."""
