@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import BindParameter, Connection, Integer, Row, Table, bindparam, func, select
+from sqlalchemy import BindParameter, Integer, Row, Table, bindparam, func, select
 
+from store.sql.database import Database
 from store.sql.tables import AddressRow, DomainRow, MailboxRow, MessageRow
 from store.sql.tenant import Transaction
 
@@ -29,10 +30,11 @@ _USED = select(func.count(), func.min(_MESSAGE.created_at)).where(
 )
 
 
-def find_sender(connection: Connection, mailbox: int, account: int) -> Row[*tuple[Any, ...]] | None:
+def find_sender(database: Database, mailbox: int, account: int) -> Row[*tuple[Any, ...]] | None:
     """Return ``id, display_name, local_part, domain, account_id`` of an account's mailbox; None for no such."""
     wanted: Mapping[str, int] = {"mailbox": mailbox, "account": account}
-    return connection.execute(_SENDER, wanted).one_or_none()
+    with database.alone() as connection:
+        return connection.execute(_SENDER, wanted).one_or_none()
 
 
 def lock_sender(tx: Transaction, mailbox: int) -> bool:

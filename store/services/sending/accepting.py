@@ -88,8 +88,7 @@ def sender(database: Database, mailbox_id: int, account_id: int) -> Sender:
         ServiceError: ``not-found``.
         StoreUnavailable, StoreNotReady: nothing could be learned.
     """
-    with database.alone() as connection:
-        found = sender_query.find_sender(connection, mailbox_id, account_id)
+    found = sender_query.find_sender(database, mailbox_id, account_id)
     if found is None:
         raise lookup.not_found("mailbox", mailbox_id, "mailbox")
     return Sender(found.id, found.account_id, f"{found.local_part}@{found.domain}", found.display_name)
