@@ -11,6 +11,7 @@ nothing and is taken away.
 import hmac
 import re
 from dataclasses import dataclass
+from math import floor
 
 HANDOVER = "X-Byname-Handover"
 LIFETIME = 3600  # seconds
@@ -49,6 +50,14 @@ def judge_handover(key: bytes, claim: Claim, value: str, now: float, since: floa
     if not max(now - LIFETIME, since) < at <= now + CLOCKS_APART:
         return "handover-aged", at
     return "", at
+
+
+def holds_from(since: float) -> int:
+    """Return the unix time from which every key that is made holds, for ``since`` of :func:`judge_handover`.
+
+    Keys count whole seconds: of one that was made in the second of ``since`` nobody can tell whether it was earlier.
+    """
+    return floor(since) + 1
 
 
 def _mac(key: bytes, claim: Claim, at: int) -> str:

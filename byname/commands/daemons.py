@@ -63,6 +63,8 @@ def milter(
                 counts_accepted=not now.edge_delivers,
             )
 
+        if handovers is not None:
+            handovers.settle()
         stop(ExitCode(serve(role.value, wiring.needed(settings, f"milter.{role.value}"), load, registry)))
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from routing.handover import CLOCKS_APART, LIFETIME
+from routing.handover import CLOCKS_APART, LIFETIME, holds_from
 
 _REMEMBERED = LIFETIME + 2 * CLOCKS_APART  # seconds; no key lives longer
 _NO_NAME = "?"  # of a message whose queue id the MTA did not tell
@@ -25,6 +25,10 @@ class Handovers:
     def __repr__(self) -> str:
         """Show no key."""
         return f"Handovers({len(self._taken)} taken)"
+
+    def settle(self) -> None:
+        """Wait, for a second at most, until every key made from now on holds. Nobody is served before."""
+        time.sleep(min(1.0, max(0.0, holds_from(self.since) - time.time())))
 
     def take(self, value: str, queue_id: str | None) -> str | None:
         """Take a hand-over; None when it is new, else the queue id of the message that came with it before."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from queue import SimpleQueue
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -27,9 +28,36 @@ FROM = b"From: john@brand-a.test\r\n"
 PATIENCE = 0.7  # seconds of the courier for an answer, in place of a minute
 
 
+class Said:
+    """What a client says, as a server answers it: nothing (for the greeting), a command, a whole message."""
+
+    def __init__(self) -> None:
+        self.answered: SimpleQueue[bytes] = SimpleQueue()
+        self.answered.put(b"")
+        self._rest, self._end = b"", b"\r\n"
+
+    def add(self, block: bytes) -> None:
+        """Take what came; several commands may come at once (RFC 2920)."""
+        self._rest += block
+        while self._end in self._rest:
+            unit, end, self._rest = self._rest.partition(self._end)
+            self.answered.put(unit + end)
+            self._end = b"\r\n.\r\n" if unit == b"DATA" else b"\r\n"
+
+
+def answers_of(server: socket.socket) -> Iterator[bytes]:
+    """Yield a server's answers one by one, however they are written."""
+    answer = b""
+    for line in server.makefile("rb"):
+        answer += line
+        if line[3:4] != b"-":
+            yield answer
+            answer = b""
+
+
 @dataclass
 class Holding:
-    """A listener that hands everything on, but holds the server's answer to some words of the client until told."""
+    """A listener that hands everything on, but holds a server's answer to some words, and all after it, until told."""
 
     port: int  # of the server behind
     holds: Callable[[bytes], bool] = lambda _: False
@@ -63,27 +91,24 @@ class Holding:
                 threading.Thread(target=self._carry, args=(client,), daemon=True).start()
 
     def _carry(self, client: socket.socket) -> None:
-        holding = threading.Event()
-        if self.holds(b""):
-            holding.set()
         server = socket.create_connection((LOOPBACK, self.port))
-        answers = threading.Thread(target=self._answers, args=(server, client, holding), daemon=True)
+        said = Said()
+        answers = threading.Thread(target=self._answers, args=(server, client, said), daemon=True)
         answers.start()
         with suppress(OSError):
-            while said := client.recv(65536):
-                if self.holds(said):
-                    holding.set()
-                server.sendall(said)
+            while block := client.recv(65536):
+                said.add(block)
+                server.sendall(block)
         with suppress(OSError):
             server.shutdown(socket.SHUT_WR)
         answers.join(5)
         client.close()
         server.close()
 
-    def _answers(self, server: socket.socket, client: socket.socket, holding: threading.Event) -> None:
+    def _answers(self, server: socket.socket, client: socket.socket, said: Said) -> None:
         with suppress(OSError):
-            while answer := server.recv(65536):
-                if holding.is_set():
+            for answer in answers_of(server):
+                if self.holds(said.answered.get(timeout=20)):
                     self.held.set()
                     self.let_go.wait(20)
                 client.sendall(answer)
@@ -115,9 +140,9 @@ STEPS = {
     "greeting": (b"", "accepted"),
     "EHLO": (b"ehlo", "accepted"),
     "XCLIENT": (b"XCLIENT", "accepted"),
-    "MAIL": (b"mail FROM", "accepted"),
-    "RCPT": (b"rcpt TO", "accepted"),
-    "DATA": (b"data\r\n", "submitting"),
+    "MAIL": (b"MAIL FROM", "accepted"),
+    "RCPT": (b"RCPT TO", "accepted"),
+    "DATA": (b"DATA\r\n", "accepted"),
     "end of data": (b"\r\n.\r\n", "submitting"),  # Postfix has it by then
 }
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byname_milter.handovers import Handovers
-from routing.handover import Claim, handover_value, judge_handover
+from routing.handover import Claim, handover_value, holds_from, judge_handover
 
 KEY, NOW = b"k" * 32, 1_000_000
 CLAIM = Claim("john@brand-a.test", "sales@brand-b.test", "<1@brand-b.test>")
@@ -32,6 +32,15 @@ def judged(value: str, claim: Claim = CLAIM, *, now: float = NOW, since: float =
 )
 def test_its_age(age: int, since: float, slug: str) -> None:
     assert judged(handover_value(KEY, CLAIM, NOW - age), since=since) == slug
+
+
+@given(st.floats(0, 4e9), st.floats(0, 3000))
+def test_each_key_holds_that_is_made_once_the_process_serves(since: float, later: float) -> None:
+    begins = holds_from(since)
+    assert since < begins <= since + 1
+    made = int(begins + later)
+    assert judged(handover_value(KEY, CLAIM, made), now=made, since=since) == ""
+    assert judged(handover_value(KEY, CLAIM, begins - 1), now=begins, since=since) == "handover-aged"
 
 
 @pytest.mark.parametrize("part", ["login", "sender", "message_id"])
