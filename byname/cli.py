@@ -29,6 +29,7 @@ from byname.commands import (
     relay,
     rule,
     send,
+    setup,
     token,
     transfer,
 )
@@ -72,6 +73,7 @@ for name, command, summary, example in (
         "A mail of a mailbox, as the API sends it.",
         "byname send --mailbox M --to A --subject S < text",
     ),
+    ("setup", setup.setup, "Show what Postfix needs; do it when told.", "byname setup --apply"),
     ("milter", daemons.milter, "Run a milter.", "byname milter --role inbound"),
     ("maps", daemons.maps, "Run the Postfix socketmap server.", f"postmap -q brand-a.com {_SOCKETMAP}"),
     ("lmtp", daemons.lmtp, "Run the LMTP server in front of the mail store.", "byname lmtp"),
