@@ -59,10 +59,10 @@ def place_in_postfix(socket: Socket, postfix: Postfix, services: Iterable[Servic
     return None if any(service.chrooted for service in services) else f"unix:{path}"
 
 
-def role_of(place: str, postfix: Postfix, settings: Settings, *, chrooted: bool = False) -> str | None:
+def role_of(place: str, postfix: Postfix, settings: Settings) -> str | None:
     """Return the role of Byname's milter at a place that Postfix names; None when it is somebody else's."""
-    asked = socket_of(place, postfix.queue, chrooted=chrooted)
-    return next((role for role in ROLES if asked is not None and milter_socket(settings, role) == asked), None)
+    found = {socket_of(place, postfix.queue, chrooted=chrooted) for chrooted in (False, True)} - {None}
+    return next((role for role in ROLES if milter_socket(settings, role) in found), None)
 
 
 def milter_socket(settings: Settings, role: str) -> Socket | None:
