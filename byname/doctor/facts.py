@@ -46,7 +46,6 @@ class SocketFact:
     state: SocketState
     barred_by: str | None = None  # the folder or socket that keeps Postfix's user out; None: nothing does
     is_behind_chroot: bool = False  # a chrooted service of Postfix that asks it cannot see it
-    owner: str = "byname"  # the user who made it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,6 @@ class DatabaseFact:
 
     problem: str | None  # None: it does, and is
     is_behind: bool = False  # of another version, or not there
-    names: int = 0
 
 
 @dataclass(frozen=True, slots=True)

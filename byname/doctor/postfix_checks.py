@@ -151,7 +151,7 @@ POSTFIX_CHECKS = (
     Check(
         "alias-maps",
         (Symptom.REFUSED, Symptom.LOST),
-        "Postfix rewrites these names after Byname has answered: mail goes where that table says, not to their mailbox.",
+        "Postfix rewrites these names after Byname has answered: mail goes where that table says.",
         _alias_maps,
     ),
     Check(

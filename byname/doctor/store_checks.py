@@ -154,7 +154,7 @@ STORE_CHECKS = (
     Check(
         "clock",
         (Symptom.NOT_LIVE, Symptom.DASHBOARD),
-        "Leases, sessions, codes of a second factor and hand-overs go by the clock, and two that differ end them early.",
+        "Sessions, codes of a second factor and hand-overs go by the clock; where two differ they end too early.",
         _clock,
     ),
     Check(

@@ -29,6 +29,12 @@ def judge(facts: Facts) -> list[Finding]:
     return by_severity([finding for check in CHECKS for finding in findings(check, facts)])
 
 
+def finding_of_settings(severity: Severity, what: str) -> Finding:
+    """Return a finding about settings that cannot be read, so that nothing else can be looked at."""
+    check = CHECKS[0]
+    return Finding(check.name, severity, check.symptoms, what, check.means, "byname config check")
+
+
 def by_severity(found: Sequence[Finding]) -> list[Finding]:
     """Return findings with the worst first."""
     return sorted(found, key=lambda one: _ORDER.index(one.severity))

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from byname.postfix.machine import Postfix, Service
@@ -46,8 +46,17 @@ def postconf(folder: Path, *arguments: str) -> str:
     return run("postconf", "-c", str(folder.absolute()), *arguments)
 
 
-def run(program: str, *arguments: str, stdin: str = "") -> str:
+def found_in(table: str, keys: Sequence[str], folder: Path) -> dict[str, str]:
+    """Return what a lookup table has for those of the keys that it knows. Raises PostfixUnreadable."""
+    asked = "".join(f"{key}\n" for key in keys)
+    lines = run("postmap", "-c", str(folder.absolute()), "-q", "-", table, stdin=asked, may_find_nothing=True)
+    return {key: value for key, _, value in (line.partition("\t") for line in lines.splitlines())}
+
+
+def run(program: str, *arguments: str, stdin: str = "", may_find_nothing: bool = False) -> str:
     """Run a program of Postfix's, without the environment variables that would lead it elsewhere.
+
+    ``may_find_nothing``: 1 without a word is no error, as of ``postmap -q``.
 
     Raises:
         PostfixUnreadable: it is not installed, or ended with an error; the message holds its last line.
@@ -64,7 +73,7 @@ def run(program: str, *arguments: str, stdin: str = "") -> str:
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise PostfixUnreadable(f"{program} gave no answer in {_LONGEST} s") from None
-    if done.returncode != 0:
+    if done.returncode != 0 and not (may_find_nothing and done.returncode == 1 and not done.stderr.strip()):
         raise PostfixUnreadable((done.stderr.strip().splitlines() or [f"{program} failed"])[-1])
     return done.stdout
 
