@@ -14,6 +14,7 @@ from byname.output import cell_text, members, say, say_json, stop, warn
 if TYPE_CHECKING:
     from byname.postfix.machine import Postfix
     from byname.setup.plan import Plan
+    from byname.setup.surroundings import Surroundings
 
 PostfixFolder = Annotated[
     Path | None,
@@ -39,6 +40,7 @@ def setup(
     at_most_one(apply=apply, undo=undo)
     from byname.setup import doing
     from byname.setup.plan import plan
+    from byname.setup.surroundings import surroundings
 
     run = cli_context.of(context)
     if undo:
@@ -47,12 +49,15 @@ def setup(
     settings = run.settings()
     postfix = chosen(postfix_config)
     wanted = plan(postfix, settings, replace_domains=replace_domains)
-    if apply and not wanted.is_done:
+    around = surroundings(postfix, settings)
+    is_applied = apply and not wanted.is_done
+    if is_applied:
         doing.apply(postfix.folder, wanted, settings)
     if as_json:
-        say_json(_as_json(postfix, wanted, applied=apply and not wanted.is_done))
+        say_json(_as_json(postfix, wanted, around, applied=is_applied))
     else:
-        _show(postfix, wanted, applied=apply)
+        _show_surroundings(postfix, around)
+        _show(postfix, wanted, applied=is_applied)
     stop(ExitCode.REFUSED if wanted.obstacles else ExitCode.DONE)
 
 
@@ -97,10 +102,10 @@ def _undo(folder: Path, *, as_json: bool) -> None:
     say(f"now: postfix -c {folder} reload")
 
 
-def _as_json(postfix: "Postfix", wanted: "Plan", *, applied: bool) -> dict[str, object]:
+def _as_json(postfix: "Postfix", wanted: "Plan", around: "Surroundings", *, applied: bool) -> dict[str, object]:
     return {
         "postfix": str(postfix.folder),
-        "version": postfix.value("mail_version"),
+        "machine": around,
         "done": wanted.is_done or applied,
         "applied": applied,
         "changes": [{**members(one), "name": one.name, "command": one.command} for one in wanted.changes],
@@ -110,8 +115,19 @@ def _as_json(postfix: "Postfix", wanted: "Plan", *, applied: bool) -> dict[str, 
     }
 
 
+def _show_surroundings(postfix: "Postfix", around: "Surroundings") -> None:
+    chroot = f"chrooted to {postfix.queue}" if around.chrooted else "not chrooted"
+    say(f"Postfix {around.postfix}, {postfix.folder}, {chroot}")
+    say(f"Dovecot {around.dovecot}" if around.dovecot else "Dovecot is not installed")
+    say(f"Redis: {around.redis}")
+    for one in around.sockets:
+        barred = f"; Postfix's user is kept out by {one.barred_by}" if one.barred_by else ""
+        say(f"{one.unit}: {one.place}, {one.state}{barred}")
+    if any(one.state in {"missing", "silent"} for one in around.sockets):
+        warn("Postfix answers 451 while a daemon that it asks does not run: start them before it is reloaded")
+
+
 def _show(postfix: "Postfix", wanted: "Plan", *, applied: bool) -> None:
-    say(f"Postfix {postfix.value('mail_version')}, {postfix.folder}")
     for obstacle in wanted.obstacles:
         say(f"\n! {obstacle.code}: {cell_text(obstacle.what)}\n  to mend it: {cell_text(obstacle.mend)}")
     for note in wanted.notes:
