@@ -110,6 +110,8 @@ def _login_maps(facts: Facts) -> Iterator[Fault]:
 
 def _trusted(facts: Facts) -> Iterator[Fault]:
     postfix = known(facts.postfix)
+    if "mynetworks" not in postfix.written and postfix.value("mynetworks_style") == "host":
+        return  # then it is this machine's own addresses
     for one in postfix.inbound_listeners:
         outside = [net for net in items(postfix.value("mynetworks", one)) if not _is_loopback(net)]
         rules = [

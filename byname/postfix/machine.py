@@ -103,4 +103,4 @@ def _is_way_back(service: Service) -> bool:
 
 def items(value: str) -> tuple[str, ...]:
     """Return the items of a list, which commas or blanks divide; what stands in braces is one item."""
-    return tuple(re.findall(r"\{[^{}]*\}|[^\s,{}]+", value))
+    return tuple(re.findall(r"[^\s,{}]*\{[^{}]*\}|[^\s,{}]+", value))
