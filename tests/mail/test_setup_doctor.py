@@ -59,9 +59,9 @@ class Machine:
 
     def set(self, *lines: str) -> None:
         """Change main.cf, or master.cf where the name has a slash."""
-        for line in lines:
+        for line in (line.replace("INBOUND", self.inbound) for line in lines):
             look_old(self.etc)
-            postconf(self.etc, "-P" if "/inet/" in line else "-e", line.replace("INBOUND", self.inbound))
+            postconf(self.etc, "-P" if "/inet/" in line else "-e", line)
 
     @property
     def inbound(self) -> str:
@@ -162,7 +162,8 @@ def test_setup_without_being_told_changes_nothing(machine: Machine, before: dict
     assert "+ smtpd_milters = unix:byname/inbound.sock    # mail from outside; Byname's milter last" in finished.out
     assert "- milter_default_action = accept" in finished.out
     found = machine.byname("setup", "--json").data
-    assert (found["applied"], found["done"], len(found["changes"])) == (False, False, 14)
+    assert (found["applied"], found["done"], found["obstacles"]) == (False, False, [])
+    assert sum(line.startswith("+ ") for line in finished.out.splitlines()) == len(found["changes"]) > 0
     assert {one["unit"]: one["state"] for one in found["machine"]["sockets"]}["byname-maps"] == "listening"
     assert texts_in(machine.etc) == before
     assert {path.name for path in machine.etc.iterdir()} == {"main.cf", "master.cf"}
@@ -281,7 +282,6 @@ LINES = [
     (["smtpd_relay_restrictions = permit_mynetworks"], {"open-relay": "error"}, None),
     (["recipient_delimiter = -"], {"recipient-delimiter": "warning"}, None),
     (["non_smtpd_milters ="], {"mail-without-smtp": "warning"}, None),
-    (["smtputf8_enable = yes"], {"smtputf8": "warning"}, None),
     (["virtual_transport = lmtp:inet:127.0.0.1:9"], {"mail-store": "error"}, None),
 ]
 
@@ -292,7 +292,6 @@ def test_a_line_is_wrong(running: Machine, lines: list[str], said: dict[str, str
         assert running.faults() == said
         if reply is not None:
             assert reply in running.replies("sales@brand-b.test")
-    assert running.faults() == {}
 
 
 def test_a_socket_that_postfix_may_not_reach(running: Machine) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +26,7 @@ from byname.doctor.findings import Severity
 from byname.doctor.table import CHECKS, exit_code, judge
 from byname.exits import ExitCode
 from byname.postfix.machine import Postfix, Service
+from conf.settings import load
 from tests.unit.postfix_values import QUEUE, postfix, service, settings
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -72,7 +74,7 @@ EDGE = settings(lmtp__listen=f"unix:{QUEUE}/byname/lmtp.sock")
 
 # What is wrong, and how bad that is. The key is the check that must say so, and no other may say anything.
 FAULTS: dict[str, list[tuple[Severity, dict[str, Any]]]] = {
-    "settings": [],  # the warnings of real files: tests/unit/test_doctor_files.py
+    "settings": [],  # below: warnings come with files
     "disk-space": [
         (Severity.ERROR, {"disks": (DiskFact("the database", "/var", GIB // 64, 10 * GIB),)}),
         (Severity.WARNING, {"disks": (DiskFact("the database", "/var", GIB // 4, 10 * GIB),)}),
@@ -217,6 +219,17 @@ def test_one_fault(name: str, severity: Severity, changed: dict[str, Any]) -> No
     facts = replace(HEALTHY, **changed)
     assert said(facts) == {name: {severity}}
     assert all(one.mend and one.what for one in judge(facts) if one.severity is not Severity.OK)
+
+
+def test_warnings_of_the_settings_are_said(tmp_path: Path) -> None:
+    secret, config = tmp_path / "key", tmp_path / "byname.toml"
+    secret.write_text("k" * 40)
+    secret.chmod(0o644)
+    config.write_text(f'trace.key_file = "{secret}"\n[milter]\nlocal = "unix:{QUEUE}/byname/local.sock"\n')
+    found = judge(replace(HEALTHY, settings=load(config, {})))
+    assert [one.what for one in found if one.check == "settings"] == [
+        f"{secret}: any user can read this secret; chmod o= is right"
+    ]
 
 
 def test_every_check_has_a_fault_here() -> None:
