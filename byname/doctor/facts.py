@@ -133,7 +133,7 @@ class Facts:
     now: datetime
     postfix: Postfix | Unknown
     sockets: tuple[SocketFact, ...]
-    database: DatabaseFact
+    database: DatabaseFact | Unknown
     domains: tuple[DomainFact, ...] | Unknown
     shadowed: Mapping[str, tuple[str, ...]] | Unknown  # a map of virtual_alias_maps, to names of ours that it has
     cache: CacheFact | Unknown | None

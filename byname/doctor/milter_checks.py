@@ -8,7 +8,7 @@ from byname.doctor.findings import Check, Fault, Severity, Symptom
 from byname.postfix.machine import Postfix, Service, items
 from byname.postfix.milters import Milter, parse_milters, role_of, socket_of
 from byname.postfix.versions import ACTIONS_THAT_DEFER, bare_newline, forbids_pipelining
-from conf.listen import parse_socket
+from conf.listen import parse_host_port, parse_socket
 
 _SETUP = "byname setup, then byname setup --apply"
 _TRUSTING = "permit_mynetworks"
@@ -32,6 +32,17 @@ def _submission(facts: Facts) -> Iterator[Fault]:
             yield Fault(Severity.ERROR, f"{one.key}: smtpd_milters has Byname's inbound milter", _SETUP)
         elif "submission" not in roles:
             yield Fault(Severity.ERROR, f"{one.key}: smtpd_milters has no submission milter of Byname's", _SETUP)
+
+
+def _internal(facts: Facts) -> Iterator[Fault]:
+    postfix, listener = known(facts.postfix), known(facts.settings.sending.listener)
+    port = str(parse_host_port(listener).port)
+    found = [one for one in postfix.services if one.takes_smtp and one.name.rpartition(":")[2] == port]
+    if not found:
+        yield Fault(Severity.ERROR, f"master.cf has no listener on {listener}, [sending] listener", _SETUP)
+    for one in found:
+        if "internal" not in _roles(one, facts):
+            yield Fault(Severity.ERROR, f"{one.key}: smtpd_milters has no internal milter of Byname's", _SETUP)
 
 
 def _order(facts: Facts) -> Iterator[Fault]:
@@ -193,6 +204,13 @@ MILTER_CHECKS = (
         "Who logs in is judged by the milter of the role submission. Without it anybody sends as anybody; "
         "the inbound one refuses every login.",
         _submission,
+    ),
+    Check(
+        "internal-milter",
+        (Symptom.SENDER, Symptom.BYPASSED),
+        "Programs hand in mail there and say who sends. Without that listener nothing of theirs goes out; without its "
+        "milter any program of this machine sends as anybody.",
+        _internal,
     ),
     Check(
         "milter-order",

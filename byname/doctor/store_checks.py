@@ -12,17 +12,19 @@ _LATE = 3  # so many times the hours between two checks of a domain
 
 
 def _database(facts: Facts) -> Iterator[Fault]:
-    if facts.database.problem is not None and not facts.database.is_behind:
-        yield Fault(Severity.ERROR, facts.database.problem, "systemctl status postgresql, or look at [store] url")
+    database = known(facts.database)
+    if database.problem is not None and not database.is_behind:
+        yield Fault(Severity.ERROR, database.problem, "systemctl status postgresql, or look at [store] url")
 
 
 def _revision(facts: Facts) -> Iterator[Fault]:
-    if facts.database.problem is not None and facts.database.is_behind:
-        yield Fault(Severity.ERROR, facts.database.problem, "runuser -u byname -- byname db upgrade")
+    database = known(facts.database)
+    if database.problem is not None and database.is_behind:
+        yield Fault(Severity.ERROR, database.problem, "runuser -u byname -- byname db upgrade")
 
 
 def _names(facts: Facts) -> Iterator[Fault]:
-    if facts.database.problem is not None:
+    if known(facts.database).problem is not None:
         raise DoesNotApply
     if not known(facts.domains):
         yield Fault(Severity.NOTICE, "no domain is hosted yet", "byname domain add NAME --account NAME --verified")

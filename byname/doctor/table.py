@@ -29,10 +29,10 @@ def judge(facts: Facts) -> list[Finding]:
     return by_severity([finding for check in CHECKS for finding in findings(check, facts)])
 
 
-def finding_of_settings(severity: Severity, what: str) -> Finding:
+def finding_of_settings(severity: Severity, what: str, mend: str) -> Finding:
     """Return a finding about settings that cannot be read, so that nothing else can be looked at."""
     check = CHECKS[0]
-    return Finding(check.name, severity, check.symptoms, what, check.means, "byname config check")
+    return Finding(check.name, severity, check.symptoms, what, check.means, mend)
 
 
 def by_severity(found: Sequence[Finding]) -> list[Finding]:

@@ -49,13 +49,23 @@ SOCKET = SocketFact(
 CACHE = CacheFact(4.0, is_built=True, policy="noeviction", waiting=0, oldest_waiting=None)
 
 
-def beside(*listeners: Service, **main: str) -> Postfix:
-    """The good Postfix with other lines."""
-    return postfix(GOOD | main, listeners or (service(), SUBMISSION))
+PROGRAMS = service(
+    "127.0.0.1:10587", smtpd_authorized_xclient_hosts="127.0.0.1", smtpd_milters="unix:byname/internal.sock"
+)
+SENDING = {
+    "sending__listener": "127.0.0.1:10587",
+    "sending__key": "k" * 40,
+    "milter__internal": f"unix:{QUEUE}/byname/internal.sock",
+}
+
+
+def beside(*listeners: Service, programs: Service | None = PROGRAMS, **main: str) -> Postfix:
+    """The good Postfix with other lines, and perhaps with other listeners for people."""
+    return postfix(GOOD | main, (*(listeners or (service(), SUBMISSION)), *([programs] if programs else [])))
 
 
 HEALTHY = Facts(
-    settings=settings(),
+    settings=settings(**SENDING),
     now=NOW,
     postfix=beside(),
     sockets=(SOCKET,),
@@ -70,7 +80,7 @@ HEALTHY = Facts(
     processes=(ProcessFact(7, "maps", 2000.0),),
     installed=1000.0,
 )
-EDGE = settings(lmtp__listen=f"unix:{QUEUE}/byname/lmtp.sock")
+EDGE = settings(**SENDING, lmtp__listen=f"unix:{QUEUE}/byname/lmtp.sock")
 
 # What is wrong, and how bad that is. The key is the check that must say so, and no other may say anything.
 FAULTS: dict[str, list[tuple[Severity, dict[str, Any]]]] = {
@@ -149,6 +159,10 @@ FAULTS: dict[str, list[tuple[Severity, dict[str, Any]]]] = {
             {"postfix": beside(service(), service("587", smtpd_milters="", local_header_rewrite_clients=""))},
         ),
         (Severity.ERROR, {"postfix": beside(service(), service("smtps", local_header_rewrite_clients=""))}),
+    ],
+    "internal-milter": [
+        (Severity.ERROR, {"postfix": beside(programs=None)}),
+        (Severity.ERROR, {"postfix": beside(programs=replace(PROGRAMS, options={}))}),
     ],
     "milter-order": [(Severity.WARNING, {"postfix": beside(smtpd_milters="unix:byname/inbound.sock, inet:h:1")})],
     "milter-default-action": [
