@@ -4,32 +4,43 @@ import grp
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from pwd import getpwnam
 from typing import Any
 
 import pytest
 
+import conf
 from byname.cli import main
-from byname.postfix.postconf import postconf
+from byname.doctor.facts import Facts
+from byname.doctor.probes.store import stored
+from byname.doctor.table import judge
+from byname.postfix.postconf import postconf, read
 from byname.sandbox.certificate import Certificate
 from byname.sandbox.folders import short_folder
 from byname.sandbox.postfix import PrivatePostfix
 from byname.sandbox.processes import Daemon
+from byname.sandbox.recipes import RECIPES, Recipe
 from byname.sandbox.sink import Sink
 from byname.sandbox.site import PrivateSite
 from byname.sandbox.waiting import greets, wait_until
 from byname.setup.files import look_old, texts_in
+from byname.setup.plan import plan
+from conf.settings import Settings, load
+from store.clock import utc_now
 from tests.mail.dialogue import Dialogue
 from tests.mail.headers import delivered_to
 from tests.store.cli.command_line import Finished, run_here
 
+PAGE = Path(__file__).parents[2] / "docs" / "troubleshoot.md"
 DAEMONS = {
     "maps": ("maps",),
     "inbound": ("milter", "--role", "inbound"),
@@ -233,6 +244,68 @@ def test_what_is_no_postfix(machine: Machine, tmp_path: Path) -> None:
             assert (finished.code, finished.error["code"]) == (75, "postfix-unreadable")
         else:
             assert "cannot tell" in next(one["what"] for one in finished.data["findings"] if one["check"] == "postfix")
+
+
+def test_the_lines_of_the_page(machine: Machine, before: dict[str, str]) -> None:
+    """docs/troubleshoot.md, each line as it stands, but for which Postfix it is about."""
+    lines = re.findall(r"^    byname (.+?)(?: +#.*)?$", PAGE.read_text(), re.MULTILINE)
+    assert len(lines) == 7
+    for line in lines:
+        finished = machine.byname(*line.replace(" --postfix-config DIR", "").split())
+        assert finished.code in ({0} if line.startswith("setup") else {0, 1, 4}), (line, finished)
+    assert texts_in(machine.etc) == before
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_the_samples_are_what_setup_and_doctor_want(recipe: Recipe, tmp_path: Path) -> None:
+    etc, config = installed(recipe, tmp_path)
+    settings = load(config, {})
+    postfix = read(etc)
+    assert plan(postfix, settings).is_done
+    nothing = stored(Settings.model_validate({"store": {"url": "sqlite:////nonexistent/byname.db"}}))
+    facts = Facts(
+        settings, utc_now(), postfix, (), nothing.database, (), {}, None, (), (), (), None, (), None, api_listens=True
+    )  # fmt: skip
+    assert {one.check for one in judge(facts) if one.severity not in {"ok", "notice"}} == {"database-revision"}
+
+
+def test_the_internal_listener_is_that_of_the_sample(tmp_path: Path) -> None:
+    etc, config = installed(RECIPES[0], tmp_path)
+    key = "k" * 40
+    config.write_text(
+        config.read_text().replace("[milter]", '[milter]\ninternal = "unix:/var/spool/postfix/byname/internal.sock"')
+        + f'\n[sending]\nlistener = "127.0.0.1:10587"\nkey = "{key}"\n'
+    )
+    applied = run_here(config, "setup", "--apply", "--postfix-config", str(etc), "--json")
+    assert (applied.code, applied.data["changes"]) == (0, [])
+    assert applied.data["entry"].startswith("127.0.0.1:10587 inet n - y - - smtpd ")
+    made = listener_on(etc, "127.0.0.1:10587")
+    sample = tmp_path / "sample"
+    shutil.copytree(etc, sample)
+    recipe = dict(RECIPES[0].files())
+    internal = files(conf).joinpath("postfix/internal")
+    (text,) = (one.read_text("utf-8") for one in internal.iterdir())
+    (sample / "master.cf").write_text(recipe["/etc/postfix/master.cf"] + text)
+    assert made == {**listener_on(sample, "127.0.0.1:10587"), "smtpd_sender_restrictions": ""}
+    assert run_here(config, "setup", "--undo", "--postfix-config", str(etc)).code == 0
+    assert (etc / "master.cf").read_text() == recipe["/etc/postfix/master.cf"]
+
+
+def listener_on(etc: Path, name: str) -> dict[str, str]:
+    look_old(etc)
+    (found,) = (one for one in read(etc).services if one.name == name)
+    return dict(found.options)
+
+
+def installed(recipe: Recipe, folder: Path) -> tuple[Path, Path]:
+    """Postfix's folder and Byname's settings of a recipe, as its README says."""
+    for path, text in recipe.files().items():
+        if path.startswith(("/etc/postfix/", "/etc/byname/")):
+            place = folder / path.lstrip("/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+    look_old(folder / "etc" / "postfix")
+    return folder / "etc" / "postfix", folder / "etc" / "byname" / "byname.toml"
 
 
 def test_after_setup_mail_goes_as_it_should(running: Machine) -> None:
