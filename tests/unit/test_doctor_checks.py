@@ -46,7 +46,7 @@ SUBMISSION = service("submission", smtpd_milters="unix:byname/submission.sock", 
 SOCKET = SocketFact(
     "milter.inbound", "byname-milter@inbound", f"unix:{QUEUE}/byname/inbound.sock", SocketState.LISTENING
 )
-CACHE = CacheFact(4.0, is_built=True, policy="noeviction", waiting=0, oldest_waiting=None)
+CACHE = CacheFact(None, 4.0, is_built=True, policy="noeviction")
 
 
 PROGRAMS = service(
@@ -95,6 +95,7 @@ FAULTS: dict[str, list[tuple[Severity, dict[str, Any]]]] = {
     "database": [(Severity.ERROR, {"database": DatabaseFact("no answer")})],
     "database-revision": [(Severity.ERROR, {"database": DatabaseFact("old", is_behind=True)})],
     "no-domains": [(Severity.NOTICE, {"domains": ()})],
+    "cache": [(Severity.WARNING, {"cache": CacheFact("Redis does not answer")})],
     "cache-lease": [(Severity.WARNING, {"cache": replace(CACHE, lease=None)})],
     "cache-lag": [(Severity.WARNING, {"cache": replace(CACHE, waiting=3, oldest_waiting=11.0)})],
     "cache-policy": [(Severity.WARNING, {"cache": replace(CACHE, policy="allkeys-lru")})],
@@ -282,16 +283,11 @@ def test_without_postfix_the_rest_is_judged_all_the_same() -> None:
     assert set(map(frozenset, found.values())) == {frozenset({Severity.UNKNOWN})}
 
 
-def test_without_redis_the_cache_cannot_be_told() -> None:
-    found = said(replace(HEALTHY, cache=Unknown("no answer")))
-    assert found == {f"cache-{name}": {Severity.UNKNOWN} for name in ("lease", "lag", "policy", "differs")}
-
-
 WORST: list[tuple[dict[str, Any], ExitCode]] = [
     ({"api_listens": False}, ExitCode.DONE),
-    ({"cache": Unknown("no answer")}, ExitCode.CANNOT_TELL),
-    ({"cache": Unknown("no answer"), "installed": 3000.0}, ExitCode.WARNED),
-    ({"cache": Unknown("no answer"), "installed": 3000.0, "database": DatabaseFact("gone")}, ExitCode.REFUSED),
+    ({"domains": Unknown("no answer")}, ExitCode.CANNOT_TELL),
+    ({"domains": Unknown("no answer"), "installed": 3000.0}, ExitCode.WARNED),
+    ({"domains": Unknown("no answer"), "installed": 3000.0, "database": DatabaseFact("gone")}, ExitCode.REFUSED),
 ]
 
 

@@ -101,14 +101,14 @@ def _with_records(domains: list[Domain], records: dict[int, tuple[CheckedRecord,
         )
 
 
-def _cache(url: str, database: Database, names: list[Address], clocks: list[ClockFact]) -> CacheFact | Unknown:
+def _cache(url: str, database: Database, names: list[Address], clocks: list[ClockFact]) -> CacheFact:
     try:
         with tools(database, url) as opened:
             before = time.time()
             clocks.append(ClockFact("Redis", opened.clock() - before))
             return _compared(opened, url, database, names)
     except (*_TROUBLE, CacheUnavailable) as error:
-        return Unknown(str(error))
+        return CacheFact(str(error))
 
 
 def _compared(opened: CacheTools, url: str, database: Database, names: list[Address]) -> CacheFact:
@@ -118,9 +118,15 @@ def _compared(opened: CacheTools, url: str, database: Database, names: list[Addr
         with closing(RedisDirectory.open(url)) as cache:
             different = _differing(cache, SqlDirectory(database), names)
     return CacheFact(
-        state.lease, state.built, state.policy, state.waiting, state.oldest_waiting, len(names),
+        None,
+        state.lease,
+        state.built,
+        state.policy,
+        state.waiting,
+        state.oldest_waiting,
+        len(names),
         tuple(sorted(map(str, different))),
-    )  # fmt: skip
+    )
 
 
 def _differing(cache: Directory, sql: Directory, names: list[Address]) -> set[Address]:
