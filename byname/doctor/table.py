@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from byname.doctor.facts import Facts
 from byname.doctor.findings import Check, Finding, Severity, findings
+from byname.doctor.guard_checks import GUARD_CHECKS
 from byname.doctor.milter_checks import MILTER_CHECKS
 from byname.doctor.postfix_checks import POSTFIX_CHECKS
 from byname.doctor.socket_checks import SOCKET_CHECKS
@@ -11,7 +12,14 @@ from byname.doctor.store_checks import STORE_CHECKS
 from byname.doctor.system_checks import SYSTEM_CHECKS
 from byname.exits import ExitCode
 
-CHECKS: tuple[Check, ...] = (*SYSTEM_CHECKS, *STORE_CHECKS, *SOCKET_CHECKS, *POSTFIX_CHECKS, *MILTER_CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *SYSTEM_CHECKS,
+    *STORE_CHECKS,
+    *SOCKET_CHECKS,
+    *POSTFIX_CHECKS,
+    *MILTER_CHECKS,
+    *GUARD_CHECKS,
+)
 
 # From the worst to the best, and the exit code of a run in which nothing was worse.
 EXIT_CODES = {
