@@ -27,7 +27,7 @@ from byname.postfix.postconf import postconf, read
 from byname.sandbox.certificate import Certificate
 from byname.sandbox.folders import short_folder
 from byname.sandbox.postfix import PrivatePostfix
-from byname.sandbox.processes import Daemon
+from byname.sandbox.processes import Daemon, session_members
 from byname.sandbox.recipes import RECIPES, Recipe
 from byname.sandbox.sink import Sink
 from byname.sandbox.site import PrivateSite
@@ -41,6 +41,7 @@ from tests.mail.headers import delivered_to
 from tests.store.cli.command_line import Finished, run_here
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshoot.md"
+ANSWERING = {"smtpd", "trivial-rewrite", "cleanup"}
 DAEMONS = {
     "maps": ("maps",),
     "inbound": ("milter", "--role", "inbound"),
@@ -68,7 +69,7 @@ class Machine:
         look_old(self.etc)
         return run_here(self.config, *arguments, "--postfix-config", str(self.etc))
 
-    def set(self, *lines: str) -> None:
+    def change(self, *lines: str) -> None:
         """Change main.cf, or master.cf where the name has a slash."""
         for line in (line.replace("INBOUND", self.inbound) for line in lines):
             look_old(self.etc)
@@ -86,14 +87,28 @@ class Machine:
     def replies(self, *recipients: str) -> list[str]:
         """The code of each reply to MAIL and these RCPTs, over a new connection."""
         look_old(self.etc)
+        before = self.answering()
         self.postfix.reload()
+        wait_until(lambda: not before & self.answering(), 20, "the end of the processes from before")
         with Dialogue(self.postfix.inbound_port) as smtp:
             return [reply[:9] for reply in smtp.mail([f"<{one}>" for one in recipients])]
+
+    def answering(self) -> set[int]:
+        """The processes that answer by what they read at their start."""
+        master = self.postfix.master()
+        return {one for one in session_members(master) if _program(one) in ANSWERING} if master else set()
 
     def start(self, name: str) -> None:
         self.daemons[name] = Daemon(self.commands[name], self.config.parent / f"{name}.log")
         self.daemons[name].start()
         wait_until(lambda: greets(self.sockets / f"{name}.sock", b""), 20, name)
+
+
+def _program(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    except OSError:  # it has ended
+        return ""
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +228,7 @@ def test_undo_refuses_what_was_changed_since_and_says_how(machine: Machine, befo
 def test_each_step_is_undone_by_itself(machine: Machine, before: dict[str, str]) -> None:
     machine.byname("setup", "--apply")
     first = texts_in(machine.etc)
-    machine.set("smtpd_milters = unix:byname/inbound.sock, inet:127.0.0.1:9")
+    machine.change("smtpd_milters = unix:byname/inbound.sock, inet:127.0.0.1:9")
     assert machine.byname("setup", "--apply").code == 0
     assert "inet:127.0.0.1:9,{unix:byname/inbound.sock,default_action=tempfail" in texts_in(machine.etc)["main.cf"]
     assert machine.byname("setup", "--undo", "--json").data["steps_left"] == 1
@@ -225,7 +240,7 @@ def test_each_step_is_undone_by_itself(machine: Machine, before: dict[str, str])
 
 
 def test_obstacles_keep_apply_from_anything(machine: Machine, before: dict[str, str]) -> None:
-    machine.set("virtual_mailbox_domains = mine.test")
+    machine.change("virtual_mailbox_domains = mine.test")
     mine = texts_in(machine.etc)
     refused = machine.byname("setup", "--apply", "--json")
     assert (refused.code, refused.error["code"]) == (1, "domains-of-others")
@@ -322,7 +337,7 @@ def test_after_setup_mail_goes_as_it_should(running: Machine) -> None:
 def broken(running: Machine, *lines: str) -> Iterator[None]:
     """Change lines for the length of a block."""
     good = texts_in(running.etc)
-    running.set(*lines)
+    running.change(*lines)
     try:
         yield
     finally:
@@ -451,7 +466,7 @@ def test_several_instances(machine: Machine, monkeypatch: pytest.MonkeyPatch) ->
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     good = texts_in(machine.etc)
-    machine.set("multi_instance_directories = /etc/postfix-out")
+    machine.change("multi_instance_directories = /etc/postfix-out")
     look_old(machine.etc)
     try:
         refused = run_here(machine.config, "setup", "--json")
