@@ -41,6 +41,9 @@ def cached(byname: CommandLine, server: RedisServer) -> CommandLine:
     database = Database.open(f"sqlite:///{byname.database}")
     mirror(server, database)
     database.close()
+    with sqlite3.connect(byname.database) as outbox:  # as a relay leaves it
+        outbox.execute("UPDATE outbox SET applied_at = created_at")
+    outbox.close()
     return byname
 
 
@@ -58,6 +61,10 @@ def test_a_cache_in_step(cached: CommandLine) -> None:
 
 def test_a_cache_out_of_step(cached: CommandLine) -> None:
     cached.succeed("alias set sales@brand-b.test --disable")
+    with sqlite3.connect(cached.database) as outbox:
+        outbox.execute("UPDATE outbox SET created_at = '2025-01-01 00:00:00.000000' WHERE applied_at IS NULL")
+    outbox.close()
+    assert seen(cached, "cache-lag") == {"cache-lag": "warning"}
     found = cached("doctor", "--postfix-config", str(cached.folder), "--json").data["findings"]
     (difference,) = (one for one in found if one["check"] == "cache-differs")
     assert (difference["severity"], "sales@brand-b.test" in difference["what"]) == ("error", True)
