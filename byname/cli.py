@@ -1,5 +1,6 @@
 """The command line, ``byname``: all commands together, and how foreseeable trouble looks (docs/command-line.md)."""
 
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -36,6 +37,7 @@ from byname.exits import ExitCode
 from byname.failures import describe, report
 from byname.output import say
 
+_COMPLETE = "_BYNAME_COMPLETE"  # source_bash: print the script; complete_bash: answer it
 _SOCKETMAP = "socketmap:unix:/run/byname/maps.sock:domains"
 
 # Plain help and plain usage errors: rich would draw boxes, and wrap them, in a pipe as well.
@@ -112,6 +114,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a narrow locale must not stop a command
+    if _COMPLETE in os.environ:  # a shell asks what could come next, by the script that the package installs
+        from typer.completion import completion_init
+
+        completion_init()
     run = CliContext()
     try:
         with seldom_collecting():
