@@ -16,6 +16,7 @@ from byname.commands import (
     admin,
     alias,
     audit,
+    backup,
     cache,
     config,
     daemons,
@@ -66,6 +67,8 @@ for name, command, summary, example in (
     ("audit", audit.audit, "Who changed what, and when.", "byname audit --since 7d --object sales@brand-b.com"),
     ("import", transfer.bring_in, "Aliases from CSV or Postfix's virtual file.", "byname import aliases.csv --dry-run"),
     ("export", transfer.export, "All aliases as CSV.", "byname export > aliases.csv"),
+    ("backup", backup.backup, "The whole store in one file.", "byname backup /var/backups/byname --keep 14"),
+    ("restore", backup.restore, "Bring a backup back.", "byname restore byname-20260131T031500Z.tar"),
     (
         "send",
         send.send,

@@ -22,8 +22,8 @@ from store.sql.tables import VIEWS, Base
 _LOCK = 0x62796E616D65  # "byname": one migration at a time on PostgreSQL; SQLite's BEGIN IMMEDIATE does the same
 
 
-def upgrade(url: str) -> str:
-    """Bring the database to this version's revision, all or nothing, and return that revision.
+def upgrade(url: str, revision: str = REVISIONS[-1]) -> str:
+    """Bring the database to this version's revision, or to an older one, all or nothing, and return that revision.
 
     Creates the SQLite file (mode 0640), not its folder. Runs any number of times, several at once too.
 
@@ -39,9 +39,9 @@ def upgrade(url: str) -> str:
         found = read_revision(connection)
         if found is not None and found not in REVISIONS:
             require_current(found)
-        command.upgrade(alembic_config(connection), "head")
+        command.upgrade(alembic_config(connection), revision)
         _check_references(connection)
-    return REVISIONS[-1]
+    return revision
 
 
 def revision(url: str) -> str | None:
