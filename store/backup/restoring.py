@@ -75,7 +75,11 @@ def prepared(url: str, file: Path, show: Show) -> Iterator[Callable[[], None]]:
         data = archive.unpack(file, folder, show)
         if isinstance(place, Sqlite):
             with sqlite.translated():
-                yield _aside(place, manifest, data)
+                try:
+                    put = _aside(place, manifest, data)
+                except BadBackup as error:
+                    raise BadBackup(error.reason, file) from None
+                yield put
         else:
             with postgresql.staged(url, data, manifest.revision, manifest.tool or 0):
                 yield lambda: postgresql.move(url, show)

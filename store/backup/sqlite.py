@@ -15,7 +15,7 @@ from urllib.parse import quote
 from store.backup.archive import Show
 from store.errors import BadBackup, StoreUnavailable
 
-_PAGES = 1000  # in one step, 4 MB
+PAGES = 1000  # in one step, 4 MB
 _LOCKED_WITHIN = 30.0  # seconds to wait for writers
 
 
@@ -28,7 +28,7 @@ def copy(source: Path, target: Path, show: Show) -> None:
     with closing(_open(source, "ro")) as live, closing(sqlite3.connect(target, isolation_level=None)) as made:
         live.execute("BEGIN")
         live.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it sees one state
-        live.backup(made, pages=_PAGES, progress=lambda _, left, total: show(total - left, total))
+        live.backup(made, pages=PAGES, progress=lambda _, left, total: show(total - left, total))
         live.execute("ROLLBACK")
         _check(made, "the copy")
         made.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
