@@ -126,7 +126,7 @@ OF_THE_REST = (
         is_short=False,
     ),
     Fault("restored", "SQLite: restored from an older copy", RIGHT, _restored, 0.0, settles=LEASE, is_short=False),
-    Fault("byname-restore", "byname restore, SQLite", RIGHT, command_restored, 0.0, settles=LEASE),
+    Fault("byname-restore", "byname restore, SQLite", RIGHT, command_restored, 0.0, settles=SOON),
 )
 
 CACHED = (*OF_REDIS, *OF_THE_REST)
