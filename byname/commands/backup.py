@@ -70,7 +70,7 @@ def restore(
     migrate.upgrade(url)  # an empty store gets its tables
     if not replace:
         restoring.require_empty(url)
-    with Bar("restoring the store") as bar, restoring.prepared(url, file, bar.show) as put:
+    with Bar("restoring the store") as bar, restoring.prepared(url, file, cli_context.acting().actor, bar.show) as put:
         cache = _put(run, put, bar)
     revision = migrate.revision(url)
     if as_json:

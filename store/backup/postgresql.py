@@ -16,13 +16,14 @@ from sqlalchemy import URL, Connection, Table, delete, inspect, make_url, select
 
 from store.backup import pg_programs
 from store.backup.archive import Show
-from store.backup.restored import mark
+from store.backup.restored import Mark, mark
 from store.errors import BadBackup
 from store.migrations import migrate
 from store.sql.backend import backend
 from store.sql.error_translation import translated
 from store.sql.outbox import CHANNEL
 from store.sql.pool_profiles import LOOKUP, MIGRATE, PoolProfile
+from store.sql.revisions import REVISIONS
 from store.sql.tables import VIEWS, Base, ClockRow
 
 STAGING = "byname_restore"
@@ -75,7 +76,8 @@ def staged(url: str, data: Path, revision: str, tool: int) -> Iterator[None]:
     try:
         migrate.upgrade(staging, revision)
         _load(staging, program, data)
-        migrate.upgrade(staging)
+        if revision != REVISIONS[-1]:
+            migrate.upgrade(staging)
         yield
     finally:
         _without_staging(url)
@@ -130,7 +132,7 @@ def _run(script: IO[bytes], connection: Connection) -> None:
             )
 
 
-def move(url: str, show: Show) -> None:
+def move(url: str, told: Mark, show: Show) -> None:
     """Replace the rows of the live tables by those of the staging tables, in one transaction.
 
     Raises:
@@ -143,7 +145,7 @@ def move(url: str, show: Show) -> None:
         connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))  # readers go on
         version = connection.scalar(select(ClockRow.version)) or 0
         connection.execute(text(f"SET LOCAL search_path TO {STAGING}"))
-        mark(connection, version)
+        mark(connection, version, told)
         connection.execute(text(f'SET LOCAL search_path TO "{live}"'))
         for table in reversed(tables):
             connection.execute(delete(table))

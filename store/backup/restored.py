@@ -3,8 +3,11 @@
 - It is another epoch, so that every relay builds its cache anew (docs/design.md, section 6).
 - Nobody is signed in: sessions that were ended since would be back.
 - Whether messages that waited then were sent since, nobody knows. They are not sent a second time.
+- Who restored it, and from when, stands in its audit log.
 - The scripts of people's filters are looked at anew: the mail server may have newer ones.
 """
+
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, null, select, update
 
@@ -16,6 +19,7 @@ from store.sql.tables import (
     OFF,
     SUBMITTING,
     UNKNOWN,
+    AuditRow,
     ChallengeRow,
     ClockRow,
     FilterScriptRow,
@@ -28,9 +32,21 @@ from store.sql.tables import (
 _WORDS = "the store was restored from a backup made before the end of this message was known"
 
 
-def mark(connection: Connection, live_version: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Who restores which backup."""
+
+    actor: str
+    made_at: str  # the backup was
+    byname: str  # the version that made it
+
+
+def mark(connection: Connection, live_version: int, told: Mark) -> None:
     """Change what was brought back, before it is in place. ``live_version``: of the store whose place it takes."""
     _new_epoch(connection, live_version)
+    entry = {"action": "store.restore", "object_type": "store", "object_id": 0, "name": "store"}
+    after = {"made_at": told.made_at, "byname": told.byname}
+    connection.execute(insert(AuditRow).values(**entry, actor=told.actor[:200], at=utc_now(), after=after))
     for row in (SessionRow, HalfSessionRow, ChallengeRow):
         connection.execute(delete(row))
     now = utc_now()

@@ -9,7 +9,7 @@ from sqlalchemy import exists, func, select, text
 from store.backup import archive, postgresql, sqlite
 from store.backup.archive import Show
 from store.backup.manifest import POSTGRESQL, SQLITE, Manifest
-from store.backup.restored import mark
+from store.backup.restored import Mark, mark
 from store.errors import BadBackup, ServiceError
 from store.migrations import migrate
 from store.sql.backend import backend
@@ -61,31 +61,33 @@ def require_empty(url: str) -> None:
 
 
 @contextmanager
-def prepared(url: str, file: Path, show: Show) -> Iterator[Callable[[], None]]:
+def prepared(url: str, file: Path, actor: str, show: Show) -> Iterator[Callable[[], None]]:
     """Make all ready aside, and return what puts it in the place of what the store at ``url`` holds: all or nothing.
 
-    The store has its tables (``byname db upgrade``), of this version. At the end of the block what lay aside is gone.
+    The store has its tables (``byname db upgrade``), of this version. ``actor`` stands in its audit log.
+    At the end of the block what lay aside is gone.
 
     Raises:
         BadBackup: it is damaged; found before anything is changed.
         StoreNotReady, StoreUnavailable, OSError: it could not be done; nothing was changed.
     """
     manifest, place = check(url, file), backend(url)
+    told = Mark(actor, manifest.made_at, manifest.byname)
     with archive.work_folder(place.path.parent if isinstance(place, Sqlite) else None) as folder:
         data = archive.unpack(file, folder, show)
         if isinstance(place, Sqlite):
             with sqlite.translated():
                 try:
-                    put = _aside(place, manifest, data)
+                    put = _aside(place, manifest, data, told)
                 except BadBackup as error:
                     raise BadBackup(error.reason, file) from None
                 yield put
         else:
             with postgresql.staged(url, data, manifest.revision, manifest.tool or 0):
-                yield lambda: postgresql.move(url, show)
+                yield lambda: postgresql.move(url, told, show)
 
 
-def _aside(place: Sqlite, manifest: Manifest, data: Path) -> Callable[[], None]:
+def _aside(place: Sqlite, manifest: Manifest, data: Path, told: Mark) -> Callable[[], None]:
     sqlite.check(data)
     aside = f"sqlite:///{data}"
     if migrate.revision(aside) != manifest.revision:
@@ -93,20 +95,20 @@ def _aside(place: Sqlite, manifest: Manifest, data: Path) -> Callable[[], None]:
     migrate.upgrade(aside)
 
     def put() -> None:
-        _mark(place, Sqlite(data))
+        _mark(place, Sqlite(data), told)
         sqlite.put(data, place.path)
 
     return put
 
 
-def _mark(live: Sqlite, aside: Sqlite) -> None:
+def _mark(live: Sqlite, aside: Sqlite, told: Mark) -> None:
     known, made = live.engine(MIGRATE), aside.engine(MIGRATE)
     try:
         with known.begin() as connection:
             version = connection.scalar(select(func.max(ClockRow.version))) or 0
             counters = connection.execute(text("SELECT name, seq FROM sqlite_sequence")).all()
         with made.begin() as connection:
-            mark(connection, version)
+            mark(connection, version, told)
             for name, last in counters:  # no id is given a second time
                 change = text("UPDATE sqlite_sequence SET seq = max(seq, :last) WHERE name = :name")
                 if connection.execute(change, {"name": name, "last": last}).rowcount == 0:

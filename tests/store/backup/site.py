@@ -7,7 +7,7 @@ from sqlalchemy import Table, select
 
 from store.services import aliases
 from store.sql.database import Database
-from store.sql.tables import AddressRow, Base
+from store.sql.tables import AddressRow, AuditRow, Base
 from tests.store.cli.command_line import Finished, run_here
 
 OF_ITSELF = {"clock", "outbox"}
@@ -46,6 +46,11 @@ class Site:
     def names(self) -> set[str]:
         with self.database.read() as tx:
             return set(tx.scalars(select(AddressRow.local_part)))
+
+    def actions(self) -> list[str]:
+        """What the audit log tells, in order."""
+        with self.database.read() as tx:
+            return list(tx.scalars(select(AuditRow.action).order_by(AuditRow.id)))
 
     def contents(self, left_out: Sequence[str] = ()) -> dict[str, list[tuple[object, ...]]]:
         """Every row of every table but those by which the store counts its changes."""

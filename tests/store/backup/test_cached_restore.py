@@ -31,7 +31,7 @@ def test_no_lease_from_before_the_rows_to_after_the_rebuild(
     file = cached.backed_up()
     relaying.change(lambda tx: aliases.remove(tx, str(SALES)))
     relaying.settle()
-    with restoring.prepared(cached.url, file, lambda _done, _total: None) as put:
+    with restoring.prepared(cached.url, file, "a test", lambda _done, _total: None) as put:
         assert redis_server.admin.exists(layout.LEASE_KEY)  # as long as nothing is replaced
 
         def first() -> None:
