@@ -17,9 +17,11 @@ from byname.commands import (
     admin,
     alias,
     audit,
+    backup,
     cache,
     config,
     daemons,
+    daily,
     db,
     demo,
     domain,
@@ -58,6 +60,7 @@ for noun, commands, summary in (
     ("admin", admin.app, "Who signs in to the dashboard."),
     ("token", token.app, "Secrets for programs that use the API."),
     ("message", message.app, "Mail that programs sent."),
+    ("audit", audit.app, "Who changed what, and when."),
     ("cache", cache.app, "Rebuild, check, look at the cache."),
     ("config", config.app, "Check and show the settings."),
     ("db", db.app, "Create, upgrade, check the database."),
@@ -65,9 +68,11 @@ for noun, commands, summary in (
     app.add_typer(commands, name=noun, short_help=summary)
 for name, command, summary, example in (
     ("explain", explain.explain, "What happens to a mail, and why.", "byname explain sales+news@brand-b.com"),
-    ("audit", audit.audit, "Who changed what, and when.", "byname audit --since 7d --object sales@brand-b.com"),
     ("import", transfer.bring_in, "Aliases from CSV or Postfix's virtual file.", "byname import aliases.csv --dry-run"),
     ("export", transfer.export, "All aliases as CSV.", "byname export > aliases.csv"),
+    ("backup", backup.backup, "The whole store in one file.", "byname backup /var/backups/byname --keep 14"),
+    ("daily", daily.daily, "What is to be done once a day, for a timer.", "byname daily"),
+    ("restore", backup.restore, "Bring a backup back.", "byname restore byname-20260131T031500Z.tar"),
     (
         "send",
         send.send,

@@ -17,6 +17,7 @@ from conf.filters import FiltersSettings
 from conf.problems import ConfigError, Problem
 from conf.sections import (
     ApiSettings,
+    AuditSettings,
     CacheSettings,
     DnsSettings,
     LmtpSettings,
@@ -71,6 +72,7 @@ class Settings(Section):
     dns: DnsSettings = DnsSettings()
     dashboard: DashboardSettings = DashboardSettings()
     clients: ClientsSettings = ClientsSettings()
+    audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
     _warnings: tuple[str, ...] = PrivateAttr(())

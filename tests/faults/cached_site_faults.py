@@ -85,6 +85,21 @@ def _restored(world: World, timeline: Timeline) -> Iterator[None]:
             timeline.note(name, outcome, begun)
 
 
+@contextmanager
+def command_restored(world: World, timeline: Timeline) -> Iterator[None]:
+    """As :func:`_restored`, by the commands an operator has; with every daemon running."""
+    copy = world.site.folder / "backup.tar"
+    with timeline.still():
+        world.site.admin("backup", str(copy))
+        old = {name: timeline.now(name) for name in FIRST}
+    yield
+    with timeline.still():
+        begun = time.time()
+        world.site.admin("restore", str(copy), "--replace")
+        for name, outcome in old.items():
+            timeline.note(name, outcome, begun)
+
+
 OF_THE_REST = (
     Fault("relay-killed", "byname relay: kill -9, then started", RIGHT, _relay_killed, 0.0, settles=LEASE),
     Fault("relay-frozen", "byname relay: SIGSTOP", RIGHT, _relay_frozen, 0.0, 7.0, 10.0, LEASE, is_short=False),
@@ -110,7 +125,8 @@ OF_THE_REST = (
         settles=SOON,
         is_short=False,
     ),
-    Fault("restored", "SQLite: restored from an older copy", RIGHT, _restored, 0.0, settles=LEASE),
+    Fault("restored", "SQLite: restored from an older copy", RIGHT, _restored, 0.0, settles=LEASE, is_short=False),
+    Fault("byname-restore", "byname restore, SQLite", RIGHT, command_restored, 0.0, settles=SOON),
 )
 
 CACHED = (*OF_REDIS, *OF_THE_REST)

@@ -11,11 +11,13 @@ _OBJECTS = {
     "account": "Account",
     "admin": "Admin",
     "alias": "Alias",
+    "audit": "Log of changes",
     "domain": "Domain",
     "mailbox": "Mailbox",
     "message": "Message",
     "rule": "Filter rule",
     "rules": "Filter rules",
+    "store": "Store",
     "token": "Token",
 }
 # The second half of an action: what happened. One that is not here is shown as it is written.
@@ -24,6 +26,8 @@ _VERBS = {
     "update": "changed",
     "delete": "deleted",
     "verify": "proved",
+    "prune": "shortened",
+    "restore": "restored from a backup",
     "reorder": "put in another order",
     "take-over": "to be run",
     "give-back": "to be run no longer",
