@@ -153,6 +153,16 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     return settings
 
 
+def settings_files(path: Path | None = None) -> dict[str, bool]:
+    """Return the files from which ``load`` reads, and of each whether it holds a secret itself."""
+    found = {str(file): False for file in (path or DEFAULT_FILE, *config_files(path or DEFAULT_FILE))}
+    for entry in _read(path, {}):
+        if isinstance(entry, Entry) and entry.origin in found:
+            field = _FIELDS.get(f"{entry.section}.{entry.key}")
+            found[entry.origin] |= field is not None and is_secret(field) and _masked(entry.value) != entry.value
+    return found
+
+
 def _read(path: Path | None, environ: Mapping[str, str]) -> Iterator[Entry | Problem]:
     known = known_keys(_FIELDS)
     yield from from_file(path or DEFAULT_FILE, known, required=path is not None)

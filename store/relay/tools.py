@@ -104,6 +104,10 @@ class CacheTools:
             oldest_waiting=None if oldest is None else round((utc_now() - oldest).total_seconds(), 3),
         )
 
+    def clock(self) -> float:
+        """Return Redis's clock, in seconds since 1970. Raises CacheUnavailable."""
+        return self._target.state().now_ms / 1000
+
     def close(self) -> None:
         """Close the connections to Redis."""
         self._target.close()
