@@ -7,6 +7,8 @@
 #   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, parts of Postfix and Dovecot for SQL, curl,
 #                           fail2ban, Chromium, npm; and what the benches need, of which the tests run a short form
 #   ./bootstrap.sh bench    the same without npm
+#   ./bootstrap.sh check    what looks at shell scripts and systemd units
+#   ./bootstrap.sh deb      what makes a clean Debian root and boots one, for the package and its test
 #
 # It never removes a package, never replaces another MTA and starts no service. Root or sudo installs; without either
 # it prints the line to run. Exit codes: 0 all is there, 1 something is missing and could not be installed, 2 usage.
@@ -18,6 +20,8 @@ demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite redis-serv
 webmail=(roundcube-core roundcube-sqlite3 roundcube-plugins php-cli php-cgi php-sqlite3 dovecot-sieve dovecot-managesieved)
 test=(postgresql dovecot-pgsql postfix-sqlite curl fail2ban chromium)
 bench=(postfix-lmdb postfix-pgsql libhiredis-dev)
+check=(shellcheck systemd)
+deb=(debootstrap systemd-container)
 npm=() # Debian's only where there is none: one from elsewhere comes with a Node.js that Debian's would not stand beside
 command -v npm >/dev/null || npm=(npm)
 case "${1-}" in
@@ -26,6 +30,8 @@ case "${1-}" in
   webmail) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}") programs=(cc postfix dovecot redis-server openssl php) ;;
   test) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}" "${test[@]}" "${bench[@]}" "${npm[@]}") programs=(cc postfix dovecot redis-server openssl initdb npm) ;;
   bench) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}" "${test[@]}" "${bench[@]}") programs=(cc postfix dovecot redis-server openssl initdb) ;;
+  check) wanted=("${build[@]}" "${check[@]}") programs=(cc shellcheck systemd-analyze) ;;
+  deb) wanted=("${build[@]}" "${deb[@]}") programs=(cc debootstrap systemd-nspawn) ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 

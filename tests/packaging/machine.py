@@ -52,7 +52,14 @@ class Machine:
     def run(self, script: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a shell script as root in the machine; with ``check`` fail with what it printed unless it ends well."""
         enter = ["nsenter", f"--target={self.leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
-        shell = ["/usr/bin/env", "-i", f"PATH={_PATH}", "HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
+        shell = [
+            "/usr/bin/env",
+            "-i",
+            f"PATH={_PATH}",
+            "HOME=/root",
+            "LC_ALL=C.UTF-8",
+            "DEBIAN_FRONTEND=noninteractive",
+        ]
         done = subprocess.run(
             [*enter, *shell, "/bin/bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
