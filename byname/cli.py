@@ -124,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a narrow locale must not stop a command
     if _COMPLETE in os.environ:  # a shell asks what could come next, by the script that the package installs
-        from typer.completion import completion_init
+        from typer.completion import completion_init  # type: ignore[attr-defined]
 
         completion_init()
     run = CliContext()

@@ -1,7 +1,7 @@
 # The mail server as it was before Byname: Debian's Postfix with a list of domains, and Dovecot, which takes john's mail.
 set -eu
 postconf -e 'myhostname = mail.example.com' 'mydestination = localhost' 'inet_interfaces = loopback-only' \
-  'inet_protocols = ipv4' 'mynetworks = 192.0.2.0/24' 'virtual_mailbox_domains = brand-a.test' \
+  'inet_protocols = ipv4' 'mynetworks = 127.0.0.0/8' 'virtual_mailbox_domains = brand-a.test' \
   'virtual_transport = lmtp:unix:private/dovecot-lmtp' 'recipient_delimiter = +' 'disable_dns_lookups = yes' \
   'smtpd_peername_lookup = no' 'default_transport = error:nothing leaves this machine' 'smtputf8_enable = no'
 postconf -M 'submission/inet=submission inet n - y - - smtpd'

@@ -15,6 +15,7 @@ from pathlib import Path
 from byname.sandbox.waiting import wait_until
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT = [f"PATH={_PATH}", "HOME=/root", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive"]
 _BOOT_SECONDS = 120.0
 _ENDS_SECONDS = 90.0
 
@@ -52,17 +53,8 @@ class Machine:
     def run(self, script: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a shell script as root in the machine; with ``check`` fail with what it printed unless it ends well."""
         enter = ["nsenter", f"--target={self.leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
-        shell = [
-            "/usr/bin/env",
-            "-i",
-            f"PATH={_PATH}",
-            "HOME=/root",
-            "LC_ALL=C.UTF-8",
-            "DEBIAN_FRONTEND=noninteractive",
-        ]
-        done = subprocess.run(
-            [*enter, *shell, "/bin/bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True, text=True
-        )
+        command = [*enter, "/usr/bin/env", "-i", *_ENVIRONMENT, "/bin/bash", "-c", script]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if check:
             assert done.returncode == 0, f"{script}\nexit {done.returncode}\n{done.stdout}{done.stderr}"
         return done
