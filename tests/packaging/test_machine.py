@@ -59,7 +59,7 @@ def previous(request: pytest.FixtureRequest, deb: Path, tmp_path_factory: pytest
 
 
 def put(box: Machine, file: Path, name: str) -> None:
-    (box.root / "root" / name).write_bytes(file.read_bytes())
+    (box.root / "srv" / name).write_bytes(file.read_bytes())
 
 
 def mails(box: Machine) -> str:
@@ -93,7 +93,7 @@ def test_the_machine_has_booted_and_has_no_network(box: Machine) -> None:
 def test_it_is_installed_without_network(box: Machine, deb: Path) -> None:
     put(box, deb, deb.name)
     (line,) = page.parts()["1. The package"]
-    told = box.run(f"cd /root && {line}")
+    told = box.run(f"cd /srv && {line}")
     assert "nothing is started yet" in told.stdout  # apt hands on what dpkg says
     assert box.out("dpkg-query -W -f '${db:Status-Status}' byname") == "installed"
     assert box.run("dpkg --verify byname").stdout == ""
@@ -263,7 +263,7 @@ def test_it_is_removed_and_its_data_stays(box: Machine) -> None:
 
 def test_it_is_purged_and_only_backups_stay(box: Machine) -> None:
     box.run("apt-get purge --yes byname")
-    left = box.out("find / -xdev -name '*byname*' -not -path '/proc/*' -not -path '/root/*' -not -path '/tmp/*'")
+    left = box.out("find / -xdev -name '*byname*' -not -path '/proc/*' -not -path '/srv/*' -not -path '/tmp/*'")
     allowed = ("/var/backups/byname", "/etc/postfix/", "/var/log/", "/var/lib/systemd/timers/")
     assert [path for path in left.splitlines() if not path.startswith(allowed)] == []
     assert box.out("ls /var/backups/byname") != ""
@@ -274,15 +274,15 @@ def test_an_upgrade_loses_no_mail(
     box: Machine, previous: Path, deb: Path, record_property: Callable[[str, object], None]
 ) -> None:
     put(box, previous, "previous.deb")
-    box.run("apt-get install /root/previous.deb")
+    box.run("apt-get install /srv/previous.deb")
     for line in [*NAMES, "systemctl enable --now byname-maps byname-milter@inbound byname-milter@local byname-api"]:
         box.run(line)
     box.run("rm -rf /var/vmail/brand-a.test")
     put(box, HERE / "traffic.py", "traffic.py")
     before = {unit: main_process(box, unit) for unit in ("byname-maps", "byname-milter@inbound", "byname-api")}
-    box.run("touch /run/traffic; (python3.11 /root/traffic.py /run/traffic sales@brand-b.test >/run/sent 2>&1 &)")
+    box.run("touch /run/traffic; (python3.11 /srv/traffic.py /run/traffic sales@brand-b.test >/run/sent 2>&1 &)")
     wait_until(lambda: int(box.out("ls /var/vmail/brand-a.test/john/new 2>/dev/null | wc -l")) > 20, 60, "some mail")
-    told = box.run(f"apt-get install --yes /root/{deb.name}")
+    told = box.run(f"apt-get install --yes /srv/{deb.name}")
     assert "does not start" not in told.stdout
     for unit, process in before.items():
         assert box.shows(unit, "SubState") == "running"
