@@ -84,7 +84,9 @@ def nginx(folder: Path, made: Certificate, api: str, port: int, plain: int) -> l
         text = text.replace(old, new)
     paths = (f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     user = "user root;" if os.geteuid() == 0 else ""  # the folder is nobody else's
-    around = f"{user} daemon off; pid {folder}/pid; error_log {folder}/error.log;\nevents {{}}\nhttp {{\naccess_log off;\n"
+    around = (
+        f"{user} daemon off; pid {folder}/pid; error_log {folder}/error.log;\nevents {{}}\nhttp {{\naccess_log off;\n"
+    )
     (folder / "nginx.conf").write_text("\n".join([around, *paths, text, "}"]))
     command = ["nginx", "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
     subprocess.run([*command, "-t"], check=True, capture_output=True)
