@@ -1,6 +1,6 @@
 """Bringing a database to the tables of this version, and looking whether it has them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -40,28 +40,38 @@ def upgrade(url: str, revision: str = REVISIONS[-1]) -> str:
     """
     place = backend(url)
     place.create()
+    patiently(place, lambda connection: _upgrade(connection, revision))
+    return revision
+
+
+def patiently(place: Backend, change: Callable[[Connection], None]) -> None:
+    """Change the tables in one transaction, in such a way that nobody waits long; :data:`LOCK_MS` says how.
+
+    Raises:
+        StoreUnavailable: the tables were in use by others all the time; nothing was changed.
+    """
     give_up = monotonic() + PATIENCE
     while True:
         try:
-            _upgrade(place, revision)
+            with _connected(place, MIGRATE) as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                    connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_MS}"))
+                change(connection)
         except StoreUnavailable as error:
             if not _is_busy(error) or monotonic() > give_up:
                 raise
             sleep(_PAUSE)  # those who waited behind us go on
         else:
-            return revision
+            return
 
 
-def _upgrade(place: Backend, revision: str) -> None:
-    with _connected(place, MIGRATE) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_MS}"))
-        found = read_revision(connection)
-        if found is not None and found not in REVISIONS:
-            require_current(found)
-        command.upgrade(alembic_config(connection), revision)
-        _check_references(connection)
+def _upgrade(connection: Connection, revision: str) -> None:
+    found = read_revision(connection)
+    if found is not None and found not in REVISIONS:
+        require_current(found)
+    command.upgrade(alembic_config(connection), revision)
+    _check_references(connection)
 
 
 def _is_busy(error: StoreUnavailable) -> bool:
