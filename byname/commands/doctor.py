@@ -1,5 +1,6 @@
 """``byname doctor``: what is wrong, what it means, and the line that mends it (docs/troubleshoot.md)."""
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +47,8 @@ def _found(run: "CliContext", postfix_config: PostfixFolder) -> "list[Finding]":
     try:
         settings = run.settings()
     except ConfigError as error:
-        return [finding_of_settings(Severity.ERROR, line) for line in str(error).splitlines()]
+        mend = "byname config check" if os.geteuid() == 0 else "run byname doctor as root, or byname config check"
+        return [finding_of_settings(Severity.ERROR, line, mend) for line in str(error).splitlines()]
     return judge(gather(settings, run.config, postfix_config))
 
 

@@ -71,11 +71,12 @@ class DomainFact:
 class CacheFact:
     """Redis beside the store."""
 
-    lease: float | None  # seconds that are left; None: nobody vouches for the cache
-    is_built: bool
-    policy: str  # maxmemory-policy
-    waiting: int  # changes that are not in the cache
-    oldest_waiting: float | None  # seconds
+    problem: str | None = None  # why it does not answer; then nothing else is known of it
+    lease: float | None = None  # seconds that are left; None: nobody vouches for the cache
+    is_built: bool = False
+    policy: str = ""  # maxmemory-policy
+    waiting: int = 0  # changes that are not in the cache
+    oldest_waiting: float | None = None  # seconds
     compared: int = 0  # names that were looked up in both
     different: tuple[str, ...] = ()  # those of them about which the cache and the store differ
 
@@ -133,7 +134,7 @@ class Facts:
     now: datetime
     postfix: Postfix | Unknown
     sockets: tuple[SocketFact, ...]
-    database: DatabaseFact
+    database: DatabaseFact | Unknown
     domains: tuple[DomainFact, ...] | Unknown
     shadowed: Mapping[str, tuple[str, ...]] | Unknown  # a map of virtual_alias_maps, to names of ours that it has
     cache: CacheFact | Unknown | None

@@ -43,6 +43,10 @@ def gather(settings: Settings, config: Path | None, postfix_folder: Path | None)
 
 def _postfix(folder: Path | None) -> Postfix | Unknown:
     try:
-        return postconf.read(postconf.default_folder() if folder is None else folder.absolute())
+        found = postconf.read(postconf.default_folder() if folder is None else folder.absolute())
     except postconf.PostfixUnreadable as error:
         return Unknown(str(error))
+    if folder is None and (further := postconf.instances(found)):
+        names = " ".join(str(one) for one in (found.folder, *further))
+        return Unknown(f"there are several instances of Postfix; say which by --postfix-config: {names}")
+    return found

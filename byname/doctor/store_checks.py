@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from byname.doctor.facts import DoesNotApply, DomainFact, Facts, known
+from byname.doctor.facts import CacheFact, DoesNotApply, DomainFact, Facts, known
 from byname.doctor.findings import Check, Fault, Severity, Symptom
 
 _LAG = 10.0  # seconds for which a change may wait for the cache
@@ -12,31 +12,39 @@ _LATE = 3  # so many times the hours between two checks of a domain
 
 
 def _database(facts: Facts) -> Iterator[Fault]:
-    if facts.database.problem is not None and not facts.database.is_behind:
-        yield Fault(Severity.ERROR, facts.database.problem, "systemctl status postgresql, or look at [store] url")
+    database = known(facts.database)
+    if database.problem is not None and not database.is_behind:
+        yield Fault(Severity.ERROR, database.problem, "systemctl status postgresql, or look at [store] url")
 
 
 def _revision(facts: Facts) -> Iterator[Fault]:
-    if facts.database.problem is not None and facts.database.is_behind:
-        yield Fault(Severity.ERROR, facts.database.problem, "runuser -u byname -- byname db upgrade")
+    database = known(facts.database)
+    if database.problem is not None and database.is_behind:
+        yield Fault(Severity.ERROR, database.problem, "runuser -u byname -- byname db upgrade")
 
 
 def _names(facts: Facts) -> Iterator[Fault]:
-    if facts.database.problem is not None:
+    if known(facts.database).problem is not None:
         raise DoesNotApply
     if not known(facts.domains):
         yield Fault(Severity.NOTICE, "no domain is hosted yet", "byname domain add NAME --account NAME --verified")
 
 
+def _cache(facts: Facts) -> Iterator[Fault]:
+    problem = known(facts.cache).problem
+    if problem is not None:
+        yield Fault(Severity.WARNING, problem, "systemctl status redis-server, or look at [cache] url")
+
+
 def _lease(facts: Facts) -> Iterator[Fault]:
-    cache = known(facts.cache)
+    cache = _answering(facts)
     if cache.lease is None:
         built = "" if cache.is_built else ", which was emptied or never built"
         yield Fault(Severity.WARNING, f"nobody vouches for the cache{built}", "systemctl restart byname-relay")
 
 
 def _lag(facts: Facts) -> Iterator[Fault]:
-    cache = known(facts.cache)
+    cache = _answering(facts)
     if cache.oldest_waiting is not None and cache.oldest_waiting > _LAG:
         yield Fault(
             Severity.WARNING,
@@ -46,7 +54,7 @@ def _lag(facts: Facts) -> Iterator[Fault]:
 
 
 def _policy(facts: Facts) -> Iterator[Fault]:
-    policy = known(facts.cache).policy
+    policy = _answering(facts).policy
     if policy != "noeviction":
         yield Fault(
             Severity.WARNING,
@@ -56,7 +64,7 @@ def _policy(facts: Facts) -> Iterator[Fault]:
 
 
 def _differs(facts: Facts) -> Iterator[Fault]:
-    cache = known(facts.cache)
+    cache = _answering(facts)
     if cache.different:
         yield Fault(
             Severity.ERROR,
@@ -103,6 +111,13 @@ def _timer(facts: Facts) -> Iterator[Fault]:
         )
 
 
+def _answering(facts: Facts) -> CacheFact:
+    cache = known(facts.cache)
+    if cache.problem is not None:
+        raise DoesNotApply
+    return cache
+
+
 def _checked(domain: DomainFact, facts: Facts) -> datetime:
     """Return when it was last looked at; one by the operator's word alone needs no look."""
     return domain.last_checked_at or facts.now
@@ -126,6 +141,12 @@ STORE_CHECKS = (
         (Symptom.RELAY,),
         "Postfix refuses mail to domains that Byname does not host, or whose proof it has not seen yet.",
         _names,
+    ),
+    Check(
+        "cache",
+        (Symptom.DEFERRED, Symptom.NOT_LIVE),
+        "Without Redis every look-up goes to the database, and while that is away too the answer is 451.",
+        _cache,
     ),
     Check(
         "cache-lease",

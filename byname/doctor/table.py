@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from byname.doctor.facts import Facts
 from byname.doctor.findings import Check, Finding, Severity, findings
+from byname.doctor.guard_checks import GUARD_CHECKS
 from byname.doctor.milter_checks import MILTER_CHECKS
 from byname.doctor.postfix_checks import POSTFIX_CHECKS
 from byname.doctor.socket_checks import SOCKET_CHECKS
@@ -11,7 +12,14 @@ from byname.doctor.store_checks import STORE_CHECKS
 from byname.doctor.system_checks import SYSTEM_CHECKS
 from byname.exits import ExitCode
 
-CHECKS: tuple[Check, ...] = (*SYSTEM_CHECKS, *STORE_CHECKS, *SOCKET_CHECKS, *POSTFIX_CHECKS, *MILTER_CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *SYSTEM_CHECKS,
+    *STORE_CHECKS,
+    *SOCKET_CHECKS,
+    *POSTFIX_CHECKS,
+    *MILTER_CHECKS,
+    *GUARD_CHECKS,
+)
 
 # From the worst to the best, and the exit code of a run in which nothing was worse.
 EXIT_CODES = {
@@ -29,10 +37,10 @@ def judge(facts: Facts) -> list[Finding]:
     return by_severity([finding for check in CHECKS for finding in findings(check, facts)])
 
 
-def finding_of_settings(severity: Severity, what: str) -> Finding:
+def finding_of_settings(severity: Severity, what: str, mend: str) -> Finding:
     """Return a finding about settings that cannot be read, so that nothing else can be looked at."""
     check = CHECKS[0]
-    return Finding(check.name, severity, check.symptoms, what, check.means, "byname config check")
+    return Finding(check.name, severity, check.symptoms, what, check.means, mend)
 
 
 def by_severity(found: Sequence[Finding]) -> list[Finding]:

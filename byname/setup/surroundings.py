@@ -54,9 +54,7 @@ def _redis(url: str | None) -> str:
         return "not used"
     try:
         with closing(RedisDirectory.open(url)) as cache:
-            return (
-                "answers, filled by a relay" if cache.lease_left() else "answers; no relay fills it (byname relay)"
-            )
+            return "answers, filled by a relay" if cache.lease_left() else "answers; no relay fills it (byname relay)"
     except StoreNotReady as error:
         return str(error)
     except NoEvidence as error:

@@ -96,9 +96,11 @@ def _domains(postfix: Postfix, settings: Settings) -> Iterator[Wish]:
     asked = domains_map(postfix, settings)
     if asked is not None:
         yield Wish("virtual_mailbox_domains", asked, "which domains are hosted is asked at each mail")
-    if postfix.value("virtual_transport").partition(":")[0] != "virtual" or settings.edge_delivers:
+    if postfix.value("virtual_transport").partition(":")[0] == "virtual" and not settings.edge_delivers:
+        if items(postfix.value("virtual_mailbox_maps")):  # where virtual(8) finds each mailbox's folder
+            yield Wish("smtpd_reject_unlisted_recipient", "no", "Byname says who exists")
+    else:  # without a map Postfix takes every name there, and goes on refusing unknown local users (docs/facts.md)
         yield Wish("virtual_mailbox_maps", "", "Byname says who exists")
-    yield Wish("smtpd_reject_unlisted_recipient", "no", "Byname says who exists")
 
 
 def _delivery(postfix: Postfix, settings: Settings) -> Iterator[Wish]:

@@ -46,16 +46,26 @@ SUBMISSION = service("submission", smtpd_milters="unix:byname/submission.sock", 
 SOCKET = SocketFact(
     "milter.inbound", "byname-milter@inbound", f"unix:{QUEUE}/byname/inbound.sock", SocketState.LISTENING
 )
-CACHE = CacheFact(4.0, is_built=True, policy="noeviction", waiting=0, oldest_waiting=None)
+CACHE = CacheFact(None, 4.0, is_built=True, policy="noeviction")
 
 
-def beside(*listeners: Service, **main: str) -> Postfix:
-    """The good Postfix with other lines."""
-    return postfix(GOOD | main, listeners or (service(), SUBMISSION))
+PROGRAMS = service(
+    "127.0.0.1:10587", smtpd_authorized_xclient_hosts="127.0.0.1", smtpd_milters="unix:byname/internal.sock"
+)
+SENDING = {
+    "sending__listener": "127.0.0.1:10587",
+    "sending__key": "k" * 40,
+    "milter__internal": f"unix:{QUEUE}/byname/internal.sock",
+}
+
+
+def beside(*listeners: Service, programs: Service | None = PROGRAMS, **main: str) -> Postfix:
+    """The good Postfix with other lines, and perhaps with other listeners for people."""
+    return postfix(GOOD | main, (*(listeners or (service(), SUBMISSION)), *([programs] if programs else [])))
 
 
 HEALTHY = Facts(
-    settings=settings(),
+    settings=settings(**SENDING),
     now=NOW,
     postfix=beside(),
     sockets=(SOCKET,),
@@ -70,7 +80,7 @@ HEALTHY = Facts(
     processes=(ProcessFact(7, "maps", 2000.0),),
     installed=1000.0,
 )
-EDGE = settings(lmtp__listen=f"unix:{QUEUE}/byname/lmtp.sock")
+EDGE = settings(**SENDING, lmtp__listen=f"unix:{QUEUE}/byname/lmtp.sock")
 
 # What is wrong, and how bad that is. The key is the check that must say so, and no other may say anything.
 FAULTS: dict[str, list[tuple[Severity, dict[str, Any]]]] = {
@@ -85,6 +95,7 @@ FAULTS: dict[str, list[tuple[Severity, dict[str, Any]]]] = {
     "database": [(Severity.ERROR, {"database": DatabaseFact("no answer")})],
     "database-revision": [(Severity.ERROR, {"database": DatabaseFact("old", is_behind=True)})],
     "no-domains": [(Severity.NOTICE, {"domains": ()})],
+    "cache": [(Severity.WARNING, {"cache": CacheFact("Redis does not answer")})],
     "cache-lease": [(Severity.WARNING, {"cache": replace(CACHE, lease=None)})],
     "cache-lag": [(Severity.WARNING, {"cache": replace(CACHE, waiting=3, oldest_waiting=11.0)})],
     "cache-policy": [(Severity.WARNING, {"cache": replace(CACHE, policy="allkeys-lru")})],
@@ -149,6 +160,10 @@ FAULTS: dict[str, list[tuple[Severity, dict[str, Any]]]] = {
             {"postfix": beside(service(), service("587", smtpd_milters="", local_header_rewrite_clients=""))},
         ),
         (Severity.ERROR, {"postfix": beside(service(), service("smtps", local_header_rewrite_clients=""))}),
+    ],
+    "internal-milter": [
+        (Severity.ERROR, {"postfix": beside(programs=None)}),
+        (Severity.ERROR, {"postfix": beside(programs=replace(PROGRAMS, options={}))}),
     ],
     "milter-order": [(Severity.WARNING, {"postfix": beside(smtpd_milters="unix:byname/inbound.sock, inet:h:1")})],
     "milter-default-action": [
@@ -268,16 +283,11 @@ def test_without_postfix_the_rest_is_judged_all_the_same() -> None:
     assert set(map(frozenset, found.values())) == {frozenset({Severity.UNKNOWN})}
 
 
-def test_without_redis_the_cache_cannot_be_told() -> None:
-    found = said(replace(HEALTHY, cache=Unknown("no answer")))
-    assert found == {f"cache-{name}": {Severity.UNKNOWN} for name in ("lease", "lag", "policy", "differs")}
-
-
 WORST: list[tuple[dict[str, Any], ExitCode]] = [
     ({"api_listens": False}, ExitCode.DONE),
-    ({"cache": Unknown("no answer")}, ExitCode.CANNOT_TELL),
-    ({"cache": Unknown("no answer"), "installed": 3000.0}, ExitCode.WARNED),
-    ({"cache": Unknown("no answer"), "installed": 3000.0, "database": DatabaseFact("gone")}, ExitCode.REFUSED),
+    ({"domains": Unknown("no answer")}, ExitCode.CANNOT_TELL),
+    ({"domains": Unknown("no answer"), "installed": 3000.0}, ExitCode.WARNED),
+    ({"domains": Unknown("no answer"), "installed": 3000.0, "database": DatabaseFact("gone")}, ExitCode.REFUSED),
 ]
 
 

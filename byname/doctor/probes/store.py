@@ -1,11 +1,13 @@
 """The store and the cache: whether they answer, agree, and have the same time."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
 from byname.doctor.facts import CacheFact, ClockFact, DatabaseFact, DomainFact, Unknown
+from byname.doctor.probes.system import sqlite_file
 from byname.wiring.dns import dns_expected
 from conf.settings import Settings
 from routing.address import Address
@@ -35,7 +37,7 @@ _TROUBLE = (StoreNotReady, StoreUnavailable)
 class Stored:
     """What was learned of the store and the cache."""
 
-    database: DatabaseFact
+    database: DatabaseFact | Unknown
     domains: tuple[DomainFact, ...] | Unknown
     names: tuple[str, ...]  # some addresses, and ``@domain`` for each domain
     cache: CacheFact | Unknown | None
@@ -44,6 +46,8 @@ class Stored:
 
 def stored(settings: Settings) -> Stored:
     """Look at the store, and the cache where there is one."""
+    if _is_not_for_us(settings.store.url):
+        return _without(Unknown("this user may not read the database; run byname doctor as root"), settings)
     try:
         database = Database.open(settings.store.url)
     except StoreNotReady as error:
@@ -58,8 +62,19 @@ def stored(settings: Settings) -> Stored:
             return _without(DatabaseFact(str(error)), settings)
 
 
-def _without(database: DatabaseFact, settings: Settings) -> Stored:
+def _is_not_for_us(url: str) -> bool:
+    """Tell whether it is a file that this user may not read; that says nothing about the daemons."""
+    path = sqlite_file(url)
+    try:
+        return path is not None and path.exists() and not os.access(path, os.R_OK)
+    except PermissionError:  # not even look for
+        return True
+
+
+def _without(database: DatabaseFact | Unknown, settings: Settings) -> Stored:
     reason = Unknown("the database does not answer, or is of another version")
+    if isinstance(database, Unknown):
+        reason = database
     return Stored(database, reason, (), None if settings.cache.url is None else reason, ())
 
 
@@ -86,14 +101,14 @@ def _with_records(domains: list[Domain], records: dict[int, tuple[CheckedRecord,
         )
 
 
-def _cache(url: str, database: Database, names: list[Address], clocks: list[ClockFact]) -> CacheFact | Unknown:
+def _cache(url: str, database: Database, names: list[Address], clocks: list[ClockFact]) -> CacheFact:
     try:
         with tools(database, url) as opened:
             before = time.time()
             clocks.append(ClockFact("Redis", opened.clock() - before))
             return _compared(opened, url, database, names)
     except (*_TROUBLE, CacheUnavailable) as error:
-        return Unknown(str(error))
+        return CacheFact(str(error))
 
 
 def _compared(opened: CacheTools, url: str, database: Database, names: list[Address]) -> CacheFact:
@@ -103,9 +118,15 @@ def _compared(opened: CacheTools, url: str, database: Database, names: list[Addr
         with closing(RedisDirectory.open(url)) as cache:
             different = _differing(cache, SqlDirectory(database), names)
     return CacheFact(
-        state.lease, state.built, state.policy, state.waiting, state.oldest_waiting, len(names),
+        None,
+        state.lease,
+        state.built,
+        state.policy,
+        state.waiting,
+        state.oldest_waiting,
+        len(names),
         tuple(sorted(map(str, different))),
-    )  # fmt: skip
+    )
 
 
 def _differing(cache: Directory, sql: Directory, names: list[Address]) -> set[Address]:

@@ -24,8 +24,8 @@ _PROC = Path("/proc")
 def disks(settings: Settings, postfix: Postfix | Unknown) -> Iterator[DiskFact]:
     """Yield the file systems of the store, where it is a file, and of Postfix's queue."""
     places = []
-    if settings.store.url.startswith("sqlite:"):
-        places.append(("the database", Path(settings.store.url.partition("://")[2][1:]).parent))
+    if (database := sqlite_file(settings.store.url)) is not None:
+        places.append(("the database", database.parent))
     if isinstance(postfix, Postfix):
         places.append(("Postfix's queue", postfix.queue))
     for what, path in places:
@@ -34,6 +34,12 @@ def disks(settings: Settings, postfix: Postfix | Unknown) -> Iterator[DiskFact]:
         except OSError:
             continue  # other checks say so
         yield DiskFact(what, str(path), found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a database that is one, ``sqlite:////path``."""
+    kind, _, path = url.partition(":///")
+    return Path(path) if kind == "sqlite" else None
 
 
 def files(config: Path | None) -> Iterator[FileFact]:

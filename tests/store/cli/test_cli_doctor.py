@@ -1,6 +1,7 @@
 """What ``byname doctor`` sees of store, cache and machine, beside real servers; no Postfix is looked at here."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -78,7 +79,7 @@ def test_a_cache_that_may_drop_names(cached: CommandLine, server: RedisServer) -
 def test_no_cache_and_one_that_is_away(byname: CommandLine) -> None:
     assert seen(byname, "cache") == {}
     byname.configure('cache.url = "unix:///nonexistent/redis.sock"')
-    assert set(seen(byname, "cache").values()) == {"unknown"}
+    assert seen(byname, "cache") == {"cache": "warning"}
 
 
 def test_a_database_that_is_not_there(byname: CommandLine) -> None:
@@ -86,9 +87,26 @@ def test_a_database_that_is_not_there(byname: CommandLine) -> None:
     assert seen(byname, "database") == {"database-revision": "error"}
 
 
-def test_a_domain_of_which_nobody_has_heard_for_long(byname: CommandLine) -> None:
-    """Those that the operator vouched for were never looked at, and need not be."""
-    assert seen(byname, "domain-") == dict.fromkeys(("domain-elsewhere",), "unknown")
+DOMAINS = ("domain-proof", "domain-records", "domain-checks")
+
+
+def test_domains_that_an_operator_vouched_for_need_no_look(byname: CommandLine) -> None:
+    assert not seen(byname, "domain-").keys() & set(DOMAINS)
+
+
+def test_domains_whose_proof_is_gone_and_that_nobody_looks_at(byname: CommandLine) -> None:
+    with sqlite3.connect(byname.database) as database:
+        long_ago = "2025-01-01 00:00:00.000000"
+        database.execute("UPDATE domain_proofs SET last_checked_at = ?, missing_since = ?", (long_ago, long_ago))
+        database.execute("UPDATE domains SET proof_lapsed = 1 WHERE name = 'brand-a.test'")
+    database.close()
+    found = byname("doctor", "--postfix-config", str(byname.folder), "--json").data["findings"]
+    assert [(one["severity"], one["what"]) for one in found if one["check"] in DOMAINS and one["severity"] != "ok"] == [
+        ("warning", "brand-a.test: the proof has lapsed"),
+        ("notice", "brand-b.test: the proof is missing"),
+        ("notice", "rival.test: the proof is missing"),
+        ("notice", "3 domains were not looked at in the DNS for long, brand-a.test among them"),
+    ]
 
 
 def test_people_see_each_fault_with_its_line(byname: CommandLine) -> None:
