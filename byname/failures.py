@@ -64,10 +64,12 @@ def _from_conf(error: BaseException) -> Failure | None:
 
 
 def _from_store(error: BaseException) -> Failure | None:
-    from store.errors import CacheUnavailable, ServiceError, StoreNotReady, StoreUnavailable
+    from store.errors import BadBackup, CacheUnavailable, ServiceError, StoreNotReady, StoreUnavailable
 
     if isinstance(error, ServiceError):
         return Failure(ExitCode.DATA, error.code, error.message, error.hint, field=error.field, details=error.details)
+    if isinstance(error, BadBackup):
+        return Failure(ExitCode.DATA, "bad-backup", str(error))
     if isinstance(error, StoreNotReady):
         return Failure(ExitCode.CONFIG, "store-not-ready", str(error))
     if isinstance(error, StoreUnavailable | CacheUnavailable):

@@ -17,6 +17,7 @@ from conf.filters import FiltersSettings
 from conf.problems import ConfigError, Problem
 from conf.sections import (
     ApiSettings,
+    AuditSettings,
     CacheSettings,
     DnsSettings,
     LmtpSettings,
@@ -73,6 +74,7 @@ class Settings(Section):
     dashboard: DashboardSettings = DashboardSettings()
     clients: ClientsSettings = ClientsSettings()
     statistics: StatisticsSettings = StatisticsSettings()
+    audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
     _warnings: tuple[str, ...] = PrivateAttr(())
