@@ -29,7 +29,7 @@ TESTS = (
 _VALUE = r"(?:\?|NULL(?:::[A-Z ]+)?)"
 _IN = re.compile(rf"IN \({_VALUE}(?:, {_VALUE})+\)")
 _ROWS = re.compile(r"(VALUES |FROM \(VALUES )(\([^()]*\))(?:, \2)+")
-_NUMBERED = re.compile(r"%\(\w+\)s")
+_NUMBERED = re.compile(r"%\([^)]*\)s")
 _seen: dict[str, set[str]] = {"sqlite": set(), "postgresql": set()}
 
 
