@@ -20,14 +20,22 @@ from store.relay.target import Basis, LeaseBasis, Lifetimes, Outdated, State, Ta
 BATCH = 500  # outbox rows in one step
 _ROUNDS = 3  # attempts to apply a change to a domain that had to be loaded first
 
+Doubt = Callable[[State, Pending], bool]
+_LOST = "it has lost changes"
+
+
+def _has_lost(state: State, found: Pending) -> bool:
+    return state.applied < found.stored
+
+
 # Why a Redis cannot be trusted as it is. The first reason that holds is reported.
-_DISTRUST: tuple[tuple[str, Callable[[State, Pending], bool]], ...] = (
+_DISTRUST: tuple[tuple[str, Doubt], ...] = (
     ("it was never built, or was emptied", lambda state, _: not state.is_built),
     ("it is another Redis than was built, or was restarted", lambda state, _: state.run_id != state.built_run),
     ("the database is another one, or was restored", lambda state, found: state.epoch != found.clock.epoch),
     ("the database was restored", lambda state, found: state.version > found.clock.version),
     ("the database was restored and changed", lambda state, found: state.nonce != found.nonce),
-    ("it has lost changes", lambda state, found: state.applied < found.stored),
+    (_LOST, _has_lost),
 )
 
 
@@ -61,8 +69,7 @@ class Relay:
         if reason is not None:  # another relay may have changed both between the two reads
             state, found, reason = self._read_state()
         if reason is not None:
-            self._target.stop(state.build)
-            return Step(state, distrust=reason)
+            return self._distrust(state, found, reason)
         try:
             return self._bring(state, found)
         except Outdated:
@@ -80,6 +87,16 @@ class Relay:
             return Step(state, done, is_leased=True, version=found.clock.version)
         self._target.stop(state.build)  # the list of domains is gone, or what we have just read is no longer so
         return Step(state, done, distrust="it refuses the lease: a part of it is missing")
+
+    def _distrust(self, state: State, found: Pending, reason: str) -> Step:
+        """Stop trusting Redis; not for lost changes that it has after all.
+
+        Then another relay applied and marked them between our two reads, twice.
+        """
+        if reason == _LOST and not _has_lost(now := self._target.state(), found):
+            return Step(now, is_all=False)
+        self._target.stop(state.build)
+        return Step(state, distrust=reason)
 
     def _read_state(self) -> tuple[State, Pending, str | None]:
         """Read Redis, then SQL; return why the first cannot be trusted, if so."""

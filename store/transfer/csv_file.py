@@ -122,7 +122,7 @@ def _given(cells: dict[str, str]) -> Iterator[tuple[str, bool | str | None]]:
 def _boolean(name: str, cell: str) -> bool:
     value = _BOOLEANS.get(cell.lower())
     if value is None:
-        raise _BadLine("invalid-value", f"{name} must be true or false")
+        raise _BadLine("invalid-value", f"the column {name} must be true or false")
     return value
 
 

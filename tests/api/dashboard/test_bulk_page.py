@@ -142,7 +142,7 @@ def test_hostile_cells(admin: Visitor, database: Database) -> None:
         "More than 8192 octets",
         "A NUL character",
         "A quotation mark",
-        "Can_receive must be",
+        "The column can_receive must be",
         "Not UTF-8",
     ):
         assert expected in said

@@ -89,6 +89,26 @@ def test_a_crash_at_each_step(world: Database, relaying: Relaying, method: str, 
     assert pending(world) == []
 
 
+def test_another_relay_between_two_reads_has_lost_nothing(world: Database, relaying: Relaying) -> None:
+    """Between each reading of Redis and of SQL another relay applies and marks a change, however often it is looked."""
+    place: Any = relaying.source
+    whole, rounds = place.pending, iter(range(10))
+    with another(relaying) as other:
+
+        def overtaken(*arguments: Any) -> Any:
+            is_active = bool(next(rounds) % 2)
+            relaying.change(lambda tx: mailboxes.update(tx, str(JOHN), is_active=is_active))
+            assert other.relay.step().is_leased
+            return whole(*arguments)
+
+        place.pending = overtaken
+        step = relaying.relay.step()
+        assert (step.distrust, step.is_leased, step.is_all) == (None, False, False)
+        place.pending = whole
+    assert relaying.relay.step().is_leased
+    assert relaying.differences() == []
+
+
 def test_two_relays_at_once(world: Database, relaying: Relaying, url: str) -> None:
     """Both take every row; neither brings back what the other took away, and no lease is ever given too early."""
     ended = threading.Event()
