@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,8 @@ from byname.output import Bar, complain, members, say, say_json, warn
 
 if TYPE_CHECKING:
     from byname.cli_context import CliContext
+
+_OTHERS, _PAUSE = 15.0, 0.3  # seconds to wait for another rebuild of the cache, and between looks
 
 
 def backup(
@@ -62,21 +65,18 @@ def restore(
     Everybody has to sign in again, and messages of programs that waited when the backup was made are not sent.
     """
     from store.backup import restoring
-    from store.migrations import migrate
+    from store.sql.revisions import REVISIONS
 
     run = cli_context.of(context)
     url = run.settings().store.url
     manifest = restoring.check(url, file)
-    migrate.upgrade(url)  # an empty store gets its tables
-    if not replace:
-        restoring.require_empty(url)
+    restoring.make_ready(url, replace=replace)
     with Bar("restoring the store") as bar, restoring.prepared(url, file, cli_context.acting().actor, bar.show) as put:
         cache = _put(run, put, bar)
-    revision = migrate.revision(url)
     if as_json:
-        say_json({"file": file, "made_at": manifest.made_at, "revision": revision, "cache": cache})
+        say_json({"file": file, "made_at": manifest.made_at, "revision": REVISIONS[-1], "cache": cache})
     else:
-        say(f"the store is that of {manifest.made_at}, at revision {revision}")
+        say(f"the store is that of {manifest.made_at}, at revision {REVISIONS[-1]}")
         if cache is not None:
             complain(f"byname: cache: {cache}")
 
@@ -86,27 +86,48 @@ def _put(run: "CliContext", put: Callable[[], None], bar: Bar) -> str | None:
 
     From its begin on nobody vouches for the cache, so no milter acts by what the restore takes away.
     """
-    url = run.settings().cache.url
-    if url is None:
-        put()
-        return None
     from store.errors import CacheUnavailable
-    from store.relay.tools import tools
 
-    is_put = False
+    url, is_put = run.settings().cache.url, False
 
     def first() -> None:
         nonlocal is_put
         put()
         is_put = True
 
+    if url is None:
+        put()
+        return None
     try:
-        with run.database() as database, tools(database, url) as opened:
-            for progress in opened.rebuild(first):
-                bar.show(progress.done, progress.total)
+        _rebuild(run, url, first, bar)
     except CacheUnavailable as error:
         warn(f"{error}; a relay rebuilds the cache as soon as it can")
         if not is_put:
             put()
         return "pending"
     return "rebuilt"
+
+
+def _rebuild(run: "CliContext", url: str, first: Callable[[], None], bar: Bar) -> None:
+    """Rebuild the cache, with ``first`` at its beginning; another rebuild that goes on is waited for."""
+    from store.relay.rebuild import BuiltElsewhere
+    from store.relay.tools import tools
+
+    begun, give_up = False, monotonic() + _OTHERS
+
+    def begin() -> None:
+        nonlocal begun
+        begun = True
+        first()
+
+    with run.database() as database, tools(database, url) as opened:
+        while True:
+            try:
+                for progress in opened.rebuild(begin):
+                    bar.show(progress.done, progress.total)
+            except BuiltElsewhere:
+                if begun or monotonic() > give_up:
+                    raise
+                sleep(_PAUSE)
+            else:
+                return

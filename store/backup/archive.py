@@ -9,8 +9,10 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +27,8 @@ _MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 65_536
 _PIECE = 1 << 20
 _PRIVATE = 0o600  # password hashes and the secrets of second factors
+_WORK = ".byname-backup-"
+_LEFT_BEHIND = 86_400  # seconds after which a work folder is nobody's
 _NAME = re.compile(r"byname-[0-9]{8}T[0-9]{6}Z\.tar")  # by name is by time
 
 Show = Callable[[int, int], None]  # is told how much is done, of how much; 0: nobody knows
@@ -67,13 +71,15 @@ def file_in(target: Path, now: datetime) -> Path:
 def work_folder(beside: Path | None) -> Iterator[Path]:
     """Make a private folder, in ``beside`` or where temporary files go, for the length of a block.
 
-    A full disk is said in plain words, and leaves nothing.
+    A full disk is said in plain words, and leaves nothing. What a killed run left in ``beside`` goes after a day.
 
     Raises:
         OSError: of the folder; ENOSPC when there is no room.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix=".byname-backup-", dir=beside) as folder:
+        if beside is not None:
+            _clear(beside)
+        with tempfile.TemporaryDirectory(prefix=_WORK, dir=beside) as folder:
             yield Path(folder)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -171,6 +177,13 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, _PRIVATE
     return info
+
+
+def _clear(beside: Path) -> None:
+    for left in beside.glob(f"{_WORK}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if left.stat().st_mtime < time.time() - _LEFT_BEHIND:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import URL, Connection, Table, delete, inspect, make_url, select, text
+from sqlalchemy import Connection, Table, delete, inspect, make_url, select, text
 
 from store.backup import pg_programs
 from store.backup.archive import Show
@@ -22,7 +22,7 @@ from store.migrations import migrate
 from store.sql.backend import backend
 from store.sql.error_translation import translated
 from store.sql.outbox import CHANNEL
-from store.sql.pool_profiles import LOOKUP, MIGRATE, PoolProfile
+from store.sql.pool_profiles import MIGRATE, READ, PoolProfile
 from store.sql.revisions import REVISIONS
 from store.sql.tables import VIEWS, Base, ClockRow
 
@@ -40,7 +40,7 @@ def dump(url: str, target: Path, show: Show) -> int:
     Raises:
         StoreNotReady, StoreUnavailable, OSError.
     """
-    with _connected(url, LOOKUP) as connection:
+    with _connected(url, READ) as connection:
         major = _server(connection)
         schema = str(connection.scalar(text("SELECT current_schema()")))
         there = {*inspect(connection).get_table_names(), *inspect(connection).get_view_names()}
@@ -48,7 +48,7 @@ def dump(url: str, target: Path, show: Show) -> int:
     tables = sorted(there & {*Base.metadata.tables, *VIEWS, _REVISION})
     wanted = [f'--table="{schema}"."{table}"' for table in tables]
     done = 0
-    with pg_programs.environment(_url(url)) as environ, target.open("wb") as out:
+    with pg_programs.environment(make_url(url)) as environ, target.open("wb") as out:
         command = [program, "--format=custom", "--no-password", "--lock-wait-timeout=30000", *wanted]
         with pg_programs.output(command, environ) as stream:
             while piece := stream.read(1 << 20):
@@ -178,10 +178,6 @@ def _count_on(connection: Connection, live: str, tables: Sequence[Table]) -> Non
 
 def _server(connection: Connection) -> int:
     return int(connection.scalar(text("SHOW server_version_num"))) // 10_000
-
-
-def _url(url: str) -> URL:
-    return make_url(url)
 
 
 def _staging_url(url: str) -> str:

@@ -10,7 +10,7 @@ from store.backup import archive, postgresql, sqlite
 from store.backup.archive import Show
 from store.backup.manifest import POSTGRESQL, SQLITE, Manifest
 from store.backup.restored import Mark, mark
-from store.errors import BadBackup, ServiceError
+from store.errors import BadBackup, ServiceError, StoreNotReady
 from store.migrations import migrate
 from store.sql.backend import backend
 from store.sql.database import Database
@@ -35,13 +35,23 @@ def check(url: str, file: Path) -> Manifest:
     return manifest
 
 
-def require_empty(url: str) -> None:
-    """Refuse a store in which there is something.
+def make_ready(url: str, *, replace: bool) -> None:
+    """Give the store the tables of this version, if it is empty, or if what it holds is to be replaced.
 
     Raises:
-        ServiceError: ``confirmation-required``.
+        ServiceError: ``confirmation-required``: it holds something, and nobody said that it is to be replaced.
         StoreNotReady, StoreUnavailable: it cannot be looked at.
     """
+    try:
+        has_tables = migrate.revision(url) is not None
+    except StoreNotReady:  # there is not even a file
+        has_tables = False
+    if has_tables and not replace:
+        _require_empty(url)
+    migrate.upgrade(url)
+
+
+def _require_empty(url: str) -> None:
     database = Database.open(url)
     try:
         with database.read() as tx:
@@ -73,18 +83,17 @@ def prepared(url: str, file: Path, actor: str, show: Show) -> Iterator[Callable[
     """
     manifest, place = check(url, file), backend(url)
     told = Mark(actor, manifest.made_at, manifest.byname)
-    with archive.work_folder(place.path.parent if isinstance(place, Sqlite) else None) as folder:
-        data = archive.unpack(file, folder, show)
-        if isinstance(place, Sqlite):
-            with sqlite.translated():
-                try:
-                    put = _aside(place, manifest, data, told)
-                except BadBackup as error:
-                    raise BadBackup(error.reason, file) from None
-                yield put
-        else:
-            with postgresql.staged(url, data, manifest.revision, manifest.tool or 0):
-                yield lambda: postgresql.move(url, told, show)
+    try:
+        with archive.work_folder(place.path.parent if isinstance(place, Sqlite) else None) as folder:
+            data = archive.unpack(file, folder, show)
+            if isinstance(place, Sqlite):
+                with sqlite.translated():
+                    yield _aside(place, manifest, data, told)
+            else:
+                with postgresql.staged(url, data, manifest.revision, manifest.tool or 0):
+                    yield lambda: postgresql.move(url, told, show)
+    except BadBackup as error:
+        raise BadBackup(error.reason, file) from error
 
 
 def _aside(place: Sqlite, manifest: Manifest, data: Path, told: Mark) -> Callable[[], None]:

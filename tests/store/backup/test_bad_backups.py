@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -119,3 +120,15 @@ def test_a_damaged_store_is_not_backed_up(backup: tuple[Site, Path]) -> None:
     assert done.code in {65, 75}
     assert "damaged" in done.err
     assert not file.exists()
+
+
+def test_what_a_killed_run_left_goes_after_a_day(backup: tuple[Site, Path]) -> None:
+    site, _ = backup
+    for name, age in ((".byname-backup-old", 100_000), (".byname-backup-new", 0)):
+        left = site.folder / name
+        left.mkdir()
+        (left / "byname.db").write_bytes(b"hashes")
+        then = time.time() - age
+        os.utime(left, (then, then))
+    site.backed_up("another.tar")
+    assert [path.name for path in site.folder.glob(".byname-*")] == [".byname-backup-new"]

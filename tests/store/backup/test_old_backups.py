@@ -36,6 +36,14 @@ def test_restored(site: Site, spare: Site, revision: str) -> None:
         assert [(row.id, row.person) for row in tx.scalars(select(MailboxRow))] == [(1, person_of(7, "Mary Poe"))]
 
 
+def test_a_refused_restore_upgrades_nothing(spare: Site, site: Site) -> None:
+    migrate.upgrade(spare.url, "0007")
+    run_sql(spare.url, *ROWS)
+    done = spare("restore", site.backed_up())
+    assert done.code in {65, 78}
+    assert migrate.revision(spare.url) == "0007"
+
+
 def test_nothing_is_left_of_the_way_there(site: Site) -> None:
     """On PostgreSQL a restore goes over a schema beside the live one, and so does one after it was killed."""
     file = site.backed_up()

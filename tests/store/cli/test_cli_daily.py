@@ -25,19 +25,19 @@ from store.sql.tables import (
 )
 from tests.store.backup.site import Site
 
-NOW = utc_now()
-OLD, FRESH = NOW - timedelta(days=90), NOW - timedelta(minutes=1)
+OLD = timedelta(days=90)
+AGES = OLD, timedelta(0)
 MESSAGE = {"sender": "a", "login": "a", "message_id": "<1>", "recipients": "[]", "size": 1}
-# table, values of every row, the column of its time; one old and one fresh row of each are put in
+# table, values of every row (...: now), the column of its time; one old and one fresh row of each are put in
 ROWS: list[tuple[type[Base], dict[str, Any], str]] = [
-    (SessionRow, {"csrf": "c", "created_at": FRESH}, "seen_at"),
+    (SessionRow, {"csrf": "c", "created_at": ...}, "seen_at"),
     (HalfSessionRow, {}, "created_at"),
     (ChallengeRow, {"challenge": "x"}, "created_at"),
     (SignInAttemptRow, {"failures": 1, "has_succeeded": True}, "last_at"),
     (IdempotencyKeyRow, {"fingerprint": "f", "lines_done": 0}, "created_at"),
-    (DeleteIntentRow, {"created_at": FRESH}, "expires_at"),
+    (DeleteIntentRow, {"created_at": ...}, "expires_at"),
     (ImportRow, {"started_by": "a", "source": "csv", "state": "done", "lines": 0}, "created_at"),
-    (MessageRow, {**MESSAGE, "ended_at": FRESH, "state": "sent"}, "created_at"),
+    (MessageRow, {**MESSAGE, "ended_at": ..., "state": "sent"}, "created_at"),
 ]
 
 
@@ -47,12 +47,14 @@ def site(world: Database, url: str, tmp_path: Any) -> Site:
         john = tx.scalars(select(MailboxRow.id).order_by(MailboxRow.id)).first()
         token = {"kind": "operator", "name": "t", "start": "s", "sha256": "0" * 64, "scopes": ""}
         tx.execute(insert(TokenRow).values(id=1, **token))
+        now = utc_now()
         for table, values, moment in ROWS:
-            for number, at in enumerate((OLD, FRESH)):
-                tx.execute(insert(table).values(**values, **_more(table, number, john), **{moment: at}))
-        unfinished = {**MESSAGE, "mailbox_id": john, "created_at": OLD, "state": "accepted"}
+            given = {name: now if value is ... else value for name, value in values.items()}
+            for number, age in enumerate(AGES):
+                tx.execute(insert(table).values(**given, **_more(table, number, john), **{moment: now - age}))
+        unfinished = {**MESSAGE, "mailbox_id": john, "created_at": now - OLD, "state": "accepted"}
         tx.execute(insert(MessageRow).values(**unfinished))
-        tx.execute(update(AuditRow).where(AuditRow.id <= 3).values(at=OLD))
+        tx.execute(update(AuditRow).where(AuditRow.id <= 3).values(at=now - OLD))
     return Site(world, url, tmp_path)
 
 
