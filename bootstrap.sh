@@ -5,7 +5,8 @@
 #   ./bootstrap.sh demo     and what the demo starts: Postfix, Dovecot, Redis, openssl, swaks
 #   ./bootstrap.sh webmail  and what the demo starts with --webmail: Roundcube, PHP, Dovecot's Sieve
 #   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, parts of Postfix and Dovecot for SQL, curl,
-#                           fail2ban, Chromium, npm; and what the benches need, of which the tests run a short form
+#                           fail2ban, Chromium, mandoc, npm; and what the benches need, of which the tests run a short
+#                           form
 #   ./bootstrap.sh bench    the same without npm
 #
 # It never removes a package, never replaces another MTA and starts no service. Root or sudo installs; without either
@@ -16,7 +17,7 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 build=(gcc libc6-dev python3-dev python3-venv libmilter-dev)
 demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite redis-server openssl swaks libnet-ssleay-perl)
 webmail=(roundcube-core roundcube-sqlite3 roundcube-plugins php-cli php-cgi php-sqlite3 dovecot-sieve dovecot-managesieved)
-test=(postgresql dovecot-pgsql postfix-sqlite curl fail2ban chromium)
+test=(postgresql dovecot-pgsql postfix-sqlite curl fail2ban chromium mandoc)
 bench=(postfix-lmdb postfix-pgsql libhiredis-dev)
 npm=() # Debian's only where there is none: one from elsewhere comes with a Node.js that Debian's would not stand beside
 command -v npm >/dev/null || npm=(npm)
