@@ -107,6 +107,7 @@ def _config(app: FastAPI, limits: ConnectionLimits) -> uvicorn.Config:
         logging.getLogger(talkative).setLevel(logging.WARNING)  # they say in many lines what we say in one
     return uvicorn.Config(
         app,
+        loop="uvloop",
         http=limited(limits),
         lifespan="on",
         ws="none",

@@ -5,6 +5,7 @@ that it is given, line breaks in it included, and writes what came of it. The pa
 (``email.message``, policy SMTP, 7 bit).
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from email.message import EmailMessage
@@ -17,6 +18,11 @@ _POLICY = SMTP.clone(cte_type="7bit")
 _LINE = 76  # characters, RFC 2047 section 2
 _OF_A_WORD = 33  # octets of UTF-8 in one encoded word
 _LONGEST_WORD = 900
+_LONGEST_PLAIN = _POLICY.max_line_length or 0  # characters of a line that the library leaves as it is
+_ODD = re.compile(r"[^\n -~\t]")  # also what str.splitlines takes for the end of a line
+_PLAIN_HEAD = (
+    b'Content-Type: text/plain; charset="utf-8"\r\nContent-Transfer-Encoding: 7bit\r\nMIME-Version: 1.0\r\n\r\n'
+)
 _SPECIALS = frozenset('()<>[]:;@\\,."')
 
 
@@ -29,7 +35,7 @@ def compose(draft: Draft, message_id: str, date: str) -> bytes:
     """
     fields = list(_fields(draft, message_id, date))
     head = "".join(_folded(name, words) for name, words in fields).encode("ascii")
-    content = head + _body(draft).as_bytes(policy=_POLICY)
+    content = head + (_plain_body(draft) or _body(draft).as_bytes(policy=_POLICY))
     found = [field.name for field in header_fields(content)][: len(fields)]
     if found != [name for name, _ in fields]:
         raise RuntimeError("a header that reads otherwise than it was written")  # and is not sent
@@ -114,6 +120,20 @@ def _list_words(parties: Iterable[Party]) -> list[str]:
             words[-1] += ","
         words += _party_words(party)
     return words
+
+
+def _plain_body(draft: Draft) -> bytes | None:
+    """Return what :func:`_body` makes of the usual message, a text of short ASCII lines, for a tenth of the work.
+
+    None for any other.
+    """
+    text = draft.text or ""
+    is_usual = text.isascii() and draft.html is None and not draft.attachments and not _ODD.search(text)
+    lines = text.split("\n") if is_usual else []
+    if not is_usual or len(max(lines, key=len)) > _LONGEST_PLAIN:
+        return None
+    ended = text if text.endswith("\n") else f"{text}\n"
+    return _PLAIN_HEAD + ended.replace("\n", "\r\n").encode("ascii")
 
 
 def _body(draft: Draft) -> EmailMessage:

@@ -45,11 +45,11 @@ class Courier(Worker):
         self._is_sent, self._meters = is_sent, meters
 
     def carry_all(self) -> bool:
-        """Hand over what is due, what has waited longest first, until the end; False when nothing was."""
-        taken = first = self._first()
+        """Hand over what is due, what has waited longest first, until nothing is; False, for it has looked already."""
+        taken = self._first()
         while taken is not None:
             taken = self._carry(taken, goes_on=True)
-        return first is not None
+        return False
 
     def carry_one(self) -> bool:
         """Hand over the message that has waited longest; False when none is due."""
@@ -60,11 +60,11 @@ class Courier(Worker):
 
     def _first(self) -> HandOver | None:
         now = self._now()
-        with self._database.read(ACTING) as tx:
-            if not handing_over.is_due(tx, now):
+        with self._database.alone() as connection:
+            if not handing_over.is_due(connection, now):
                 return None
-        with self._database.write(ACTING) as tx:
-            return handing_over.take(tx, now, self._lease)
+        with self._database.write_rows() as connection:
+            return handing_over.take(connection, now, self._lease)
 
     def _carry(self, taken: HandOver, *, goes_on: bool) -> HandOver | None:
         """Hand a message over, note its outcome, and in the same transaction take the next one in hand if ``goes_on``.
@@ -72,10 +72,10 @@ class Courier(Worker):
         What is in hand at any time is one message for each thread.
         """
         outcome = hand_over(self._line(), taken, self._now())
-        with self._database.write(ACTING) as tx:
+        with self._database.write_rows() as connection:
             now = self._now()
-            counts = handing_over.note(tx, taken, outcome, now)
-            following = handing_over.take(tx, now, self._lease) if goes_on and not self.is_ending else None
+            counts = handing_over.note(connection, taken, outcome, now)
+            following = handing_over.take(connection, now, self._lease) if goes_on and not self.is_ending else None
         if counts:
             self._tell(taken, outcome)
         return following

@@ -24,7 +24,10 @@ _FOR_ALL = timedelta(minutes=15)  # so long a message waits for recipients that 
 _QUEUED = re.compile(r"queued as ([0-9A-Za-z]{5,40})")
 _USED = re.compile(r"its key was used before, for ([0-9A-Za-z?]{1,40})")
 _AGED = "its key is too old"
-_CONTINUE, _READY, _OK = 354, 220, 250
+_CONTINUE, _READY, _OK, _CLOSING = 354, 220, 250, 421
+_FIRST_DOT = re.compile(rb"(?m)^\.")
+
+_Reply = tuple[int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,13 @@ class Line:
         self._smtp: smtplib.SMTP | None = None
         self._login: str | None = None
 
+    @property
+    def is_kept(self) -> bool:
+        """True while there is a session of an earlier message, which the mail server may have ended meanwhile."""
+        return self._smtp is not None
+
     def opened_for(self, login: str) -> smtplib.SMTP:
         """Return the session, with ``login`` logged in. Raises what smtplib does, and _Answer."""
-        if self._smtp is not None and not _is_alive(self._smtp):
-            self.close()
         if self._smtp is None:
             self._smtp = self._connected()
         if self._login != login:
@@ -89,14 +95,6 @@ class Line:
         return smtp
 
 
-def _is_alive(smtp: smtplib.SMTP) -> bool:
-    """Tell whether a session that was kept still takes messages: the mail server may have ended it meanwhile."""
-    try:
-        return smtp.rset()[0] == _OK
-    except (smtplib.SMTPException, OSError):
-        return False
-
-
 def hand_over(line: Line, taken: HandOver, now: datetime) -> Outcome:
     """Hand a message over, and return what became of it. Raises nothing that a mail server can cause."""
     outcome = _outcome(line, taken, now)
@@ -109,10 +107,10 @@ def _outcome(line: Line, taken: HandOver, now: datetime) -> Outcome:
     refused: list[RefusedRecipient] = []
     may_have_come_through = False
     try:
-        smtp = line.opened_for(taken.login)
-        refused += _envelope(smtp, taken, now)
+        smtp, some = _opened(line, taken, now)
+        refused += some
         may_have_come_through = True
-        code, text = smtp.data(_message(line.listener.key, taken))
+        code, text = _content(smtp, _message(line.listener.key, taken))
         answer = _Answer(code, _words(text))
     except _Answer as early:
         answer = early
@@ -146,19 +144,74 @@ def meaning(taken: HandOver, code: int, text: str, refused: Sequence[RefusedReci
     return again(words, _wait(taken))
 
 
+def _opened(line: Line, taken: HandOver, now: datetime) -> tuple[smtplib.SMTP, list[RefusedRecipient]]:
+    """Return a session that waits for the message, and who was refused. One that was kept and is over is replaced."""
+    was_kept = line.is_kept
+    try:
+        smtp = line.opened_for(taken.login)
+        return smtp, _envelope(smtp, taken, now)
+    except _Answer as answer:
+        if not was_kept or answer.code != _CLOSING:
+            raise
+    except (smtplib.SMTPServerDisconnected, OSError):
+        if not was_kept:
+            raise
+    line.close()
+    smtp = line.opened_for(taken.login)
+    return smtp, _envelope(smtp, taken, now)
+
+
 def _envelope(smtp: smtplib.SMTP, taken: HandOver, now: datetime) -> list[RefusedRecipient]:
-    """Say who sends, and to whom; return who was refused. With nobody left, or when it is to wait, that is the end."""
-    options = [f"size={len(taken.content)}"] if smtp.has_extn("size") else []
-    options += ["body=8bitmime"] if smtp.has_extn("8bitmime") and not taken.content.isascii() else []
-    _expect(_OK, *smtp.mail(taken.sender, options))
-    answers = [(recipient, *smtp.rcpt(recipient)) for recipient in taken.recipients]
-    refused = [(recipient, code, _words(text)) for recipient, code, text in answers if code not in {250, 251}]
+    """Say who sends, and to whom; return who was refused. With nobody left, or when it is to wait, that is the end.
+
+    All in one write where the mail server takes that (RFC 2920); DATA with them only for a single recipient: without
+    that one there is no message.
+    """
+    options = f" size={len(taken.content)}" if smtp.has_extn("size") else ""
+    options += " body=8bitmime" if smtp.has_extn("8bitmime") and not taken.content.isascii() else ""
+    commands = [f"MAIL FROM:<{taken.sender}>{options}", *(f"RCPT TO:<{one}>" for one in taken.recipients)]
+    is_alone = len(taken.recipients) == 1
+    begun, *answers = _said(smtp, [*commands, "DATA"] if is_alone else commands)
+    data = answers.pop() if is_alone else None
+    try:
+        _expect(_OK, *begun)
+        refused = _refused(taken, answers, now)
+        if data is None:
+            data = _said(smtp, ["DATA"])[0]
+        _expect(_CONTINUE, *data)
+    except _Answer:
+        if data is not None and data[0] == _CONTINUE:
+            smtp.close()  # what it would wait for is not to come, and no QUIT is to be taken for it
+        raise
+    return refused
+
+
+def _refused(taken: HandOver, answers: Sequence[_Reply], now: datetime) -> list[RefusedRecipient]:
+    told = zip(taken.recipients, answers, strict=True)
+    refused = [(recipient, code, _words(text)) for recipient, (code, text) in told if code not in {250, 251}]
     for_now = [one for one in refused if one[1] < 500]
     if for_now and (now - taken.created_at <= _FOR_ALL or len(refused) == len(answers)):
         raise _Answer(for_now[0][1], for_now[0][2])
     if len(refused) == len(answers):
         raise _Answer(refused[0][1], refused[0][2])
     return [RefusedRecipient(recipient, f"{code} {text}") for recipient, code, text in refused]
+
+
+def _said(smtp: smtplib.SMTP, commands: Sequence[str]) -> list[_Reply]:
+    """Say commands, at once where the mail server takes that, and return its answers."""
+    if any(char in command for command in commands for char in "\r\n"):
+        raise ValueError("a line break in a command of SMTP")
+    if not smtp.has_extn("pipelining"):
+        return [smtp.docmd(command) for command in commands]
+    smtp.send("".join(f"{command}\r\n" for command in commands))
+    return [smtp.getreply() for _ in commands]
+
+
+def _content(smtp: smtplib.SMTP, message: bytes) -> _Reply:
+    """Say the message itself, with CRLF at line ends, and return the mail server's answer (RFC 5321 section 4.5.2)."""
+    stuffed = _FIRST_DOT.sub(b"..", message)
+    smtp.send(stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"))
+    return smtp.getreply()
 
 
 def _message(key: bytes, taken: HandOver) -> bytes:

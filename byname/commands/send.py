@@ -109,7 +109,9 @@ def _accepted(
             repeat = None if once is None else accepting.repeated(tx, found.mailbox.id, once)
             if repeat is None:
                 limit, copies = settings.sending.per_day, settings.sent_copy.imap is not None
-                return accepting.accept(tx, found, ready, per_day=limit, wants_copy=copies, once=once)
+                return accepting.accept(
+                    tx, accepting.Sender.of(found), ready, per_day=limit, wants_copy=copies, once=once
+                )
     complain(f"byname: message {repeat.id} has this key already; nothing more is sent")
     return repeat
 

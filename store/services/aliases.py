@@ -24,9 +24,9 @@ from store.services.unset import UNSET, NotGiven
 from store.services.views import EVERYONE, Alias, FreeName, Senders, Usage
 from store.sql import changed_fields
 from store.sql.tables import ALIAS, AddressRow, AliasRow, DomainRow
-from store.sql.tenant import Transaction
+from store.sql.tenant import Transaction, made_once
 
-_COUNT = select(func.count()).where(AliasRow.mailbox_id == bindparam("mailbox"))
+_COUNT = made_once(select(func.count()).where(AliasRow.mailbox_id == bindparam("mailbox")))
 
 
 def add(

@@ -38,6 +38,9 @@ _MAILBOX_BY_ID = made_once(_MAILBOX.where(AddressRow.id == bindparam("wanted")))
 _LOCKED_MAILBOX = made_once(select(MailboxRow.id).where(MailboxRow.id == bindparam("wanted")).with_for_update())
 _DOMAIN_TO_READ = select(DomainRow).order_by(*_PROVED_FIRST)
 _DOMAIN_FOR_NAME = _DOMAIN_TO_READ.with_for_update(read=True).execution_options(populate_existing=True)
+_DOMAIN_BY_ID = made_once(
+    _DOMAIN_FOR_NAME.where(DomainRow.id == bindparam("wanted"), DomainRow.account_id == bindparam("account"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,11 @@ def domain_for_name(tx: Transaction, ref: Ref, *, account_id: int | None = None,
         ServiceError: ``domain-not-yours``, in the same words whether another account has it or nobody;
             ``invalid-domain``.
     """
-    query = (_DOMAIN_FOR_NAME if lock else _DOMAIN_TO_READ).where(_domain_is(ref))
-    found = tx.scalars(query if account_id is None else query.where(DomainRow.account_id == account_id)).first()
+    if isinstance(ref, int) and account_id is not None and lock and 0 < ref <= LARGEST_ID:
+        found = tx.scalars(_DOMAIN_BY_ID, {"wanted": ref, "account": account_id}).first()
+    else:
+        query = (_DOMAIN_FOR_NAME if lock else _DOMAIN_TO_READ).where(_domain_is(ref))
+        found = tx.scalars(query if account_id is None else query.where(DomainRow.account_id == account_id)).first()
     if found is None:
         raise not_yours(ref)
     return found
@@ -133,6 +139,8 @@ def mailbox(tx: Transaction, ref: Ref, *, lock: bool = False) -> FoundMailbox:
     Raises:
         ServiceError: ``invalid-request``, ``not-found``.
     """
+    if isinstance(ref, int) and not lock:
+        return mailbox_by_id(tx, ref)
     query = _at(_MAILBOX, ref, "mailbox")
     found = tx.execute(query.with_for_update(of=MailboxRow) if lock else query).one_or_none()
     if found is None:

@@ -68,6 +68,18 @@ class Database:
                 outbox.record(session)
 
     @contextmanager
+    def write_rows(self) -> Iterator[Connection]:
+        """Run the block in a transaction as :meth:`write` does, on rows that no decision sees, whosever they are.
+
+        There are no objects and no outbox, which together take longer than a few short statements.
+
+        Raises:
+            StoreUnavailable, StoreNotReady: see :mod:`store.errors`.
+        """
+        with self._admitted_to_write(), translated(self._place), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
     def read(self, acting: Acting = OPERATOR) -> Iterator[Transaction]:
         """Run the block in a read-only transaction of ``acting``, which sees one state and waits for no writer.
 

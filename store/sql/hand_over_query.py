@@ -6,9 +6,12 @@ it. A transaction that is bound to an account refuses them (:mod:`store.sql.tena
 
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, case, select, update
+from sqlalchemy import Connection, Table, bindparam, case, select, update
 
 from store.sql.tables import ACCEPTED, COPY_PENDING, NO_COPY, SENT, SUBMITTING, MessageRow
+from store.sql.tenant import Transaction
+
+Rows = Transaction | Connection  # what runs them
 
 _TABLE = cast("Table", MessageRow.__table__)
 _COLUMN = _TABLE.c

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Table, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from routing.address import Address
@@ -27,11 +27,14 @@ from store.wire_format.values import GONE, HOSTED, catch_all_body, domain_body, 
 CHANNEL = "byname_outbox"  # of PostgreSQL's NOTIFY
 _VERSION = "byname.version"
 _AT_ONCE = 500  # fields read with one statement
+# Of tables, not of objects: every change ends with these, and an object takes longer than its statement.
+_CLOCK, _OUTBOX = cast("Table", ClockRow.__table__), cast("Table", OutboxRow.__table__)
 _ADVANCE = (
-    update(ClockRow)
-    .values(version=ClockRow.version + 1, nonce=bindparam("new"))
-    .returning(ClockRow.version, ClockRow.nonce, ClockRow.epoch)
+    update(_CLOCK)
+    .values(version=_CLOCK.c.version + 1, nonce=bindparam("new"))
+    .returning(_CLOCK.c.version, _CLOCK.c.nonce, _CLOCK.c.epoch)
 )
+_INSERT = insert(_OUTBOX)
 _NOTIFY = select(func.pg_notify(CHANNEL, bindparam("version")))
 
 
@@ -71,15 +74,15 @@ def record(tx: Session) -> None:
         for domain, field, value in _values(tx, fields(tx), now.version)
     ]
     for batch in batches(rows, _AT_ONCE):
-        tx.execute(insert(OutboxRow), batch, execution_options={"dml_strategy": "raw"})  # no ids are asked for
+        tx.connection().execute(_INSERT, batch)
     tx.info[_VERSION] = now.version
     if tx.get_bind().dialect.name == "postgresql":
-        tx.execute(_NOTIFY, {"version": str(now.version)})
+        tx.connection().execute(_NOTIFY, {"version": str(now.version)})
 
 
 def _tick(tx: Session) -> Clock:
     nonce = new_nonce()
-    found = tx.execute(_ADVANCE, {"new": nonce}, execution_options={"synchronize_session": False}).one_or_none()
+    found = tx.connection().execute(_ADVANCE, {"new": nonce}).one_or_none()
     if found is not None:
         return Clock(*found)
     first = Clock(version=1, nonce=nonce, epoch=new_nonce())
@@ -95,7 +98,7 @@ def _values(tx: Session, wanted: Sequence[Field], version: int) -> Iterator[tupl
             "domains": sorted({domain for domain, _ in batch}),
             "locals": sorted({a.local for a in names.values()}),
         }
-        hosted = records((Found(*row) for row in tx.execute(STATEMENT, asked)), set(names.values()))
+        hosted = records((Found(*row) for row in tx.connection().execute(STATEMENT, asked)), set(names.values()))
         hosted |= find_fields(tx, batch)
         for domain, field in batch:
             body = _body(hosted.get(domain), field)

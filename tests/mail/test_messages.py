@@ -2,6 +2,7 @@
 
 import json
 import smtplib
+import socket
 import subprocess
 import time
 from base64 import b64encode
@@ -25,7 +26,7 @@ from routing.handover import HANDOVER, Claim, handover_value
 from store.clock import utc_now
 from store.services import lookup
 from store.services.sending import accepting, handing_over
-from store.services.sending.accepting import Outgoing
+from store.services.sending.accepting import Outgoing, Sender
 from store.services.sending.handing_over import HandOver, Outcome
 from store.sql.database import Database
 from store.sql.tables import MessageRow
@@ -271,6 +272,34 @@ def test_killed_at_each_step(site: PrivateSite, store: Database) -> None:
         site.wait_for_daemon("api")
 
 
+def test_a_session_that_ended_meanwhile_is_replaced(site: PrivateSite, store: Database) -> None:
+    """Also one that ended while nobody looked: nothing of the message had come through."""
+    site.daemons["api"].stop()
+    line = Line(listener_of(site))
+    try:
+        for number in range(3):
+            message = planted(store, JOHN, b"From: john@brand-a.test\r\n", f"number {number}")
+            with store.write() as tx:
+                taken = handing_over.take(tx, utc_now(), LEASE)
+            assert taken is not None
+            assert taken.id == message
+            assert line.is_kept is (number > 0)
+            if number == 2:
+                assert line._smtp is not None
+                assert line._smtp.sock is not None
+                line._smtp.sock.shutdown(socket.SHUT_RDWR)
+            told = hand_over(line, taken, utc_now())
+            assert told.state == "sent"
+            with store.write() as tx:
+                assert handing_over.note(tx, taken, told, utc_now())
+        site.postfix.wait_until_idle()
+        assert len(site.outside.wait_for(3)) == 3
+    finally:
+        line.close()
+        site.start_daemon("api")
+        site.wait_for_daemon("api")
+
+
 def test_the_milter_forgot_and_the_outcome_is_unknown(site: PrivateSite, john: Program, store: Database) -> None:
     """The API killed between the mail server's answer and its note, and the milter restarted: nobody knows any more."""
     site.daemons["api"].stop()
@@ -357,7 +386,7 @@ def planted(store: Database, sender: str, header: bytes, subject: str = "planted
     content = header + f"Subject: {subject}\r\nMessage-ID: {message_id}\r\n\r\nbye\r\n".encode()
     with store.write() as tx:
         outgoing = Outgoing(sender, login, message_id, ("ann@outside.example",), content)
-        return accepting.accept(tx, lookup.mailbox(tx, login), outgoing, per_day=10_000).id
+        return accepting.accept(tx, Sender.of(lookup.mailbox(tx, login)), outgoing, per_day=10_000).id
 
 
 def handed_over(listener: Listener, taken: HandOver, now: datetime) -> Outcome:

@@ -253,3 +253,12 @@ def test_a_long_subject_in_any_script_is_several_words() -> None:
 def test_a_name_with_specials_is_quoted() -> None:
     content = composed(to=[Party("ann@x.test", 'Poe, "Ann"')])
     assert b'To: "Poe, \\"Ann\\"" <ann@x.test>\r\n' in content
+
+
+@given(st.text("ab \t\r\n.\x0c\x1c\x85=é", max_size=200) | st.integers(70, 90).map("x".__mul__))
+def test_a_plain_text_is_written_as_the_library_writes_it(text: str) -> None:
+    """The usual message goes past the library."""
+    content = compose(Draft(Party("a@b.example"), (Party("c@d.example"),), "", text=text), "<1@b.example>", "now")
+    expected = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit"))
+    expected.set_content(text)
+    assert content.endswith(b"Message-ID: <1@b.example>\r\n" + expected.as_bytes())

@@ -18,10 +18,10 @@ from routing import outgoing
 from routing.outgoing import DraftRefused, Party
 from store.errors import ServiceError
 from store.services import identities, lookup
-from store.services.lookup import FoundMailbox, Ref
+from store.services.lookup import Ref
 from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR
 from store.services.sending import accepting, kept
-from store.services.sending.accepting import Outgoing
+from store.services.sending.accepting import Outgoing, Sender
 from store.sql.database import Transaction
 
 router = APIRouter(route_class=GuardedRoute, tags=["messages"])
@@ -59,8 +59,7 @@ def send(body: MessageToSend, call: RepeatableChange) -> Response:
     sending = call.site.sending
     if sending is None:
         raise Refusal("unavailable", "nothing can be sent from here", "the operator sets [sending] listener and key")
-    with call.site.database.read(call.caller.acting) as tx:
-        mailbox = lookup.mailbox_by_id(tx, call.caller.token.mailbox_id or 0)
+    mailbox = accepting.sender(call.site.database, call.caller.token.mailbox_id or 0, call.caller.account_id)
     ready = _prepared(call, body, mailbox)
     with call.begin() as tx:  # a repeat is answered here, whatever has changed since
         if not isinstance(ready, Outgoing):
@@ -104,14 +103,14 @@ def list_identities(call: Read, mailbox: MailboxAddress = None) -> Response:
     return respond(Identities(data=[Identity.of(one) for one in found]))
 
 
-def _prepared(call: ChangeCall, body: MessageToSend, found: FoundMailbox) -> Outgoing | Exception:
+def _prepared(call: ChangeCall, body: MessageToSend, found: Sender) -> Outgoing | Exception:
     """Return what is to be sent, or why nothing is; the sender is asked about before anything else."""
     policy, directory = call.site.explaining.policy, AskedOnce(call.site.explaining.deciding)
     try:
         given = body.given().get("sender")
-        sender = Party(found.text, found.mailbox.display_name) if given is None else outgoing.party("from", given)
-        check_sender(directory, policy, found.text, sender.address)
-        return prepared(directory, policy, found.text, draft_of(body, sender))
+        sender = Party(found.address, found.display_name) if given is None else outgoing.party("from", given)
+        check_sender(directory, policy, found.address, sender.address)
+        return prepared(directory, policy, found.address, draft_of(body, sender))
     except DraftRefused as error:
         return refusal(error)
     except ServiceError as error:

@@ -8,18 +8,20 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import delete, select
 
 from store.clock import utc_now
 from store.errors import ServiceError
 from store.services import audit, lookup
 from store.services.lookup import FoundMailbox
 from store.services.sending.kept import KeptMessage, view
+from store.sql import sender_query
+from store.sql.database import Database
 from store.sql.insert_row import insert_row
 from store.sql.tables import ACCEPTED, COPY_PENDING, NO_COPY, MessageRow
-from store.sql.tenant import Transaction, made_once
+from store.sql.tenant import Transaction
 
 DAY = timedelta(hours=24)
 KEPT = timedelta(days=30)  # what became of a message; what it says goes as soon as that is known
@@ -37,6 +39,21 @@ class Outgoing:
     recipients: tuple[str, ...]  # of the envelope: all of them, those of Bcc too
     content: bytes  # CRLF, no Bcc
     hidden: bytes = b""  # fields that only the sender's own copy shows: Bcc
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A mailbox that sends; it was found in its account."""
+
+    id: int
+    account_id: int
+    address: str
+    display_name: str
+
+    @classmethod
+    def of(cls, found: FoundMailbox) -> Self:
+        """Return a mailbox that was looked up."""
+        return cls(found.mailbox.id, found.account.id, found.text, found.mailbox.display_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +81,22 @@ _NEW = {
 }  # fmt: skip
 
 
+def sender(database: Database, mailbox_id: int, account_id: int) -> Sender:
+    """Return a mailbox of an account, in one statement.
+
+    Raises:
+        ServiceError: ``not-found``.
+        StoreUnavailable, StoreNotReady: nothing could be learned.
+    """
+    found = sender_query.find_sender(database, mailbox_id, account_id)
+    if found is None:
+        raise lookup.not_found("mailbox", mailbox_id, "mailbox")
+    return Sender(found.id, found.account_id, f"{found.local_part}@{found.domain}", found.display_name)
+
+
 def accept(
     tx: Transaction,
-    mailbox: FoundMailbox,
+    mailbox: Sender,
     message: Outgoing,
     *,
     per_day: int,
@@ -83,12 +113,14 @@ def accept(
     Raises:
         ServiceError: ``rate-limited`` when the mailbox has sent ``per_day`` within a day; ``not-found``.
     """
-    lookup.lock_mailbox(tx, mailbox)  # two requests must not both count the same last place as free
-    _check_limit(tx, mailbox.mailbox.id, per_day)
-    values = _values(mailbox.mailbox.id, message, wants_copy=wants_copy, once=once)
+    is_seen = tx.acting.account_id in {None, mailbox.account_id}
+    if not is_seen or not sender_query.lock_sender(tx, mailbox.id):  # two must not both count the last place as free
+        raise ServiceError("not-found", f"there is no mailbox {mailbox.address}", field="mailbox")
+    _check_limit(tx, mailbox.id, per_day)
+    values = _values(mailbox.id, message, wants_copy=wants_copy, once=once)
     made = insert_row(tx, MessageRow, values)
     asked = _Asked(message.sender, message.message_id, len(message.recipients), len(message.content))
-    audit.note(tx, "message.send", "message", made, mailbox.text, None, asked, account_id=mailbox.account.id)
+    audit.note(tx, "message.send", "message", made, mailbox.address, None, asked, account_id=mailbox.account_id)
     if made % _PRUNED_EVERY == 0:
         _prune(tx)
     return view(SimpleNamespace(id=made, **values))
@@ -131,18 +163,10 @@ def _values(mailbox_id: int, message: Outgoing, *, wants_copy: bool, once: Once 
     return values if once is None else values | {"send_key": once.key, "fingerprint": once.fingerprint}
 
 
-# Made once: to put a statement together takes about as long as to run it.
-_USED = made_once(
-    select(func.count(), func.min(MessageRow.created_at)).where(
-        MessageRow.mailbox_id == bindparam("mailbox"), MessageRow.created_at > bindparam("since")
-    )
-)
-
-
 def _check_limit(tx: Transaction, mailbox_id: int, per_day: int) -> None:
     since = utc_now() - DAY
-    used, oldest = tx.execute(_USED, {"mailbox": mailbox_id, "since": since}).one()
-    if used < per_day:
+    used, oldest = sender_query.sent_since(tx, mailbox_id, since)
+    if used < per_day or oldest is None:
         return
     raise ServiceError(
         "rate-limited",

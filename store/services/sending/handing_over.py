@@ -15,8 +15,8 @@ from sqlalchemy import CursorResult
 
 from store.services.sending.kept import RefusedRecipient
 from store.sql import hand_over_query
+from store.sql.hand_over_query import Rows
 from store.sql.tables import ACCEPTED, REFUSED, SENT, SUBMITTING, UNKNOWN
-from store.sql.tenant import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Outcome:
         return self.state in {SUBMITTING, UNKNOWN}
 
 
-def take(tx: Transaction, now: datetime, lease: timedelta) -> HandOver | None:
+def take(tx: Rows, now: datetime, lease: timedelta) -> HandOver | None:
     """Take the message in hand that has waited longest; None when none is due."""
     row = tx.execute(hand_over_query.FIRST_DUE, {"now": now}).one_or_none()
     if row is None:
@@ -78,7 +78,7 @@ def take(tx: Transaction, now: datetime, lease: timedelta) -> HandOver | None:
     return taken
 
 
-def note(tx: Transaction, taken: HandOver, outcome: Outcome, now: datetime) -> bool:
+def note(tx: Rows, taken: HandOver, outcome: Outcome, now: datetime) -> bool:
     """Write down what became of a message, and return whether that counts.
 
     That the mail server has it counts always; anything else only while nobody else has taken the message in hand.
@@ -129,6 +129,6 @@ def asked_again(reply: str, wait: timedelta) -> Outcome:
     return Outcome(SUBMITTING, reply, wait=wait)
 
 
-def is_due(tx: Transaction, now: datetime) -> bool:
+def is_due(tx: Rows, now: datetime) -> bool:
     """Tell whether there is a message to take in hand."""
     return tx.scalar(hand_over_query.IS_DUE, {"now": now}) is not None

@@ -9,7 +9,7 @@ from store.clock import utc_now
 from store.errors import ServiceError
 from store.services import lookup
 from store.services.sending import accepting, handing_over, kept
-from store.services.sending.accepting import Outgoing
+from store.services.sending.accepting import Outgoing, Sender
 from store.services.sending.kept import RefusedRecipient
 from store.sql.database import Database
 from store.sql.tables import AuditRow, MailboxRow
@@ -41,8 +41,9 @@ def test_a_statement_that_is_made_once_is_held_to_each_account_anew(world: Datab
 
 def test_accepted_with_an_entry_in_the_audit_log(world: Database) -> None:
     acme, rival = two_accounts(world)
-    with world.read() as tx:
-        found = {one: lookup.mailbox_by_id(tx, one.mailbox) for one in (acme, rival)}
+    found = {one: accepting.sender(world, one.mailbox, one.account) for one in (acme, rival)}
+    with pytest.raises(ServiceError, match="no mailbox"):
+        accepting.sender(world, rival.mailbox, acme.account)
     with world.write(acme.acting) as tx:
         made = accepting.accept(tx, found[acme], message(1), per_day=2)
     with world.read(acme.acting) as tx:
@@ -59,7 +60,7 @@ def test_taken_and_noted(world: Database) -> None:
     """Each outcome; the one that came too late counts only if the mail server has the message."""
     now = utc_now() + timedelta(seconds=1)
     with world.write() as tx:
-        mailbox = lookup.mailbox(tx, JOHN)
+        mailbox = Sender.of(lookup.mailbox(tx, JOHN))
         ids = [accepting.accept(tx, mailbox, message(number), per_day=9).id for number in range(4)]
         taken = [handing_over.take(tx, now, LEASE) for _ in ids]
         assert [one and (one.id, one.attempt, one.is_first) for one in taken] == [(one, 1, True) for one in ids]
