@@ -13,7 +13,7 @@ AXE := .venv/npm/node_modules/axe-core/axe.min.js
 PACKAGES := admin_api bench byname conf edges milter/byname_milter routing store
 
 .NOTPARALLEL:
-.PHONY: help demo test faults check fmt bench fuzz fuzz-api fuzz-mail kills mutants run lock deb test-deb clean packages-demo packages-webmail packages-test packages-bench packages-deb packages-check
+.PHONY: help demo test faults check fmt bench fuzz fuzz-api fuzz-mail kills mutants run lock deb test-deb sbom audit wheel clean packages-demo packages-webmail packages-test packages-bench packages-deb packages-check
 
 # $(call as_root,COMMAND): Postfix starts as root only, so sudo is used where it may be, else the line to run is shown.
 define as_root
@@ -90,6 +90,26 @@ deb: packages-deb $(STAMP) ## the Debian package, into dist/ (DEB_VERSION=... SU
 
 test-deb: packages-deb $(STAMP) ## the package in a machine that boots, docs/install.md line by line (PREVIOUS=OLD.deb: upgraded from)
 	$(call as_root,env PYTHON=$(PYTHON) packaging/test-deb $(if $(PREVIOUS),--previous-deb=$(PREVIOUS)) $(ARGS))
+
+# Tools of their own, each in a virtual environment of its own: they would bring dozens of packages into ours.
+sbom: $(STAMP) ## a bill of materials of the locks, CycloneDX, into dist/
+	@mkdir -p dist
+	$(PYTHON) -m venv .venv/sbom
+	.venv/sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom
+	$(SBOM) --output-file dist/byname.cdx.json requirements.txt
+	$(SBOM) --output-file dist/byname-dev.cdx.json requirements-dev.txt
+
+SBOM = PYTHONWARNINGS=ignore .venv/sbom/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-format JSON
+
+audit: $(STAMP) ## known holes in the packages of the locks (VULNERABILITIES=OSV's all.zip, a folder, or a URL of its API)
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	VULNERABILITIES="$(VULNERABILITIES)" $(BIN)/python -m bench.audit .venv/audit/bin/pip-audit
+
+# Of the time of the commit, so that two builds of one commit are the same, byte for byte.
+wheel: $(STAMP) ## the wheel, into dist/
+	SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || echo 0)) \
+		$(BIN)/python -m hatchling build --target wheel --directory dist
 
 clean: ## remove what make has built
 	rm -rf .deb .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist mutants

@@ -5,8 +5,8 @@
 #   ./bootstrap.sh demo     and what the demo starts: Postfix, Dovecot, Redis, openssl, swaks
 #   ./bootstrap.sh webmail  and what the demo starts with --webmail: Roundcube, PHP, Dovecot's Sieve
 #   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, parts of Postfix and Dovecot for SQL, curl,
-#                           fail2ban, Chromium, nginx, Caddy, Prometheus, logrotate, npm; and what the benches need, of
-#                           which the tests run a short form
+#                           fail2ban, Chromium, nginx, Caddy, Prometheus, logrotate, mandoc, npm; and what the benches
+#                           need, of which the tests run a short form
 #   ./bootstrap.sh bench    the same without npm
 #   ./bootstrap.sh check    what looks at shell scripts and systemd units
 #   ./bootstrap.sh deb      what makes a clean Debian root and boots one, for the package and its test
@@ -19,7 +19,7 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 build=(gcc libc6-dev python3-dev python3-venv libmilter-dev)
 demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite redis-server openssl swaks libnet-ssleay-perl)
 webmail=(roundcube-core roundcube-sqlite3 roundcube-plugins php-cli php-cgi php-sqlite3 dovecot-sieve dovecot-managesieved)
-test=(postgresql dovecot-pgsql postfix-sqlite curl fail2ban chromium nginx-light caddy prometheus logrotate)
+test=(postgresql dovecot-pgsql postfix-sqlite curl fail2ban chromium nginx-light caddy prometheus logrotate mandoc)
 bench=(postfix-lmdb postfix-pgsql libhiredis-dev)
 check=(shellcheck systemd)
 deb=(debootstrap systemd-container)

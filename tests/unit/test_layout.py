@@ -1,5 +1,6 @@
 """The layout that the owner fixed, and what would break it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -52,11 +53,24 @@ def test_no_folder_of_tests_is_a_package() -> None:
     assert not list((ROOT / "tests").rglob("__init__.py"))
 
 
+def built(folder: Path, umask: int = 0o022) -> Path:
+    """Return a wheel that was built of the tree into a folder."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    environ = os.environ | {"SOURCE_DATE_EPOCH": "1700000000"}
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True, env=environ, umask=umask)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def test_a_wheel_that_is_built_twice_is_the_same(tmp_path: Path) -> None:
+    first, second = built(tmp_path / "a"), built(tmp_path / "b", umask=0o077)
+    assert first.name == second.name
+    assert first.read_bytes() == second.read_bytes()
+    assert {entry.date_time[:3] for entry in zipfile.ZipFile(first).infolist()} == {(2023, 11, 14)}
+
+
 def test_the_wheel_holds_our_packages_and_their_data_and_nothing_else(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
+    names = zipfile.ZipFile(built(tmp_path)).namelist()
     tops = {PurePath(name).parts[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
     assert {
