@@ -9,7 +9,6 @@ from byname.postfix.milters import socket_of
 from byname.setup.wanted import domains_map
 from conf.listen import parse_socket
 
-_SETUP = "byname setup, then byname setup --apply"
 _REJECTING = frozenset({"reject_unauth_destination", "defer_unauth_destination", "reject", "defer", "defer_if_permit"})
 
 
