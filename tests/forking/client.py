@@ -70,7 +70,7 @@ class ForkedProcess:
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
         self.returncode: int | None = None
-        self.pid = self._number(30)
+        self.pid = self._number(120)  # the first waits until the server has imported all
 
     def poll(self) -> int | None:
         """Return its exit code when it has ended."""
