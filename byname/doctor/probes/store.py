@@ -142,8 +142,10 @@ def _differing(cache: Directory, sql: Directory, names: list[Address]) -> set[Ad
 
 
 def _unlike(cache: Directory, sql: Directory, names: set[Address]) -> set[Address]:
-    try:
-        one, other = cache.lookup(names), sql.lookup(names)
-    except LookupFailed:
-        return set()  # other checks say so
-    return {name for name in names if one.get(name.domain) != other.get(name.domain)}
+    for _ in range(_LOOKS):
+        try:
+            one, other = cache.lookup(names), sql.lookup(names)
+        except LookupFailed:  # late, on a busy machine; where it stays so other checks say it
+            continue
+        return {name for name in names if one.get(name.domain) != other.get(name.domain)}
+    return set()
