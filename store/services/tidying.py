@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from store.clock import rfc3339, utc_now
 from store.services import audit, challenges, half_sessions, idempotency, sign_in_attempts
@@ -18,7 +19,6 @@ from store.services.sessions import Lifetimes
 from store.sql.database import Database
 from store.sql.tables import (
     AuditRow,
-    Base,
     ChallengeRow,
     DeleteIntentRow,
     HalfSessionRow,
@@ -44,7 +44,8 @@ class Pruned:
 def tidy(database: Database, lifetimes: Lifetimes) -> dict[str, int]:
     """Remove all rows whose time is over; return how many of each table."""
     return {
-        table.__tablename__: sum(_removed(database, table, over)) for table, over in _over(utc_now(), lifetimes).items()
+        key.class_.__tablename__: sum(_removed(database, key, over))
+        for key, over in _over(utc_now(), lifetimes).items()
     }
 
 
@@ -54,7 +55,7 @@ def prune_audit_log(database: Database, before: datetime, acting: Acting = OPERA
     Raises:
         StoreUnavailable, StoreNotReady: it could not be finished; what is gone by then is gone.
     """
-    removed = sum(_removed(database, AuditRow, AuditRow.at < before))
+    removed = sum(_removed(database, AuditRow.id, AuditRow.at < before))
     if removed:
         with database.write(acting) as tx:
             told = Pruned(rfc3339(before), removed)
@@ -68,28 +69,28 @@ def count_audit_log(database: Database, before: datetime) -> int:
         return tx.scalar(select(func.count()).select_from(AuditRow).where(AuditRow.at < before)) or 0
 
 
-def _over(now: datetime, lifetimes: Lifetimes) -> Mapping[type[Base], ColumnElement[bool]]:
+def _over(now: datetime, lifetimes: Lifetimes) -> Mapping[InstrumentedAttribute[int], ColumnElement[bool]]:
+    """Return the key of each table, and what holds for a row whose time is over."""
     idle, old = SessionRow.seen_at <= now - lifetimes.idle, SessionRow.created_at <= now - lifetimes.longest
     return {
-        SessionRow: or_(idle, old),
-        HalfSessionRow: HalfSessionRow.created_at <= now - half_sessions.LIFETIME,
-        ChallengeRow: ChallengeRow.created_at <= now - challenges.LIFETIME,
-        SignInAttemptRow: sign_in_attempts.forgotten(now),
-        IdempotencyKeyRow: IdempotencyKeyRow.created_at <= now - idempotency.KEPT,
-        DeleteIntentRow: DeleteIntentRow.expires_at <= now - timedelta(days=1),
-        ImportRow: ImportRow.created_at < now - kept.KEPT,
-        MessageRow: (MessageRow.created_at < now - accepting.KEPT) & MessageRow.ended_at.is_not(None),
+        SessionRow.id: or_(idle, old),
+        HalfSessionRow.id: HalfSessionRow.created_at <= now - half_sessions.LIFETIME,
+        ChallengeRow.id: ChallengeRow.created_at <= now - challenges.LIFETIME,
+        SignInAttemptRow.id: sign_in_attempts.forgotten(now),
+        IdempotencyKeyRow.id: IdempotencyKeyRow.created_at <= now - idempotency.KEPT,
+        DeleteIntentRow.id: DeleteIntentRow.expires_at <= now - timedelta(days=1),
+        ImportRow.id: ImportRow.created_at < now - kept.KEPT,
+        MessageRow.id: (MessageRow.created_at < now - accepting.KEPT) & MessageRow.ended_at.is_not(None),
     }
 
 
-def _removed(database: Database, table: type[Base], over: ColumnElement[bool]) -> Iterator[int]:
+def _removed(database: Database, key: InstrumentedAttribute[int], over: ColumnElement[bool]) -> Iterator[int]:
     """Remove rows, and yield after each transaction how many."""
-    key = table.__table__.c.id
     some = select(key).where(over).order_by(key).limit(AT_ONCE)
     while True:
         with database.write() as tx:
             ids = tx.scalars(some).all()
-            tx.execute(delete(table).where(key.in_(ids)), execution_options={"synchronize_session": False})
+            tx.execute(delete(key.class_).where(key.in_(ids)), execution_options={"synchronize_session": False})
         yield len(ids)
         if len(ids) < AT_ONCE:
             return

@@ -56,7 +56,8 @@ class Machine:
         """Run a shell script as root in the machine; with ``check`` fail with what it printed unless it ends well."""
         enter = ["nsenter", f"--target={self.leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
         command = [*enter, "/usr/bin/env", "-i", *_ENVIRONMENT, "/bin/bash", "-c", script]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        # A session of its own: whatever a script signals by mistake, the tests are not among it.
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, start_new_session=True)
         if check:
             assert done.returncode == 0, f"{script}\nexit {done.returncode}\n{done.stdout}{done.stderr}"
         return done

@@ -193,6 +193,7 @@ def test_reload_keeps_process_and_settings_with_a_mistake_are_not_taken(box: Mac
 def test_what_is_killed_is_started_again(box: Machine) -> None:
     for unit in DAEMONS:
         before, count = main_process(box, unit), int(box.shows(unit, "NRestarts"))
+        assert before, f"{unit} does not run"
         box.run(f"kill -KILL {before}")
         wait_for_another(box, unit, before)
         assert int(box.shows(unit, "NRestarts")) == count + 1
