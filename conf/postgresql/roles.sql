@@ -10,7 +10,8 @@
 --
 --   byname_owner   byname db upgrade, backup, restore, daily and the other commands: owns the tables
 --   byname_api     byname api: reads and writes, but changes no entry of the audit log
---   byname_relay   byname relay, byname cache: reads, and marks what it has brought to the cache
+--   byname_relay   byname relay, byname cache: reads, marks what it has brought to the cache, merges counts of mail,
+--                  and frees deleted names whose time is over
 --   byname_milter  byname milter, maps, lmtp: reads what decisions need; no password hash, no token
 --
 -- docs/operate.md says how each daemon gets its own [store] url.
@@ -56,6 +57,16 @@ GRANT SELECT (id, is_active, person) ON mailboxes TO byname_relay, byname_milter
 GRANT SELECT, INSERT, UPDATE ON clock TO byname_relay;
 GRANT SELECT, INSERT, DELETE, UPDATE (applied_at, counter) ON outbox TO byname_relay;
 GRANT USAGE ON SEQUENCE outbox_id_seq TO byname_relay;
+
+-- Counts of mail, the end of an alias that follows from them, and names whose time is over.
+GRANT SELECT, INSERT, UPDATE, DELETE ON count_batches, alias_days, alias_totals, alias_senders TO byname_relay;
+GRANT UPDATE (off_at, updated_at) ON aliases TO byname_relay;
+GRANT SELECT, DELETE ON kept_names TO byname_relay;
+GRANT DELETE, UPDATE (created_at) ON addresses TO byname_relay;
+GRANT SELECT ON filter_rules TO byname_relay;
+GRANT SELECT, UPDATE ON filter_scripts TO byname_relay;
+GRANT INSERT ON audit_log TO byname_relay;
+GRANT USAGE ON SEQUENCE audit_log_id_seq TO byname_relay;
 
 \endif
 COMMIT;

@@ -3,18 +3,24 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from routing.address import Address
+from store.clock import utc_now
 from store.errors import StoreNotReady, StoreUnavailable
 from store.migrations import migrate
-from store.services import accounts, aliases, audit, domains, mailboxes
+from store.services import account_settings, accounts, aliases, audit, domains, kept_names, mailboxes
+from store.services.statistics import merging
+from store.services.upkeep import upkeep
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
+from store.sql.tables import KeptNameRow
+from store.wire_format.counts import Batch, NameCount, SenderCount
 from tests.api.running_api import RunningApi, site_over
 from tests.api.tenants import secret_of
 from tests.store.cli.command_line import run_here
@@ -89,6 +95,24 @@ def test_the_relay_can_fill_and_mark(roles: Roles, redis_server: RedisServer) ->
         assert relaying.differences() == []
         with closing(roles.opened("byname_owner")) as owner, owner.write() as tx:
             aliases.update(tx, str(SALES), is_active=True)
+
+
+def test_the_relay_can_merge_counts_and_free_names(roles: Roles) -> None:
+    with closing(roles.opened("byname_owner")) as owner, owner.write() as tx:
+        account_settings.update(tx, "acme", keep_deleted_days=1, remember_senders_days=7)
+        aliases.add(tx, "once@brand-b.com", "john@brand-a.com", expires_after=1)
+        aliases.remove(tx, aliases.add(tx, "old@brand-b.com", "john@brand-a.com").id)
+        tx.execute(update(KeptNameRow).values(deleted_at=utc_now() - timedelta(days=2)))
+    moment = utc_now().timestamp()
+    count = NameCount("once", "brand-b.com", "", int(moment // 86_400), 1, moment)
+    writer = SenderCount("once", "brand-b.com", "<ann@shop.example>", 1, 0, moment)
+    with closing(roles.opened("byname_relay")) as database:
+        with database.write() as tx:
+            assert [one.accepted for one in merging.merge(tx, Batch("b", (count,), (writer,)))] == [1]
+        upkeep(database)
+    with closing(roles.opened("byname_owner")) as owner, owner.read() as tx:
+        assert aliases.get(tx, "once@brand-b.com").expired
+        assert kept_names.list_all(tx) == []
 
 
 def test_the_api_can_work(roles: Roles) -> None:
