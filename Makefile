@@ -13,7 +13,7 @@ AXE := .venv/npm/node_modules/axe-core/axe.min.js
 PACKAGES := admin_api bench byname conf edges milter/byname_milter routing store
 
 .NOTPARALLEL:
-.PHONY: help demo test faults check fmt bench fuzz fuzz-api fuzz-mail kills mutants run lock sbom audit wheel clean packages-demo packages-webmail packages-test packages-bench
+.PHONY: help demo test faults check fmt bench fuzz fuzz-api fuzz-mail kills mutants run lock sbom audit wheel deb test-deb clean packages-demo packages-webmail packages-test packages-bench packages-deb packages-check
 
 # $(call as_root,COMMAND): Postfix starts as root only, so sudo is used where it may be, else the line to run is shown.
 define as_root
@@ -44,14 +44,13 @@ endif
 faults: packages-test $(STAMP) ## mail through every fault, three times (ARGS="-k NAME": one of docs/reliability.md)
 	$(call as_root,$(BIN)/python -m pytest tests/faults --all-faults --rounds 3 $(ARGS))
 
-check: $(STAMP) ## style, types, import rules, locks, shell syntax
+check: packages-check $(STAMP) ## style, types, import rules, locks, shell syntax, what the systemd units allow
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/unit/test_requirements.py
-	bash -n bootstrap.sh
-	bash -n .ci/run
+	packaging/check
 
 fmt: $(STAMP) ## format the code and mend what can be mended by itself
 	$(BIN)/ruff check --fix --exit-zero
@@ -106,8 +105,14 @@ wheel: $(STAMP) ## the wheel, into dist/
 	SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || echo 0)) \
 		$(BIN)/python -m hatchling build --target wheel --directory dist
 
+deb: packages-deb $(STAMP) ## the Debian package, into dist/ (DEB_VERSION=... SUITE=... MIRROR=...: see packaging/build-deb)
+	$(call as_root,env PYTHON=$(PYTHON) $(foreach name,DEB_VERSION SUITE MIRROR,$(if $($(name)),$(name)=$($(name)))) packaging/build-deb)
+
+test-deb: packages-deb $(STAMP) ## the package in a machine that boots, docs/install.md line by line (PREVIOUS=OLD.deb: upgraded from)
+	$(call as_root,env PYTHON=$(PYTHON) packaging/test-deb $(if $(PREVIOUS),--previous-deb=$(PREVIOUS)) $(ARGS))
+
 clean: ## remove what make has built
-	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist mutants
+	rm -rf .deb .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist mutants
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 packages-demo:
@@ -121,6 +126,13 @@ packages-test:
 
 packages-bench:
 	@./bootstrap.sh bench
+
+packages-deb:
+	@./bootstrap.sh deb
+
+# A person who may not install them is told by packaging/check what is not looked at; CI must have them.
+packages-check:
+	@./bootstrap.sh check $(if $(CI),,|| true)
 
 # What looks for barriers in the dashboard's pages. It is only read by the tests, so none of its scripts runs here.
 $(AXE):

@@ -5,9 +5,11 @@
 #   ./bootstrap.sh demo     and what the demo starts: Postfix, Dovecot, Redis, openssl, swaks
 #   ./bootstrap.sh webmail  and what the demo starts with --webmail: Roundcube, PHP, Dovecot's Sieve
 #   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, parts of Postfix and Dovecot for SQL, curl,
-#                           fail2ban, Chromium, mandoc, npm; and what the benches need, of which the tests run a short
-#                           form
+#                           fail2ban, Chromium, nginx, Caddy, Prometheus, logrotate, mandoc, npm; and what the benches
+#                           need, of which the tests run a short form
 #   ./bootstrap.sh bench    the same without npm
+#   ./bootstrap.sh check    what looks at shell scripts and systemd units
+#   ./bootstrap.sh deb      what makes a clean Debian root and boots one, for the package and its test
 #
 # It never removes a package, never replaces another MTA and starts no service. Root or sudo installs; without either
 # it prints the line to run. Exit codes: 0 all is there, 1 something is missing and could not be installed, 2 usage.
@@ -17,8 +19,10 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 build=(gcc libc6-dev python3-dev python3-venv libmilter-dev)
 demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite redis-server openssl swaks libnet-ssleay-perl)
 webmail=(roundcube-core roundcube-sqlite3 roundcube-plugins php-cli php-cgi php-sqlite3 dovecot-sieve dovecot-managesieved)
-test=(postgresql dovecot-pgsql postfix-sqlite curl fail2ban chromium mandoc)
+test=(postgresql dovecot-pgsql postfix-sqlite curl fail2ban chromium nginx-light caddy prometheus logrotate mandoc)
 bench=(postfix-lmdb postfix-pgsql libhiredis-dev)
+check=(shellcheck systemd)
+deb=(debootstrap systemd-container)
 npm=() # Debian's only where there is none: one from elsewhere comes with a Node.js that Debian's would not stand beside
 command -v npm >/dev/null || npm=(npm)
 case "${1-}" in
@@ -27,6 +31,8 @@ case "${1-}" in
   webmail) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}") programs=(cc postfix dovecot redis-server openssl php) ;;
   test) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}" "${test[@]}" "${bench[@]}" "${npm[@]}") programs=(cc postfix dovecot redis-server openssl initdb npm) ;;
   bench) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}" "${test[@]}" "${bench[@]}") programs=(cc postfix dovecot redis-server openssl initdb) ;;
+  check) wanted=("${build[@]}" "${check[@]}") programs=(cc shellcheck systemd-analyze) ;;
+  deb) wanted=("${build[@]}" "${deb[@]}") programs=(cc debootstrap systemd-nspawn) ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
@@ -97,6 +103,7 @@ fi
 # Nor shall they start at the next boot: the demo and the tests run private instances of their own.
 if command -v systemctl >/dev/null; then
   for service in postfix:postfix dovecot-core:dovecot redis-server:redis-server postgresql:postgresql fail2ban:fail2ban \
+    nginx-light:nginx caddy:caddy prometheus:prometheus logrotate:logrotate.timer \
     roundcube-core:roundcube-gc.timer roundcube-core:roundcube-cleandb.timer; do
     if lacks "${service%:*}"; then systemctl --quiet disable "${service#*:}" 2>/dev/null || true; fi
   done

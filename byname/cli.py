@@ -1,5 +1,6 @@
 """The command line, ``byname``: all commands together, and how foreseeable trouble looks (docs/command-line.md)."""
 
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -16,11 +17,14 @@ from byname.commands import (
     admin,
     alias,
     audit,
+    backup,
     cache,
     config,
     daemons,
+    daily,
     db,
     demo,
+    doctor,
     domain,
     explain,
     mailbox,
@@ -29,6 +33,7 @@ from byname.commands import (
     relay,
     rule,
     send,
+    setup,
     token,
     transfer,
 )
@@ -36,6 +41,7 @@ from byname.exits import ExitCode
 from byname.failures import describe, report
 from byname.output import say
 
+_COMPLETE = "_BYNAME_COMPLETE"  # source_bash: print the script; complete_bash: answer it
 _SOCKETMAP = "socketmap:unix:/run/byname/maps.sock:domains"
 
 # Plain help and plain usage errors: rich would draw boxes, and wrap them, in a pipe as well.
@@ -56,6 +62,7 @@ for noun, commands, summary in (
     ("admin", admin.app, "Who signs in to the dashboard."),
     ("token", token.app, "Secrets for programs that use the API."),
     ("message", message.app, "Mail that programs sent."),
+    ("audit", audit.app, "Who changed what, and when."),
     ("cache", cache.app, "Rebuild, check, look at the cache."),
     ("config", config.app, "Check and show the settings."),
     ("db", db.app, "Create, upgrade, check the database."),
@@ -63,15 +70,19 @@ for noun, commands, summary in (
     app.add_typer(commands, name=noun, short_help=summary)
 for name, command, summary, example in (
     ("explain", explain.explain, "What happens to a mail, and why.", "byname explain sales+news@brand-b.com"),
-    ("audit", audit.audit, "Who changed what, and when.", "byname audit --since 7d --object sales@brand-b.com"),
     ("import", transfer.bring_in, "Aliases from CSV or Postfix's virtual file.", "byname import aliases.csv --dry-run"),
     ("export", transfer.export, "All aliases as CSV.", "byname export > aliases.csv"),
+    ("backup", backup.backup, "The whole store in one file.", "byname backup /var/backups/byname --keep 14"),
+    ("daily", daily.daily, "What is to be done once a day, for a timer.", "byname daily"),
+    ("restore", backup.restore, "Bring a backup back.", "byname restore byname-20260131T031500Z.tar"),
     (
         "send",
         send.send,
         "A mail of a mailbox, as the API sends it.",
         "byname send --mailbox M --to A --subject S < text",
     ),
+    ("setup", setup.setup, "Show what Postfix needs; do it when told.", "byname setup --apply"),
+    ("doctor", doctor.doctor, "Say what is wrong, and how to mend it.", "byname doctor"),
     ("milter", daemons.milter, "Run a milter.", "byname milter --role inbound"),
     ("maps", daemons.maps, "Run the Postfix socketmap server.", f"postmap -q brand-a.com {_SOCKETMAP}"),
     ("lmtp", daemons.lmtp, "Run the LMTP server in front of the mail store.", "byname lmtp"),
@@ -112,6 +123,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a narrow locale must not stop a command
+    if _COMPLETE in os.environ:  # a shell asks what could come next, by the script that the package installs
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
     run = CliContext()
     try:
         with seldom_collecting():

@@ -10,6 +10,7 @@ class ExitCode(IntEnum):
     REFUSED = 1  # refused, or a check failed
     USAGE = 2  # no such command or option; typer's own code
     NOT_OURS = 3  # the domain is not hosted here
+    WARNED = 4  # a check found nothing wrong, but something that should be mended
     DATA = 65  # EX_DATAERR: a change was refused, its code stands on stderr
     CANNOT_TELL = 75  # EX_TEMPFAIL: the store or a busy socket; may work later
     CONFIG = (

@@ -47,7 +47,7 @@ def describe(error: BaseException) -> Failure | None:
         return Failure(ExitCode.CANNOT_TELL, "output-lost", str(error))
     if isinstance(error, ExtraMissing):
         return Failure(ExitCode.CONFIG, "extra-missing", str(error), error.hint)
-    return _from_conf(error) or _from_store(error) or _from_system(error)
+    return _from_conf(error) or _from_store(error) or _from_postfix(error) or _from_system(error)
 
 
 def _from_conf(error: BaseException) -> Failure | None:
@@ -64,14 +64,27 @@ def _from_conf(error: BaseException) -> Failure | None:
 
 
 def _from_store(error: BaseException) -> Failure | None:
-    from store.errors import CacheUnavailable, ServiceError, StoreNotReady, StoreUnavailable
+    from store.errors import BadBackup, CacheUnavailable, ServiceError, StoreNotReady, StoreUnavailable
 
     if isinstance(error, ServiceError):
         return Failure(ExitCode.DATA, error.code, error.message, error.hint, field=error.field, details=error.details)
+    if isinstance(error, BadBackup):
+        return Failure(ExitCode.DATA, "bad-backup", str(error))
     if isinstance(error, StoreNotReady):
         return Failure(ExitCode.CONFIG, "store-not-ready", str(error))
     if isinstance(error, StoreUnavailable | CacheUnavailable):
         return Failure(ExitCode.CANNOT_TELL, "unavailable", str(error))
+    return None
+
+
+def _from_postfix(error: BaseException) -> Failure | None:
+    from byname.postfix.postconf import PostfixUnreadable
+    from byname.setup.errors import SetupRefused
+
+    if isinstance(error, PostfixUnreadable):
+        return Failure(ExitCode.CANNOT_TELL, "postfix-unreadable", str(error))
+    if isinstance(error, SetupRefused):
+        return Failure(ExitCode.REFUSED, error.code, str(error), error.hint)
     return None
 
 

@@ -243,6 +243,12 @@ class MetricsSettings(Section):
     listen: HostPort | None = None
 
 
+class AuditSettings(Section):
+    """For how long it is kept who changed what."""
+
+    keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0  # 0: for ever
+
+
 class LogSettings(Section):
     """The form of log lines."""
 

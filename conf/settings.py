@@ -17,6 +17,7 @@ from conf.filters import FiltersSettings
 from conf.problems import ConfigError, Problem
 from conf.sections import (
     ApiSettings,
+    AuditSettings,
     CacheSettings,
     DnsSettings,
     LmtpSettings,
@@ -73,6 +74,7 @@ class Settings(Section):
     dashboard: DashboardSettings = DashboardSettings()
     clients: ClientsSettings = ClientsSettings()
     statistics: StatisticsSettings = StatisticsSettings()
+    audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
     _warnings: tuple[str, ...] = PrivateAttr(())
@@ -151,6 +153,16 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         raise ConfigError(problems)
     settings._warnings = tuple(warnings)  # the model is frozen, its private attribute is not
     return settings
+
+
+def settings_files(path: Path | None = None) -> dict[str, bool]:
+    """Return the files from which ``load`` reads, and of each whether it holds a secret itself."""
+    found = {str(file): False for file in (path or DEFAULT_FILE, *config_files(path or DEFAULT_FILE))}
+    for entry in _read(path, {}):
+        if isinstance(entry, Entry) and entry.origin in found:
+            field = _FIELDS.get(f"{entry.section}.{entry.key}")
+            found[entry.origin] |= field is not None and is_secret(field) and _masked(entry.value) != entry.value
+    return found
 
 
 def _read(path: Path | None, environ: Mapping[str, str]) -> Iterator[Entry | Problem]:

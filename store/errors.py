@@ -4,6 +4,7 @@ No message holds a password, a database URL or another account's data.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 # code: HTTP status (docs/api.md, "Errors"). A ServiceError has one of these codes and no other.
 CODES: dict[str, int] = {
@@ -81,3 +82,16 @@ class CacheUnavailable(Exception):
 
 class StoreNotReady(Exception):
     """No database to speak of: a bad URL, no file, no tables, another revision. The message says what to do."""
+
+
+class BadBackup(Exception):
+    """A file that is no backup, or not one for this store or this Byname; nothing was changed.
+
+    Attributes:
+        reason: what is wrong with it.
+        file: which one.
+    """
+
+    def __init__(self, reason: str, file: Path | None = None) -> None:
+        super().__init__(f"{file}: {reason}" if file else reason)
+        self.reason, self.file = reason, file

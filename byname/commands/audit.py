@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from byname import cli_context
 from byname.cli_context import JsonOption
 from byname.commands.choices import utf8
-from byname.commands.times import moment_text, since
+from byname.commands.times import moment_text, since, span_text
 from byname.listing import Columns, show_all
-from byname.output import cell_text, complain
+from byname.output import cell_text, complain, say, say_json
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from store.services.audit import AuditEntry
 
 COLUMNS: "Columns[AuditEntry]" = {
@@ -25,9 +27,12 @@ COLUMNS: "Columns[AuditEntry]" = {
     "what changed": lambda entry: changed(entry),
 }
 
+app = typer.Typer(help="Who changed what, and when.", invoke_without_command=True)
+
 _SAID_ELSEWHERE = frozenset({"id", "created_at", "updated_at"})
 
 
+@app.callback(epilog="Example: byname audit --since 7d --object sales@brand-b.com")
 def audit(
     context: typer.Context,
     since_text: Annotated[
@@ -53,6 +58,8 @@ def audit(
     as_json: JsonOption = False,
 ) -> None:
     """Show who changed what, the latest first. JSON has the whole of each object, before and after."""
+    if context.invoked_subcommand is not None:
+        return
     from store.services import accounts
     from store.services import audit as log
 
@@ -66,6 +73,30 @@ def audit(
     show_all(found.items, COLUMNS, as_json=as_json)
     if len(found.items) < found.total:
         complain(f"byname: {found.total - len(found.items)} older changes are not shown; --limit shows more")
+
+
+@app.command("prune", epilog="Example: byname audit prune --older-than 400d")
+def prune(
+    context: typer.Context,
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="TIME", help="A length such as 400d.", callback=span_text)
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many entries would go, and remove none.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove what was changed longer ago than that from the log. That it was done stands in the log."""
+    from store.services import tidying
+
+    before = cast("datetime", since(older_than))
+    with cli_context.of(context).database() as database:
+        if dry_run:
+            removed = tidying.count_audit_log(database, before)
+        else:
+            removed = tidying.prune_audit_log(database, before, cli_context.acting())
+    if as_json:
+        say_json({"before": before, "entries": removed, "dry_run": dry_run})
+    else:
+        say(f"{removed} entries from before {cell_text(before)} {'would go' if dry_run else 'are gone'}")
 
 
 def changed(entry: "AuditEntry") -> str:

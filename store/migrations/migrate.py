@@ -1,8 +1,9 @@
 """Bringing a database to the tables of this version, and looking whether it has them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from alembic import command
@@ -10,9 +11,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 import store.migrations
-from store.errors import StoreNotReady
+from store.errors import StoreNotReady, StoreUnavailable
 from store.sql.backend import Backend, backend
 from store.sql.error_translation import translated
 from store.sql.pool_profiles import LOOKUP, MIGRATE, PoolProfile
@@ -20,10 +22,15 @@ from store.sql.revisions import REVISIONS, read_revision, require_current
 from store.sql.tables import VIEWS, Base
 
 _LOCK = 0x62796E616D65  # "byname": one migration at a time on PostgreSQL; SQLite's BEGIN IMMEDIATE does the same
+# While an ALTER TABLE waits for a long transaction, every look-up waits behind it, and a milter gives each one second.
+# So it waits for less, lets them go on, and tries again, all of it, for so long:
+LOCK_MS = 300
+PATIENCE = 60.0
+_PAUSE = 0.5
 
 
-def upgrade(url: str) -> str:
-    """Bring the database to this version's revision, all or nothing, and return that revision.
+def upgrade(url: str, revision: str = REVISIONS[-1]) -> str:
+    """Bring the database to this version's revision, or to an older one, all or nothing, and return that revision.
 
     Creates the SQLite file (mode 0640), not its folder. Runs any number of times, several at once too.
 
@@ -33,15 +40,44 @@ def upgrade(url: str) -> str:
     """
     place = backend(url)
     place.create()
-    with _connected(place, MIGRATE) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        found = read_revision(connection)
-        if found is not None and found not in REVISIONS:
-            require_current(found)
-        command.upgrade(alembic_config(connection), "head")
-        _check_references(connection)
-    return REVISIONS[-1]
+    patiently(place, lambda connection: _upgrade(connection, revision))
+    return revision
+
+
+def patiently(place: Backend, change: Callable[[Connection], None]) -> None:
+    """Change the tables in one transaction, in such a way that nobody waits long; :data:`LOCK_MS` says how.
+
+    Raises:
+        StoreUnavailable: the tables were in use by others all the time; nothing was changed.
+    """
+    give_up = monotonic() + PATIENCE
+    while True:
+        try:
+            with _connected(place, MIGRATE) as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                    connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_MS}"))
+                change(connection)
+        except StoreUnavailable as error:
+            if not _is_busy(error) or monotonic() > give_up:
+                raise
+            sleep(_PAUSE)  # those who waited behind us go on
+        else:
+            return
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    found = read_revision(connection)
+    if found is not None and found not in REVISIONS:
+        require_current(found)
+    command.upgrade(alembic_config(connection), revision)
+    _check_references(connection)
+
+
+def _is_busy(error: StoreUnavailable) -> bool:
+    """Tell whether a table was in use by others for longer than we wait."""
+    cause = error.__cause__
+    return isinstance(cause, DBAPIError) and type(cause.orig).__name__ == "LockNotAvailable"
 
 
 def revision(url: str) -> str | None:

@@ -1,9 +1,10 @@
 """Rebuild of the whole cache from SQL, audit of it, and loading of single domains."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from store.errors import CacheUnavailable
+from store.relay.cover import under_cover
 from store.relay.reconcile import Reconciler, version_of
 from store.relay.report import Report
 from store.relay.source import Change, Source
@@ -29,11 +30,19 @@ class BuiltElsewhere(CacheUnavailable):
     """The rebuild was overtaken: another relay rebuilds the cache, or Redis was emptied or replaced meanwhile."""
 
 
-def rebuild(source: Source, target: Target, build: str | None = None, *, counts: bool = False) -> Iterator[Progress]:
+def rebuild(
+    source: Source,
+    target: Target,
+    build: str | None = None,
+    *,
+    counts: bool = False,
+    first: Callable[[], None] | None = None,
+) -> Iterator[Progress]:
     """Bring everything from SQL to Redis, piece by piece. Until the end there is no lease.
 
     Names that are there and right stay in sight all the while. With a ``build``, the one that is no good, nothing is
     done when there was another since. ``counts``: first count the names, which many millions take seconds for.
+    ``first``: replaces the database before it is read, however long that takes; nobody can give the lease meanwhile.
 
     Raises:
         BuiltElsewhere: begin again later, if that is needed then.
@@ -44,6 +53,8 @@ def rebuild(source: Source, target: Target, build: str | None = None, *, counts:
         run_id = target.begin(token, target.state().build if build is None else build)
         if run_id is None:
             raise BuiltElsewhere("another relay is rebuilding the cache")
+        if first is not None:
+            under_cover(first, lambda: _go_on(target, token))
         yield from _rebuild(source, target, token, run_id, counts)
     except Outdated as error:
         raise BuiltElsewhere(str(error)) from error

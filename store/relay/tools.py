@@ -1,7 +1,7 @@
 """Tools behind ``byname cache``: rebuild the cache, compare it with SQL, show its state."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -48,13 +48,15 @@ class CacheTools:
         self._source = SqlSource(database)
         self._target = RedisTarget(open_pool(url, timeout=_TIMEOUT, connections=4))
 
-    def rebuild(self) -> Iterator[Progress]:
+    def rebuild(self, first: Callable[[], None] | None = None) -> Iterator[Progress]:
         """Bring everything from SQL to Redis. There is no lease until its end, and then a relay must give it.
+
+        ``first`` replaces the database beforehand (store.relay.rebuild).
 
         Raises:
             BuiltElsewhere, StoreUnavailable, StoreNotReady, CacheUnavailable.
         """
-        yield from rebuild(self._source, self._target, counts=True)
+        yield from rebuild(self._source, self._target, counts=True, first=first)
 
     def differences(self) -> Iterator[Progress | list[Difference]]:
         """Compare all of Redis with all of SQL; progress first, and last the differences that stay.
@@ -101,6 +103,10 @@ class CacheTools:
             waiting=count,
             oldest_waiting=None if oldest is None else round((utc_now() - oldest).total_seconds(), 3),
         )
+
+    def clock(self) -> float:
+        """Return Redis's clock, in seconds since 1970. Raises CacheUnavailable."""
+        return self._target.state().now_ms / 1000
 
     def close(self) -> None:
         """Close the connections to Redis."""

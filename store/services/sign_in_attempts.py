@@ -12,7 +12,7 @@ from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
 from types import MappingProxyType
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 
 from store.errors import ServiceError
 from store.sql.insert_if_free import insert_if_free
@@ -128,8 +128,12 @@ def _wait(kind: str, row: SignInAttemptRow, now: datetime) -> timedelta:
     return row.last_at + wait - now
 
 
-def _forget(tx: Transaction, now: datetime) -> None:
+def forgotten(now: datetime) -> ColumnElement[bool]:
+    """Return what holds for a row whose time is over."""
     known = SignInAttemptRow.has_succeeded
     old = (SignInAttemptRow.last_at <= now - _FORGOTTEN_AFTER) & ~known
-    old |= (SignInAttemptRow.last_at <= now - _KNOWN_FOR) & known
-    tx.execute(delete(SignInAttemptRow).where(old), execution_options={"synchronize_session": False})
+    return old | ((SignInAttemptRow.last_at <= now - _KNOWN_FOR) & known)
+
+
+def _forget(tx: Transaction, now: datetime) -> None:
+    tx.execute(delete(SignInAttemptRow).where(forgotten(now)), execution_options={"synchronize_session": False})

@@ -35,6 +35,7 @@ _UNAVAILABLE = (
     ("QueryCanceled", "the database took too long"),
     ("LockNotAvailable", "the database is busy with another change of the same data"),
     ("DeadlockDetected", "the database is busy with another change of the same data"),
+    ("InsufficientPrivilege", "the user of store.url may not do this in the database (conf/postgresql/roles.sql)"),
     ("ReadOnlySqlTransaction", "the database is read-only at the moment"),
     ("does not answer", "the database server does not answer"),
     ("timeout expired", "the database server does not answer"),

@@ -2,9 +2,15 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
+from sqlalchemy import Connection, text
+
+from store.migrations import migrate
+from store.sql.backend import backend
+from store.sql.revisions import REVISIONS
 from store.wire_format import layout
 from tests.faults.cache_faults import LEASE, OF_REDIS, SOON
 from tests.faults.fault import GRACE, LATER, RIGHT, Fault
@@ -85,6 +91,53 @@ def _restored(world: World, timeline: Timeline) -> Iterator[None]:
             timeline.note(name, outcome, begun)
 
 
+@contextmanager
+def command_restored(world: World, timeline: Timeline) -> Iterator[None]:
+    """As :func:`_restored`, by the commands an operator has; with every daemon running."""
+    copy = world.site.folder / "backup.tar"
+    with timeline.still():
+        world.site.admin("backup", str(copy))
+        old = {name: timeline.now(name) for name in FIRST}
+    yield
+    with timeline.still():
+        begun = time.time()
+        world.site.admin("restore", str(copy), "--replace")
+        for name, outcome in old.items():
+            timeline.note(name, outcome, begun)
+
+
+# What a next version might add: the daemons of this one are then those of the release before.
+_ADDED = (
+    "ALTER TABLE aliases ADD COLUMN next_thing VARCHAR(40)",
+    "ALTER TABLE mailboxes ADD COLUMN next_number INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX ix_next ON mailboxes (next_number)",
+    "CREATE TABLE next_things (id INTEGER PRIMARY KEY, alias_id INTEGER REFERENCES aliases (id) ON DELETE CASCADE)",
+    "UPDATE alembic_version SET version_num = '9999'",
+)
+_TAKEN_AWAY = (
+    f"UPDATE alembic_version SET version_num = '{REVISIONS[-1]}'",
+    "DROP TABLE next_things",
+    "DROP INDEX ix_next",
+    "ALTER TABLE mailboxes DROP COLUMN next_number",
+    "ALTER TABLE aliases DROP COLUMN next_thing",
+)
+
+
+@contextmanager
+def upgraded(world: World, timeline: Timeline) -> Iterator[None]:
+    """The tables of a next version come while mail flows and names change, and go on with all daemons of this one."""
+    place = backend(world.url)
+    migrate.patiently(place, partial(_run, _ADDED))
+    yield
+    with timeline.still():
+        migrate.patiently(place, partial(_run, _TAKEN_AWAY))
+
+
+def _run(statements: Iterable[str], connection: Connection) -> None:
+    for statement in statements:
+        connection.execute(text(statement))
+
+
 OF_THE_REST = (
     Fault("relay-killed", "byname relay: kill -9, then started", RIGHT, _relay_killed, 0.0, settles=LEASE),
     Fault("relay-frozen", "byname relay: SIGSTOP", RIGHT, _relay_frozen, 0.0, 7.0, 10.0, LEASE, is_short=False),
@@ -110,7 +163,9 @@ OF_THE_REST = (
         settles=SOON,
         is_short=False,
     ),
-    Fault("restored", "SQLite: restored from an older copy", RIGHT, _restored, 0.0, settles=LEASE),
+    Fault("restored", "SQLite: restored from an older copy", RIGHT, _restored, 0.0, settles=LEASE, is_short=False),
+    Fault("upgraded", "byname db upgrade, SQLite: newer tables", RIGHT, upgraded, 0.0, settles=SOON, is_short=False),
+    Fault("byname-restore", "byname restore, SQLite", RIGHT, command_restored, 0.0, settles=SOON),
 )
 
 CACHED = (*OF_REDIS, *OF_THE_REST)

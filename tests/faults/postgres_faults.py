@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from store.wire_format import layout
-from tests.faults.cache_faults import LEASE
+from tests.faults.cache_faults import LEASE, SOON
+from tests.faults.cached_site_faults import command_restored, upgraded
 from tests.faults.fault import GRACE, LATER, RIGHT, Fault, nothing
 from tests.faults.names import FIRST
 from tests.faults.timeline import Timeline
@@ -122,4 +123,6 @@ ON_POSTGRESQL = (
         settles=LEASE,
         is_short=False,
     ),
+    Fault("pg-upgraded", "byname db upgrade, PostgreSQL: newer tables", RIGHT, upgraded, 0.0, settles=SOON),
+    Fault("pg-byname-restore", "byname restore, PostgreSQL", RIGHT, command_restored, 0.0, settles=SOON),
 )

@@ -11,12 +11,14 @@ _OBJECTS = {
     "account": "Account",
     "admin": "Admin",
     "alias": "Alias",
+    "audit": "Log of changes",
     "domain": "Domain",
     "kept-name": "Deleted name",
     "mailbox": "Mailbox",
     "message": "Message",
     "rule": "Filter rule",
     "rules": "Filter rules",
+    "store": "Store",
     "token": "Token",
 }
 # The second half of an action: what happened. One that is not here is shown as it is written.
@@ -26,6 +28,8 @@ _VERBS = {
     "update": "changed",
     "delete": "deleted",
     "verify": "proved",
+    "prune": "shortened",
+    "restore": "restored from a backup",
     "reorder": "put in another order",
     "take-over": "to be run",
     "give-back": "to be run no longer",

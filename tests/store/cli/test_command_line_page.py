@@ -15,7 +15,9 @@ def commands() -> set[str]:
     found = set()
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
         inner = getattr(command, "commands", None)
-        found |= {name} if inner is None else {f"{name} {verb}" for verb in inner}
+        if inner is None or command.invoke_without_command:
+            found.add(name)
+        found |= {f"{name} {verb}" for verb in inner or ()}
     return found
 
 

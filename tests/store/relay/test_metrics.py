@@ -1,5 +1,6 @@
 """The metrics of a real relay and a real milter, and what is written about them: docs/metrics.md, conf/prometheus."""
 
+import json
 import re
 import socket
 import subprocess
@@ -225,6 +226,59 @@ def test_alerts_use_metrics_that_there_are(leased: Pages) -> None:
         assert {name.removesuffix("_bucket") for name in used} <= there, rule["alert"]
         assert rule["labels"]["severity"] in {"warning", "critical"}
         assert rule["annotations"]["summary"]
+
+
+def test_the_dashboard_shows_metrics_that_there_are(leased: Pages) -> None:
+    there = {name for role in ROLES for name in re.findall(r"^# TYPE (\w+) ", leased.of(role)[1], re.MULTILINE)}
+    used = {name for expression in expressions() for name in re.findall(r"\b(?:byname|process)_\w+", expression)}
+    assert len(used) > 20
+    assert {name.removesuffix("_bucket") for name in used} <= there
+
+
+def test_prometheus_reads_the_samples(tmp_path: Path) -> None:
+    """Its own checker: rules, scrape configuration, and what the dashboard asks."""
+    copy = tmp_path / "byname.rules.yml"
+    copy.write_text((SAMPLES / "byname.rules.yml").read_text())
+    config = tmp_path / "prometheus.yml"
+    config.write_text((SAMPLES / "byname.yml").read_text().replace("/etc/prometheus", str(tmp_path)))
+    asked = [{"record": f"panel:{number}", "expr": one} for number, one in enumerate(expressions())]
+    panels = tmp_path / "panels.yml"
+    panels.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": asked}]}))
+    for command in (["check", "config", str(config)], ["check", "rules", "--lint-fatal", str(copy), str(panels)]):
+        done = subprocess.run(["promtool", *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_dashboard_is_one_of_grafanas() -> None:
+    """As far as can be told without Grafana, which Debian does not have: ids, places, queries, the data source."""
+    found = dashboard()
+    panels = found["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels) > 15
+    taken = [
+        (x, y)
+        for panel in panels
+        for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+    ]
+    assert len(set(taken)) == len(taken)
+    assert {x for x, _ in taken} == set(range(24))
+    for panel in panels:
+        assert panel["type"] in {"row", "timeseries"}
+        targets = panel.get("targets", [])
+        assert bool(targets) == (panel["type"] != "row")
+        assert len({target["refId"] for target in targets}) == len(targets)
+        assert all(target["datasource"]["uid"] == "${datasource}" for target in targets)
+    assert [variable["name"] for variable in found["templating"]["list"]] == ["datasource", "instance"]
+
+
+def dashboard() -> Any:
+    return json.loads((SAMPLES.parent / "grafana" / "byname.json").read_text())
+
+
+def expressions() -> list[str]:
+    """What the dashboard asks, with its variables set."""
+    asked = [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", [])]
+    return [one.replace("$__rate_interval", "5m").replace("$instance", ".*") for one in asked]
 
 
 def test_the_sample_scrapes_every_role() -> None:

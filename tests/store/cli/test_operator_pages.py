@@ -1,0 +1,71 @@
+"""The lines of docs/backup.md, upgrade.md and operate.md are run as they stand, on a site with something in it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from byname.cli import app
+from tests.store.cli.command_line import CommandLine
+
+ROOT = Path(__file__).parents[3]
+DOCS, SYSTEMD = ROOT / "docs", ROOT / "systemd"
+PAGES = ("backup.md", "upgrade.md", "operate.md")
+_PREAMBLE = """\
+set -euo pipefail
+runuser() { shift 3; "$@"; }
+byname() { "$PYTHON" -m byname --config "$CONFIG" "$@"; }
+install() { mkdir -p "${@: -1}"; }
+"""
+
+
+def parts(page: str) -> list[tuple[str, str]]:
+    """The marked parts of a page, by name, as scripts."""
+    text = (DOCS / page).read_text()
+    found = re.findall(r"<!-- ([a-z]+): a test runs these lines -->\n(.*?)<!-- \1: end -->", text, re.DOTALL)
+    return [
+        (name, "\n".join(line[4:] for line in body.splitlines() if line.startswith("    "))) for name, body in found
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_lines(page: str, byname: CommandLine) -> None:
+    printed = ""
+    folder = byname.folder / "backups"
+    folder.mkdir()
+    for name, script in parts(page):
+        there = script.replace("/var/backups/byname", str(folder))
+        environ = os.environ | {"PYTHON": sys.executable, "CONFIG": str(byname.config)}
+        command = ["bash", "-c", _PREAMBLE + there]
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), (name, done)
+        printed += done.stdout
+    told = {
+        "backup.md": ("byname.db", '"sha256": "', "the store is that of ", "as it should be"),
+        "upgrade.md": ("the store at revision ", "as it should be"),
+        "operate.md": ("alias.create", "0 entries from before ", "would go"),
+    }
+    assert [words for words in told[page] if words not in printed] == []
+    assert byname("alias", "list", "--json").data["data"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_the_pages_name_is_there(page: str) -> None:
+    text = (DOCS / page).read_text()
+    named = set(re.findall(r"\bconf/[a-zA-Z/.]+[a-zA-Z]|tests/[a-z_/]+\.py", text))
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    rows = (DOCS / "reliability.md").read_text()
+    units = {path.name for path in SYSTEMD.iterdir()}
+    for unit in re.findall(r"`(byname-[a-z]+(?:@[a-z]*)?(?:\.timer)?)`", text):
+        name = re.sub(r"@\w*", "@", unit)
+        assert name in units or f"{name}.service" in units or f"| `{unit}` |" in rows, unit
+
+
+def test_each_unit_runs_a_command_that_there_is() -> None:
+    known = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+    for path in SYSTEMD.glob("*.service"):
+        (started,) = re.findall(r"^ExecStart=/opt/byname/bin/byname ([a-z]+)", path.read_text(), re.MULTILINE)
+        assert started in known, path.name
