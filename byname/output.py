@@ -55,10 +55,14 @@ def say_json(value: object) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under their headings: drawn on a terminal, aligned columns that never wrap anywhere else."""
+    """Print rows under their headings: drawn on a terminal, aligned columns that never wrap anywhere else.
+
+    A terminal is narrow: a column in which nothing stands is left out there.
+    """
     cells = [[cell_text(value) for value in row] for row in rows]
     if _is_terminal(sys.stdout):
-        _drawn(columns, cells)
+        told = [index for index in range(len(columns)) if not cells or {line[index] for line in cells} != {_NOTHING}]
+        _drawn([columns[index] for index in told], [[line[index] for index in told] for line in cells])
         return
     lines = [[name.upper() for name in columns], *cells]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]

@@ -186,9 +186,12 @@ def _rules(run: "CliContext", text: str | None) -> "views.Senders | None":
     return wanted
 
 
-def _in_short(alias: "Alias") -> str:
+def _in_short(alias: "Alias") -> str | None:
     from store.services.sender_lists import in_line
+    from store.services.views import EVERYONE
 
+    if alias.senders == EVERYONE:
+        return None
     text = in_line(alias.senders)
     return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}..."
 

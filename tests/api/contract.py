@@ -32,6 +32,8 @@ _BY_STATE = frozenset(
         "/expires_after",
         "/items/*/expires_at",
         "/items/*/expires_after",
+        "/senders/require_authenticated",
+        "/items/*/senders/require_authenticated",
         "/first_payment_at",
         "/query/since",
         "/query/mailbox",

@@ -21,7 +21,7 @@ DOMAIN = {
 }  # fmt: skip
 ACCOUNT = {
     "id", "name", "plan", "is_trial", "is_active", "first_payment_at", "limits", "usage", "random_alias_domain_id",
-    "remember_senders_days",
+    "remember_senders_days", "keep_deleted_days",
 }  # fmt: skip
 
 

@@ -151,4 +151,5 @@ def token_of(page: httpx.Response) -> str:
 def words(page: httpx.Response) -> str:
     """Return the text of a page, without tags, blanks made one."""
     main = page.text.partition("<main")[2]
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", main.partition(">")[2])).split())
+    plain = re.sub(r"<[^>]*>", " ", main.partition(">")[2].replace("<wbr>", ""))
+    return " ".join(html.unescape(plain).split())

@@ -14,7 +14,16 @@ from tests.api.running_api import RunningApi
 from tests.api.tenants import Tenant, secret_of
 from tests.api.test_matrix import MESSAGE_TOKENS, ONLY_MESSAGE_TOKENS, OPERATORS, TABLE
 
-NOTHING = {"mailbox_id", "alias_id", "domain_id", "check_id", "token_id", "message_id", "rule_id"}  # ids of nothing
+NOTHING = {
+    "mailbox_id",
+    "alias_id",
+    "domain_id",
+    "check_id",
+    "token_id",
+    "message_id",
+    "rule_id",
+    "kept_name_id",
+}  # ids of nothing
 FLAG = {"type": "flag"}
 HELD = [
     *((ACCOUNT, (scope,)) for scope in SCOPES[ACCOUNT]),

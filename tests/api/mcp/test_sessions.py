@@ -65,7 +65,8 @@ def test_a_token_of_little_that_ends(
 ) -> None:
     agent = open_agent(owner, ("aliases:read",), transport=transport, mode=mode)
     assert agent.tools() == {
-        "get_me", "get_account", "list_aliases", "get_alias", "explain_recipient", "explain_sender"
+        "get_me", "get_account", "list_aliases", "get_alias", "get_alias_stats", "list_alias_senders",
+        "list_kept_names", "explain_recipient", "explain_sender",
     }  # fmt: skip
     assert agent.do("resources") == ["byname://account"]
     hidden = agent.call("create_alias", mailbox_id=owner.mailbox_id, domain_id=owner.other_id, local_part="x")

@@ -234,9 +234,9 @@ def test_unconfirmed_removal_names_the_aliases_for_scripts(byname: CommandLine) 
 def test_lists_in_a_pipe_are_aligned_columns(byname: CommandLine) -> None:
     out = byname("alias", "list").out
     assert [line.split() for line in out.splitlines()] == [
-        ["ALIAS", "MAILBOX", "ACTIVE", "RECEIVE", "SEND", "ENDS", "NOTE"],
-        ["info@brand-a.test", "john@brand-a.test", "yes", "yes", "no", "-", "-"],
-        ["sales@brand-b.test", "john@brand-a.test", "yes", "yes", "yes", "-", "-"],
+        ["ALIAS", "MAILBOX", "ACTIVE", "RECEIVE", "SEND", "ENDS", "NOTE", "SENDERS"],
+        ["info@brand-a.test", "john@brand-a.test", "yes", "yes", "no", "-", "-", "-"],
+        ["sales@brand-b.test", "john@brand-a.test", "yes", "yes", "yes", "-", "-", "-"],
     ]
     assert "\x1b" not in out
 

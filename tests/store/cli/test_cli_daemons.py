@@ -28,7 +28,7 @@ DAEMONS = [
 def running(byname: CommandLine, command: str, monkeypatch: pytest.MonkeyPatch) -> Iterator["subprocess.Popen[str]"]:
     """Start a daemon and wait until it reports readiness as systemd would hear it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        name = f"@byname-test-{byname.folder.name}-{command.split()[-1]}"
+        name = f"@byname-test-{os.getpid()}-{byname.folder.name}-{command.split()[-1]}"
         manager.bind(name.replace("@", "\0"))
         manager.settimeout(PATIENCE)
         with monkeypatch.context() as patch:

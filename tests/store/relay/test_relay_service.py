@@ -84,9 +84,9 @@ def test_it_tells_the_service_manager(
     byname.configure(f'cache.url = "{redis_server.url}"')
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.settimeout(20)
-        manager.bind("\0byname-relay-watchdog")
+        manager.bind(f"\0byname-relay-watchdog-{os.getpid()}")
         with monkeypatch.context() as patch:
-            patch.setenv("NOTIFY_SOCKET", "@byname-relay-watchdog")
+            patch.setenv("NOTIFY_SOCKET", f"@byname-relay-watchdog-{os.getpid()}")
             process = byname.start("relay")
         try:
             assert manager.recv(100) == b"READY=1"
@@ -119,18 +119,22 @@ def test_a_relay_that_hangs_shows_no_sign_of_life(
     for name, seconds in (("_SIGN_OF_LIFE", 0.05), ("_STUCK", 0.5), ("_END_WITHIN", 0.1)):
         monkeypatch.setattr(service, name, seconds)
     watch = Hanging(CollectorRegistry())
-    monkeypatch.setenv("NOTIFY_SOCKET", "@byname-relay-hangs")
+    monkeypatch.setenv("NOTIFY_SOCKET", f"@byname-relay-hangs-{os.getpid()}")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind("\0byname-relay-hangs")
+        manager.bind(f"\0byname-relay-hangs-{os.getpid()}")
         manager.settimeout(0)
         before, after = list[bytes](), list[bytes]()
 
         def look() -> None:
             watch.hangs.wait(60)
-            time.sleep(1.5)  # thrice what a relay may take
+            until = time.monotonic() + 30
             before.extend(iter(lambda: received(manager), b""))
-            time.sleep(0.5)  # ten signs of life
-            after.extend(iter(lambda: received(manager), b""))
+            while time.monotonic() < until:
+                time.sleep(0.5)  # ten signs of life
+                after[:] = iter(lambda: received(manager), b"")
+                if not after:
+                    break
+                before.extend(after)
             os.kill(os.getpid(), signal.SIGTERM)
 
         threading.Thread(target=look).start()

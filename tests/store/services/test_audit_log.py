@@ -41,6 +41,8 @@ def confirm(tx: Transaction) -> None:
 
 
 # before it, the change, and of the last entry: action, name, member, its value before and after
+EVERYBODY = {"mode": "everyone", "entries": [], "require_authenticated": False}
+BUT_ONE = {"mode": "except", "entries": ["x@shop.example"], "require_authenticated": False}
 CHANGES: list[tuple[Change, Change, str, str, str, object, object]] = [
     (nothing_before, lambda tx: accounts.create(tx, "new", "pro"), "account.create", "new", "plan", None, "pro"),
     (nothing_before, lambda tx: accounts.update(tx, "acme", plan="pro"),
@@ -71,6 +73,8 @@ CHANGES: list[tuple[Change, Change, str, str, str, object, object]] = [
     (nothing_before, lambda tx: aliases.create(tx, "sales", "brand-b.com", JOHN, note="x"),
      "alias.create", SALES, "note", None, "x"),
     (with_sales, lambda tx: aliases.update(tx, SALES, note="new"), "alias.update", SALES, "note", "old", "new"),
+    (with_sales, lambda tx: aliases.block(tx, SALES, "x@shop.example"),
+     "alias.update", SALES, "senders", EVERYBODY, BUT_ONE),
     (with_sales, lambda tx: aliases.remove(tx, SALES), "alias.delete", SALES, "note", "old", None),
     (nothing_before, lambda tx: tokens.create(tx, name="t", kind="operator", prefixes=PREFIXES),
      "token.create", "t", "kind", None, "operator"),
