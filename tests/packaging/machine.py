@@ -34,7 +34,9 @@ class Machine:
         command = ["systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine=byname-{uuid.uuid4().hex[:8]}"]
         command += ["--boot", "--private-network", "--register=no", "--keep-unit", "--link-journal=no"]
         with self.log.open("ab") as log:
-            self._nspawn = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            self._nspawn = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         self.leader = wait_until(self._find_leader, _BOOT_SECONDS, "process 1 of the machine")
         wait_until(self._is_up, _BOOT_SECONDS, f"the machine to boot: {self.log}")
 
