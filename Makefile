@@ -13,7 +13,7 @@ AXE := .venv/npm/node_modules/axe-core/axe.min.js
 PACKAGES := admin_api bench byname conf edges milter/byname_milter routing store
 
 .NOTPARALLEL:
-.PHONY: help demo test faults check fmt bench fuzz fuzz-api fuzz-mail kills mutants run lock deb test-deb sbom audit wheel clean packages-demo packages-webmail packages-test packages-bench packages-deb packages-check
+.PHONY: help demo test faults check fmt bench fuzz fuzz-api fuzz-mail kills mutants run lock sbom audit wheel deb test-deb clean packages-demo packages-webmail packages-test packages-bench packages-deb packages-check
 
 # $(call as_root,COMMAND): Postfix starts as root only, so sudo is used where it may be, else the line to run is shown.
 define as_root
@@ -85,12 +85,6 @@ lock: ## write requirements*.txt anew after a change in pyproject.toml (ARGS=--u
 
 LOCK = .venv/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
-deb: packages-deb $(STAMP) ## the Debian package, into dist/ (DEB_VERSION=... SUITE=... MIRROR=...: see packaging/build-deb)
-	$(call as_root,env PYTHON=$(PYTHON) $(foreach name,DEB_VERSION SUITE MIRROR,$(if $($(name)),$(name)=$($(name)))) packaging/build-deb)
-
-test-deb: packages-deb $(STAMP) ## the package in a machine that boots, docs/install.md line by line (PREVIOUS=OLD.deb: upgraded from)
-	$(call as_root,env PYTHON=$(PYTHON) packaging/test-deb $(if $(PREVIOUS),--previous-deb=$(PREVIOUS)) $(ARGS))
-
 # Tools of their own, each in a virtual environment of its own: they would bring dozens of packages into ours.
 sbom: $(STAMP) ## a bill of materials of the locks, CycloneDX, into dist/
 	@mkdir -p dist
@@ -110,6 +104,12 @@ audit: $(STAMP) ## known holes in the packages of the locks (VULNERABILITIES=OSV
 wheel: $(STAMP) ## the wheel, into dist/
 	SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || echo 0)) \
 		$(BIN)/python -m hatchling build --target wheel --directory dist
+
+deb: packages-deb $(STAMP) ## the Debian package, into dist/ (DEB_VERSION=... SUITE=... MIRROR=...: see packaging/build-deb)
+	$(call as_root,env PYTHON=$(PYTHON) $(foreach name,DEB_VERSION SUITE MIRROR,$(if $($(name)),$(name)=$($(name)))) packaging/build-deb)
+
+test-deb: packages-deb $(STAMP) ## the package in a machine that boots, docs/install.md line by line (PREVIOUS=OLD.deb: upgraded from)
+	$(call as_root,env PYTHON=$(PYTHON) packaging/test-deb $(if $(PREVIOUS),--previous-deb=$(PREVIOUS)) $(ARGS))
 
 clean: ## remove what make has built
 	rm -rf .deb .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist mutants

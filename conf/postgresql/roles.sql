@@ -65,7 +65,7 @@ GRANT SELECT, DELETE ON kept_names TO byname_relay;
 GRANT DELETE, UPDATE (created_at) ON addresses TO byname_relay;
 GRANT SELECT ON filter_rules TO byname_relay;
 GRANT SELECT, UPDATE ON filter_scripts TO byname_relay;
-GRANT INSERT ON audit_log TO byname_relay;
+GRANT INSERT, SELECT (id) ON audit_log TO byname_relay;
 GRANT USAGE ON SEQUENCE audit_log_id_seq TO byname_relay;
 
 \endif
