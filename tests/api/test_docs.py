@@ -196,7 +196,7 @@ def test_senders(byname: CommandLine, served: RunningApi) -> None:
 # part of the page on aliases: what stands in what its lines print, errors included
 ALIAS_PARTS = {
     "switching": ("sales@brand-b.com", "deliver", "press@brand-a.com", "cannot-send-as"),
-    "from whom": ("listed shop.example", "except .spam.example", "except .spam.example news@shop.example", "everyone"),
+    "from whom": ("listed shop.example", "except .spam.example", "except .spam.example news@shop.example", "-"),
     "after deletion": ("name-kept", "address-kept: once@brand-b.com was deleted and is kept", "KEPT UNTIL"),
     "bringing in": ("0 created, 0 updated, 1 unchanged, 0 failed (a dry run: nothing was kept)",),
 }
@@ -303,7 +303,7 @@ def test_until_when(byname: CommandLine, served: RunningApi) -> None:
     byname.succeed(*BRANDS, "alias add sales@brand-b.com john@brand-a.com")
     printed = run(lines(ALIASES, "until when"), byname, served)
     assert "2099-01-31" in printed
-    assert re.search(r"sales@brand-b.com +john@brand-a.com .* - +- +everyone\s*$", printed)
+    assert re.search(r"sales@brand-b.com +john@brand-a.com .* - +- +-\s*$", printed)
 
 
 # What the programs of those who move answer, in place of the programs.

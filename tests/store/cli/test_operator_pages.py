@@ -67,5 +67,5 @@ def test_what_the_pages_name_is_there(page: str) -> None:
 def test_each_unit_runs_a_command_that_there_is() -> None:
     known = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
     for path in SYSTEMD.glob("*.service"):
-        (started,) = re.findall(r"^ExecStart=/opt/byname/bin/byname ([a-z]+)", path.read_text(), re.MULTILINE)
+        (started,) = re.findall(r"^ExecStart=/usr/bin/byname ([a-z]+)", path.read_text(), re.MULTILINE)
         assert started in known, path.name

@@ -87,7 +87,7 @@ class Schema:
 def _allows_more(rule: str, former: str) -> bool:
     """Return whether both say which words a column may have, and the new one allows all that the former did."""
     now, was = (set(re.findall(r"'(\w+)'", one)) for one in (rule, former))
-    return was < now and re.sub(r"[[(].*", "", rule) == re.sub(r"[[(].*", "", former)
+    return was < now and re.sub(r"[\[(].*", "", rule) == re.sub(r"[\[(].*", "", former)
 
 
 def _columns(found: Any) -> Columns:
