@@ -14,6 +14,7 @@ from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.policy import Policy
 from routing.records import Alias, HostedDomain, Mailbox, Name, is_kept
 from routing.replies import reply
+from routing.sender_rules import SenderRules
 from routing.verdicts import Defer, Deliver, Gate, NotOurs, RecipientVerdict, Reject
 
 AskSender = Callable[[], EnvelopeSender]  # read only where an alias has rules about it
@@ -184,21 +185,20 @@ def _to_name(case: Case, name: Name, detail: str | None) -> RecipientVerdict:
     if not name.can_receive:
         return case.reject("user-unknown", "alias-receive-off")
     verdict = _to_mailbox(case, name.mailbox, "alias", detail)  # row 7
-    return verdict if name.senders is None or not isinstance(verdict, Deliver) else _gated(case, name, verdict)
+    if name.senders is None or not isinstance(verdict, Deliver):
+        return verdict
+    return _gated(case, name.senders, verdict, may_send=name.can_send)
 
 
-def _gated(case: Case, alias: Alias, verdict: Deliver) -> RecipientVerdict:
+def _gated(case: Case, rules: SenderRules, verdict: Deliver, *, may_send: bool) -> RecipientVerdict:
     """Row 7 of an alias that does not take mail from everyone: the envelope now, the header later.
 
     The null reverse-path says nothing of who wrote, so it is the header that decides (routing.writers).
     """
-    rules = alias.senders
-    if rules is None:
-        return verdict
     sender = case.sender() if case.sender else None
     if sender is not None and not sender.is_null and not permits(rules, sender.address):
         return case.reject("sender-not-accepted", REFUSED_BY[rules.mode])
-    return replace(verdict, gate=Gate(rules, alias.can_send, not isinstance(case.facts, AffirmedFacts)))
+    return replace(verdict, gate=Gate(rules, may_send, not isinstance(case.facts, AffirmedFacts)))
 
 
 def _to_mailbox(case: Case, mailbox: Mailbox, rule: str, detail: str | None) -> RecipientVerdict:

@@ -11,7 +11,8 @@ from routing.memory_directory import MemoryDirectory, SilentDirectory
 from routing.people import people
 from routing.policy import Policy, Switch
 from routing.raw_message import RawMessage, body_of, read_message
-from routing.records import HostedDomain, Mailbox
+from routing.records import Alias, HostedDomain, Mailbox
+from routing.sender_rules import SenderRules
 from store.services.skeletons import skeleton
 from store.wire_format.people import name_key
 from tests.unit.ordinary_mails import calendar
@@ -130,3 +131,47 @@ def test_nobody_answers() -> None:
 )
 def test_the_body_is_what_the_header_leaves(raw: bytes, body: bytes) -> None:
     assert body_of(raw) == body
+
+
+GATED = MemoryDirectory(
+    [
+        HostedDomain(
+            "brand-a.test",
+            names={
+                "friends": Alias(JOHN, senders=SenderRules("listed", ("friend.test",))),
+                "shops": Alias(JOHN, can_send=True, senders=SenderRules("listed", ("shop.test",), True)),
+                "but": Alias(JOHN, senders=SenderRules("except", tuple(f"s{n}.test" for n in range(9)))),
+            },
+            account=1,
+        )
+    ]
+)
+NOT_FROM_YOU = "550 5.7.1 <friends@brand-a.test>: this address does not accept mail from you"
+
+
+@pytest.mark.parametrize(
+    ("alias", "sender", "author", "rule", "said"),
+    [
+        ("friends", "<x@friend.test>", b"x@friend.test", "alias", "nothing"),
+        ("friends", "<x@friend.test>", b"x@other.test", "sender-not-listed", NOT_FROM_YOU),
+        ("friends", None, b"x@friend.test", "alias", "nothing"),
+        ("friends", None, b"x@other.test", "sender-not-listed", NOT_FROM_YOU),
+        ("friends", "<>", b"x@friend.test", "alias", "nothing"),
+        ("but", "<x@other.test>", b"x@other.test", "alias", "nothing"),
+    ],
+)
+def test_from_whom_an_alias_takes_mail(alias: str, sender: str | None, author: bytes, rule: str, said: str) -> None:
+    raw = message(b"From: " + author + b"\r\n\r\nx\r\n")
+    found = explain_incoming(GATED, Policy(), f"{alias}@brand-a.test", raw, EYES, NOW, sender)
+    assert found.rule == rule
+    assert [step.found for step in found.steps if step.looked_up == "check senders"] == [said]
+
+
+def test_the_rules_of_an_alias_are_shown() -> None:
+    for alias, shown in (
+        ("friends", "takes mail from friend.test only"),
+        ("shops", "takes mail from shop.test only, if authenticated"),
+        ("but", "takes mail from everyone but s0.test"),
+    ):
+        found = explain_incoming(GATED, Policy(), f"{alias}@brand-a.test", message(b"\r\nx\r\n"), EYES, NOW, "<>")
+        assert any(shown in step.found for step in found.steps), found.steps

@@ -288,6 +288,21 @@ def test_from_json() -> None:
     assert actions_of([{"type": "flag"}]) == (Action("flag"),)
 
 
+@pytest.mark.parametrize(
+    ("name", "delimiter", "patterns"),
+    [
+        ("sales@brand-b.test", "+", '["sales@brand-b.test", "sales+*@brand-b.test"]'),
+        ("sales+x@brand-b.test", "+", '"sales+x@brand-b.test"'),  # has a detail already
+        ("sales", "+", '"sales"'),
+        ("sales@brand-b.test", "", '"sales@brand-b.test"'),
+    ],
+)
+def test_a_name_is_meant_with_any_detail(name: str, delimiter: str, patterns: str) -> None:
+    policy = replace(POLICY, delimiter=delimiter)
+    script = sieve_script([conditions(Condition("delivered_to", "is", name))], policy)
+    assert f'header :matches "Delivered-To" {patterns}' in script
+
+
 def test_a_domain_is_written_as_mail_has_it() -> None:
     script = sieve_script([conditions(Condition("from", "ends", "@b\u00fccher.test"))], POLICY)
     assert '"*@xn--bcher-kva.test"' in script
