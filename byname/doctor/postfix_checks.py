@@ -49,7 +49,7 @@ def _unlisted(facts: Facts) -> Iterator[Fault]:
     if postfix.value("virtual_transport").partition(":")[0] == "virtual":
         mend = "postconf -e 'smtpd_reject_unlisted_recipient = no'"
     else:
-        mend = "postconf -e 'virtual_mailbox_maps =' 'smtpd_reject_unlisted_recipient = no'"
+        mend = "postconf -e 'virtual_mailbox_maps ='"
     for one in postfix.inbound_listeners:
         checks = items(postfix.value("smtpd_recipient_restrictions", one))
         if postfix.value("smtpd_reject_unlisted_recipient", one) == "yes" or "reject_unlisted_recipient" in checks:
@@ -75,7 +75,8 @@ def _alias_maps(facts: Facts) -> Iterator[Fault]:
             yield Fault(
                 Severity.ERROR,
                 f"virtual_alias_maps: {table} has {', '.join(names[:3])}{more}",
-                f"take them out of {table}: postmap -q {names[0]} {table} shows where they lead",
+                f"take them out of {table}: postmap -q {names[0]} {table} shows where they lead; or all maps: "
+                "byname setup --replace-aliases",
             )
 
 
