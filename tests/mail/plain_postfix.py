@@ -10,9 +10,11 @@ from pathlib import Path
 
 from byname.sandbox.certificate import Certificate
 from byname.sandbox.postfix import PrivatePostfix
+from byname.sandbox.processes import session_members
 from byname.sandbox.sink import Sink
 from byname.setup.files import look_old
 
+_ANSWERING = {"smtpd", "trivial-rewrite", "cleanup"}
 DAEMONS = {
     "maps": ("maps",),
     "inbound": ("milter", "--role", "inbound"),
@@ -76,3 +78,16 @@ def settings_file(folder: Path, store_url: str, sockets: Path) -> Path:
 def daemon_commands(config: Path) -> dict[str, list[str]]:
     """Return how each daemon is started."""
     return {name: [sys.executable, "-m", "byname", "--config", str(config), *words] for name, words in DAEMONS.items()}
+
+
+def answering(postfix: PrivatePostfix) -> set[int]:
+    """Return the processes that answer by what they read at their start."""
+    master = postfix.master()
+    return {one for one in session_members(master) if _program(one) in _ANSWERING} if master else set()
+
+
+def _program(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    except OSError:  # it has ended
+        return ""

@@ -26,7 +26,7 @@ from byname.postfix.postconf import postconf, read
 from byname.sandbox.certificate import Certificate
 from byname.sandbox.folders import short_folder
 from byname.sandbox.postfix import PrivatePostfix
-from byname.sandbox.processes import Daemon, session_members
+from byname.sandbox.processes import Daemon
 from byname.sandbox.recipes import RECIPES, Recipe
 from byname.sandbox.sink import Sink
 from byname.sandbox.site import PrivateSite
@@ -37,11 +37,18 @@ from conf.settings import Settings, load
 from store.clock import utc_now
 from tests.mail.dialogue import Dialogue
 from tests.mail.headers import delivered_to
-from tests.mail.plain_postfix import DAEMONS, chroot, daemon_commands, plain_postfix, settings_file, socket_folder
+from tests.mail.plain_postfix import (
+    DAEMONS,
+    answering,
+    chroot,
+    daemon_commands,
+    plain_postfix,
+    settings_file,
+    socket_folder,
+)
 from tests.store.cli.command_line import Finished, run_here
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshoot.md"
-ANSWERING = {"smtpd", "trivial-rewrite", "cleanup"}
 
 
 @dataclass
@@ -81,28 +88,16 @@ class Machine:
     def replies(self, *recipients: str) -> list[str]:
         """The code of each reply to MAIL and these RCPTs, over a new connection."""
         look_old(self.etc)
-        before = self.answering()
+        before = answering(self.postfix)
         self.postfix.reload()
-        wait_until(lambda: not before & self.answering(), 20, "the end of the processes from before")
+        wait_until(lambda: not before & answering(self.postfix), 20, "the end of the processes from before")
         with Dialogue(self.postfix.inbound_port) as smtp:
             return [reply[:9] for reply in smtp.mail([f"<{one}>" for one in recipients])]
-
-    def answering(self) -> set[int]:
-        """The processes that answer by what they read at their start."""
-        master = self.postfix.master()
-        return {one for one in session_members(master) if _program(one) in ANSWERING} if master else set()
 
     def start(self, name: str) -> None:
         self.daemons[name] = Daemon(self.commands[name], self.config.parent / f"{name}.log")
         self.daemons[name].start()
         wait_until(lambda: greets(self.sockets / f"{name}.sock", b""), 20, name)
-
-
-def _program(process: int) -> str:
-    try:
-        return Path(f"/proc/{process}/comm").read_text().strip()
-    except OSError:  # it has ended
-        return ""
 
 
 @pytest.fixture(scope="module")
