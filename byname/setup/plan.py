@@ -47,9 +47,7 @@ class Plan:
         return not (self.changes or self.entry or self.obstacles)
 
 
-def plan(
-    postfix: Postfix, settings: Settings, *, replace_domains: bool = False, replace_aliases: bool = False
-) -> Plan:
+def plan(postfix: Postfix, settings: Settings, *, replace_domains: bool = False, replace_aliases: bool = False) -> Plan:
     """Return what would change so that this Postfix asks the Byname of these settings.
 
     ``replace_domains``: other maps of virtual_mailbox_domains may go; ``replace_aliases``: virtual_alias_maps must.
