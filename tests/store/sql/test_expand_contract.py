@@ -2,8 +2,9 @@
 
 So the database is upgraded first, while the daemons of the release before go on, and then they are restarted. There are
 no older releases here to be run, hence three ways: the tables of each revision against those of the one before; rows
-with the columns of each revision, written, read, changed and removed in the newest tables; and the statements that
-releases have sent (``statements/``, see :mod:`tests.store.sql.recording`), planned by the database.
+with the columns of each revision, written, read, changed and removed in the newest tables, also while tables that the
+older release does not know hold rows; and the statements that releases have sent (``statements/``, see
+:mod:`tests.store.sql.recording`), planned by the database.
 """
 
 import itertools
@@ -23,7 +24,7 @@ from store.migrations import migrate
 from store.sql.backend import backend
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
-from store.sql.pool_profiles import MIGRATE
+from store.sql.pool_profiles import MIGRATE, WRITE, PoolProfile
 from store.sql.revisions import REVISIONS
 from store.sql.tables import VIEWS, Base, UtcDateTime
 
@@ -42,8 +43,8 @@ Columns = dict[str, dict[str, Any]]
 
 
 @contextmanager
-def connected(url: str) -> Iterator[Connection]:
-    engine = backend(url).engine(MIGRATE)
+def connected(url: str, profile: PoolProfile = MIGRATE) -> Iterator[Connection]:
+    engine = backend(url).engine(profile)
     try:
         with engine.begin() as connection:
             yield connection
@@ -64,6 +65,9 @@ class Schema:
             }
             self.unique = {(name, columns) for name in names for columns in _unique(found, name)}
             self.checks = {(name, str(one["sqltext"])) for name in names for one in found.get_check_constraints(name)}
+            self.keys = {name: found.get_pk_constraint(name)["constrained_columns"] for name in names}
+            self.references = {one for name in names for one in _references(found, name)}
+            self.triggers = _triggers(connection)
             self.files = _files(connection)
 
     def takes_away(self, before: "Schema") -> Iterator[str]:
@@ -78,7 +82,20 @@ class Schema:
             is_wider = any(_allows_more(rule, former) for known, former in before.checks if known == table)
             if table in before.tables and not is_wider and not any(one in rule for one in self._added(before, table)):
                 yield f"{table}: {rule} must hold now"
+        yield from (
+            f"{name}: another primary key" for name, key in before.keys.items() if self.keys.get(name, key) != key
+        )
+        yield from (f"{table} has a trigger now" for table in self.triggers - before.triggers if table in before.tables)
+        yield from self._refers_now(before)
         yield from (f"{name} is written anew" for name, file in before.files.items() if self.files.get(name) != file)
+
+    def _refers_now(self, before: "Schema") -> Iterator[str]:
+        """The older release does not know the reference: it writes any value there, and removes what is referred to."""
+        for table, columns, referred, when_removed in self.references - before.references:
+            if table in before.tables and set(columns) <= before.tables[table].keys():
+                yield f"{table}: {columns} must be in {referred} now"
+            elif referred in before.tables and when_removed not in {"CASCADE", "SET NULL"}:
+                yield f"{table}: {columns} keeps rows of {referred} from being removed"
 
     def _added(self, before: "Schema", table: str) -> set[str]:
         return self.tables[table].keys() - before.tables[table].keys()
@@ -99,6 +116,19 @@ def _unique(found: Any, table: str) -> set[tuple[str, ...]]:
     return {tuple(one["column_names"]) for one in (*found.get_unique_constraints(table), *indexes)}
 
 
+def _references(found: Any, table: str) -> Iterator[tuple[str, tuple[str, ...], str, str | None]]:
+    for one in found.get_foreign_keys(table):
+        yield table, tuple(one["constrained_columns"]), one["referred_table"], one["options"].get("ondelete")
+
+
+def _triggers(connection: Connection) -> set[str]:
+    """Return the tables with a trigger, those by which PostgreSQL keeps foreign keys left out."""
+    sqlite = connection.dialect.name == "sqlite"
+    ours = "SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger'"
+    theirs = "SELECT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
+    return set(connection.scalars(text(ours if sqlite else theirs)))
+
+
 def _files(connection: Connection) -> dict[str, int]:
     """On PostgreSQL the file of each table: another one, and the table was written anew under an exclusive lock."""
     if connection.dialect.name == "sqlite":
@@ -116,6 +146,8 @@ def _broken(name: str, before: Columns, now: Columns) -> Iterator[str]:
             yield f"{name}.{column} has another type"
         elif was["nullable"] and not found["nullable"]:
             yield f"{name}.{column} must not be empty now"
+        elif was["default"] is not None and found["default"] is None and not found["nullable"]:
+            yield f"{name}.{column} has no default now"
     for column in now.keys() - before.keys():
         if not now[column]["nullable"] and now[column].get("default") is None:
             yield f"{name}.{column} is new, must not be empty and has no default"
@@ -133,27 +165,47 @@ def test_each_revision_only_adds(spare_url: str) -> None:
     ]
     assert taken == []
     assert found[REVISIONS[-1]].tables.keys() == Base.metadata.tables.keys()
-    with connected(spare_url) as connection:
+    newest = found[REVISIONS[-1]].tables
+    with connected(spare_url, WRITE) as connection:  # a daemon's connection: SQLite too keeps foreign keys then
         for revision in REVISIONS:
-            with connection.begin_nested() as undone:
-                _use(connection, found[revision].tables)
-                undone.rollback()
+            for use in (_use, _remove_beside):
+                with connection.begin_nested() as undone:
+                    use(connection, found[revision].tables, newest)
+                    undone.rollback()
 
 
-def _use(connection: Connection, known: Mapping[str, Columns]) -> None:
+def _use(connection: Connection, known: Mapping[str, Columns], _: Mapping[str, Columns]) -> None:
     """Write, read, change and remove a row of each table, with the columns that a release knew."""
-    tables = [table for table in Base.metadata.sorted_tables if table.name in known]
-    for table in tables:
-        row = {column.name: _value(table, column.name) for column in table.columns if column.name in known[table.name]}
+    for table, row in _write(connection, known):
         names = ", ".join(f'"{name}"' for name in row)
-        values = ", ".join(f":{name}" for name in row)
-        connection.execute(text(f'INSERT INTO "{table.name}" ({names}) VALUES ({values})'), row)
         read = connection.execute(text(f'SELECT {names} FROM "{table.name}"')).all()
         assert len(read) == 1, table.name
         changes = ", ".join(f'"{name}" = :{name}' for name in row)
         connection.execute(text(f'UPDATE "{table.name}" SET {changes}'), row)
-    for table in reversed(tables):
-        connection.execute(text(f'DELETE FROM "{table.name}"'))
+    _remove(connection, known)
+
+
+def _remove_beside(connection: Connection, known: Mapping[str, Columns], newest: Mapping[str, Columns]) -> None:
+    """Remove the rows that a release knew while a newer one has written into every table."""
+    for _ in _write(connection, newest):
+        pass
+    _remove(connection, known)
+
+
+def _write(connection: Connection, known: Mapping[str, Columns]) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """Write a row into each table, those that it refers to first; yield each."""
+    for table in (table for table in Base.metadata.sorted_tables if table.name in known):
+        row = {column.name: _value(table, column.name) for column in table.columns if column.name in known[table.name]}
+        names, values = ", ".join(f'"{name}"' for name in row), ", ".join(f":{name}" for name in row)
+        connection.execute(text(f'INSERT INTO "{table.name}" ({names}) VALUES ({values})'), row)
+        yield table, row
+
+
+def _remove(connection: Connection, known: Mapping[str, Columns]) -> None:
+    for table in reversed(Base.metadata.sorted_tables):
+        if table.name in known:
+            connection.execute(text(f'DELETE FROM "{table.name}"'))
+            assert not connection.scalar(text(f'SELECT COUNT(*) FROM "{table.name}"'))
 
 
 def _value(table: Table, name: str) -> Any:
@@ -173,6 +225,9 @@ def _value(table: Table, name: str) -> Any:
     ("ALTER TABLE aliases ADD COLUMN more INTEGER NOT NULL DEFAULT 0", None),
     ("CREATE UNIQUE INDEX u ON aliases (note)", "aliases: ('note',) must be unique now"),
     ("DROP VIEW byname_userdb", "byname_userdb is gone"),
+    ("CREATE TABLE more (id INTEGER, FOREIGN KEY (id) REFERENCES aliases (id) ON DELETE CASCADE)", None),
+    ("CREATE TABLE more (a INTEGER REFERENCES aliases (id))", "more: ('a',) keeps rows of aliases from being removed"),
+    ("CREATE TRIGGER more AFTER INSERT ON aliases BEGIN DELETE FROM outbox; END", "aliases has a trigger now"),
 ])  # fmt: skip
 def test_what_takes_away_is_noticed(sqlite_url: str, change: tuple[str, str | None]) -> None:
     statement, broken = change
