@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import JSON, Connection, Table, inspect, text
+from sqlalchemy.engine.reflection import ObjectKind
 
 from routing.address import Address
 from store.migrations import migrate
@@ -58,15 +59,24 @@ class Schema:
     def __init__(self, url: str) -> None:
         with connected(url) as connection:
             found = inspect(connection)
-            names = [name for name in found.get_table_names() if name != "alembic_version"]
-            self.tables: dict[str, Columns] = {name: _columns(found.get_columns(name)) for name in names}
-            self.views: dict[str, Columns] = {
-                name: _columns(found.get_columns(name)) for name in found.get_view_names()
+            self.tables = {name: _columns(of) for name, of in _each(found.get_multi_columns())}
+            views = found.get_multi_columns(kind=ObjectKind.ANY_VIEW)
+            self.views = {name: _columns(of) for name, of in _each(views)}
+            self.unique = {
+                (name, tuple(one["column_names"]))
+                for several in (found.get_multi_unique_constraints(), found.get_multi_indexes())
+                for name, of in _each(several)
+                for one in of
+                if one.get("unique", True)
             }
-            self.unique = {(name, columns) for name in names for columns in _unique(found, name)}
-            self.checks = {(name, str(one["sqltext"])) for name in names for one in found.get_check_constraints(name)}
-            self.keys = {name: found.get_pk_constraint(name)["constrained_columns"] for name in names}
-            self.references = {one for name in names for one in _references(found, name)}
+            checks = _each(found.get_multi_check_constraints())
+            self.checks = {(name, str(one["sqltext"])) for name, of in checks for one in of}
+            self.keys = {name: of["constrained_columns"] for name, of in _each(found.get_multi_pk_constraint())}
+            self.references = {
+                (name, tuple(one["constrained_columns"]), one["referred_table"], one["options"].get("ondelete"))
+                for name, of in _each(found.get_multi_foreign_keys())
+                for one in of
+            }
             self.triggers = _triggers(connection)
             self.files = _files(connection)
 
@@ -111,14 +121,9 @@ def _columns(found: Any) -> Columns:
     return {column["name"]: dict(column) for column in found}
 
 
-def _unique(found: Any, table: str) -> set[tuple[str, ...]]:
-    indexes = (one for one in found.get_indexes(table) if one["unique"])
-    return {tuple(one["column_names"]) for one in (*found.get_unique_constraints(table), *indexes)}
-
-
-def _references(found: Any, table: str) -> Iterator[tuple[str, tuple[str, ...], str, str | None]]:
-    for one in found.get_foreign_keys(table):
-        yield table, tuple(one["constrained_columns"]), one["referred_table"], one["options"].get("ondelete")
+def _each(found: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what was found of each table of ours, by its name."""
+    yield from ((name, of) for (_, name), of in found.items() if name != "alembic_version")
 
 
 def _triggers(connection: Connection) -> set[str]:
