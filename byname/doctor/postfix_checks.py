@@ -56,6 +56,20 @@ def _unlisted(facts: Facts) -> Iterator[Fault]:
             yield Fault(Severity.ERROR, f"{one.key}: Postfix looks names up in virtual_mailbox_maps itself", mend)
 
 
+def _local_users(facts: Facts) -> Iterator[Fault]:
+    postfix = known(facts.postfix)
+    if items(postfix.value("virtual_mailbox_maps")) or not items(postfix.value("mydestination")):
+        return
+    for one in postfix.inbound_listeners:
+        checks = items(postfix.value("smtpd_recipient_restrictions", one))
+        if postfix.value("smtpd_reject_unlisted_recipient", one) == "no" and "reject_unlisted_recipient" not in checks:
+            yield Fault(
+                Severity.WARNING,
+                f"{one.key}: mail to unknown users of {postfix.value('mydestination')} is taken in",
+                "postconf -e 'smtpd_reject_unlisted_recipient = yes'",
+            )
+
+
 def _elsewhere(facts: Facts) -> Iterator[Fault]:
     postfix, hosted = known(facts.postfix), {domain.name for domain in known(facts.domains)}
     for parameter in ("mydestination", "virtual_alias_domains", "relay_domains"):
@@ -141,6 +155,12 @@ POSTFIX_CHECKS = (
         (Symptom.REFUSED,),
         "Postfix refuses every name that its own map lacks, aliases above all, and asks Byname only about the rest.",
         _unlisted,
+    ),
+    Check(
+        "unknown-local-users",
+        (Symptom.LOST,),
+        "Such mail bounces, mostly to a forged sender. Without virtual_mailbox_maps Byname needs no such setting.",
+        _local_users,
     ),
     Check(
         "domain-elsewhere",

@@ -310,7 +310,11 @@ LINES = [
         {"unlisted-recipients": "error"},
         "550 5.1.1",
     ),
-    (["smtpd_reject_unlisted_recipient = yes"], {}, "250 2.1.5"),  # without a map Postfix takes every name
+    (
+        ["smtpd_reject_unlisted_recipient = no", "mydestination = mail.byname.test"],
+        {"unknown-local-users": "warning"},
+        "250 2.1.5",
+    ),
     (["virtual_alias_maps = inline:{sales@brand-b.test=x@y.test}"], {"alias-maps": "error"}, "250 2.1.5"),
     (["mydestination = brand-b.test"], {"domain-elsewhere": "error"}, None),
     (["smtpd_milters ="], {"inbound-milter": "error"}, None),
