@@ -1,8 +1,8 @@
 """``make audit``: whether the packages of the locks have holes that a vulnerability database knows.
 
-pip-audit asks. VULNERABILITIES says what answers: a file or folder in OSV's form (OSV's export for PyPI, all.zip), from
-which this answers on loopback, without any network; or the URL of a server of OSV's API. Without it, or where nobody
-answers, nothing was audited, and that is said.
+pip-audit asks. VULNERABILITIES says what answers: a file or folder in OSV's form (OSV's export for PyPI, all.zip, or
+PyPA's advisory-database), from which this answers on loopback, without any network; or the URL of a server of OSV's
+API. Without it, or where nobody answers, nothing was audited, and that is said.
 
 Exit codes: 0 nothing known, 1 holes, 2 not audited.
 """
@@ -29,7 +29,7 @@ def main(program: str, given: str | None) -> int:
     if not given:
         return _not_audited(
             "no vulnerability database was given: make audit VULNERABILITIES=FILE|FOLDER|URL, "
-            "such as OSV's export for PyPI (all.zip), or https://api.osv.dev/v1/query"
+            "such as OSV's export for PyPI (all.zip), PyPA's advisory-database, or https://api.osv.dev/v1/query"
         )
     if given.startswith(("http://", "https://")):
         return audit(program, given)

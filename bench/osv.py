@@ -1,7 +1,7 @@
 """A vulnerability database in OSV's form, read from files: which records concern a version of a package.
 
-Source: the OSV schema 1.x (ossf.github.io/osv-schema), as OSV exports it for PyPI: a record a JSON file, in a folder or
-in one zip file.
+Source: the OSV schema 1.x (ossf.github.io/osv-schema), in the two forms in which it is published for PyPI: OSV's export
+(a record a JSON file) and PyPA's advisory-database (a YAML file below ``vulns/PACKAGE``), as a folder or a zip file.
 """
 
 import json
@@ -10,10 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 Record = Mapping[str, Any]
+
+_ENDINGS = (".json", ".yaml", ".yml")
+_AS_WRITTEN = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every value is text: 2.10 stays another version than 2.1
 
 
 class BadDatabase(Exception):
@@ -28,11 +32,10 @@ def read(path: Path) -> dict[str, list[Record]]:
     """
     found: dict[str, list[Record]] = {}
     try:
-        for text in _texts(path):
-            record = json.loads(text)
+        for record in _records(path):
             for name in {name for name, _ in _affected(record)}:
                 found.setdefault(name, []).append(record)
-    except (OSError, ValueError, zipfile.BadZipFile, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise BadDatabase(f"{path}: {error}") from error
     if not found:
         raise BadDatabase(f"{path}: it has no record about a package of PyPI")
@@ -55,12 +58,20 @@ def newest(records: Mapping[str, Sequence[Record]]) -> str:
     return max(str(record.get("modified", "")) for several in records.values() for record in several)
 
 
-def _texts(path: Path) -> Iterator[bytes]:
+def _records(path: Path) -> Iterator[Record]:
+    """Yield what each file of a record says; other files of a repository are passed over."""
+    for name, text in _texts(path):
+        found = json.loads(text) if name.endswith(".json") else yaml.load(text, _AS_WRITTEN)
+        if isinstance(found, dict):
+            yield found
+
+
+def _texts(path: Path) -> Iterator[tuple[str, bytes]]:
     if path.is_dir():
-        yield from (file.read_bytes() for file in sorted(path.glob("*.json")))
+        yield from ((file.name, file.read_bytes()) for file in sorted(path.rglob("*")) if file.name.endswith(_ENDINGS))
         return
     with zipfile.ZipFile(path) as archive:
-        yield from (archive.read(name) for name in archive.namelist() if name.endswith(".json"))
+        yield from ((name, archive.read(name)) for name in archive.namelist() if name.endswith(_ENDINGS))
 
 
 def _affected(record: Record) -> Iterator[tuple[str, Mapping[str, Any]]]:

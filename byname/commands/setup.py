@@ -29,6 +29,9 @@ def setup(
     replace_domains: Annotated[
         bool, typer.Option("--replace-domains", help="Domains that only Postfix knows may go.")
     ] = False,
+    replace_aliases: Annotated[
+        bool, typer.Option("--replace-aliases", help="Empty virtual_alias_maps, whose names are in Byname now.")
+    ] = False,
     postfix_config: PostfixFolder = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,7 +51,7 @@ def setup(
         return
     settings = run.settings()
     postfix = chosen(postfix_config)
-    wanted = plan(postfix, settings, replace_domains=replace_domains)
+    wanted = plan(postfix, settings, replace_domains=replace_domains, replace_aliases=replace_aliases)
     around = surroundings(postfix, settings)
     is_applied = apply and not wanted.is_done
     if is_applied:

@@ -49,11 +49,25 @@ def _unlisted(facts: Facts) -> Iterator[Fault]:
     if postfix.value("virtual_transport").partition(":")[0] == "virtual":
         mend = "postconf -e 'smtpd_reject_unlisted_recipient = no'"
     else:
-        mend = "postconf -e 'virtual_mailbox_maps =' 'smtpd_reject_unlisted_recipient = no'"
+        mend = "postconf -e 'virtual_mailbox_maps ='"
     for one in postfix.inbound_listeners:
         checks = items(postfix.value("smtpd_recipient_restrictions", one))
         if postfix.value("smtpd_reject_unlisted_recipient", one) == "yes" or "reject_unlisted_recipient" in checks:
             yield Fault(Severity.ERROR, f"{one.key}: Postfix looks names up in virtual_mailbox_maps itself", mend)
+
+
+def _local_users(facts: Facts) -> Iterator[Fault]:
+    postfix = known(facts.postfix)
+    if items(postfix.value("virtual_mailbox_maps")) or not items(postfix.value("mydestination")):
+        return
+    for one in postfix.inbound_listeners:
+        checks = items(postfix.value("smtpd_recipient_restrictions", one))
+        if postfix.value("smtpd_reject_unlisted_recipient", one) == "no" and "reject_unlisted_recipient" not in checks:
+            yield Fault(
+                Severity.WARNING,
+                f"{one.key}: mail to unknown users of {postfix.value('mydestination')} is taken in",
+                "postconf -e 'smtpd_reject_unlisted_recipient = yes'",
+            )
 
 
 def _elsewhere(facts: Facts) -> Iterator[Fault]:
@@ -75,7 +89,8 @@ def _alias_maps(facts: Facts) -> Iterator[Fault]:
             yield Fault(
                 Severity.ERROR,
                 f"virtual_alias_maps: {table} has {', '.join(names[:3])}{more}",
-                f"take them out of {table}: postmap -q {names[0]} {table} shows where they lead",
+                f"take them out of {table}: postmap -q {names[0]} {table} shows where they lead; or all maps: "
+                "byname setup --replace-aliases",
             )
 
 
@@ -140,6 +155,12 @@ POSTFIX_CHECKS = (
         (Symptom.REFUSED,),
         "Postfix refuses every name that its own map lacks, aliases above all, and asks Byname only about the rest.",
         _unlisted,
+    ),
+    Check(
+        "unknown-local-users",
+        (Symptom.LOST,),
+        "Such mail bounces, mostly to a forged sender. Without virtual_mailbox_maps Byname needs no such setting.",
+        _local_users,
     ),
     Check(
         "domain-elsewhere",

@@ -98,7 +98,6 @@ def byname_settings(domains_map: str, lmtp: str, outside: str, *, smtputf8: bool
         "virtual_mailbox_maps": "",
         "virtual_alias_maps": "",
         "virtual_transport": f"lmtp:{lmtp}",
-        "smtpd_reject_unlisted_recipient": "no",
         "smtpd_relay_restrictions": "reject_unauth_destination",
         "smtpd_recipient_restrictions": "",
         "recipient_delimiter": "",

@@ -62,7 +62,8 @@ def undo(folder: Path) -> Step:
 def _tried(before: Texts, wanted: Plan, settings: Settings) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="byname-setup-") as scratch:
         after = texts_after(before, wanted, Path(scratch))
-        left = plan(postconf.read(Path(scratch)), settings, replace_domains=True)
+        aliases = any(change.parameter == "virtual_alias_maps" for change in wanted.changes)
+        left = plan(postconf.read(Path(scratch)), settings, replace_domains=True, replace_aliases=aliases)
     if not left.is_done:
         names = ", ".join(change.name for change in left.changes) or "its services"
         raise SetupRefused("no-effect", f"postconf made the changes, and yet not all is as wanted: {names}")

@@ -47,16 +47,17 @@ class Plan:
         return not (self.changes or self.entry or self.obstacles)
 
 
-def plan(postfix: Postfix, settings: Settings, *, replace_domains: bool = False) -> Plan:
+def plan(postfix: Postfix, settings: Settings, *, replace_domains: bool = False, replace_aliases: bool = False) -> Plan:
     """Return what would change so that this Postfix asks the Byname of these settings.
 
-    ``replace_domains``: other maps of virtual_mailbox_domains may go.
+    ``replace_domains``: other maps of virtual_mailbox_domains may go; ``replace_aliases``: virtual_alias_maps must.
     """
     found = tuple(obstacles(postfix, settings, replace_domains=replace_domains))
     if found:
         return Plan((), None, found, ())
     by_key = {service.key: service for service in postfix.services}
-    changes = (_change(wish, postfix, by_key.get(wish.service or "")) for wish in wishes(postfix, settings))
+    wanted = wishes(postfix, settings, replace_aliases=replace_aliases)
+    changes = (_change(wish, postfix, by_key.get(wish.service or "")) for wish in wanted)
     entry = internal_listener(postfix, settings)
     return Plan(tuple(filter(None, changes)), entry, (), tuple(_notes(postfix)))
 

@@ -37,9 +37,11 @@ class Wish:
     pinned: bool = False  # the line must stand there, for what holds without it differs from version to version
 
 
-def wishes(postfix: Postfix, settings: Settings) -> Iterator[Wish]:
+def wishes(postfix: Postfix, settings: Settings, *, replace_aliases: bool) -> Iterator[Wish]:
     """Yield what is wanted. The places of the sockets must be such as Postfix can write (``obstacles``)."""
     yield from _domains(postfix, settings)
+    if replace_aliases:
+        yield Wish("virtual_alias_maps", "", "Byname says where a name leads")
     yield from _delivery(postfix, settings)
     yield from _inbound(postfix, settings)
     yield from _no_smtp(postfix, settings)

@@ -1,9 +1,6 @@
 """The README's Postfix lines, run on a private Postfix, chrooted as Debian has it and not."""
 
-import grp
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,6 +16,7 @@ from byname.sandbox.site import PrivateSite
 from byname.sandbox.waiting import wait_until
 from tests.mail.dialogue import Dialogue
 from tests.mail.headers import delivered_to
+from tests.mail.plain_postfix import chroot, daemon_commands, plain_postfix, settings_file, socket_folder
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -29,52 +27,34 @@ def postconf_lines() -> list[list[str]]:
 
 
 def test_the_readme_has_its_lines() -> None:
-    assert len(postconf_lines()) == 13
+    assert len(postconf_lines()) == 12
 
 
 @pytest.fixture
-def sockets(site: PrivateSite, folder: Path) -> Iterator[Path]:
+def running(site: PrivateSite, folder: Path) -> Iterator[None]:
     """Byname's daemons on unix sockets below a Postfix queue, as the README's settings have them."""
-    place = folder / "postfix" / "queue" / "byname"
-    place.mkdir(parents=True)
-    os.chown(place, -1, grp.getgrnam("postfix").gr_gid)
-    place.chmod(0o2750)
-    config = folder / "byname.toml"
-    config.write_text(
-        f'[store]\nurl = "sqlite:///{site.database}"\n'
-        f'[milter]\ninbound = "unix:{place}/inbound.sock"\nlocal = "unix:{place}/local.sock"\n'
-        f'[maps]\nlisten = "unix:{place}/maps.sock"\n'
-    )
-    commands = {
-        "inbound": site.command("milter", "--role", "inbound"),
-        "local": site.command("milter", "--role", "local"),
-        "maps": site.command("maps"),
-    }
+    place = socket_folder(folder)
+    commands = daemon_commands(settings_file(folder, f"sqlite:///{site.database}", place))
     with ExitStack() as stack:
         for name, command in commands.items():
-            command[command.index("--config") + 1] = str(config)
             stack.enter_context(Daemon(command, folder / f"{name}.log"))
         for name in commands:
             wait_until((place / f"{name}.sock").exists, 20, f"{name}.sock")
-        yield place
+        yield
 
 
-@pytest.mark.parametrize("chroot", ["y", "n"])
-def test_the_readmes_postfix_lines_work(
-    site: PrivateSite, folder: Path, sockets: Path, certificate: Certificate, chroot: str
-) -> None:
-    with Sink(folder / "sink") as sink, plain_postfix(folder, sink, certificate) as postfix:
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize("how", ["y", "n"])
+def test_the_readmes_postfix_lines_work(folder: Path, certificate: Certificate, how: str) -> None:
+    local = {"mydestination": "mail.byname.test"}
+    with Sink(folder / "sink") as sink, plain_postfix(folder, sink, certificate, local) as postfix:
         configure_as_the_readme_says(postfix)
-        inbound = f"127.0.0.1:{postfix.inbound_port}/inet"
-        postconf(postfix, "-PX", f"{inbound}/smtpd_milters")  # the sandbox's own setting for this listener
-        for service in (inbound, "rewrite/unix", "cleanup/unix"):
-            postconf(postfix, "-F", f"{service}/chroot = {chroot}")
-        (postfix.folders.queue / "etc").mkdir(exist_ok=True)
-        shutil.copy("/etc/services", postfix.folders.queue / "etc" / "services")
+        chroot(postfix, how)
         postfix.reload()
+        names = ("sales@brand-b.test", "disabled@brand-b.test", "x@outside.example", "unknown@mail.byname.test")
         with Dialogue(postfix.inbound_port) as smtp:
-            replies = smtp.mail(["<sales@brand-b.test>", "<disabled@brand-b.test>", "<x@outside.example>"])
-        assert [reply[:9] for reply in replies] == ["250 2.1.0", "250 2.1.5", "550 5.1.1", "554 5.7.1", "250 2.0.0"]
+            replies = [reply[:9] for reply in smtp.mail([f"<{name}>" for name in names])]
+        assert replies == ["250 2.1.0", "250 2.1.5", "550 5.1.1", "554 5.7.1", "550 5.1.1", "250 2.0.0"]
         send_locally(postfix, "sales@brand-b.test")
         for delivery in sink.wait_for(2):
             assert delivery.recipients == ("john@brand-a.test",)
@@ -96,15 +76,3 @@ def configure_as_the_readme_says(postfix: PrivatePostfix) -> None:
 
 def postconf(postfix: PrivatePostfix, option: str, setting: str) -> None:
     subprocess.run(["postconf", "-c", str(postfix.folders.config), option, setting], check=True)
-
-
-def plain_postfix(folder: Path, sink: Sink, certificate: Certificate) -> PrivatePostfix:
-    """A Postfix that knows nothing of Byname yet."""
-    return PrivatePostfix(
-        folder / "postfix",
-        domains_map="",
-        inbound_milter=None,
-        submission_milter=None,
-        lmtp=sink.transport,
-        certificate=certificate,
-    )

@@ -1,6 +1,5 @@
 """``byname setup`` and ``byname doctor`` over a real Postfix: set up, broken in each way, put back."""
 
-import grp
 import io
 import json
 import os
@@ -27,7 +26,7 @@ from byname.postfix.postconf import postconf, read
 from byname.sandbox.certificate import Certificate
 from byname.sandbox.folders import short_folder
 from byname.sandbox.postfix import PrivatePostfix
-from byname.sandbox.processes import Daemon, session_members
+from byname.sandbox.processes import Daemon
 from byname.sandbox.recipes import RECIPES, Recipe
 from byname.sandbox.sink import Sink
 from byname.sandbox.site import PrivateSite
@@ -38,16 +37,18 @@ from conf.settings import Settings, load
 from store.clock import utc_now
 from tests.mail.dialogue import Dialogue
 from tests.mail.headers import delivered_to
+from tests.mail.plain_postfix import (
+    DAEMONS,
+    answering,
+    chroot,
+    daemon_commands,
+    plain_postfix,
+    settings_file,
+    socket_folder,
+)
 from tests.store.cli.command_line import Finished, run_here
 
 PAGE = Path(__file__).parents[2] / "docs" / "troubleshoot.md"
-ANSWERING = {"smtpd", "trivial-rewrite", "cleanup"}
-DAEMONS = {
-    "maps": ("maps",),
-    "inbound": ("milter", "--role", "inbound"),
-    "submission": ("milter", "--role", "submission"),
-    "local": ("milter", "--role", "local"),
-}
 
 
 @dataclass
@@ -87,16 +88,11 @@ class Machine:
     def replies(self, *recipients: str) -> list[str]:
         """The code of each reply to MAIL and these RCPTs, over a new connection."""
         look_old(self.etc)
-        before = self.answering()
+        before = answering(self.postfix)
         self.postfix.reload()
-        wait_until(lambda: not before & self.answering(), 20, "the end of the processes from before")
+        wait_until(lambda: not before & answering(self.postfix), 20, "the end of the processes from before")
         with Dialogue(self.postfix.inbound_port) as smtp:
             return [reply[:9] for reply in smtp.mail([f"<{one}>" for one in recipients])]
-
-    def answering(self) -> set[int]:
-        """The processes that answer by what they read at their start."""
-        master = self.postfix.master()
-        return {one for one in session_members(master) if _program(one) in ANSWERING} if master else set()
 
     def start(self, name: str) -> None:
         self.daemons[name] = Daemon(self.commands[name], self.config.parent / f"{name}.log")
@@ -104,61 +100,21 @@ class Machine:
         wait_until(lambda: greets(self.sockets / f"{name}.sock", b""), 20, name)
 
 
-def _program(process: int) -> str:
-    try:
-        return Path(f"/proc/{process}/comm").read_text().strip()
-    except OSError:  # it has ended
-        return ""
-
-
 @pytest.fixture(scope="module")
 def machine(site: PrivateSite, certificate: Certificate) -> Iterator[Machine]:
     with ExitStack() as stack:
         folder = stack.enter_context(short_folder())
         sink = stack.enter_context(Sink(folder / "sink"))
-        sockets = folder / "postfix" / "queue" / "byname"
-        sockets.mkdir(parents=True)
-        os.chown(sockets, -1, grp.getgrnam("postfix").gr_gid)
-        sockets.chmod(0o2750)
-        config = folder / "byname.toml"
-        config.write_text(
-            f'store.url = "sqlite:///{site.database}"\nmaps.listen = "unix:{sockets}/maps.sock"\n[milter]\n'
-            + "".join(f'{name} = "unix:{sockets}/{name}.sock"\n' for name in DAEMONS if name != "maps")
-        )
+        sockets = socket_folder(folder)
+        config = settings_file(folder, f"sqlite:///{site.database}", sockets)
         postfix = plain_postfix(folder, sink, certificate)
         postfix.configure()
-        commands = {name: site.command(*words) for name, words in DAEMONS.items()}
-        for command in commands.values():
-            command[command.index("--config") + 1] = str(config)
-        found = Machine(postfix, config, sockets, {}, commands, sink)
+        found = Machine(postfix, config, sockets, {}, daemon_commands(config), sink)
         stack.callback(lambda: [daemon.stop() for daemon in found.daemons.values()])
-        postconf(found.etc, "-PX", f"{found.inbound}/smtpd_milters")  # a sandbox's line: none of an installed Postfix
-        for service in (found.inbound, "rewrite/unix", "cleanup/unix"):
-            look_old(found.etc)
-            postconf(found.etc, "-F", f"{service}/chroot = y")
-        (postfix.folders.queue / "etc").mkdir()
-        shutil.copy("/etc/services", postfix.folders.queue / "etc" / "services")
+        chroot(postfix, "y")
         for name in DAEMONS:
             found.start(name)
         yield found
-
-
-def plain_postfix(folder: Path, sink: Sink, certificate: Certificate) -> PrivatePostfix:
-    """A Postfix as Debian has it: nothing of Byname's, and nothing against smuggling."""
-    return PrivatePostfix(
-        folder / "postfix",
-        domains_map="",
-        inbound_milter=None,
-        submission_milter=None,
-        lmtp=sink.transport,
-        certificate=certificate,
-        extra={
-            "smtpd_reject_unlisted_recipient": "yes",
-            "smtpd_forbid_bare_newline": "no",
-            "smtpd_forbid_unauth_pipelining": "no",
-            "milter_default_action": "accept",
-        },
-    )
 
 
 @pytest.fixture(scope="module")
@@ -354,7 +310,11 @@ LINES = [
         {"unlisted-recipients": "error"},
         "550 5.1.1",
     ),
-    (["smtpd_reject_unlisted_recipient = yes"], {}, "250 2.1.5"),  # without a map Postfix takes every name
+    (
+        ["smtpd_reject_unlisted_recipient = no", "mydestination = mail.byname.test"],
+        {"unknown-local-users": "warning"},
+        "250 2.1.5",
+    ),
     (["virtual_alias_maps = inline:{sales@brand-b.test=x@y.test}"], {"alias-maps": "error"}, "250 2.1.5"),
     (["mydestination = brand-b.test"], {"domain-elsewhere": "error"}, None),
     (["smtpd_milters ="], {"inbound-milter": "error"}, None),

@@ -1,6 +1,7 @@
 """``make audit``: which records of a vulnerability database concern a version, and that nothing is pretended."""
 
 import json
+import shutil
 import sys
 import urllib.request
 import zipfile
@@ -52,6 +53,63 @@ def test_a_folder_and_a_zip_file(tmp_path: Path) -> None:
     expected = {"a": [texts["1.json"]]}
     assert osv.read(tmp_path) == osv.read(tmp_path / "all.zip") == expected
     assert osv.newest(expected) == "2026-01-31T12:00:00Z"
+
+
+# As PyPA publishes a record: plain and quoted values, several intervals, and a list of versions beside the ranges.
+PUBLISHED = """\
+id: PYSEC-2026-1
+details: A made-up hole, in a record of the published form, where "2.10" stands in quotes
+  and 2.11.2 does not.
+affected:
+- package:
+    name: Some_Package
+    ecosystem: PyPI
+    purl: pkg:pypi/some-package
+  ranges:
+  - type: GIT
+    repo: https://github.com/example/some-package
+    events:
+    - introduced: "0"
+    - fixed: 0123456789012345678901234567890123456789
+  - type: ECOSYSTEM
+    events:
+    - introduced: "0"
+    - fixed: 2.11.3
+    - introduced: 3.0.0
+    - fixed: 3.0.2
+  versions:
+  - "2.10"
+  - 2.11.2
+references:
+- type: ADVISORY
+  url: https://example.org/advisory
+aliases:
+- CVE-2026-1
+- GHSA-xxxx-xxxx-xxxx
+modified: "2026-03-22T16:34:00Z"
+published: 2026-02-01T20:15:00Z
+"""
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_pypas_database_as_it_is_published(tmp_path: Path, zipped: bool) -> None:
+    """The repository, or the zip file of it: a folder for each package, and files that are no records."""
+    place = tmp_path / "advisory-database-main"
+    for name, text in {
+        "vulns/some-package/PYSEC-2026-1.yaml": PUBLISHED, ".pre-commit-config.yaml": "repos: []\n",
+        ".github/x.yml": "- a\n", "README.md": "x",
+    }.items():  # fmt: skip
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    given = Path(shutil.make_archive(str(tmp_path / "main"), "zip", tmp_path, place.name)) if zipped else place
+    records = osv.read(given)
+    assert osv.newest(records) == "2026-03-22T16:34:00Z"
+    versions = ("2.1", "2.10", "2.11.2", "2.11.3", "2.9.9", "3.0.1", "3.0.2")
+    concerned = [one for one in versions if osv.concerning(records, "some-package", one)]
+    assert concerned == ["2.1", "2.10", "2.11.2", "2.9.9", "3.0.1"]
+    with audit.serving(records) as url:
+        (answer,) = _ask(url, "some-package", "2.10")["vulns"]
+        assert (answer["id"], answer["affected"][0]["versions"]) == ("PYSEC-2026-1", ["2.10", "2.11.2"])
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b"{}", b"no zip"])

@@ -34,7 +34,6 @@ GIB = 1024**3
 GOOD = {
     "virtual_mailbox_domains": "socketmap:unix:byname/maps.sock:domains",
     "virtual_transport": "lmtp:unix:private/dovecot-lmtp",
-    "smtpd_reject_unlisted_recipient": "no",
     "smtpd_milters": "inet:localhost:8891, unix:byname/inbound.sock",
     "non_smtpd_milters": "unix:byname/local.sock",
     "internal_mail_filter_classes": "bounce",
@@ -128,6 +127,7 @@ FAULTS: dict[str, list[tuple[Severity, dict[str, Any]]]] = {
         (Severity.WARNING, {"postfix": beside(virtual_mailbox_domains=f"x.test, {GOOD['virtual_mailbox_domains']}")}),
         (Severity.WARNING, {"postfix": beside(virtual_mailbox_domains=f"{GOOD['virtual_mailbox_domains']} hash:/y")}),
     ],
+    "unknown-local-users": [(Severity.WARNING, {"postfix": beside(smtpd_reject_unlisted_recipient="no")})],
     "unlisted-recipients": [
         (Severity.ERROR, {"postfix": beside(virtual_mailbox_maps="hash:/x", smtpd_reject_unlisted_recipient="yes")}),
         (
@@ -254,7 +254,7 @@ def test_every_check_has_a_fault_here() -> None:
 # what is as good, and draws no word
 FINE = [
     {"postfix": beside(milter_default_action="shutdown")},
-    {"postfix": beside(virtual_mailbox_maps="hash:/x")},
+    {"postfix": beside(virtual_mailbox_maps="hash:/x", smtpd_reject_unlisted_recipient="no")},
     {"postfix": beside(virtual_mailbox_domains="proxy:socketmap:unix:byname/maps.sock:domains")},
     {"postfix": beside(smtpd_milters="unix:/byname/inbound.sock")},
     {"postfix": beside(mynetworks_style="host")},

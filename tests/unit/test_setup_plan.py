@@ -97,6 +97,13 @@ def test_lines(name: str) -> None:
     assert {line: found.get(line) for line in expected} == expected
 
 
+def test_maps_of_aliases_go_when_that_is_said() -> None:
+    before = postfix({"virtual_alias_maps": "proxy:pgsql:/etc/postfix/aliases.cf"})
+    assert "virtual_alias_maps" not in lines(plan(before, settings()))
+    assert lines(plan(before, settings(), replace_aliases=True)) == PLAIN | {"virtual_alias_maps": ""}
+    assert lines(plan(postfix(), settings(), replace_aliases=True)) == PLAIN
+
+
 def test_a_listener_with_milters_of_its_own_gets_ours_there() -> None:
     listeners = (service("smtp", smtpd_milters="unix:x.sock"), service("10.0.0.1:26"))
     found = lines(plan(postfix(listeners=listeners), settings()))

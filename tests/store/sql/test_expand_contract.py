@@ -2,8 +2,9 @@
 
 So the database is upgraded first, while the daemons of the release before go on, and then they are restarted. There are
 no older releases here to be run, hence three ways: the tables of each revision against those of the one before; rows
-with the columns of each revision, written, read, changed and removed in the newest tables; and the statements that
-releases have sent (``statements/``, see :mod:`tests.store.sql.recording`), planned by the database.
+with the columns of each revision, written, read, changed and removed in the newest tables, also while tables that the
+older release does not know hold rows; and the statements that releases have sent (``statements/``, see
+:mod:`tests.store.sql.recording`), planned by the database.
 """
 
 import itertools
@@ -17,13 +18,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import JSON, Connection, Table, inspect, text
+from sqlalchemy.engine.reflection import ObjectKind
 
 from routing.address import Address
 from store.migrations import migrate
 from store.sql.backend import backend
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
-from store.sql.pool_profiles import MIGRATE
+from store.sql.pool_profiles import MIGRATE, WRITE, PoolProfile
 from store.sql.revisions import REVISIONS
 from store.sql.tables import VIEWS, Base, UtcDateTime
 
@@ -42,8 +44,8 @@ Columns = dict[str, dict[str, Any]]
 
 
 @contextmanager
-def connected(url: str) -> Iterator[Connection]:
-    engine = backend(url).engine(MIGRATE)
+def connected(url: str, profile: PoolProfile = MIGRATE) -> Iterator[Connection]:
+    engine = backend(url).engine(profile)
     try:
         with engine.begin() as connection:
             yield connection
@@ -57,13 +59,25 @@ class Schema:
     def __init__(self, url: str) -> None:
         with connected(url) as connection:
             found = inspect(connection)
-            names = [name for name in found.get_table_names() if name != "alembic_version"]
-            self.tables: dict[str, Columns] = {name: _columns(found.get_columns(name)) for name in names}
-            self.views: dict[str, Columns] = {
-                name: _columns(found.get_columns(name)) for name in found.get_view_names()
+            self.tables = {name: _columns(of) for name, of in _each(found.get_multi_columns())}
+            views = found.get_multi_columns(kind=ObjectKind.ANY_VIEW)
+            self.views = {name: _columns(of) for name, of in _each(views)}
+            self.unique = {
+                (name, tuple(one["column_names"]))
+                for several in (found.get_multi_unique_constraints(), found.get_multi_indexes())
+                for name, of in _each(several)
+                for one in of
+                if one.get("unique", True)
             }
-            self.unique = {(name, columns) for name in names for columns in _unique(found, name)}
-            self.checks = {(name, str(one["sqltext"])) for name in names for one in found.get_check_constraints(name)}
+            checks = _each(found.get_multi_check_constraints())
+            self.checks = {(name, str(one["sqltext"])) for name, of in checks for one in of}
+            self.keys = {name: of["constrained_columns"] for name, of in _each(found.get_multi_pk_constraint())}
+            self.references = {
+                (name, tuple(one["constrained_columns"]), one["referred_table"], one["options"].get("ondelete"))
+                for name, of in _each(found.get_multi_foreign_keys())
+                for one in of
+            }
+            self.triggers = _triggers(connection)
             self.files = _files(connection)
 
     def takes_away(self, before: "Schema") -> Iterator[str]:
@@ -78,7 +92,20 @@ class Schema:
             is_wider = any(_allows_more(rule, former) for known, former in before.checks if known == table)
             if table in before.tables and not is_wider and not any(one in rule for one in self._added(before, table)):
                 yield f"{table}: {rule} must hold now"
+        yield from (
+            f"{name}: another primary key" for name, key in before.keys.items() if self.keys.get(name, key) != key
+        )
+        yield from (f"{table} has a trigger now" for table in self.triggers - before.triggers if table in before.tables)
+        yield from self._refers_now(before)
         yield from (f"{name} is written anew" for name, file in before.files.items() if self.files.get(name) != file)
+
+    def _refers_now(self, before: "Schema") -> Iterator[str]:
+        """The older release does not know the reference: it writes any value there, and removes what is referred to."""
+        for table, columns, referred, when_removed in self.references - before.references:
+            if table in before.tables and set(columns) <= before.tables[table].keys():
+                yield f"{table}: {columns} must be in {referred} now"
+            elif referred in before.tables and when_removed not in {"CASCADE", "SET NULL"}:
+                yield f"{table}: {columns} keeps rows of {referred} from being removed"
 
     def _added(self, before: "Schema", table: str) -> set[str]:
         return self.tables[table].keys() - before.tables[table].keys()
@@ -94,9 +121,17 @@ def _columns(found: Any) -> Columns:
     return {column["name"]: dict(column) for column in found}
 
 
-def _unique(found: Any, table: str) -> set[tuple[str, ...]]:
-    indexes = (one for one in found.get_indexes(table) if one["unique"])
-    return {tuple(one["column_names"]) for one in (*found.get_unique_constraints(table), *indexes)}
+def _each(found: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what was found of each table of ours, by its name."""
+    yield from ((name, of) for (_, name), of in found.items() if name != "alembic_version")
+
+
+def _triggers(connection: Connection) -> set[str]:
+    """Return the tables with a trigger, those by which PostgreSQL keeps foreign keys left out."""
+    sqlite = connection.dialect.name == "sqlite"
+    ours = "SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger'"
+    theirs = "SELECT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
+    return set(connection.scalars(text(ours if sqlite else theirs)))
 
 
 def _files(connection: Connection) -> dict[str, int]:
@@ -116,6 +151,8 @@ def _broken(name: str, before: Columns, now: Columns) -> Iterator[str]:
             yield f"{name}.{column} has another type"
         elif was["nullable"] and not found["nullable"]:
             yield f"{name}.{column} must not be empty now"
+        elif was["default"] is not None and found["default"] is None and not found["nullable"]:
+            yield f"{name}.{column} has no default now"
     for column in now.keys() - before.keys():
         if not now[column]["nullable"] and now[column].get("default") is None:
             yield f"{name}.{column} is new, must not be empty and has no default"
@@ -133,27 +170,47 @@ def test_each_revision_only_adds(spare_url: str) -> None:
     ]
     assert taken == []
     assert found[REVISIONS[-1]].tables.keys() == Base.metadata.tables.keys()
-    with connected(spare_url) as connection:
+    newest = found[REVISIONS[-1]].tables
+    with connected(spare_url, WRITE) as connection:  # a daemon's connection: SQLite too keeps foreign keys then
         for revision in REVISIONS:
-            with connection.begin_nested() as undone:
-                _use(connection, found[revision].tables)
-                undone.rollback()
+            for use in (_use, _remove_beside):
+                with connection.begin_nested() as undone:
+                    use(connection, found[revision].tables, newest)
+                    undone.rollback()
 
 
-def _use(connection: Connection, known: Mapping[str, Columns]) -> None:
+def _use(connection: Connection, known: Mapping[str, Columns], _: Mapping[str, Columns]) -> None:
     """Write, read, change and remove a row of each table, with the columns that a release knew."""
-    tables = [table for table in Base.metadata.sorted_tables if table.name in known]
-    for table in tables:
-        row = {column.name: _value(table, column.name) for column in table.columns if column.name in known[table.name]}
+    for table, row in _write(connection, known):
         names = ", ".join(f'"{name}"' for name in row)
-        values = ", ".join(f":{name}" for name in row)
-        connection.execute(text(f'INSERT INTO "{table.name}" ({names}) VALUES ({values})'), row)
         read = connection.execute(text(f'SELECT {names} FROM "{table.name}"')).all()
         assert len(read) == 1, table.name
         changes = ", ".join(f'"{name}" = :{name}' for name in row)
         connection.execute(text(f'UPDATE "{table.name}" SET {changes}'), row)
-    for table in reversed(tables):
-        connection.execute(text(f'DELETE FROM "{table.name}"'))
+    _remove(connection, known)
+
+
+def _remove_beside(connection: Connection, known: Mapping[str, Columns], newest: Mapping[str, Columns]) -> None:
+    """Remove the rows that a release knew while a newer one has written into every table."""
+    for _ in _write(connection, newest):
+        pass
+    _remove(connection, known)
+
+
+def _write(connection: Connection, known: Mapping[str, Columns]) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """Write a row into each table, those that it refers to first; yield each."""
+    for table in (table for table in Base.metadata.sorted_tables if table.name in known):
+        row = {column.name: _value(table, column.name) for column in table.columns if column.name in known[table.name]}
+        names, values = ", ".join(f'"{name}"' for name in row), ", ".join(f":{name}" for name in row)
+        connection.execute(text(f'INSERT INTO "{table.name}" ({names}) VALUES ({values})'), row)
+        yield table, row
+
+
+def _remove(connection: Connection, known: Mapping[str, Columns]) -> None:
+    for table in reversed(Base.metadata.sorted_tables):
+        if table.name in known:
+            connection.execute(text(f'DELETE FROM "{table.name}"'))
+            assert not connection.scalar(text(f'SELECT COUNT(*) FROM "{table.name}"'))
 
 
 def _value(table: Table, name: str) -> Any:
@@ -173,6 +230,9 @@ def _value(table: Table, name: str) -> Any:
     ("ALTER TABLE aliases ADD COLUMN more INTEGER NOT NULL DEFAULT 0", None),
     ("CREATE UNIQUE INDEX u ON aliases (note)", "aliases: ('note',) must be unique now"),
     ("DROP VIEW byname_userdb", "byname_userdb is gone"),
+    ("CREATE TABLE more (id INTEGER, FOREIGN KEY (id) REFERENCES aliases (id) ON DELETE CASCADE)", None),
+    ("CREATE TABLE more (a INTEGER REFERENCES aliases (id))", "more: ('a',) keeps rows of aliases from being removed"),
+    ("CREATE TRIGGER more AFTER INSERT ON aliases BEGIN DELETE FROM outbox; END", "aliases has a trigger now"),
 ])  # fmt: skip
 def test_what_takes_away_is_noticed(sqlite_url: str, change: tuple[str, str | None]) -> None:
     statement, broken = change
