@@ -1,8 +1,7 @@
 """One server for each kind of database and run; each test makes its own account there (tests.api.tenants)."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import cache
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -18,46 +17,33 @@ from tests.store.postgres_server import PostgresServer
 __all__ = ["one_redis", "postgres", "redis_server"]
 
 
-@pytest.fixture(scope="session")
-def sqlite_api_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    url = f"sqlite:///{tmp_path_factory.mktemp('api') / 'byname.db'}"
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def api_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a migrated database, once for each kind."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('api') / 'byname.db'}"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        name = f"api_{secrets.token_hex(4)}"  # pytest makes this anew when tests of the other kind came between
+        server.run_sql(f"CREATE DATABASE {name}")
+        url = server.url(name)
     migrate.upgrade(url)
     return url
 
 
 @pytest.fixture(scope="session")
-def postgresql_api_url(postgres: PostgresServer) -> str:
-    postgres.run_sql("CREATE DATABASE api")
-    migrate.upgrade(postgres.url("api"))
-    return postgres.url("api")
-
-
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def api_url(request: pytest.FixtureRequest) -> str:
-    """The URL of a migrated database, once for each kind."""
-    return str(request.getfixturevalue(f"{request.param}_api_url"))
+def shared_database(api_url: str) -> Iterator[Database]:
+    opened = Database.open(api_url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Callable[[str], RunningApi]]:
-    """The server over the database at a URL; pytest makes ``api`` anew when tests of the other kind came between."""
-    with ExitStack() as stack:
-
-        @cache
-        def server(url: str) -> RunningApi:
-            database = Database.open(url)
-            stack.callback(database.close)
-            running = RunningApi(site_over(database, clients=CLIENTS))
-            stack.callback(running.close)
-            return running
-
-        yield server
-
-
-@pytest.fixture(scope="session")
-def api(api_url: str, servers: Callable[[str], RunningApi]) -> RunningApi:
+def api(shared_database: Database) -> Iterator[RunningApi]:
     """A server that all tests share."""
-    return servers(api_url)
+    running = RunningApi(site_over(shared_database, clients=CLIENTS))
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="session")
