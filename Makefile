@@ -34,7 +34,9 @@ demo: packages-$(if $(findstring --webmail,$(ARGS)),webmail,demo) $(STAMP) ## a 
 test: packages-test $(STAMP) $(AXE) ## all tests and the coverage of routing/ (ARGS="PATH -k WORD": only those, no coverage)
 ifeq ($(strip $(ARGS)),)
 	@$(BIN)/python -m compileall -q $(PACKAGES) # root's tests write no bytecode, and start some hundred processes
-	$(BIN)/coverage run -m pytest tests/unit
+	@# Meanwhile, on the other processor: pytest's compiled form of the other tests, which each worker would make anew.
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -qq --collect-only --ignore=tests/unit >/dev/null 2>&1 & \
+	$(BIN)/coverage run -m pytest tests/unit; code=$$?; wait; exit $$code
 	$(BIN)/coverage report
 	$(call as_root,$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/unit)
 else

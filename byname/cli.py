@@ -1,13 +1,15 @@
 """The command line, ``byname``: all commands together, and how foreseeable trouble looks (docs/command-line.md)."""
 
+import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 from byname import cli_context
 from byname.cli_context import CliContext, JsonOption
@@ -118,6 +120,12 @@ def common(
     cli_context.of(context).config = config_file
 
 
+@functools.cache
+def command_tree() -> Callable[..., object]:
+    """Return all commands as Click has them. Each call of the app itself would build them anew."""
+    return get_command(app)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``byname`` and return its exit code (byname.exits). A traceback means a bug."""
     for stream in (sys.stdout, sys.stderr):
@@ -130,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = CliContext()
     try:
         with seldom_collecting():
-            app(arguments, prog_name="byname", obj=run)
+            command_tree()(arguments, prog_name="byname", obj=run)
     except SystemExit as ended:
         return int(ended.code or 0)
     except (Exception, KeyboardInterrupt) as error:

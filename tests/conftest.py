@@ -5,14 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from byname.sandbox import processes
-from tests.forking.client import ForkServer
+from tests.forking.client import FORKS
 
 
 @pytest.fixture(scope="session", autouse=True)
 def fork_server() -> Iterator[None]:
     """Start ``byname`` by forking, wherever it is started by :func:`byname.sandbox.processes.launch`."""
-    server = ForkServer()
-    processes.launch = server.start
+    processes.launch = FORKS.start
     yield
     processes.launch = processes.start_program
-    server.stop()
+    FORKS.stop()

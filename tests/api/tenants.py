@@ -1,10 +1,12 @@
 """Accounts for tests, each with names of its own, so that tests can share a database and a server."""
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 
 import httpx
 
+from store.passwords import PasswordHash, hash_password
 from store.services import accounts, aliases, domains, mailboxes, tokens
 from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR
 from store.sql.database import Database
@@ -47,10 +49,16 @@ def tenant(api: RunningApi, plan: str = "starter", *, is_trial: bool = False) ->
     with api.database.write() as tx:
         account = accounts.create(tx, name, plan, is_trial=is_trial)
         made = [domains.add(tx, one, account=name, verified=True) for one in (domain, other)]
-        mailbox = mailboxes.add(tx, f"john@{domain}", "correct horse")
+        mailbox = mailboxes.add(tx, f"john@{domain}", _hashed())
     client = api.client(secret_of(api.database, account=account.id))
     ids = made[0].id, other, made[1].id
     return Tenant(api, name, account.id, domain, *ids, mailbox.address, mailbox.id, client)
+
+
+@cache
+def _hashed() -> PasswordHash:
+    """The password of all: hashing takes as long as all the rest of an account."""
+    return PasswordHash(hash_password("correct horse"))
 
 
 def alias_of(database: Database, owner: Tenant, local_part: str) -> int:

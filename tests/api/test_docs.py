@@ -1,11 +1,8 @@
 """What docs/api.md and the README say about the API: every curl line is run, and every table held against the code."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +26,7 @@ from store.services.scopes import SCOPES
 from store.sql.database import Database
 from store.transfer.lines import LINE_CODES, MOST_LINES
 from tests.api.running_api import RunningApi, site_over
+from tests.forking.shell import run_lines
 from tests.store.cli.command_line import CommandLine
 
 ROOT = Path(__file__).parents[2]
@@ -40,9 +38,7 @@ ALIASES, MIGRATE, SENDERS, WHY = (ROOT / "docs" / f"{name}.md" for name in ("ali
 
 # The lines are run as they stand, but for the place of the server, who runs ``byname`` and with which settings.
 _PREAMBLE = """\
-set -euo pipefail
 runuser() { shift 3; "$@"; }
-byname() { "$PYTHON" -m byname --config "$CONFIG" "$@"; }
 curl() { command curl --fail-with-body "$@"; }
 """
 
@@ -79,10 +75,7 @@ def served(byname: CommandLine) -> Iterator[RunningApi]:
 def run(script: str, byname: CommandLine, api: RunningApi, told: list[str] | None = None) -> str:
     """Run a script in a shell; return what it printed, or fail with it. ``told``: what stands on standard error."""
     there = script.replace("127.0.0.1:8080", urlsplit(api.url).netloc)
-    environ = os.environ | {"PYTHON": sys.executable, "CONFIG": str(byname.config)}
-    done = subprocess.run(
-        ["bash", "-c", _PREAMBLE + there], cwd=byname.folder, env=environ, capture_output=True, text=True, check=False
-    )
+    done = run_lines(there, folder=byname.folder, config=byname.config, preamble=_PREAMBLE)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     if told is None:
         assert not done.stderr

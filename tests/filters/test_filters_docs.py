@@ -1,10 +1,7 @@
 """docs/filters.md: its lines set a recipe's Dovecot up as they stand, and its tables name what there is."""
 
 import inspect
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +22,7 @@ from store.migrations.migrate import upgrade
 from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 from tests.filters.world import Person, install_all
+from tests.forking.shell import run_lines
 from tests.mail.conftest import needs_root
 
 __all__ = ["needs_root"]
@@ -35,12 +33,10 @@ JOHN = "john@brand-a.com"
 
 # The lines are run as they stand, but for places, the name of the server, and what only a whole machine has.
 PREAMBLE = """\
-set -euo pipefail
 apt-get() { :; }
 systemctl() { :; }
 runuser() { shift 3; "$@"; }
 chown() { [[ $1 == byname ]] || command chown "$@"; }
-byname() { "$PYTHON" -m byname --config "$CONFIG" "$@"; }
 """
 
 
@@ -118,11 +114,8 @@ def lines(part: str) -> str:
 
 def run(site: Path, script: str) -> str:
     """Run lines in a shell, in the tree, with every place below ``site``."""
-    environ = os.environ | {"PYTHON": sys.executable, "CONFIG": str(moved_path("/etc/byname/byname.toml", site))}
-    done = subprocess.run(
-        ["bash", "-c", PREAMBLE + moved(script, site)],
-        cwd=ROOT, env=environ, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    config = moved_path("/etc/byname/byname.toml", site)
+    done = run_lines(moved(script, site), folder=ROOT, config=config, preamble=PREAMBLE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not done.stderr
     return done.stdout

@@ -36,21 +36,27 @@ class ForkServer:
         given = dict(os.environ if environ is None else environ)
         if list(command[:3]) != _BYNAME or _of_the_interpreter(given) != _of_the_interpreter(os.environ):
             return start_program(command, environ, output, errors)
-        if self._control is None:
-            self._control = self._begin()
+        control = self.control()
         reads, writes = os.pipe2(os.O_CLOEXEC)
         request = {"arguments": command[3:], "environ": given, "folder": str(Path.cwd())}
         with Path(os.devnull).open("rb") as nothing:
             files = [nothing.fileno(), output.fileno(), errors.fileno(), writes]
-            socket.send_fds(self._control, [json.dumps(request).encode()], files)
+            socket.send_fds(control, [json.dumps(request).encode()], files)
         os.close(writes)
         return ForkedProcess(reads)
+
+    def control(self) -> socket.socket:
+        """Return the socket over which the server is asked; begin it, if need be."""
+        if self._control is None:
+            self._control = self._begin()
+        return self._control
 
     def stop(self) -> None:
         """Let the server end; what it has started goes on."""
         if self._control is not None and self._server is not None:
             self._control.close()
             self._server.wait(10)
+            self._control = None
 
     def _begin(self) -> socket.socket:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -58,6 +64,9 @@ class ForkServer:
         self._server = subprocess.Popen(command, pass_fds=[its.fileno()], start_new_session=True)
         its.close()
         return ours
+
+
+FORKS = ForkServer()  # of this run of tests
 
 
 def _of_the_interpreter(environ: Mapping[str, str]) -> dict[str, str]:

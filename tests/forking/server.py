@@ -19,7 +19,7 @@ import sys
 import threading
 from typing import Any, NoReturn
 
-from byname.cli import main
+from byname.cli import command_tree, main
 
 LONGEST = 256 * 1024  # bytes of a request
 NUMBER = struct.Struct("!i")
@@ -28,12 +28,13 @@ _NOT = ("byname.__main__", "store.migrations.env", "store.migrations.versions")
 
 
 def import_all() -> None:
-    """Import every module, so that no child has to."""
+    """Import every module and make the tree of commands, so that no child has to."""
     for name in _PACKAGES:
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(package.__path__, f"{name}."):
             if not module.name.startswith(_NOT):
                 importlib.import_module(module.name)
+    command_tree()
 
 
 def serve(control: socket.socket) -> dict[str, Any] | None:

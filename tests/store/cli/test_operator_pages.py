@@ -1,23 +1,19 @@
 """The lines of docs/backup.md, upgrade.md and operate.md are run as they stand, on a site with something in it."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from byname.cli import app
+from tests.forking.shell import run_lines
 from tests.store.cli.command_line import CommandLine
 
 ROOT = Path(__file__).parents[3]
 DOCS, SYSTEMD = ROOT / "docs", ROOT / "systemd"
 PAGES = ("backup.md", "upgrade.md", "operate.md")
 _PREAMBLE = """\
-set -euo pipefail
 runuser() { shift 3; "$@"; }
-byname() { "$PYTHON" -m byname --config "$CONFIG" "$@"; }
 install() { mkdir -p "${@: -1}"; }
 """
 
@@ -38,9 +34,7 @@ def test_the_lines(page: str, byname: CommandLine) -> None:
     folder.mkdir()
     for name, script in parts(page):
         there = script.replace("/var/backups/byname", str(folder))
-        environ = os.environ | {"PYTHON": sys.executable, "CONFIG": str(byname.config)}
-        command = ["bash", "-c", _PREAMBLE + there]
-        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+        done = run_lines(there, folder=ROOT, config=byname.config, preamble=_PREAMBLE)
         assert (done.returncode, done.stderr) == (0, ""), (name, done)
         printed += done.stdout
     told = {
