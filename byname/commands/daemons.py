@@ -168,16 +168,17 @@ def _evidence(run: "CliContext", settings: "Settings") -> Iterator[tuple["Direct
     """Open the store for the length of a block; yield the directory in it, and itself where there is no cache.
 
     Raises:
-        StoreNotReady: it is missing, or of another version: with a cache at the end of the block, which SIGTERM ends.
+        StoreNotReady: it is missing, or of another version. Where a cache can answer for now, that is found out in
+            the block, which SIGTERM ends then.
     """
-    from byname.wiring.directory import sql_directory
+    from byname.wiring.directory import is_vouched_for, sql_directory
     from byname.wiring.late_store import LateStore
 
     if settings.cache.url is None:
         with run.database(may_be_silent=True) as database:
             yield sql_directory(database), database
     else:
-        with LateStore(lambda: run.database(may_be_silent=True)) as late:
+        with LateStore(lambda: run.database(may_be_silent=True), at_once=not is_vouched_for(settings)) as late:
             yield late, None
 
 

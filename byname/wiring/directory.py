@@ -1,13 +1,14 @@
 """What the decisions ask: SQL, and the cache before it where there is one."""
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
 from conf.settings import Settings
 from routing.directory import Directory, LookupFailed
-from store.cache.directory import RedisDirectory
+from store.cache.directory import NoEvidence, RedisDirectory
 from store.cache.fallback import PROBE, FallbackDirectory
 from store.cache.metrics import DirectoryMetrics
 
@@ -52,6 +53,22 @@ def cache_directory(settings: Settings) -> RedisDirectory | None:
         StoreNotReady: ``cache.url`` is none.
     """
     return None if settings.cache.url is None else RedisDirectory.open(settings.cache.url)
+
+
+def is_vouched_for(settings: Settings) -> bool:
+    """Return whether there is a cache that can answer now.
+
+    Raises:
+        StoreNotReady: ``cache.url`` is none.
+    """
+    cache = cache_directory(settings)
+    if cache is None:
+        return False
+    with closing(cache):
+        try:
+            return cache.lease_left() is not None
+        except NoEvidence:
+            return False
 
 
 def sql_directory(database: "Database") -> "SqlDirectory":

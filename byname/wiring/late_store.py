@@ -33,9 +33,10 @@ class LateStore:
     end of the context raises StoreNotReady, as it would have at the start. What is asked until then has no evidence.
     """
 
-    def __init__(self, opened: Callable[[], AbstractContextManager["Database"]]) -> None:
-        """``opened`` opens the store and has looked at its version."""
+    def __init__(self, opened: Callable[[], AbstractContextManager["Database"]], *, at_once: bool = False) -> None:
+        """``opened`` opens the store and looks at its version; ``at_once``: first of all, as without a cache."""
         self._opened = opened
+        self._at_once = at_once
         self._stack = ExitStack()
         self._opening = threading.Lock()
         self._directory: Directory | None = None
@@ -62,15 +63,18 @@ class LateStore:
     def _first_opened(self) -> Directory:
         try:
             with seldom_collecting():
-                from store.sql.directory import SqlDirectory
-
-                directory = SqlDirectory(self._stack.enter_context(self._opened()))
+                directory = self._directory_in_store()
         except StoreNotReady as error:
             self._failure = error
             os.kill(os.getpid(), signal.SIGTERM)
             raise LookupFailed(str(error)) from error
         settle()
         return directory
+
+    def _directory_in_store(self) -> Directory:
+        from store.sql.directory import SqlDirectory
+
+        return SqlDirectory(self._stack.enter_context(self._opened()))
 
     def _open_soon(self) -> None:
         while not self._ended.wait(_TICK):
@@ -81,12 +85,17 @@ class LateStore:
             return
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        """Begin. Raises StoreNotReady where it is opened at once."""
+        if self._at_once:
+            self._directory = self._directory_in_store()
+        else:
+            self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._ended.set()
-        self._thread.join()
+        if not self._at_once:
+            self._thread.join()
         self._stack.close()
         if self._failure is not None:
             raise self._failure
