@@ -8,7 +8,8 @@ from prometheus_client import CollectorRegistry
 
 from conf.settings import Settings
 from routing.directory import Directory, LookupFailed
-from store.cache.directory import NoEvidence, RedisDirectory
+from store.cache.deadline import DeadlineRunner, Unanswered
+from store.cache.directory import TIMEOUT, NoEvidence, RedisDirectory
 from store.cache.fallback import PROBE, FallbackDirectory
 from store.cache.metrics import DirectoryMetrics
 
@@ -64,10 +65,10 @@ def is_vouched_for(settings: Settings) -> bool:
     cache = cache_directory(settings)
     if cache is None:
         return False
-    with closing(cache):
+    with closing(cache), closing(DeadlineRunner("cache-at-start", TIMEOUT, places=1)) as asking:
         try:
-            return cache.lease_left() is not None
-        except NoEvidence:
+            return asking.ask(cache.lease_left) is not None
+        except (NoEvidence, Unanswered):
             return False
 
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from byname.collector import seldom_collecting, settle
+from conf.problems import ConfigError
 from routing.address import Address
 from routing.directory import Directory, LookupFailed
 from routing.records import HostedDomain
@@ -30,7 +31,8 @@ class LateStore:
     """A :class:`routing.directory.Directory` over a store that is yet to be opened; a context manager; thread-safe.
 
     Where there turns out to be no such store, or one of another version, the daemon is told to end (SIGTERM), and the
-    end of the context raises StoreNotReady, as it would have at the start. What is asked until then has no evidence.
+    end of the context raises StoreNotReady, as it would have at the start (ConfigError where the settings were broken
+    meanwhile). What is asked until then has no evidence.
     """
 
     def __init__(self, opened: Callable[[], AbstractContextManager["Database"]], *, at_once: bool = False) -> None:
@@ -40,7 +42,7 @@ class LateStore:
         self._stack = ExitStack()
         self._opening = threading.Lock()
         self._directory: Directory | None = None
-        self._failure: StoreNotReady | None = None
+        self._failure: StoreNotReady | ConfigError | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._open_soon, name="late-store", daemon=True)
 
@@ -64,7 +66,7 @@ class LateStore:
         try:
             with seldom_collecting():
                 directory = self._directory_in_store()
-        except StoreNotReady as error:
+        except (StoreNotReady, ConfigError) as error:
             self._failure = error
             os.kill(os.getpid(), signal.SIGTERM)
             raise LookupFailed(str(error)) from error
