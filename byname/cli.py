@@ -14,86 +14,76 @@ from typer.main import get_command
 from byname import cli_context
 from byname.cli_context import CliContext, JsonOption
 from byname.collector import seldom_collecting
-from byname.commands import (
-    account,
-    admin,
-    alias,
-    audit,
-    backup,
-    cache,
-    config,
-    daemons,
-    daily,
-    db,
-    demo,
-    doctor,
-    domain,
-    explain,
-    mailbox,
-    mcp,
-    message,
-    relay,
-    rule,
-    send,
-    setup,
-    token,
-    transfer,
-)
 from byname.exits import ExitCode
 from byname.failures import describe, report
+from byname.late_commands import late_group, new_app, noun, verb
 from byname.output import say
 
 _COMPLETE = "_BYNAME_COMPLETE"  # source_bash: print the script; complete_bash: answer it
 _SOCKETMAP = "socketmap:unix:/run/byname/maps.sock:domains"
 
-# Plain help and plain usage errors: rich would draw boxes, and wrap them, in a pipe as well.
-app = typer.Typer(
+_COMMANDS = {
+    **{
+        name: verb(name, function, summary, example)
+        for name, function, summary, example in (
+            (
+                "explain",
+                "explain.explain",
+                "What happens to a mail, and why.",
+                "byname explain sales+news@brand-b.com",
+            ),
+            (
+                "import",
+                "transfer.bring_in",
+                "Aliases from CSV or Postfix's virtual file.",
+                "byname import aliases.csv --dry-run",
+            ),
+            ("export", "transfer.export", "All aliases as CSV.", "byname export > aliases.csv"),
+            ("backup", "backup.backup", "The whole store in one file.", "byname backup /var/backups/byname --keep 14"),
+            ("daily", "daily.daily", "What is to be done once a day, for a timer.", "byname daily"),
+            ("restore", "backup.restore", "Bring a backup back.", "byname restore byname-20260131T031500Z.tar"),
+            (
+                "send",
+                "send.send",
+                "A mail of a mailbox, as the API sends it.",
+                "byname send --mailbox M --to A --subject S < text",
+            ),
+            ("setup", "setup.setup", "Show what Postfix needs; do it when told.", "byname setup --apply"),
+            ("doctor", "doctor.doctor", "Say what is wrong, and how to mend it.", "byname doctor"),
+            ("milter", "daemons.milter", "Run a milter.", "byname milter --role inbound"),
+            ("maps", "daemons.maps", "Run the Postfix socketmap server.", f"postmap -q brand-a.com {_SOCKETMAP}"),
+            ("lmtp", "daemons.lmtp", "Run the LMTP server in front of the mail store.", "byname lmtp"),
+            ("api", "daemons.api", "Run the REST API and the dashboard.", "byname api"),
+            ("mcp", "mcp.mcp", "Tools for an agent, over stdin and stdout.", "BYNAME_TOKEN=... byname mcp"),
+            ("relay", "relay.relay", "Bring changes from the store to the cache.", "byname relay"),
+            ("demo", "demo.demo", "A whole mail system, to be tried out.", "byname demo --once"),
+        )
+    },
+    **{
+        name: noun(name, summary)
+        for name, summary in (
+            ("account", "Customers and their plans."),
+            ("domain", "Domains and their catch-all."),
+            ("mailbox", "Where mail arrives; who logs in."),
+            ("alias", "Further names of a mailbox."),
+            ("rule", "How a mailbox sorts its mail."),
+            ("admin", "Who signs in to the dashboard."),
+            ("token", "Secrets for programs that use the API."),
+            ("message", "Mail that programs sent."),
+            ("audit", "Who changed what, and when."),
+            ("cache", "Rebuild, check, look at the cache."),
+            ("config", "Check and show the settings."),
+            ("db", "Create, upgrade, check the database."),
+        )
+    },
+}
+
+app = new_app(
     name="byname",
+    cls=late_group(_COMMANDS),
     help="Many names for one mailbox: an alias engine beside Postfix and Sendmail.",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
 )
-for noun, commands, summary in (
-    ("account", account.app, "Customers and their plans."),
-    ("domain", domain.app, "Domains and their catch-all."),
-    ("mailbox", mailbox.app, "Where mail arrives; who logs in."),
-    ("alias", alias.app, "Further names of a mailbox."),
-    ("rule", rule.app, "How a mailbox sorts its mail."),
-    ("admin", admin.app, "Who signs in to the dashboard."),
-    ("token", token.app, "Secrets for programs that use the API."),
-    ("message", message.app, "Mail that programs sent."),
-    ("audit", audit.app, "Who changed what, and when."),
-    ("cache", cache.app, "Rebuild, check, look at the cache."),
-    ("config", config.app, "Check and show the settings."),
-    ("db", db.app, "Create, upgrade, check the database."),
-):
-    app.add_typer(commands, name=noun, short_help=summary)
-for name, command, summary, example in (
-    ("explain", explain.explain, "What happens to a mail, and why.", "byname explain sales+news@brand-b.com"),
-    ("import", transfer.bring_in, "Aliases from CSV or Postfix's virtual file.", "byname import aliases.csv --dry-run"),
-    ("export", transfer.export, "All aliases as CSV.", "byname export > aliases.csv"),
-    ("backup", backup.backup, "The whole store in one file.", "byname backup /var/backups/byname --keep 14"),
-    ("daily", daily.daily, "What is to be done once a day, for a timer.", "byname daily"),
-    ("restore", backup.restore, "Bring a backup back.", "byname restore byname-20260131T031500Z.tar"),
-    (
-        "send",
-        send.send,
-        "A mail of a mailbox, as the API sends it.",
-        "byname send --mailbox M --to A --subject S < text",
-    ),
-    ("setup", setup.setup, "Show what Postfix needs; do it when told.", "byname setup --apply"),
-    ("doctor", doctor.doctor, "Say what is wrong, and how to mend it.", "byname doctor"),
-    ("milter", daemons.milter, "Run a milter.", "byname milter --role inbound"),
-    ("maps", daemons.maps, "Run the Postfix socketmap server.", f"postmap -q brand-a.com {_SOCKETMAP}"),
-    ("lmtp", daemons.lmtp, "Run the LMTP server in front of the mail store.", "byname lmtp"),
-    ("api", daemons.api, "Run the REST API and the dashboard.", "byname api"),
-    ("mcp", mcp.mcp, "Tools for an agent, over stdin and stdout.", "BYNAME_TOKEN=... byname mcp"),
-    ("relay", relay.relay, "Bring changes from the store to the cache.", "byname relay"),
-    ("demo", demo.demo, "A whole mail system, to be tried out.", "byname demo --once"),
-):
-    app.command(name, short_help=summary, epilog=f"Example: {example}")(command)
 
 
 def _show_version(value: bool) -> None:

@@ -20,7 +20,6 @@ from byname.wiring.directory import decision_directory, health
 from conf.listen import InetSocket, parse_host_port
 from conf.settings import Settings
 from routing.directory import Directory
-from store.sql.database import Database
 
 PORT_OF_ROLE: Mapping[str, int] = MappingProxyType(
     {"inbound": 0, "submission": 1, "local": 2, "maps": 3, "lmtp": 4, "relay": 5, "api": 6, "internal": 7}
@@ -36,17 +35,17 @@ log = structlog.get_logger()
 
 @contextmanager
 def observed_directory(
-    settings: Settings, database: Database, role: str, registry: CollectorRegistry | None = None
+    settings: Settings, sql: Directory, role: str, registry: CollectorRegistry | None = None
 ) -> Iterator[Directory]:
     """Open what the decisions of a daemon ask, and serve its telemetry, for the length of a block.
 
-    ``registry`` may hold more metrics of the daemon.
+    ``sql`` is the directory in the store, and ``registry`` may hold more metrics of the daemon.
 
     Raises:
         StoreNotReady: ``cache.url`` is none.
     """
     registry = registry or new_registry()
-    directory = decision_directory(settings, database, registry)
+    directory = decision_directory(settings, sql, registry)
     with serving(settings, role, registry, health(directory)):
         yield directory
 

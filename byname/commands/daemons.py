@@ -1,7 +1,7 @@
 """The processes that answer: ``byname milter``, ``maps`` and ``lmtp`` the mail server, ``byname api`` everyone else."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,8 @@ from byname.output import stop, warn
 if TYPE_CHECKING:
     from byname.cli_context import CliContext
     from conf.settings import Settings
+    from routing.directory import Directory
+    from store.sql.database import Database
 
 
 class MilterRole(StrEnum):
@@ -42,8 +44,8 @@ def milter(
     registry = telemetry.new_registry()
     handovers = Handovers(wiring.needed(settings, "sending.key").encode()) if role is MilterRole.INTERNAL else None
     with (
-        run.database(may_be_silent=True) as database,
-        telemetry.observed_directory(settings, database, role.value, registry) as directory,
+        _evidence(run, settings) as (sql, database),
+        telemetry.observed_directory(settings, sql, role.value, registry) as directory,
         counting(settings, database) as counts,
     ):
 
@@ -83,8 +85,8 @@ def maps(context: typer.Context) -> None:
     run = cli_context.of(context)
     settings = _prepared(run, "maps")
     with (
-        run.database(may_be_silent=True) as database,
-        telemetry.observed_directory(settings, database, "maps") as directory,
+        _evidence(run, settings) as (sql, _),
+        telemetry.observed_directory(settings, sql, "maps") as directory,
     ):
 
         def load() -> Callable[[bytes], bytes]:
@@ -114,8 +116,8 @@ def lmtp(context: typer.Context) -> None:
     run = cli_context.of(context)
     settings = _prepared(run, "lmtp")
     with (
-        run.database(may_be_silent=True) as database,
-        telemetry.observed_directory(settings, database, "lmtp") as directory,
+        _evidence(run, settings) as (sql, database),
+        telemetry.observed_directory(settings, sql, "lmtp") as directory,
         counting(settings, database) as counts,
     ):
         site = lmtp_site(settings, directory, counts)
@@ -133,6 +135,7 @@ def api(context: typer.Context) -> None:
     from admin_api.site import ApiSite
     from byname import telemetry
     from byname.wiring.api import api_site, couriers
+    from byname.wiring.directory import sql_directory
     from byname.wiring.installer import installer
     from conf.listen import parse_host_port
     from edges.listen import open_listener
@@ -142,7 +145,7 @@ def api(context: typer.Context) -> None:
     registry = telemetry.new_registry()
     with (
         run.database(may_be_silent=True) as database,
-        telemetry.observed_directory(settings, database, "api", registry) as directory,
+        telemetry.observed_directory(settings, sql_directory(database), "api", registry) as directory,
         ExitStack() as stack,
     ):
         carrying, installs = couriers(settings, database, registry), installer(settings, database, registry)
@@ -158,6 +161,25 @@ def api(context: typer.Context) -> None:
             if worker is not None:
                 stack.enter_context(worker)
         stop(_ended(asked=serve_until_signalled(server, lambda: server.replace_site(load(run.settings())))))
+
+
+@contextmanager
+def _evidence(run: "CliContext", settings: "Settings") -> Iterator[tuple["Directory", "Database | None"]]:
+    """Open the store for the length of a block; yield the directory in it, and itself where there is no cache.
+
+    Raises:
+        StoreNotReady: it is missing, or of another version. Where a cache can answer for now, that is found out in
+            the block, which SIGTERM ends then.
+    """
+    from byname.wiring.directory import is_vouched_for, sql_directory
+    from byname.wiring.late_store import LateStore
+
+    if settings.cache.url is None:
+        with run.database(may_be_silent=True) as database:
+            yield sql_directory(database), database
+    else:
+        with LateStore(lambda: run.database(may_be_silent=True), at_once=not is_vouched_for(settings)) as late:
+            yield late, None
 
 
 def _ended(*, asked: bool) -> ExitCode:

@@ -80,8 +80,8 @@ def explain(
     eyes = Eyes(skeleton(settings), name_key(settings))
     ask = _question(wiring.policy(settings), eyes, address, login, sender, message)
     with run.database(may_be_silent=True, may_be_missing=settings.cache.url is not None) as database:
-        deciding, cache = decision_directory(settings, database), cache_directory(settings)
-        comparison = compare(ask, deciding, cache, sql_directory(database))
+        sql, cache = sql_directory(database), cache_directory(settings)
+        comparison = compare(ask, decision_directory(settings, sql), cache, sql)
     if as_json:
         say_json({**comparison.as_object(), "answered_by": comparison.answered_by})
     else:

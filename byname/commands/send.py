@@ -120,13 +120,13 @@ def _prepared(settings: "Settings", database: "Database", found: "FoundMailbox",
     from admin_api.sending.deciding import check_sender
     from admin_api.sending.submit import prepared, prepared_raw
     from byname import wiring
-    from byname.wiring.directory import decision_directory
+    from byname.wiring.directory import decision_directory, sql_directory
     from routing import outgoing
     from store.errors import ServiceError
 
     if len(given.octets) > (most := settings.sending.max_bytes):
         raise ServiceError("invalid-request", f"a message must have at most {most} bytes ([sending] max_bytes)")
-    directory, policy = decision_directory(settings, database), wiring.policy(settings)
+    directory, policy = decision_directory(settings, sql_directory(database)), wiring.policy(settings)
     try:
         to = outgoing.parties("to", given.to)
         if given.is_whole:

@@ -6,24 +6,28 @@ second at its start.
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from conf.settings import ConfigError, Problem, Settings
 from routing.address import Address, AddressSyntaxError
 from routing.domain import DomainSyntaxError, canonical_domain
 from routing.policy import Policy
-from store.sql.database import Database
+
+if TYPE_CHECKING:  # heavy, and a daemon with a cache needs it late (byname.wiring.late_store)
+    from store.sql.database import Database
 
 Value = TypeVar("Value")
 
 
-def open_database(settings: Settings) -> Database:
+def open_database(settings: Settings) -> "Database":
     """Return the store of these settings. The caller closes it.
 
     Raises:
         StoreNotReady: there is no such database, or it is not migrated.
         StoreUnavailable: it does not answer.
     """
+    from store.sql.database import Database
+
     return Database.open(settings.store.url)
 
 

@@ -1,20 +1,25 @@
 """What the decisions ask: SQL, and the cache before it where there is one."""
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
 from conf.settings import Settings
 from routing.directory import Directory, LookupFailed
-from store.cache.directory import RedisDirectory
+from store.cache.deadline import DeadlineRunner, Unanswered
+from store.cache.directory import TIMEOUT, NoEvidence, RedisDirectory
 from store.cache.fallback import PROBE, FallbackDirectory
 from store.cache.metrics import DirectoryMetrics
-from store.sql.database import Database
-from store.sql.directory import SqlDirectory
+
+if TYPE_CHECKING:  # heavy, and a daemon with a cache needs it late (byname.wiring.late_store)
+    from store.sql.database import Database
+    from store.sql.directory import SqlDirectory
 
 
-def decision_directory(settings: Settings, database: Database, registry: CollectorRegistry | None = None) -> Directory:
-    """Return what the decisions ask, one for the life of a process. Without a cache that is SQL itself.
+def decision_directory(settings: Settings, sql: Directory, registry: CollectorRegistry | None = None) -> Directory:
+    """Return what the decisions ask, one for the life of a process. Without a cache that is ``sql`` itself.
 
     ``registry`` takes the directory's metrics.
 
@@ -23,8 +28,8 @@ def decision_directory(settings: Settings, database: Database, registry: Collect
     """
     cache = cache_directory(settings)
     if cache is None:
-        return sql_directory(database)
-    return FallbackDirectory(cache, sql_directory(database), DirectoryMetrics(registry or CollectorRegistry()))
+        return sql
+    return FallbackDirectory(cache, sql, DirectoryMetrics(registry or CollectorRegistry()))
 
 
 def health(known: Directory) -> Callable[[], Mapping[str, str]]:
@@ -51,6 +56,24 @@ def cache_directory(settings: Settings) -> RedisDirectory | None:
     return None if settings.cache.url is None else RedisDirectory.open(settings.cache.url)
 
 
-def sql_directory(database: Database) -> SqlDirectory:
+def is_vouched_for(settings: Settings) -> bool:
+    """Return whether there is a cache that can answer now.
+
+    Raises:
+        StoreNotReady: ``cache.url`` is none.
+    """
+    cache = cache_directory(settings)
+    if cache is None:
+        return False
+    with closing(cache), closing(DeadlineRunner("cache-at-start", TIMEOUT, places=1)) as asking:
+        try:
+            return asking.ask(cache.lease_left) is not None
+        except (NoEvidence, Unanswered):
+            return False
+
+
+def sql_directory(database: "Database") -> "SqlDirectory":
     """Return the directory in the store alone."""
+    from store.sql.directory import SqlDirectory
+
     return SqlDirectory(database)

@@ -8,7 +8,6 @@ from sqlalchemy.exc import ArgumentError
 
 from store.errors import StoreNotReady
 from store.sql.pool_profiles import PoolProfile
-from store.sql.postgresql import Postgresql
 from store.sql.sqlite import Sqlite
 
 _KNOWN = "Byname knows sqlite:////absolute/path/to/file and postgresql://user:password@host/name"
@@ -53,6 +52,8 @@ def backend(url: str) -> Backend:
     if parsed.drivername in _SQLITE:
         return Sqlite(_file(parsed))
     if parsed.drivername in _POSTGRESQL:
+        from store.sql.postgresql import Postgresql  # here, for its driver takes a while to load
+
         return Postgresql(parsed.set(drivername="postgresql+psycopg"))
     raise StoreNotReady(f"store.url names a kind of database that Byname does not know; {_KNOWN}")
 

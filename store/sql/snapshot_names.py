@@ -44,9 +44,6 @@ class NamePage:
     mailboxes: Mapping[int, Mailbox]
 
 
-NO_PAGE = NamePage((), {})
-
-
 class NamePages:
     """Reads pages in one transaction; not for several threads at once."""
 

@@ -6,8 +6,6 @@ then such a name is found again once its mailbox is changed. It decides about a 
 
 from functools import lru_cache
 
-from confusable_homoglyphs import confusables  # type: ignore[import-untyped]
-
 from routing import people
 
 _ACCOUNT_DIGITS = 8  # hexadecimal and of one length, so that in any collation an account's people stand together
@@ -16,6 +14,8 @@ _ACCOUNT_DIGITS = 8  # hexadecimal and of one length, so that in any collation a
 @lru_cache(4096)
 def latin_twin(char: str) -> str | None:
     """Return the ASCII character that a character of another script looks like, None when there is none."""
+    from confusable_homoglyphs import confusables  # type: ignore[import-untyped] # here: a large table, seldom needed
+
     for found in confusables.is_confusable(char, preferred_aliases=[]) or ():
         for homoglyph in found["homoglyphs"]:
             if homoglyph["c"].isascii():

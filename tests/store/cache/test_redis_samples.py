@@ -13,7 +13,7 @@ import redis
 from routing.address import Address
 from store.cache.directory import RedisDirectory
 from store.cache.propagation import PropagationWaiter
-from store.counting.sinks import RedisSink
+from store.counting.redis_sink import RedisSink
 from store.errors import CacheUnavailable
 from store.relay.cache_audit import load_missing
 from store.relay.counts import CountMerging

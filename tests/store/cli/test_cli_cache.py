@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from byname.sandbox.waiting import wait_until
 from byname.telemetry import PORT_OF_ROLE, address_for
 from conf.listen import InetSocket
 from store.sql.database import Database
 from store.wire_format import layout
 from tests.store.cache.filled_cache import mirror
 from tests.store.cli.command_line import CommandLine
-from tests.store.cli.test_cli_daemons import asked, running
+from tests.store.cli.test_cli_daemons import DAEMONS, PATIENCE, asked, finished, running
 from tests.store.redis_server import RedisServer, free_port
 
 
@@ -153,7 +154,7 @@ def test_a_daemon(byname: CommandLine, server: RedisServer, monkeypatch: pytest.
     )
     with running(byname, "maps", monkeypatch):
         assert asked(path, "aliases sales@brand-b.test") == "OK john@brand-a.test"
-        assert page(port, "/readyz") == (200, "cache: ok\nsql: ok\n")
+        wait_until(lambda: page(port, "/readyz") == (200, "cache: ok\nsql: ok\n"), PATIENCE, "the store")
         assert page(port, "/livez") == (200, "ok\n")
         assert page(port, "/elsewhere")[0] == 404
 
@@ -185,7 +186,8 @@ def test_not_ready(byname: CommandLine, server: RedisServer, monkeypatch: pytest
         f'maps.listen = "unix:{path}"\nmetrics.listen = "127.0.0.1:{port - PORT_OF_ROLE["maps"]}"\n'
     )
     with running(byname, "maps", monkeypatch):
-        assert page(port, "/readyz") == (200, "cache: ok\nsql: the database gave no answer\n")
+        silent = "cache: ok\nsql: the database gave no answer\n"
+        wait_until(lambda: page(port, "/readyz") == (200, silent), PATIENCE, "a look at the store")
         server.admin.delete(layout.LEASE_KEY)
         assert page(port, "/readyz") == (503, "cache: no-lease\nsql: the database gave no answer\n")
         assert "byname_cache_lease_age_seconds NaN" in page(port, "/metrics")[1]
@@ -194,6 +196,20 @@ def test_not_ready(byname: CommandLine, server: RedisServer, monkeypatch: pytest
         server.admin.flushall()
         assert page(port, "/readyz")[0] == 503
         assert asked(path, "domains elsewhere.test").startswith("TEMP ")
+
+
+@pytest.mark.parametrize(("command", "key"), DAEMONS[:2])
+def test_a_store_that_is_none_ends_a_daemon(
+    byname: CommandLine, server: RedisServer, command: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It serves from the cache before it looks at the store, and says then what it would have said at once."""
+    byname.database.unlink()
+    byname.configure(f'cache.url = "{server.url}"', f'{key} = "unix:{byname.folder}/s.sock"')
+    with running(byname, command, monkeypatch) as process:
+        code, err = finished(process)
+    assert code == 78
+    assert err.splitlines()[-1].startswith("byname: store-not-ready: ")
+    assert not (byname.folder / "s.sock").exists()
 
 
 def test_a_busy_metrics_port_costs_no_mail(

@@ -198,6 +198,18 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_daemon_with_a_cache_serves_before_it_loads_sql() -> None:
+    """And the database driver of another kind of store is never loaded."""
+    modules = "byname.telemetry, byname.wiring.late_store, byname.wiring.counting, byname_milter.server, edges.maps"
+    code = (
+        f"import sys, {modules}, edges.lmtp.server; print('sqlalchemy' in sys.modules);"
+        " from byname.wiring import open_database; from conf.settings import Settings; open_database(Settings());"
+        " print([m for m in ('sqlalchemy', 'psycopg', 'confusable_homoglyphs') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["False", "['sqlalchemy']"]
+
+
 def test_a_reader_that_goes_away_is_no_traceback(byname: CommandLine) -> None:
     byname.succeed(*SAMPLE)
     read, write = os.pipe()

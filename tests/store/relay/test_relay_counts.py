@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from store.clock import utc_now
-from store.counting import sinks
-from store.counting.sinks import RedisSink, SqlSink
+from store.counting import redis_sink
+from store.counting.redis_sink import RedisSink
+from store.counting.sql_sink import SqlSink
 from store.relay.counts import CountMerging, merge_counts
 from store.services import aliases
 from store.services.statistics import activity
@@ -101,7 +102,7 @@ def test_what_goes_wrong_is_told_and_ends_nothing(
 
 
 def test_the_stream_is_bounded(sink: RedisSink, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sinks, "MOST_BATCHES", 50)
+    monkeypatch.setattr(redis_sink, "MOST_BATCHES", 50)
     for number in range(400):
         sink.put(batch(f"{number}"))
     assert redis_server.admin.xlen(STREAM) <= 50 + 100  # Redis takes out whole nodes of a hundred entries
