@@ -26,11 +26,11 @@ _AT_ONCE = 1000  # names
 _RSPAMD = """\
 lua = "{rule}";
 options {{
-  filters = ""; rrd = ""; history_file = ""; url_tld = "{folder}/tld"; temp_dir = "{folder}";
+  filters = ""; rrd = ""; history_file = ""; url_tld = "{folder}/tld"; tempdir = "{folder}";
   pidfile = "{folder}/pid"; control_socket = "{folder}/control"; cache_file = "{folder}/cache";
   hs_cache_dir = "{folder}"; dns {{ nameserver = ["127.0.0.1"]; }}
 }}
-logging {{ type = "console"; level = "info"; }}
+logging {{ type = "console"; level = "notice"; }}
 names {{ servers = "{redis}"; }}
 actions {{ reject = 1000; }}
 worker "rspamd_proxy" {{
