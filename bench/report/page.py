@@ -52,6 +52,7 @@ _FACTS = {
     "python": "Python",
     "redis": "Redis",
     "postgresql": "PostgreSQL",
+    "rspamd": "rspamd",
     "byname": "Byname",
     "size": "sizes",
     "minutes": "minutes it took",
