@@ -55,6 +55,7 @@ FOUND = [
     Figure("mta.c_cpu_us", 2910.0, "us"),
     Figure("mta.c_cpu_postfix_us", 2500.0, "us"),
     Figure("mta.c_cpu_filter_us", 400.0, "us"),
+    Figure("peers.rspamd_cpu_us", 4321.0, "us"),
     Figure("mta.redis_over_lmdb", 1.7, "x", Goal(1.4), "2%"),
     Figure("rebuild.sqlite_aliases_per_s", 200_000.0, "1/s", Goal(100_000, at_least=True)),
 ]
@@ -83,5 +84,5 @@ def test_the_page_says_what_was_found(tmp_path: Path) -> None:
     ):
         assert line in page.splitlines()
     assert picture.startswith("<svg ")
-    for text in ("Postfix, lmdb maps", "C filter over Redis", ">2,910<"):
+    for text in ("Postfix, lmdb maps", "C filter over Redis", ">2,910<", "rspamd, one rule", ">4,321<"):
         assert text in picture
