@@ -52,17 +52,8 @@ class BenchPostfix(PostfixInstance):
             SandboxError: a message was refused.
         """
         to, count = f"{LOOPBACK}:{self.inbound_port}", ("-s", str(_SESSIONS), "-m", str(messages), "-l", str(_SIZE))
-        command = [
-            "/usr/sbin/smtp-source",
-            *count,
-            *(("-d",) if reuse else ()),
-            "-N",
-            "-f",
-            "ann@outside.example",
-            "-t",
-            recipient,
-            to,
-        ]
+        ways, ends = ["-d"] if reuse else [], ("-f", "ann@outside.example", "-t", recipient)
+        command = ["/usr/sbin/smtp-source", *count, *ways, "-N", *ends, to]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or done.stderr:
             raise SandboxError(f"smtp-source: {done.stderr}")
