@@ -18,7 +18,10 @@ Byname asks for, and with none of its care (catch-alls, sub-addresses, states, t
 | lmdb maps | that recipient, at RCPT | yes | no |
 
 A policy service can neither remove a field nor know at RCPT whether others follow, whom a Delivered-To would show to
-each other. rspamd reads the whole message, as what it is made for does: a part of its price here is for that.
+each other. It is asked once a recipient, over a connection that smtpd keeps open for many sessions, where a milter has
+one for each session and is told every step and field: the least that a program in Python can cost here, for the least
+that one can do. rspamd reads the whole message, as what it is made for does; it is a program in C that waits for all
+connections at once, where libmilter hands each to a thread (docs/facts.md, "Milter and Postfix").
 """
 
 from bench.cases.mta_checks import check
