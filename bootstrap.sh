@@ -21,9 +21,9 @@ demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite redis-serv
 webmail=(roundcube-core roundcube-sqlite3 roundcube-plugins php-cli php-cgi php-sqlite3 dovecot-sieve dovecot-managesieved)
 test=(postgresql dovecot-pgsql postfix-sqlite curl fail2ban chromium nginx-light caddy prometheus logrotate mandoc)
 bench=(postfix-lmdb postfix-pgsql libhiredis-dev)
-peers=(rspamd)
 check=(shellcheck systemd)
 deb=(debootstrap systemd-container)
+peers=(rspamd)
 npm=() # Debian's only where there is none: one from elsewhere comes with a Node.js that Debian's would not stand beside
 command -v npm >/dev/null || npm=(npm)
 case "${1-}" in

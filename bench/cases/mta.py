@@ -31,10 +31,13 @@ _WAYS_OF_SHORT = ("sqlite", "redis")
 _REUSED = ("lmdb", "c", "redis_lmdb", "redis")
 _RATIOS: Ratios = {
     ("redis", "lmdb"): Goal(1.40),
-    ("redis", "sqlite"): Goal(1.15),
-    ("redis", "pgsql"): Goal(0.90),
+    ("redis", "sqlite"): Goal(1.05),
+    ("redis", "pgsql"): Goal(0.85),
     ("redis", "c"): None,
+    ("redis_lmdb", "redis"): None,
     ("redis_lmdb", "lmdb"): Goal(1.55),
+    ("redis_lmdb", "sqlite"): Goal(1.15),
+    ("redis_lmdb", "pgsql"): None,
     ("redis_lmdb", "c"): Goal(1.05),
     ("sql", "lmdb"): None,
     ("sql", "sqlite"): None,
