@@ -8,6 +8,9 @@ of a way: Postfix, the filter, ``byname maps``, Redis, PostgreSQL; not smtp-sour
 Every way is checked: a message to an alias goes to the alias's mailbox, with a Delivered-To of its own where the way
 writes one, a message to an unknown name is refused, and in every round each mailbox gets what its aliases were sent.
 
+``reused_...``: the same, but ten sessions bring a tenth of all messages each, one after the other (``smtp-source -d``),
+as large senders do: greetings, the connection to the filter and its negotiation are paid once for many messages.
+
 All sockets are unix ones. Over loopback the steps of a milter wait for TCP's delayed acknowledgements: a fifth of the
 messages a second (about 90 for 400, measured on a busy machine), with every filter alike, for the same CPU time.
 
@@ -16,8 +19,6 @@ messages a second (about 90 for 400, measured on a busy machine), with every fil
 - ``c``: a filter in C over Byname's Redis (``bench/c_filter``), hosted domains from lmdb.
 - ``redis``, ``sql``: Byname as README.md sets it up, milter and ``byname maps``, over Redis or over SQLite alone.
 - ``redis_lmdb``: Byname over Redis, but hosted domains from lmdb as with ``c``: the difference is ``byname maps``.
-- ``reused_...``: the same, but ten sessions bring a tenth of all messages each, one after the other (``smtp-source
-  -d``), as large senders do: greetings, the connection to the filter and its negotiation are paid once for many.
 """
 
 from bench.cases.mta_checks import check
