@@ -7,7 +7,7 @@
 #   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, parts of Postfix and Dovecot for SQL, curl,
 #                           fail2ban, Chromium, nginx, Caddy, Prometheus, logrotate, mandoc, npm; and what the benches
 #                           need, of which the tests run a short form
-#   ./bootstrap.sh bench    the same without npm
+#   ./bootstrap.sh bench    the same without npm, and with the filters of others that the benches compare
 #   ./bootstrap.sh check    what looks at shell scripts and systemd units
 #   ./bootstrap.sh deb      what makes a clean Debian root and boots one, for the package and its test
 #
@@ -23,6 +23,7 @@ test=(postgresql dovecot-pgsql postfix-sqlite curl fail2ban chromium nginx-light
 bench=(postfix-lmdb postfix-pgsql libhiredis-dev)
 check=(shellcheck systemd)
 deb=(debootstrap systemd-container)
+peers=(rspamd)
 npm=() # Debian's only where there is none: one from elsewhere comes with a Node.js that Debian's would not stand beside
 command -v npm >/dev/null || npm=(npm)
 case "${1-}" in
@@ -30,7 +31,7 @@ case "${1-}" in
   demo) wanted=("${build[@]}" "${demo[@]}") programs=(cc postfix dovecot redis-server openssl) ;;
   webmail) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}") programs=(cc postfix dovecot redis-server openssl php) ;;
   test) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}" "${test[@]}" "${bench[@]}" "${npm[@]}") programs=(cc postfix dovecot redis-server openssl initdb npm) ;;
-  bench) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}" "${test[@]}" "${bench[@]}") programs=(cc postfix dovecot redis-server openssl initdb) ;;
+  bench) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}" "${test[@]}" "${bench[@]}" "${peers[@]}") programs=(cc postfix dovecot redis-server openssl initdb) ;;
   check) wanted=("${build[@]}" "${check[@]}") programs=(cc shellcheck systemd-analyze) ;;
   deb) wanted=("${build[@]}" "${deb[@]}") programs=(cc debootstrap systemd-nspawn) ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
@@ -103,7 +104,7 @@ fi
 # Nor shall they start at the next boot: the demo and the tests run private instances of their own.
 if command -v systemctl >/dev/null; then
   for service in postfix:postfix dovecot-core:dovecot redis-server:redis-server postgresql:postgresql fail2ban:fail2ban \
-    nginx-light:nginx caddy:caddy prometheus:prometheus logrotate:logrotate.timer \
+    nginx-light:nginx caddy:caddy prometheus:prometheus logrotate:logrotate.timer rspamd:rspamd \
     roundcube-core:roundcube-gc.timer roundcube-core:roundcube-cleandb.timer; do
     if lacks "${service%:*}"; then systemctl --quiet disable "${service#*:}" 2>/dev/null || true; fi
   done

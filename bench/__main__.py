@@ -3,6 +3,7 @@
     api           creating aliases over HTTP, and a page of a long list
     messages      a program's mail through the Message API, beside smtplib to the same Postfix (needs root)
     mta           a whole Postfix with Byname, beside Postfix's own maps and a filter in C (needs root)
+    peers         a whole Postfix with Byname, beside filters of others: rspamd, pymilter, a policy service (needs root)
     milter        the filter alone, paced and in a closed loop, beside the one in C
     recipients    what each further recipient of a message costs
     counts        what counting mails to aliases costs the filter
@@ -34,6 +35,7 @@ from bench.cases import (
     mta,
     pages,
     parser,
+    peers,
     propagation,
     rebuild,
     recipients,
@@ -45,6 +47,7 @@ from bench.report.machine import doubts, machine
 
 _MODULES: Mapping[str, ModuleType] = {
     "mta": mta,
+    "peers": peers,
     "milter": milter,
     "recipients": recipients,
     "counts": counts,

@@ -22,7 +22,7 @@
 #define LINE 512
 
 struct recipient {
-    char raw[LINE], mailbox[LINE];
+    char raw[LINE], address[LINE], mailbox[LINE];
     struct recipient *next;
 };
 
@@ -139,10 +139,11 @@ static sfsistat on_rcpt(SMFICTX *context, char **arguments)
 {
     struct session *session = smfi_getpriv(context);
     struct recipient *recipient = session ? calloc(1, sizeof *recipient) : NULL;
-    char address[LINE];
+    char *address;
     size_t length = 0;
     if (!recipient)
         return SMFIS_TEMPFAIL;
+    address = recipient->address;
     snprintf(recipient->raw, LINE, "%s", arguments[0]);
     for (const char *from = arguments[0]; *from && length < LINE - 1; from++)
         if (*from != '<' && *from != '>')
@@ -154,12 +155,13 @@ static sfsistat on_rcpt(SMFICTX *context, char **arguments)
         session->recipients = recipient;
         return SMFIS_CONTINUE;
     }
-    free(recipient);
     if (verdict == UNKNOWN) {
         smfi_setreply(context, "550", "5.1.1", "user unknown");
         fprintf(stderr, "recipient rcpt=%s verdict=reject\n", address);
-        return SMFIS_REJECT;
     }
+    free(recipient);
+    if (verdict == UNKNOWN)
+        return SMFIS_REJECT;
     return verdict == NOT_OURS ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
 }
 
@@ -187,7 +189,7 @@ static sfsistat on_end(SMFICTX *context)
         fprintf(stderr, "%s: recipient rcpt=%s verdict=deliver mailbox=%s\n", queue_id ? queue_id : "-", one->raw, one->mailbox);
     }
     if (session->recipients && !session->recipients->next) {
-        snprintf(field, sizeof field, " %.*s", LINE - 3, session->recipients->raw);
+        snprintf(field, sizeof field, " %.*s", LINE - 3, session->recipients->address);
         smfi_insheader(context, 0, "Delivered-To", field);
     }
     forget(session);

@@ -4,7 +4,8 @@ Both are asked by the same client (``bench.load.player``) in turns, over 100,000
 time is that of the filter's process. Paced: as many sessions a second as a busy site would see, on up to 50
 connections, which leaves the filter idle in between; here the waking up counts. Burst: a closed loop without pause on
 1, 10 and 50 connections; here the time of one recipient is mostly the queue before it, by Little's law at least
-connections / rate.
+connections / rate. What libmilter does for a message, and what it would cost without Debian's pool of workers:
+docs/facts.md, "Milter and Postfix".
 """
 
 from collections.abc import Mapping

@@ -2,8 +2,14 @@
 
 A private Postfix for each way takes messages from smtp-source(1), of 4 kB, each in an SMTP session of its own and to
 another of 100,000 aliases, and throws them away. The ways take turns, so that whatever else the machine does meets them
-all; a figure is the median of the rounds, its spread the distance of the farthest. CPU time is that of all processes of
-a way: Postfix, the filter, ``byname maps``, Redis, PostgreSQL; not smtp-source's.
+all; a figure is the median of seven rounds, its spread the distance of the farthest. CPU time is that of all processes
+of a way: Postfix, the filter, ``byname maps``, Redis, PostgreSQL; not smtp-source's.
+
+Every way is checked: a message to an alias goes to the alias's mailbox, with a Delivered-To of its own where the way
+writes one, a message to an unknown name is refused, and in every round each mailbox gets what its aliases were sent.
+
+``reused_...``: the same, but ten sessions bring a tenth of all messages each, one after the other (``smtp-source -d``),
+as large senders do: greetings, the connection to the filter and its negotiation are paid once for many messages.
 
 All sockets are unix ones. Over loopback the steps of a milter wait for TCP's delayed acknowledgements: a fifth of the
 messages a second (about 90 for 400, measured on a busy machine), with every filter alike, for the same CPU time.
@@ -15,90 +21,45 @@ messages a second (about 90 for 400, measured on a busy machine), with every fil
 - ``redis_lmdb``: Byname over Redis, but hosted domains from lmdb as with ``c``: the difference is ``byname maps``.
 """
 
-import statistics
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-from bench.cases.bench_postfix import BenchPostfix
-from bench.cases.mta_ways import RECIPIENT, Way, ways
-from bench.load.cpu import Stopwatch
-from bench.report.figures import Figure, Goal, Scale, median_of
-from byname.sandbox.errors import SandboxError
+from bench.cases.mta_checks import check
+from bench.cases.mta_rounds import Ratios, figures, interleaved, ratios
+from bench.cases.mta_ways import ways
+from bench.report.figures import Figure, Goal, Scale
 
 _ALIASES = 100_000
 _WAYS = ("none", "lmdb", "sqlite", "pgsql", "c", "redis_lmdb", "redis", "sql")
 _WAYS_OF_SHORT = ("sqlite", "redis")
-_RATIOS: Mapping[tuple[str, str], Goal | None] = {
+_REUSED = ("lmdb", "c", "redis_lmdb", "redis")
+_RATIOS: Ratios = {
     ("redis", "lmdb"): Goal(1.40),
     ("redis", "sqlite"): Goal(1.05),
     ("redis", "pgsql"): Goal(0.85),
     ("redis", "c"): None,
-    ("redis_lmdb", "c"): None,
+    ("redis_lmdb", "redis"): None,
+    ("redis_lmdb", "lmdb"): Goal(1.55),
+    ("redis_lmdb", "sqlite"): Goal(1.15),
+    ("redis_lmdb", "pgsql"): None,
+    ("redis_lmdb", "c"): Goal(1.05),
     ("sql", "lmdb"): None,
     ("sql", "sqlite"): None,
     ("c", "lmdb"): None,
     ("none", "lmdb"): None,
+    ("reused_redis", "reused_lmdb"): None,
+    ("reused_redis", "reused_c"): None,
+    ("reused_redis_lmdb", "reused_lmdb"): None,
+    ("reused_redis_lmdb", "reused_c"): None,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Round:
-    """One round of one way."""
-
-    per_second: float
-    cpu_us: Mapping[str, float]  # for each message, by part
-
-    @property
-    def total(self) -> float:
-        """All parts."""
-        return sum(self.cpu_us.values())
 
 
 def measure(scale: Scale) -> list[Figure]:
     """Return CPU microseconds for each message by way and part, messages a second, and ratios."""
-    messages, rounds = scale.of(40, 1500, 5000), scale.of(1, 5, 7)
+    messages, rounds = scale.of(40, 1500, 5000), scale.of(1, 7)
     names = _WAYS_OF_SHORT if scale.short else _WAYS
     with ways(names, scale.of(500, _ALIASES)) as known:
-        for way in () if scale.short else known:
-            _round(way, messages // 5)  # warm
-        found: dict[str, list[_Round]] = {way.name: [] for way in known}
-        for _ in range(rounds):
-            for way in known:
-                found[way.name].append(_round(way, messages))
-    figures = [figure for name, taken in found.items() for figure in _of_way(name, taken)]
-    return [*figures, *_ratios(found)]
-
-
-def _round(way: Way, messages: int) -> _Round:
-    watch, begun = Stopwatch(way.parts), time.monotonic()
-    way.postfix.take(messages, RECIPIENT)
-    took = time.monotonic() - begun
-    _must_be_there(way.postfix)
-    return _Round(messages / took, {part: 1e6 * seconds / messages for part, seconds in watch.seconds().items()})
-
-
-def _must_be_there(postfix: BenchPostfix) -> None:
-    """A master that died would seem to take no time at all."""
-    if postfix.master() is None:
-        raise SandboxError("a Postfix ended by itself")
-
-
-def _of_way(name: str, rounds: Sequence[_Round]) -> list[Figure]:
-    totals, rates = [one.total for one in rounds], [one.per_second for one in rounds]
-    parts = {part: statistics.median(one.cpu_us[part] for one in rounds) for part in rounds[0].cpu_us}
-    return [
-        median_of(f"mta.{name}_cpu_us", "us", totals),
-        *(Figure(f"mta.{name}_cpu_{part}_us", value, "us") for part, value in parts.items() if len(parts) > 1),
-        median_of(f"mta.{name}_messages_per_s", "1/s", rates),
-    ]
-
-
-def _ratios(found: Mapping[str, Sequence[_Round]]) -> list[Figure]:
-    figures = []
-    for (ours, theirs), goal in _RATIOS.items():
-        if not {ours, theirs} <= found.keys():
-            continue
-        ratios = [a.total / b.total for a, b in zip(found[ours], found[theirs], strict=True)]
-        figures.append(median_of(f"mta.{ours}_over_{theirs}", "x", ratios, goal))
-    return figures
+        for way in known:
+            check(way)
+        found = interleaved(known, messages, rounds, warm=not scale.short)
+        some = [way for way in known if way.name in _REUSED]
+        reused = interleaved(some, messages, rounds, warm=False, reuse=True)
+    found |= {f"reused_{name}": taken for name, taken in reused.items()}
+    return [*figures("mta", found), *ratios("mta", found, _RATIOS)]

@@ -1,9 +1,10 @@
-"""The ways for a Postfix to know its names that the mta bench compares, all over the same names."""
+"""The ways for a Postfix to know its names that the mta and peers benches compare, all over the same names."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import redis
 from sqlalchemy import text
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from bench.cases import native_maps
 from bench.cases.bench_postfix import BenchPostfix
 from bench.cases.native_maps import Names
+from bench.cases.peer_ways import Peers
 from bench.cases.yardstick import c_filter
 from bench.load.filling import fill
 from bench.load.site import BenchSite, process_of
@@ -41,6 +43,13 @@ class Way:
     name: str
     postfix: BenchPostfix
     parts: Mapping[str, int]  # process ids
+    mailboxes: Mapping[str, str]  # of the aliases
+    writes_delivered_to: bool = True
+    refuses_at: str = "RCPT"  # the command after which an unknown name is refused; empty: never
+
+    def mailbox_of(self, alias: str) -> str:
+        """Return where a message to an alias should go."""
+        return self.mailboxes.get(alias, alias)
 
 
 @dataclass
@@ -53,15 +62,16 @@ class _Makers:
 
     def none(self) -> Way:
         """Every recipient in a hosted domain is taken."""
-        return self._postfix("none", self._hosted_from_lmdb())
+        way = self._postfix("none", self._hosted_from_lmdb())
+        return replace(way, mailboxes={}, writes_delivered_to=False, refuses_at="")
 
     def lmdb(self) -> Way:
         """Postfix's own files."""
-        return self._postfix("lmdb", native_maps.settings(self._lmdb))
+        return self._maps("lmdb", self._lmdb)
 
     def sqlite(self) -> Way:
         """Postfix's own SQLite client, by proxymap."""
-        return self._postfix("sqlite", native_maps.settings(native_maps.sqlite(self.site.folder, self.names)))
+        return self._maps("sqlite", native_maps.sqlite(self.site.folder, self.names))
 
     def pgsql(self) -> Way:
         """Postfix's own PostgreSQL client, by proxymap."""
@@ -73,7 +83,7 @@ class _Makers:
         server.start()
         maps = native_maps.pgsql(self.site.folder, self.names, server)
         server.folder.chmod(0o755)
-        return self._postfix("pgsql", native_maps.settings(maps), postgres=server.pid)
+        return self._maps("pgsql", maps, postgres=server.pid)
 
     def c(self) -> Way:
         """The filter in C."""
@@ -100,6 +110,34 @@ class _Makers:
         """Byname over SQLite."""
         return self._byname("sql", self.site.without_cache())
 
+    def plain_milter(self) -> Way:
+        """pymilter and redis-py, as people write it."""
+        return self._peer("plain_milter")
+
+    def rspamd(self) -> Way:
+        """rspamd with one rule."""
+        return replace(self._peer("rspamd"), refuses_at="DATA")
+
+    def policy(self) -> Way:
+        """Postfix's own files, and a policy service that is asked for each recipient too."""
+        socket = self.site.sockets / "policy.sock"
+        filter_, server = self._peers.policy_service(socket), _redis_of(self._peers.redis.socket)
+        asked = {"smtpd_recipient_restrictions": f"check_policy_service unix:{socket}"}
+        lines = native_maps.settings(self._lmdb) | asked
+        return replace(self._postfix("policy", lines, filter=filter_, redis=server), writes_delivered_to=False)
+
+    def _peer(self, name: str) -> Way:
+        socket = self.site.sockets / f"{name}.sock"
+        parts = {"filter": getattr(self._peers, name)(socket), "redis": _redis_of(self._peers.redis.socket)}
+        return self._postfix(name, self._hosted_from_lmdb(), f"unix:{socket}", **parts)
+
+    @cached_property
+    def _peers(self) -> Peers:
+        return Peers(self.site.folder, self.names, self.stack)
+
+    def _maps(self, name: str, maps: Mapping[str, str], **parts: int) -> Way:
+        return replace(self._postfix(name, native_maps.settings(maps), "", **parts), writes_delivered_to=False)
+
     def _byname(self, name: str, site: BenchSite, **others: int) -> Way:
         parts = {"filter": process_of(site.start_milter()), "maps": process_of(site.start_maps()), **others}
         hosted = {"virtual_mailbox_domains": f"socketmap:{site.maps}:domains"}
@@ -118,7 +156,11 @@ class _Makers:
         master = instance.master()
         if master is None:
             raise SandboxError("Postfix has no master")
-        return Way(name, instance, {"postfix": master, **parts})
+        return Way(name, instance, {"postfix": master, **parts}, self._mailboxes)
+
+    @cached_property
+    def _mailboxes(self) -> Mapping[str, str]:
+        return dict(self.names.aliases)
 
 
 @contextmanager
@@ -143,5 +185,9 @@ def _names(database: Database) -> Names:
 
 
 def _redis(site: BenchSite) -> int:
-    with redis.Redis(unix_socket_path=str(site.redis.socket)) as client:
+    return _redis_of(site.redis.socket)
+
+
+def _redis_of(socket: Path) -> int:
+    with redis.Redis(unix_socket_path=str(socket)) as client:
         return int(client.info("server")["process_id"])

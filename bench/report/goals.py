@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bench.report.figures import Figure, number
 
 _CPU = "CPU time of a message, Byname over Redis as a multiple of"
+_FILE = "CPU time of a message, Byname over Redis with a file of domains as a multiple of"
 _ALONE = "CPU time of the filter alone, as a multiple of one in C,"
 _RCPT = "time in which 99 of 100 RCPT commands are answered,"
 _PAGE = "time in which 95 of 100 pages of the dashboard are answered:"
@@ -16,6 +17,9 @@ DESCRIPTIONS: Mapping[str, str] = {
     "mta.redis_over_lmdb": f"{_CPU} Postfix with lmdb maps",
     "mta.redis_over_sqlite": f"{_CPU} Postfix with sqlite maps",
     "mta.redis_over_pgsql": f"{_CPU} Postfix with pgsql maps",
+    "mta.redis_lmdb_over_lmdb": f"{_FILE} Postfix with lmdb maps",
+    "mta.redis_lmdb_over_sqlite": f"{_FILE} Postfix with sqlite maps",
+    "mta.redis_lmdb_over_c": f"{_FILE} a filter in C",
     "milter.paced_over_c": f"{_ALONE} at 1,200 messages a second",
     "milter.burst_1_over_c": f"{_ALONE} 1 connection without pause",
     "milter.burst_10_over_c": f"{_ALONE} 10 connections without pause",
@@ -39,6 +43,9 @@ DESCRIPTIONS: Mapping[str, str] = {
     "scale.100000_refused": f"{_REFUSED} 100,000 aliases",
     "scale.1000000_refused": f"{_REFUSED} a million aliases",
     "scale.10000000_refused": f"{_REFUSED} ten million aliases",
+    "peers.redis_lmdb_over_plain_milter": f"{_FILE} a plain filter on pymilter and redis-py",
+    "peers.redis_lmdb_over_policy": f"{_FILE} a policy service in Python beside lmdb maps",
+    "peers.redis_lmdb_over_rspamd": f"{_FILE} rspamd with one rule",
     "messages.api_over_smtplib_cpu": "CPU time of a program's message by the Message API, as a multiple of smtplib",
     "pages.mailboxes_p95_ms": f"{_PAGE} mailboxes, of 10,000",
     "pages.mailboxes_search_p95_ms": f"{_PAGE} mailboxes, searched for by a part of the address",

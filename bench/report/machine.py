@@ -25,6 +25,7 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         "redis": _first(r"v=(\S+)", _said("redis-server", "--version")),
         "postgresql": _first(r"([\d.]+)", _said(str(postgres / "postgres"), "--version")) if postgres else "",
+        "rspamd": _first(r"([\d.]+)", _said("rspamd", "--version")),
         "byname": version("byname"),
     }
 

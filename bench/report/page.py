@@ -28,6 +28,15 @@ _WAYS = {
     "redis": "Byname over Redis",
     "sql": "Byname over SQLite",
 }
+_PEERS = {
+    "lmdb": "Postfix, lmdb maps",
+    "c": "C filter over Redis",
+    "redis_lmdb": "Byname, domains in lmdb",
+    "redis": "Byname",
+    "plain_milter": "plain milter: pymilter, redis-py",
+    "policy": "policy service, lmdb maps",
+    "rspamd": "rspamd, one rule",
+}
 _MODES = {
     "paced": "1,200 messages a second",
     "burst_1": "no pause, 1 connection",
@@ -43,6 +52,7 @@ _FACTS = {
     "python": "Python",
     "redis": "Redis",
     "postgresql": "PostgreSQL",
+    "rspamd": "rspamd",
     "byname": "Byname",
     "size": "sizes",
     "minutes": "minutes it took",
@@ -60,11 +70,6 @@ def write(
 
 def _charts(figures: Sequence[Figure]) -> list[Chart]:
     known = {figure.name: figure.value for figure in figures}
-    ways = [
-        Bar(label, parts, known.get(f"mta.{way}_cpu_us"))
-        for way, label in _WAYS.items()
-        if (parts := _parts(known, way))
-    ]
     filters = [
         Bar(label, {name: value})
         for mode, label in _MODES.items()
@@ -72,17 +77,21 @@ def _charts(figures: Sequence[Figure]) -> list[Chart]:
         if (value := known.get(f"milter.{mode}_{key}_cpu_us"))
     ]
     charts = [
-        Chart("CPU time of a message, whole mail server", "microseconds", ways),
+        Chart("CPU time of a message, whole mail server", "microseconds", _bars(known, "mta", _WAYS)),
+        Chart("CPU time of a message, beside filters of others", "microseconds", _bars(known, "peers", _PEERS)),
         Chart("CPU time of a message, filter alone", "microseconds", filters),
     ]
     return [chart for chart in charts if chart.bars]
 
 
+def _bars(known: Mapping[str, float], bench: str, labels: Mapping[str, str]) -> list[Bar]:
+    ways = {label: f"{bench}.{way}_cpu" for way, label in labels.items() if f"{bench}.{way}_cpu_us" in known}
+    return [Bar(label, _parts(known, way), known[f"{way}_us"]) for label, way in ways.items()]
+
+
 def _parts(known: Mapping[str, float], way: str) -> dict[str, float]:
-    parts = {text: known[name] for part, text in _PARTS.items() if (name := f"mta.{way}_cpu_{part}_us") in known}
-    if not parts and f"mta.{way}_cpu_us" in known:
-        parts = {_PARTS["postfix"]: known[f"mta.{way}_cpu_us"]}
-    return parts
+    parts = {text: known[name] for part, text in _PARTS.items() if (name := f"{way}_{part}_us") in known}
+    return parts or {_PARTS["postfix"]: known[f"{way}_us"]}
 
 
 def _page(figures: Sequence[Figure], machine: Mapping[str, object], notes: Mapping[str, str]) -> str:

@@ -31,6 +31,14 @@ def _parts(filter_: float, maps: float, redis: float) -> str:
     )
 
 
+def _peers(ours: float, plain: float, policy: float, rspamd: float) -> str:
+    return (
+        f"Beside filters of others that ask a Redis for the same names, a message takes {number(ours)} µs with Byname"
+        f" (hosted domains in a file, as theirs), {number(plain)} µs with a plain filter on pymilter,"
+        f" {number(policy)} µs with a policy service in Python, {number(rspamd)} µs with rspamd and one rule."
+    )
+
+
 def _at_most(per_second: float, longest: float) -> str:
     return (
         f"The filter, asked by 50 connections without pause, takes {number(per_second)} messages a second,"
@@ -55,6 +63,7 @@ def _creates(sqlite: float, postgresql: float) -> str:
 _SENTENCES: tuple[tuple[tuple[str, ...], Callable[..., str]], ...] = (
     (("mta.redis_cpu_us", "mta.lmdb_cpu_us"), _message),
     (("mta.redis_cpu_filter_us", "mta.redis_cpu_maps_us", "mta.redis_cpu_redis_us"), _parts),
+    (tuple(f"peers.{way}_cpu_us" for way in ("redis_lmdb", "plain_milter", "policy", "rspamd")), _peers),
     (("milter.burst_50_byname_messages_per_s", "milter.burst_50_byname_rcpt_p99_ms"), _at_most),
     (("propagation.postgresql_api_p50_ms", "propagation.postgresql_api_p99_ms"), _change),
     (("api.sqlite_creates_per_s", "api.postgresql_creates_per_s"), _creates),

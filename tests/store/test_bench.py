@@ -12,7 +12,8 @@ from bench.report.page import write as write_page
 
 # Of each bench: figures that have a goal, or that others are compared by.
 FIGURES = {
-    "mta": ("mta.redis_over_sqlite", "mta.redis_cpu_us", "mta.redis_cpu_filter_us"),
+    "mta": ("mta.redis_over_sqlite", "mta.redis_cpu_us", "mta.redis_cpu_filter_us", "mta.reused_redis_cpu_us"),
+    "peers": ("peers.plain_milter_cpu_filter_us", "peers.policy_cpu_us"),
     "milter": ("milter.paced_over_c", "milter.burst_50_over_c", "milter.paced_byname_rcpt_p99_ms"),
     "recipients": ("recipients.message_of_1_cpu_us", "recipients.extra_of_10_clock_us"),
     "counts": ("counts.message_counted_over_uncounted", "counts.relay_cpu_us"),
@@ -29,7 +30,7 @@ NOTHING = ("rebuild.sqlite_lookups_refused", "scale.2000_refused")
 
 @pytest.mark.parametrize("bench", BENCHES)
 def test_it_runs(bench: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if bench in {"mta", "messages"} and os.geteuid() != 0 and not os.environ.get("CI"):
+    if bench in {"mta", "peers", "messages"} and os.geteuid() != 0 and not os.environ.get("CI"):
         pytest.skip("Postfix needs root to start: this bench cannot run")
     main([bench, "--short", "--output", str(tmp_path / "latest.json")])
     printed = capsys.readouterr().out
@@ -54,6 +55,7 @@ FOUND = [
     Figure("mta.c_cpu_us", 2910.0, "us"),
     Figure("mta.c_cpu_postfix_us", 2500.0, "us"),
     Figure("mta.c_cpu_filter_us", 400.0, "us"),
+    Figure("peers.rspamd_cpu_us", 4321.0, "us"),
     Figure("mta.redis_over_lmdb", 1.7, "x", Goal(1.4), "2%"),
     Figure("rebuild.sqlite_aliases_per_s", 200_000.0, "1/s", Goal(100_000, at_least=True)),
 ]
@@ -82,5 +84,5 @@ def test_the_page_says_what_was_found(tmp_path: Path) -> None:
     ):
         assert line in page.splitlines()
     assert picture.startswith("<svg ")
-    for text in ("Postfix, lmdb maps", "C filter over Redis", ">2,910<"):
+    for text in ("Postfix, lmdb maps", "C filter over Redis", ">2,910<", "rspamd, one rule", ">4,321<"):
         assert text in picture
