@@ -97,14 +97,15 @@ def create(
     ends = {"expires_at": expires_at, "expires_after": expires_after, "expires_when_idle": expires_when_idle}
     wanted = check_new_alias(owner, home, local_part, {"note": note, "senders": senders, **ends}, system_names)
     name = claim(tx, home, local_part, ALIAS, mailbox_id=owner.id)
-    check_alias_room(owner, count_aliases(tx, owner.id))
+    check_alias_room(owner, name.aliases)
     switches = {"can_receive": can_receive, "can_send": can_send, "is_active": True, "note": note, **ends}
     rules = {"senders": sender_lists.row_text(wanted), "updated_at": name.created_at}
-    insert_alias(tx, {"id": name.id, "mailbox_id": owner.id, **switches, **rules})
+    is_forwarding = insert_alias(tx, {"id": name.id, "mailbox_id": owner.id, **switches, **rules}, home.account_id)
     if any(ends.values()):
         expiry.fold(tx, [name.id], idle_anew=[name.id])
     changed_fields.name(tx, home.name, local_part)
-    retarget.names_come(tx, home.account_id, {(local_part, home.name)})
+    if is_forwarding:
+        retarget.names_come(tx, home.account_id, {(local_part, home.name)})
     made = _made(tx, owner, home, name, {**switches, "senders": wanted})
     audit.note(tx, "alias.create", "alias", made.id, made.address, None, made, account_id=home.account_id)
     return made

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from store.errors import ServiceError
 from store.services.names import domain_name, known_address
-from store.sql.new_alias_query import AccountFacts, DomainFacts, Owner, find_home, lock_owner
+from store.sql.new_alias_query import AccountFacts, DomainFacts, Owner, find_place
 from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
 from store.sql.tenant import Transaction, made_once
 
@@ -173,15 +173,11 @@ def for_new_alias(tx: Transaction, mailbox_ref: Ref, domain_ref: Ref) -> tuple[O
     else:
         found = mailbox(tx, mailbox_ref)
         wanted, home = found.mailbox.id, domain_for_name(tx, domain_ref, account_id=found.account.id).id
-    if not (0 < wanted <= LARGEST_ID):
-        raise not_found("mailbox", wanted, "mailbox")
-    place = find_home(tx, home, wanted) if 0 < home <= LARGEST_ID else None
-    owner = lock_owner(tx, wanted)
-    if owner is None:
-        raise not_found("mailbox", wanted, "mailbox")
+    place = find_place(tx, wanted, home) if 0 < home <= LARGEST_ID and 0 < wanted <= LARGEST_ID else None
     if place is None:
+        mailbox_by_id(tx, wanted)
         raise not_yours(domain_ref)
-    return owner, place
+    return place
 
 
 def alias(tx: Transaction, ref: Ref, *, mailbox_id: int | None = None, lock: bool = True) -> FoundAlias:

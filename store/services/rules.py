@@ -16,7 +16,7 @@ from store.services.lookup import DomainState, OwnerState
 from store.services.names import check_local_part
 from store.services.plans import check_room
 from store.services.views import Senders
-from store.sql.insert_if_free import insert_if_free
+from store.sql.insert_if_free import claim_name
 from store.sql.tables import AddressRow
 from store.sql.tenant import Transaction
 
@@ -84,6 +84,7 @@ class Claimed:
     domain_id: int
     local_part: str
     created_at: datetime
+    aliases: int  # that the mailbox had, of which it is to be an alias; 0 without one
 
 
 def claim(
@@ -103,12 +104,12 @@ def claim(
     """
     now = utc_now()
     values = {"domain_id": domain.id, "local_part": local_part, "kind": kind, "created_at": now}
-    new = insert_if_free(tx, AddressRow, **values)
+    new = claim_name(tx, values, mailbox_id)
     if new is None and kept.give_way(tx, domain.id, local_part, mailbox_id):
-        new = insert_if_free(tx, AddressRow, **values)
+        new = claim_name(tx, values, mailbox_id)
     if new is None:
         raise taken(domain, local_part)
-    return Claimed(new, domain.id, local_part, now)
+    return Claimed(new[0], domain.id, local_part, now, new[1])
 
 
 def check_free(tx: Transaction, domain: DomainState, local_part: str, mailbox_id: int) -> bool:

@@ -23,7 +23,8 @@ def insert_row(tx: Transaction, table: Table, values: Values) -> int:
 def insert_rows(tx: Transaction, table: Table, rows: Sequence[Values]) -> None:
     """Insert rows whose ids nobody asks for; as :func:`insert_row`."""
     tx.flush()
-    tx.connection().execute(_statement(table), rows)
+    # A list of one would go the way of many, which takes the drivers longer.
+    tx.connection().execute(_statement(table), rows[0] if len(rows) == 1 else rows)
 
 
 @cache

@@ -6,10 +6,21 @@ the account that acts, the others are asked with the id that those found.
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import BindParameter, Integer, Select, Table, bindparam, exists, func, insert, literal_column, select
+from sqlalchemy import (
+    BindParameter,
+    Integer,
+    Select,
+    Table,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+)
 
 from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, FilterRuleRow, MailboxRow
 from store.sql.tenant import Transaction
@@ -53,32 +64,31 @@ class Owner(NamedTuple):
 
 _DOMAIN_COLUMNS = [_DOMAINS.c[name] for name in DomainFacts._fields]
 _ACCOUNT_COLUMNS = [_ACCOUNTS.c[name] for name in AccountFacts._fields]
+_FACTS = len(_DOMAIN_COLUMNS)
 _COUNT = select(func.count()).select_from(_ALIASES).where(_ALIASES.c.mailbox_id == _MAILBOX)
-_INSERT = insert(_ALIASES)
-_IN_ACCOUNT = (
+# Ids as text, since in RETURNING SQLAlchemy leaves out of which table a column is when it writes for SQLite.
+_OF_ACCOUNT = (
     exists(literal_column("1"))
-    .select_from(_ADDRESSES.join(_DOMAINS, _DOMAINS.c.id == _ADDRESSES.c.domain_id))
-    .where(_ADDRESSES.c.id == _RULES.c.mailbox_id, _DOMAINS.c.account_id == _ACCOUNT)
+    .select_from(_ADDRESSES.join(_DOMAINS, text("domains.id = addresses.domain_id")))
+    .where(text("addresses.id = filter_rules.mailbox_id"), _DOMAINS.c.account_id == _ACCOUNT)
     .correlate(_RULES)
 )
 # From the rules that forward, of which there are few, each by its key; from the account's names it would read them all.
-_FORWARDING = select(_RULES.c.mailbox_id, _RULES.c.actions).where(_RULES.c.forwards, _IN_ACCOUNT)
+_FORWARDING = select(_RULES.c.mailbox_id, _RULES.c.actions).where(_RULES.c.forwards, _OF_ACCOUNT)
+_INSERT = insert(_ALIASES).returning(exists(_FORWARDING.with_only_columns(literal_column("1"))))
 
 
-def find_home(tx: Transaction, domain: int, mailbox: int) -> DomainFacts | None:
-    """Return a domain of a mailbox's account, locked against changes; None for no such domain, or no such mailbox."""
-    found = tx.connection().execute(_home(tx.acting.account_id is not None), _named(tx, mailbox, domain)).one_or_none()
-    return None if found is None else DomainFacts(*found)
-
-
-def lock_owner(tx: Transaction, mailbox: int) -> Owner | None:
-    """Return a mailbox, its row locked; None for no such."""
-    found = tx.connection().execute(_owner(tx.acting.account_id is not None), _named(tx, mailbox)).one_or_none()
+def find_place(tx: Transaction, mailbox: int, domain: int) -> tuple[Owner, DomainFacts] | None:
+    """Return a mailbox and a domain of its account, both locked, the domain first; None when one is not there."""
+    asked = {"mailbox": mailbox, "domain": domain}
+    account = tx.acting.account_id
+    query, values = (_PLACE, asked) if account is None else (_PLACE_IN_ACCOUNT, {**asked, "account": account})
+    found = tx.connection().execute(query, values).one_or_none()
     if found is None:
         return None
-    id_, local_part, *rest = found
-    facts = len(DomainFacts._fields)
-    return Owner(id_, local_part, DomainFacts(*rest[:facts]), AccountFacts(*rest[facts:]))
+    id_, local_part, *facts = found
+    own, home, account_facts = facts[:_FACTS], facts[_FACTS : 2 * _FACTS], facts[2 * _FACTS :]
+    return Owner(id_, local_part, DomainFacts(*own), AccountFacts(*account_facts)), DomainFacts(*home)
 
 
 def count_aliases(tx: Transaction, mailbox: int) -> int:
@@ -86,9 +96,9 @@ def count_aliases(tx: Transaction, mailbox: int) -> int:
     return int(tx.connection().scalar(_COUNT, {"mailbox": mailbox}) or 0)
 
 
-def insert_alias(tx: Transaction, values: Mapping[str, Any]) -> None:
-    """Insert the row of an alias whose name was claimed."""
-    tx.connection().execute(_INSERT, values)
+def insert_alias(tx: Transaction, values: Mapping[str, Any], account: int) -> bool:
+    """Insert the row of an alias whose name was claimed; return whether any rule of the account forwards."""
+    return bool(tx.connection().scalar(_INSERT, {**values, "account": account}))
 
 
 def forwarding(tx: Transaction, account: int) -> list[tuple[int, str]]:
@@ -96,29 +106,23 @@ def forwarding(tx: Transaction, account: int) -> list[tuple[int, str]]:
     return [(row[0], row[1]) for row in tx.connection().execute(_FORWARDING, {"account": account})]
 
 
-def _named(tx: Transaction, mailbox: int, domain: int | None = None) -> dict[str, int]:
-    given = {"mailbox": mailbox, "domain": domain, "account": tx.acting.account_id}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-@cache
-def _home(is_bound: bool) -> Select[*tuple[Any, ...]]:
+def _place(*, in_account: bool) -> Select[*tuple[Any, ...]]:
+    """Return the statement of :func:`find_place`. In a CTE, since two tables are locked in two ways, and in order."""
     its, name = _DOMAINS.alias("its"), _ADDRESSES.alias("name")
     account = select(its.c.account_id).join_from(name, its, its.c.id == name.c.domain_id).where(name.c.id == _MAILBOX)
-    if is_bound:
+    if in_account:
         account = account.where(its.c.account_id == _ACCOUNT)
-    mine = _DOMAINS.c.account_id == account.scalar_subquery()
-    return select(*_DOMAIN_COLUMNS).where(_DOMAINS.c.id == _DOMAIN, mine).with_for_update(read=True)
-
-
-@cache
-def _owner(is_bound: bool) -> Select[*tuple[Any, ...]]:
-    query = (
-        select(_MAILBOXES.c.id, _ADDRESSES.c.local_part, *_DOMAIN_COLUMNS, *_ACCOUNT_COLUMNS)
+    wanted = (_DOMAINS.c.id == _DOMAIN) & (_DOMAINS.c.account_id == account.scalar_subquery())
+    home = select(*_DOMAIN_COLUMNS).where(wanted).with_for_update(read=True).cte("home")
+    return (
+        select(_MAILBOXES.c.id, _ADDRESSES.c.local_part, *_DOMAIN_COLUMNS, *home.c, *_ACCOUNT_COLUMNS)
         .join_from(_MAILBOXES, _ADDRESSES, _ADDRESSES.c.id == _MAILBOXES.c.id)
         .join(_DOMAINS, _DOMAINS.c.id == _ADDRESSES.c.domain_id)
         .join(_ACCOUNTS, _ACCOUNTS.c.id == _DOMAINS.c.account_id)
+        .join(home, home.c.account_id == _ACCOUNTS.c.id)
         .where(_MAILBOXES.c.id == _MAILBOX)
         .with_for_update(of=_MAILBOXES)
     )
-    return query.where(_DOMAINS.c.account_id == _ACCOUNT) if is_bound else query
+
+
+_PLACE, _PLACE_IN_ACCOUNT = _place(in_account=False), _place(in_account=True)

@@ -6,11 +6,12 @@ touch the clock.
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import Table, Text, bindparam, func, insert, select, update
+from sqlalchemy import cast as cast_to
 from sqlalchemy.orm import Session
 
 from routing.address import Address
@@ -36,6 +37,7 @@ _ADVANCE = (
 )
 _INSERT = insert(_OUTBOX)
 _NOTIFY = select(func.pg_notify(CHANNEL, bindparam("version")))
+_INSERT_AND_NOTIFY = insert(_OUTBOX).returning(func.pg_notify(CHANNEL, cast_to(_OUTBOX.c.version, Text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,20 @@ def record(tx: Session) -> None:
         {"version": now.version, "nonce": now.nonce, "domain": domain, "field": field, "value": value}
         for domain, field, value in _values(tx, fields(tx), now.version)
     ]
-    for batch in batches(rows, _AT_ONCE):
-        tx.connection().execute(_INSERT, batch)
+    _keep(tx, rows, now.version)
     tx.info[_VERSION] = now.version
-    if tx.get_bind().dialect.name == "postgresql":
-        tx.connection().execute(_NOTIFY, {"version": str(now.version)})
+
+
+def _keep(tx: Session, rows: Sequence[Mapping[str, Any]], version: int) -> None:
+    """Insert rows, and tell PostgreSQL's listeners; of a single row, as most changes leave, with one statement."""
+    connection, is_told = tx.connection(), tx.get_bind().dialect.name == "postgresql"
+    if len(rows) == 1:
+        connection.execute(_INSERT_AND_NOTIFY if is_told else _INSERT, rows[0])
+        return
+    for batch in batches(rows, _AT_ONCE):
+        connection.execute(_INSERT, batch)
+    if is_told:
+        connection.execute(_NOTIFY, {"version": str(version)})
 
 
 def _tick(tx: Session) -> Clock:

@@ -54,7 +54,7 @@ def _leads_to(target: Address, names: Collection[Name]) -> bool:
 
 def _targets(tx: Transaction, account_id: int | None = None) -> dict[Address, set[int]]:
     """Return the addresses that rules (of an account) forward to, and the mailboxes whose rules these are."""
-    rules = tx.execute(_ALL).tuples() if account_id is None else forwarding(tx, account_id)
+    rules = tx.execute(_ALL) if account_id is None else forwarding(tx, account_id)
     found: dict[Address, set[int]] = {}
     for mailbox_id, actions in rules:
         for one in actions_of(json.loads(actions)):
