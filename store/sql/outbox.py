@@ -20,6 +20,7 @@ from store.batches import batches
 from store.sql.changed_fields import LISTING, Field, fields, touched
 from store.sql.directory_query import STATEMENT, Found
 from store.sql.directory_rows import records
+from store.sql.insert_row import insert_rows
 from store.sql.people import find_fields
 from store.sql.tables import ClockRow, OutboxRow
 from store.wire_format.layout import CATCH_ALL, DOMAIN
@@ -35,7 +36,6 @@ _ADVANCE = (
     .values(version=_CLOCK.c.version + 1, nonce=bindparam("new"))
     .returning(_CLOCK.c.version, _CLOCK.c.nonce, _CLOCK.c.epoch)
 )
-_INSERT = insert(_OUTBOX)
 _NOTIFY = select(func.pg_notify(CHANNEL, bindparam("version")))
 _INSERT_AND_NOTIFY = insert(_OUTBOX).returning(func.pg_notify(CHANNEL, cast_to(_OUTBOX.c.version, Text)))
 
@@ -81,14 +81,14 @@ def record(tx: Session) -> None:
 
 def _keep(tx: Session, rows: Sequence[Mapping[str, Any]], version: int) -> None:
     """Insert rows, and tell PostgreSQL's listeners; of a single row, as most changes leave, with one statement."""
-    connection, is_told = tx.connection(), tx.get_bind().dialect.name == "postgresql"
-    if len(rows) == 1:
-        connection.execute(_INSERT_AND_NOTIFY if is_told else _INSERT, rows[0])
+    is_told = tx.get_bind().dialect.name == "postgresql"
+    if is_told and len(rows) == 1:
+        tx.connection().execute(_INSERT_AND_NOTIFY, rows[0])
         return
     for batch in batches(rows, _AT_ONCE):
-        connection.execute(_INSERT, batch)
+        insert_rows(tx, OutboxRow, batch)
     if is_told:
-        connection.execute(_NOTIFY, {"version": str(version)})
+        tx.connection().execute(_NOTIFY, {"version": str(version)})
 
 
 def _tick(tx: Session) -> Clock:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from admin_api.http.models import PRINTED, WHOLE, Body, GivenMoment, Id, LocalPart, Moment, Out, unsent
 from routing.allowed_senders import MOST_ENTRIES
@@ -40,6 +40,8 @@ class Senders(Out):
 
 class NewSenders(Body):
     """From whom an alias is to take mail."""
+
+    model_config = ConfigDict(frozen=True)  # as a default it is then not copied for each alias
 
     mode: Mode
     entries: Entries = Field(default_factory=list)
