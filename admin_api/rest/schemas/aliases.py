@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from admin_api.http.models import PRINTED, WHOLE, Body, GivenMoment, Id, LocalPart, Moment, Out, unsent
 from routing.allowed_senders import MOST_ENTRIES
@@ -41,8 +41,6 @@ class Senders(Out):
 class NewSenders(Body):
     """From whom an alias is to take mail."""
 
-    model_config = ConfigDict(frozen=True)  # as a default it is then not copied for each alias
-
     mode: Mode
     entries: Entries = Field(default_factory=list)
     require_authenticated: bool = False
@@ -50,6 +48,12 @@ class NewSenders(Body):
     def value(self) -> views.Senders:
         """Return it as the service takes it."""
         return views.Senders(self.mode, tuple(self.entries), self.require_authenticated)
+
+
+def everyones() -> Any:
+    """Return the field of an alias's senders for a body: everyone may write, unless it says otherwise."""
+    default = NewSenders(mode="everyone")  # of a factory: a default would be copied for each alias
+    return Field(default_factory=lambda: default, json_schema_extra={"default": default.model_dump()})
 
 
 class Blocked(Body):
@@ -122,7 +126,7 @@ class NewAlias(Body):
     can_receive: bool = True
     can_send: bool = False
     note: Note | None = None
-    senders: NewSenders = NewSenders(mode="everyone")
+    senders: NewSenders = everyones()
     expires_at: GivenMoment | None = Field(default=None, description="In the future; from then on it is off.")
     expires_after: Mails | None = Field(default=None, description="After so many mails it is off.")
     expires_when_idle: IdleDays | None = Field(default=None, description="After so many days without mail it is off.")

@@ -5,6 +5,7 @@ That leaves the store as the order given would, because a plan changes or delete
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import update
@@ -22,7 +23,7 @@ from store.sql.tables import ALIAS, AddressRow, AliasRow
 from store.sql.tenant import Transaction
 
 _AT_ONCE = 500  # rows in one statement
-_ENDLESS = AliasRow()
+_ENDLESS = SimpleNamespace(**dict.fromkeys(expiry.FIELDS))  # an object of a row takes longer to ask
 # was there before, is there after: what the audit log calls it
 _ACTIONS = {(False, True): "alias.create", (True, True): "alias.update", (True, False): "alias.delete"}
 _SWITCHES = ("can_receive", "can_send", "is_active", "note", *expiry.FIELDS)
