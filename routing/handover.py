@@ -63,4 +63,4 @@ def holds_from(since: float) -> int:
 def _mac(key: bytes, claim: Claim, at: int) -> str:
     """Return the HMAC over the parts, each with its length, so that no two claims read alike."""
     parts = [b"byname-handover", str(at).encode(), *map(str.encode, (claim.login, claim.sender, claim.message_id))]
-    return hmac.new(key, b"".join(b"%d:%s," % (len(part), part) for part in parts), "sha256").hexdigest()
+    return hmac.digest(key, b"".join(b"%d:%s," % (len(part), part) for part in parts), "sha256").hex()

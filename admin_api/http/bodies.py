@@ -8,10 +8,10 @@ import json
 from email.message import Message
 from typing import Any, NoReturn
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from admin_api.http.problems import Flaw, Refusal
+from admin_api.http.threads import in_thread
 
 LARGEST_BODY = 1_000_000  # bytes; a body that is streamed sees to its own limit
 _SHOWN = 100  # characters of a name in a message
@@ -75,7 +75,7 @@ async def read_json(request: Request) -> None:
     if not body:
         return
     try:
-        read = _parsed(body) if len(body) <= LARGEST_BODY else await run_in_threadpool(_parsed, body)
+        read = _parsed(body) if len(body) <= LARGEST_BODY else await in_thread(_parsed, body)
         request._json = read  # where Starlette keeps it
     except (ValueError, RecursionError) as error:
         detail = str(error) if isinstance(error, _Unreadable) else "this is not JSON in UTF-8"

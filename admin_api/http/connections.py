@@ -1,18 +1,19 @@
 """Connections that cannot be held for ever: each has to get on, and there are only so many.
 
 uvicorn ends a connection that is idle between two requests (timeout_keep_alive), but neither one whose header or body
-never comes to its end nor one whose client does not read; and its limit_concurrency lets connections stay. So the
-protocol looks after these itself. RFC 9110 section 15.5.9: 408.
+never comes to its end nor one whose client does not read; and its limit_concurrency lets connections stay. Its parser
+(httptools) bounds neither a header nor the requests that come ahead of their answers, and takes one without a Host. So
+the protocol looks after these itself. RFC 9110 section 15.5.9: 408; RFC 6585 section 5: 431; RFC 9112 section 3.2.
 """
 
 import asyncio
 from dataclasses import dataclass
 from typing import Any, cast
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _TOO_MANY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
 
 
@@ -22,9 +23,15 @@ class ConnectionLimits:
 
     stall_timeout: float = 30.0  # seconds: for a whole header, between two pieces of a body or of an answer
     max_connections: int = 500
+    max_header: int = 65_536  # bytes, of request line and header together
+    max_ahead: int = 10  # requests that wait behind the one that is being answered
 
 
-class LimitedProtocol(H11Protocol):
+class MalformedRequest(ValueError):
+    """A request that the parser takes, and HTTP does not. To the parser an error like its own: 400."""
+
+
+class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's protocol with limits. Made by :func:`limited`."""
 
     limits = ConnectionLimits()
@@ -34,6 +41,8 @@ class LimitedProtocol(H11Protocol):
         super().__init__(*given, **named)
         self._timer: asyncio.TimerHandle | None = None
         self._is_begun = False  # something came of a request that is not answered
+        self._owes_body = False  # more of a body is to come
+        self._header = 0  # bytes that came of a header that is not complete
         self._unread = 0  # bytes of an answer that the client had not taken when the timer last went off
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -49,15 +58,41 @@ class LimitedProtocol(H11Protocol):
         """Take what the client sent. A header must come within one timeout; each piece of a body starts a new one."""
         if self.transport.is_closing():
             return
-        is_new = not self._is_begun
-        self._is_begun = True
-        if is_new or self._owes_body():
+        if not self._is_begun or self._owes_body:
             self._start_timer()
+        self._is_begun = True
+        self._header += len(data)
         super().data_received(data)
+        if self._header > self.limits.max_header and not self.transport.is_closing():
+            if not self._is_open():
+                self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer. Raises MalformedRequest."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            raise MalformedRequest("a request needs one Host")
+        if len(self.pipeline) >= self.limits.max_ahead:
+            raise MalformedRequest("too many requests ahead of their answers")
+        self._header = 0
+        self._owes_body = True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Know that a request is here."""
+        self._header = 0
+        self._owes_body = False
+        super().on_message_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        self._header = 0
+        super().on_body(body)
 
     def on_response_complete(self) -> None:
         """Start anew with the next request."""
-        self._is_begun = self.conn.their_state is not self.conn.our_state  # a part of the body is still to come
+        self._is_begun = self._owes_body or self._header > 0 or bool(self.pipeline)
         self._start_timer()
         super().on_response_complete()
 
@@ -87,24 +122,21 @@ class LimitedProtocol(H11Protocol):
             self._end()
 
     def _end(self) -> None:
-        if self._is_begun and self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+        if self._is_begun and not self._is_told():
             self.transport.write(_TIMED_OUT)
         self.transport.close()
         self._start_timer()
 
+    def _is_told(self) -> bool:
+        """Return whether the client got an answer, or the beginning of one, to what has begun."""
+        return self.cycle.response_started if self._is_open() else self._owes_body
+
     def _is_answering(self) -> bool:
         """Return whether it is our turn: the request is here, or we do not read the rest of it now."""
-        return self._is_open() and (not self.cycle.more_body or self.flow.read_paused or self._is_started())
-
-    def _owes_body(self) -> bool:
-        """Return whether more of a body is to come."""
-        return self.cycle is not None and (self.cycle.more_body or not self.cycle.response_complete)
+        return self._is_open() and (not self.cycle.more_body or self.flow.read_paused or self.cycle.response_started)
 
     def _is_open(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
-
-    def _is_started(self) -> bool:
-        return self._is_open() and self.cycle.response_started
 
 
 def limited(limits: ConnectionLimits) -> type[asyncio.Protocol]:

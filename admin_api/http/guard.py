@@ -10,7 +10,6 @@ from typing import Any
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
 from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +17,7 @@ from admin_api.http import path_types  # noqa: F401 - routes use {..:id}
 from admin_api.http.authentication import ACCOUNT_HEADER, authenticate
 from admin_api.http.bodies import LARGEST_BODY, check_type, is_large, read_body, read_json
 from admin_api.http.problems import Flaw, Refusal
+from admin_api.http.threads import in_thread, threaded
 from admin_api.site import ApiSite
 from store.errors import ServiceError
 from store.services.scopes import ACCOUNT, MESSAGE, OPERATOR
@@ -82,7 +82,7 @@ class GuardedRoute(APIRoute):
         if not isinstance(rule, Rule):
             raise TypeError(f"the route {path} has no rule")
         self.rule = rule
-        super().__init__(path, endpoint, **options)
+        super().__init__(path, threaded(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler that asks the rule first."""
@@ -92,7 +92,7 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             site: ApiSite = request.app.state.site
-            caller = await run_in_threadpool(authenticate, site, request)
+            caller = await in_thread(authenticate, site, request)
             request.state.caller = caller
             _admit(site, caller, self.rule)
             if self.rule.kinds == {OPERATOR}:

@@ -6,7 +6,6 @@ from time import monotonic
 from typing import Any
 
 import structlog
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,6 +14,7 @@ from admin_api.http.metrics import RequestMetrics
 from admin_api.http.outages import OutageLog
 from admin_api.http.problems import Refusal, of_status, respond
 from admin_api.http.request_ids import HEADER, request_id
+from admin_api.http.threads import in_thread
 from admin_api.site import ApiSite
 from store.clock import utc_now
 from store.services import tokens
@@ -121,4 +121,4 @@ async def _note_use(request: Request) -> None:
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is not None and not tokens.use_is_noted(caller.token, now := utc_now()):
         site: ApiSite = request.app.state.site
-        await run_in_threadpool(tokens.used, site.database, caller.token, now)
+        await in_thread(tokens.used, site.database, caller.token, now)

@@ -11,10 +11,10 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated
 
 from fastapi import Depends
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from admin_api.http.problems import Refusal
+from admin_api.http.threads import in_thread
 from store.unit_of_work.concurrency_limit import ConcurrencyLimit
 
 LARGEST_UPLOAD = 64_000_000  # bytes
@@ -44,7 +44,7 @@ async def _upload(request: Request) -> AsyncIterator[Upload]:
             if size > LARGEST_UPLOAD:
                 raise Refusal("payload-too-large", f"the body must have at most {LARGEST_UPLOAD} bytes")
             digest.update(piece)
-            await run_in_threadpool(file.write, piece)
+            await in_thread(file.write, piece)
         file.seek(0)
         async with limit.running():
             yield Upload(file, digest.hexdigest())

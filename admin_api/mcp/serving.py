@@ -11,7 +11,6 @@ import httpx2
 from fastapi import FastAPI
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -21,6 +20,7 @@ from admin_api.http.bodies import LARGEST_BODY
 from admin_api.http.guard import limit_rate
 from admin_api.http.operations import Operation
 from admin_api.http.problems import Refusal
+from admin_api.http.threads import in_thread
 from admin_api.mcp.asking import Asker, Holder
 from admin_api.mcp.server import Asking, mcp_server
 from admin_api.site import ApiSite, Mcp
@@ -73,7 +73,7 @@ class McpEndpoint:
             await foreign(scope, receive, send)
             return
         site: ApiSite = request.app.state.site
-        caller = await run_in_threadpool(authenticate, site, request)
+        caller = await in_thread(authenticate, site, request)
         request.state.caller = caller
         limit_rate(site, caller)
         request.state.asker = self._asker(request, caller)

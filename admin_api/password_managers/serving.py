@@ -10,7 +10,6 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +17,7 @@ from admin_api.http.bodies import read_body, read_json
 from admin_api.http.changes import IDEMPOTENCY_KEY, PROPAGATION, REPLAYED, fingerprint
 from admin_api.http.guard import limit_rate
 from admin_api.http.problems import Refusal, from_service
+from admin_api.http.threads import in_thread
 from admin_api.password_managers.wire import Json, Wanted, Wire
 from admin_api.site import ApiSite
 from store.errors import ServiceError, StoreNotReady, StoreUnavailable
@@ -55,7 +55,7 @@ async def serve(wire: Wire, request: Request) -> Response:
     if request.method == "OPTIONS":
         return Response(status_code=int(HTTPStatus.NO_CONTENT), headers=_PREFLIGHT)
     try:
-        return await run_in_threadpool(_make, wire, await _asked(wire, request))
+        return await in_thread(_make, wire, await _asked(wire, request))
     except AlreadyAnswered as error:
         return _json(error.answer.body or "", error.answer.status, {REPLAYED: "true"})
     except ServiceError as error:
@@ -70,7 +70,7 @@ async def serve(wire: Wire, request: Request) -> Response:
 async def _asked(wire: Wire, request: Request) -> _Asked:
     site: ApiSite = request.app.state.site
     secret = wire.secret(request)
-    caller = await run_in_threadpool(find_caller, site.database, secret, request.state.request_id)
+    caller = await in_thread(find_caller, site.database, secret, request.state.request_id)
     if caller is None:
         raise Refusal("unauthenticated", "the token is unknown, malformed or expired")
     request.state.caller = caller

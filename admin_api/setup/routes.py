@@ -5,11 +5,11 @@ at that of its MX host: one host serves all domains. ``POST /autodiscover/autodi
 """
 
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from admin_api.http.problems import Refusal, respond
+from admin_api.http.threads import in_thread
 from admin_api.setup import outlook, thunderbird
 from admin_api.setup.servers import Servers, domain_of_address, domain_of_host, is_hosted, of_site
 from admin_api.site import ApiSite
@@ -32,7 +32,7 @@ def add_setup(app: FastAPI) -> None:
 
 
 async def _for_thunderbird(request: Request) -> Response:
-    return await run_in_threadpool(_thunderbird, request)
+    return await in_thread(_thunderbird, request)
 
 
 def _thunderbird(request: Request) -> Response:
@@ -51,7 +51,7 @@ async def _for_outlook(request: Request) -> Response:
         body += piece
         if len(body) > outlook.LARGEST_REQUEST:
             return _fault(outlook.INVALID)
-    return await run_in_threadpool(_outlook, request, body)
+    return await in_thread(_outlook, request, body)
 
 
 def _outlook(request: Request, body: bytes) -> Response:

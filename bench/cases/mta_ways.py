@@ -85,6 +85,11 @@ class _Makers:
         """Byname over Redis."""
         return self._byname("redis", self.site, redis=_redis(self.site))
 
+    def uncounted(self) -> Way:
+        """As ``redis``, without counting the mails to aliases."""
+        site = self.site.another("uncounted", cached=True, settings="[statistics]\nenabled = false\n")
+        return self._byname("uncounted", site, redis=_redis(site))
+
     def redis_lmdb(self) -> Way:
         """Byname over Redis, for recipients only."""
         site = self.site.another("lmdb", cached=True)

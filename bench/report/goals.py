@@ -23,7 +23,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "milter.paced_byname_rcpt_p99_ms": f"{_RCPT} at 1,200 messages a second on up to 50 connections",
     "milter.burst_50_byname_rcpt_p99_ms": f"{_RCPT} 50 connections without pause",
     "recipients.extra_of_1000_cpu_us": "CPU time of the filter for each further recipient of a message",
-    "counts.counted_over_uncounted": "CPU time of the filter with counting, as a multiple of that without",
+    "counts.message_counted_over_uncounted": "CPU time of a message with counting, as a multiple of that without",
     "memory.growth_mib": "growth of a milter process over 90,000 messages, after its first 10,000",
     **{
         f"api.{store}_creates_per_s": f"aliases made in a second over the API, {name}, eight clients"

@@ -73,6 +73,52 @@ def test_a_header_that_drips_is_no_progress(limited: RunningApi) -> None:
             time.sleep(STALL / 10)
 
 
+@pytest.mark.parametrize("hosts", ["", "Host: x\r\nHost: x\r\n", "Host: x\r\nHost: y\r\n"])
+def test_a_request_has_one_host(limited: RunningApi, hosts: str) -> None:
+    with connect(limited) as connection:
+        connection.sendall(f"GET /healthz HTTP/1.1\r\n{hosts}\r\n".encode())
+        assert all_of(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_header_that_is_too_large(limited: RunningApi) -> None:
+    with connect(limited) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+        for at in range(70):
+            connection.sendall(b"X-%d: %s\r\n" % (at, b"a" * 1000))
+        assert all_of(connection).startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Content-Length: 2\r\nContent-Length: 3",
+        "Content-Length: 2\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: xchunked",
+        "Content-Length: +2",
+        "Content-Length: 2\r\n folded",
+        "Content-Length : 2",
+        "X: a\nContent-Length: 2",
+    ],
+)
+def test_a_body_whose_length_can_be_read_in_two_ways(limited: RunningApi, framing: str) -> None:
+    """Refused, so that nothing before this server takes its end for another place (RFC 9112 section 6.3)."""
+    with connect(limited) as connection:
+        connection.sendall(f"{HEAD}{framing}\r\n\r\n{{}}".encode())
+        assert all_of(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_requests_ahead_of_their_answers(limited: RunningApi) -> None:
+    """Some are answered, in order; a flood of them ends the connection."""
+    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+    with connect(limited) as connection:
+        connection.sendall((request + b"\r\n") * 5 + request + b"Connection: close\r\n\r\n")
+        assert all_of(connection).count(b"HTTP/1.1 200 ") == 6
+    with connect(limited) as connection:
+        connection.sendall((request + b"\r\n") * 50)
+        assert all_of(connection).count(b"HTTP/1.1 200 ") < 50
+
+
 def test_a_body_that_comes_in_pieces_is_waited_for(limited: RunningApi) -> None:
     def pieces() -> Iterator[bytes]:
         for piece in (b'{"name": ', b'"acme", ', b'"plan": ', b'"pro"}'):

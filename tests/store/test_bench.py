@@ -15,7 +15,7 @@ FIGURES = {
     "mta": ("mta.redis_over_sqlite", "mta.redis_cpu_us", "mta.redis_cpu_filter_us"),
     "milter": ("milter.paced_over_c", "milter.burst_50_over_c", "milter.paced_byname_rcpt_p99_ms"),
     "recipients": ("recipients.message_of_1_cpu_us", "recipients.extra_of_10_clock_us"),
-    "counts": ("counts.counted_over_uncounted", "counts.relay_cpu_us"),
+    "counts": ("counts.message_counted_over_uncounted", "counts.relay_cpu_us"),
     "memory": ("memory.after_200_mib",),
     "scale": ("scale.bytes_per_alias", "scale.2000_stall_ms"),
     "propagation": tuple(f"propagation.sqlite_{state}_p99_ms" for state in ("idle", "api", "loaded")),

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 import structlog
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
@@ -22,6 +21,7 @@ from admin_api.dashboard.frame.outcome import with_retry
 from admin_api.dashboard.frame.route import Route
 from admin_api.dashboard.frame.visit import FormRefused, NotSignedIn, Visit
 from admin_api.http import path_types  # noqa: F401 - routes use {..:id}
+from admin_api.http.threads import in_thread
 from admin_api.site import ApiSite, Dashboard
 from store.errors import ServiceError, StoreNotReady, StoreUnavailable
 
@@ -56,7 +56,7 @@ class _ForSessions(StarletteRoute):
 async def not_found(request: Request, started: Dashboard) -> Response:
     """Return the page for an address that nothing is at."""
     visit = _visit(request, started, Form())
-    return await run_in_threadpool(_guarded, visit, lambda: _nothing_here(visit))
+    return await in_thread(_guarded, visit, lambda: _nothing_here(visit))
 
 
 def _endpoint(route: Route, started: Dashboard) -> Callable[[Request], Awaitable[Response]]:
@@ -67,7 +67,7 @@ def _endpoint(route: Route, started: Dashboard) -> Callable[[Request], Awaitable
             visit = _visit(request, started, Form())
             return _trouble(visit, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That is too much for one form")
         visit = _visit(request, started, form)
-        respond = partial(run_in_threadpool, _guarded, visit, lambda: _run(visit, route))
+        respond = partial(in_thread, _guarded, visit, lambda: _run(visit, route))
         return await (_in_turn(visit, respond) if route.weighs else respond())
 
     return serve
