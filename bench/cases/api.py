@@ -1,9 +1,10 @@
-"""The api bench: creating aliases with eight clients at once, and a page of a long list, over HTTP.
+"""The api bench: creating aliases with eight clients at once or a thousand with a call, and a page of a long list.
 
 The server is ``byname api``, a process of its own, without a cache: no answer waits for one. Each client keeps its
-connection, and creates with an idempotency key each time, as a careful program does. The list is that of 10,000
-mailboxes, asked by one client: pages anywhere in it, and a search that goes through all of it. A spread is that between
-five rounds, or between the fifths of the series.
+connection, and creates with an idempotency key each time, as a careful program does. ``cpu`` is what the API's process
+takes for each. ``bulk`` is ``aliases:bulk``, one client, fifty aliases for each of twenty mailboxes in a call. The list
+is that of 10,000 mailboxes, asked by one client: pages anywhere in it, and a search that goes through all of it. A
+spread is that between five rounds, or between the fifths of the series.
 """
 
 import random
@@ -18,8 +19,9 @@ from functools import partial
 from sqlalchemy import insert, select, text
 
 from bench.load.api_client import ApiClient
-from bench.load.site import BenchSite, Store
-from bench.report.figures import Figure, Scale, median_of, milliseconds
+from bench.load.cpu import Stopwatch
+from bench.load.site import BenchSite, Store, process_of
+from bench.report.figures import Figure, Goal, Scale, median_of, milliseconds
 from store.services import accounts, domains, tokens
 from store.services.scopes import ACCOUNT
 from store.sql.database import Database
@@ -28,6 +30,9 @@ from store.sql.tables import AddressRow, MailboxRow
 _STORES: tuple[Store, ...] = ("sqlite", "postgresql")
 _CLIENTS, _ROUNDS = 8, 5
 _PER_PAGE = 25
+_OF_A_MAILBOX = 50  # aliases that one mailbox gets in a bulk call
+_GOALS: dict[Store, Goal] = {"sqlite": Goal(500, at_least=True), "postgresql": Goal(1000, at_least=True)}
+_BULK = Goal(10_000, at_least=True)
 _PREFIXES = ("bn_ops_", "bn_msg_", "bn_opr_")
 
 
@@ -47,22 +52,26 @@ def measure(scale: Scale) -> list[Figure]:
         with BenchSite(store) as site:
             embedded = site.without_cache()
             account = _account(site.database, scale.of(short=100, usual=10_000))
-            embedded.start_api()
-            figures += _creates(embedded.api, store, account, scale.of(short=1, usual=50))
+            cpu = Stopwatch({"api": process_of(embedded.start_api())})
+            figures += _creates(embedded.api, store, account, scale.of(short=1, usual=50), cpu)
+            figures += _bulk(embedded.api, store, account, scale.of(short=50, usual=1000), cpu)
             figures += _pages(embedded.api, store, account, scale.of(short=5, usual=300))
     return figures
 
 
-def _creates(place: tuple[str, int], store: Store, account: _Account, each: int) -> Iterator[Figure]:
-    rounds, seconds = list[float](), list[float]()
+def _creates(place: tuple[str, int], store: Store, account: _Account, each: int, cpu: Stopwatch) -> Iterator[Figure]:
+    rounds, cpu_us, seconds = list[float](), list[float](), list[float]()
     with ThreadPoolExecutor(_CLIENTS) as pool:
         for round_ in range(_ROUNDS):
             indexes = range(round_ * each, (round_ + 1) * each)
+            cpu.restart()
             begun = time.perf_counter()
             series = list(pool.map(partial(_create, place, account, indexes), range(_CLIENTS)))
             rounds.append(_CLIENTS * each / (time.perf_counter() - begun))
+            cpu_us.append(1e6 * cpu.seconds()["api"] / (_CLIENTS * each))
             seconds += [one for client in series for one in client]
-    yield median_of(f"api.{store}_creates_per_s", "1/s", rounds)
+    yield median_of(f"api.{store}_creates_per_s", "1/s", rounds, _GOALS[store])
+    yield median_of(f"api.{store}_create_cpu_us", "us", cpu_us)
     yield from _times(f"api.{store}_create", seconds)
 
 
@@ -73,6 +82,27 @@ def _create(place: tuple[str, int], account: _Account, indexes: range, number: i
             body = {"local_part": f"name-{number}-{index}", "domain_id": account.domain}
             client.ask("POST", f"/mailboxes/{mailbox}/aliases", body, **{"Idempotency-Key": str(uuid.uuid4())})
         return client.seconds
+
+
+def _bulk(place: tuple[str, int], store: Store, account: _Account, size: int, cpu: Stopwatch) -> Iterator[Figure]:
+    rounds, cpu_us = list[float](), list[float]()
+    with closing(ApiClient(place, account.secret)) as client:
+        for round_ in range(_ROUNDS):
+            items = [
+                {
+                    "op": "create",
+                    "mailbox_id": account.mailboxes[(round_ * size + index) // _OF_A_MAILBOX],
+                    "domain_id": account.domain,
+                    "local_part": f"bulk-{round_}-{index}",
+                }
+                for index in range(size)
+            ]
+            cpu.restart()
+            client.ask("POST", "/aliases:bulk", {"items": items}, **{"Idempotency-Key": str(uuid.uuid4())})
+            rounds.append(size / client.seconds[-1])
+            cpu_us.append(1e6 * cpu.seconds()["api"] / size)
+    yield median_of(f"api.{store}_bulk_items_per_s", "1/s", rounds, _BULK)
+    yield median_of(f"api.{store}_bulk_item_cpu_us", "us", cpu_us)
 
 
 def _pages(place: tuple[str, int], store: Store, account: _Account, count: int) -> Iterator[Figure]:

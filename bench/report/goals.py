@@ -29,6 +29,14 @@ DESCRIPTIONS: Mapping[str, str] = {
     "recipients.extra_of_1000_cpu_us": "CPU time of the filter for each further recipient of a message",
     "counts.message_counted_over_uncounted": "CPU time of a message with counting, as a multiple of that without",
     "memory.growth_mib": "growth of a milter process over 90,000 messages, after its first 10,000",
+    **{
+        f"api.{store}_creates_per_s": f"aliases made in a second over the API, {name}, eight clients"
+        for store, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL"))
+    },
+    **{
+        f"api.{store}_bulk_items_per_s": f"aliases made in a second by calls of 1,000, {name}, one client"
+        for store, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL"))
+    },
     "expiring.bytes_per_alias": "memory of Redis for an alias with its target that expires",
     "expiring.decision_over_endless": "CPU time of a decision about an alias that expires, as a multiple of another",
     "scale.bytes_per_alias": "memory of Redis for an alias with its target, largest store",

@@ -10,7 +10,7 @@ from store.clock import utc_now
 from store.errors import ServiceError
 from store.services import audit, lookup
 from store.services.fields import check_moment, check_name
-from store.services.lookup import Ref
+from store.services.lookup import AccountState, Ref
 from store.services.paging import Page, holds, page_of
 from store.services.plans import alias_limit, check_plan
 from store.services.unset import UNSET, NotGiven
@@ -145,7 +145,7 @@ def page(tx: Transaction, *, page: int = 1, per_page: int = 25, search: str | No
     return page_of(tx, query, _as_view, page, per_page)
 
 
-def is_unpaid_trial(row: AccountRow) -> bool:
+def is_unpaid_trial(row: AccountState) -> bool:
     """Return whether the limit for trials holds still."""
     return row.is_trial and row.first_payment_at is None
 

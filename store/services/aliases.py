@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlalchemy.orm import aliased
 
 from routing.policy import SYSTEM_ADDRESSES
@@ -23,10 +23,9 @@ from store.services.statistics.activity import with_activity
 from store.services.unset import UNSET, NotGiven
 from store.services.views import EVERYONE, Alias, FreeName, Senders, Usage
 from store.sql import changed_fields
+from store.sql.new_alias_query import DomainFacts, Owner, count_aliases, insert_alias
 from store.sql.tables import ALIAS, AddressRow, AliasRow, DomainRow
-from store.sql.tenant import Transaction, made_once
-
-_COUNT = made_once(select(func.count()).where(AliasRow.mailbox_id == bindparam("mailbox")))
+from store.sql.tenant import Transaction
 
 
 def add(
@@ -94,25 +93,40 @@ def create(
             ``address-reserved``, ``domain-not-active``, ``address-taken``, ``address-kept``,
             ``feature-not-available``, ``trial-limit-reached``, ``alias-limit-reached``.
     """
-    owner = lookup.mailbox(tx, mailbox)
-    home = lookup.domain_for_name(tx, domain, account_id=owner.account.id)
+    owner, home = lookup.for_new_alias(tx, mailbox, domain)
     ends = {"expires_at": expires_at, "expires_after": expires_after, "expires_when_idle": expires_when_idle}
     wanted = check_new_alias(owner, home, local_part, {"note": note, "senders": senders, **ends}, system_names)
-    lookup.lock_mailbox(tx, owner)
-    name = claim(tx, home, local_part, ALIAS, mailbox_id=owner.mailbox.id)
-    check_alias_room(owner, _count(tx, owner.mailbox.id))
-    switches = {"can_receive": can_receive, "can_send": can_send, "note": note}
-    rules = sender_lists.row_text(wanted)
-    row = AliasRow(id=name.id, mailbox_id=owner.mailbox.id, senders=rules, **switches, **ends)
-    tx.add(row)
-    tx.flush()
+    name = claim(tx, home, local_part, ALIAS, mailbox_id=owner.id)
+    check_alias_room(owner, name.aliases)
+    switches = {"can_receive": can_receive, "can_send": can_send, "is_active": True, "note": note, **ends}
+    rules = {"senders": sender_lists.row_text(wanted), "updated_at": name.created_at}
+    is_forwarding = insert_alias(tx, {"id": name.id, "mailbox_id": owner.id, **switches, **rules}, home.account_id)
     if any(ends.values()):
-        expiry.fold(tx, [row.id], idle_anew=[row.id])
+        expiry.fold(tx, [name.id], idle_anew=[name.id])
     changed_fields.name(tx, home.name, local_part)
-    retarget.names_come(tx, home.account_id, {(local_part, home.name)})
-    made = of_rows(row, name, home.name, owner.address.local_part, owner.domain.name)
+    if is_forwarding:
+        retarget.names_come(tx, home.account_id, {(local_part, home.name)})
+    made = _made(tx, owner, home, name, {**switches, "senders": wanted})
     audit.note(tx, "alias.create", "alias", made.id, made.address, None, made, account_id=home.account_id)
     return made
+
+
+def _made(tx: Transaction, owner: Owner, home: DomainFacts, name: Claimed, switches: Mapping[str, Any]) -> Alias:
+    """Return a new alias; one that ends as its row says, since when it is off is reckoned there."""
+    if any(switches[field] for field in expiry.FIELDS):
+        return view(tx, name.id)
+    return Alias(
+        id=name.id,
+        address=f"{name.local_part}@{home.name}",
+        local_part=name.local_part,
+        domain_id=home.id,
+        domain=home.name,
+        mailbox_id=owner.id,
+        created_at=name.created_at,
+        updated_at=name.created_at,
+        mailbox=f"{owner.local_part}@{owner.domain.name}",
+        **switches,
+    )
 
 
 def check(
@@ -132,7 +146,7 @@ def check(
     home = lookup.domain_for_name(tx, domain, account_id=owner.account.id, lock=False)
     check_new_alias(owner, home, local_part, {}, system_names)
     was_its_own = check_free(tx, home, local_part, owner.mailbox.id)
-    check_alias_room(owner, _count(tx, owner.mailbox.id))
+    check_alias_room(owner, count_aliases(tx, owner.mailbox.id))
     return FreeName(f"{local_part}@{home.name}", was_its_own)
 
 
@@ -255,7 +269,7 @@ def usage(tx: Transaction, mailbox: Ref) -> Usage:
     """Return how many aliases a mailbox has, disabled ones counted, and may have. Raises ServiceError ``not-found``."""
     found = lookup.mailbox(tx, mailbox)
     limit = alias_limit(found.account.plan, unpaid_trial=is_unpaid_trial(found.account))
-    return Usage(_count(tx, found.mailbox.id), limit)
+    return Usage(count_aliases(tx, found.mailbox.id), limit)
 
 
 def note_removed_with(tx: Transaction, which: ColumnElement[bool], account_id: int) -> None:
@@ -286,11 +300,7 @@ def view(tx: Transaction, alias_id: int) -> Alias:
 
 def as_view(found: Row[AliasRow, AddressRow, str, str, str]) -> Alias:
     """Return a row of :func:`query` as a view."""
-    return of_rows(*found)
-
-
-def of_rows(alias: AliasRow, address: AddressRow | Claimed, domain: str, owner_local: str, owner_domain: str) -> Alias:
-    """Return an alias as a view: its rows, its domain's name, and its mailbox's address in two parts."""
+    alias, address, domain, owner_local, owner_domain = found
     return Alias(
         id=alias.id,
         address=f"{address.local_part}@{domain}",
@@ -317,10 +327,6 @@ def of_rows(alias: AliasRow, address: AddressRow | Claimed, domain: str, owner_l
 def _found(tx: Transaction, ref: Ref, mailbox: Ref | None, *, lock: bool = True) -> FoundAlias:
     owner = None if mailbox is None else lookup.mailbox(tx, mailbox).mailbox.id
     return lookup.alias(tx, ref, mailbox_id=owner, lock=lock)
-
-
-def _count(tx: Transaction, mailbox_id: int) -> int:
-    return tx.scalars(_COUNT, {"mailbox": mailbox_id}).one()
 
 
 def _note(tx: Transaction, action: str, found: FoundAlias, before: Alias, after: Alias | None) -> None:

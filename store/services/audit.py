@@ -4,6 +4,7 @@ import dataclasses
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Row, select
@@ -154,12 +155,18 @@ def _entry(found: Row[*tuple[Any, ...]]) -> AuditEntry:
 def _told(view: "DataclassInstance | None") -> dict[str, Any] | None:
     if view is None:
         return None
-    told = (field.name for field in dataclasses.fields(view) if field.metadata.get("audited", True))
-    return {name: _plain(getattr(view, name)) for name in told}
+    return {name: _plain(getattr(view, name)) for name in _fields_told(type(view))}
+
+
+@cache
+def _fields_told(kind: "type[DataclassInstance]") -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind) if field.metadata.get("audited", True))
 
 
 def _plain(value: Any) -> Any:
     """Return a value as JSON has it."""
+    if value is None or isinstance(value, (str, int)):
+        return value
     if isinstance(value, datetime):
         return rfc3339(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

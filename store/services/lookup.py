@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from store.errors import ServiceError
 from store.services.names import domain_name, known_address
+from store.sql.new_alias_query import AccountFacts, DomainFacts, Owner, find_place
 from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, MailboxRow
 from store.sql.tenant import Transaction, made_once
 
@@ -35,7 +36,6 @@ _ALIAS = (
     .join(DomainRow, DomainRow.id == AddressRow.domain_id)
 )
 _MAILBOX_BY_ID = made_once(_MAILBOX.where(AddressRow.id == bindparam("wanted")))
-_LOCKED_MAILBOX = made_once(select(MailboxRow.id).where(MailboxRow.id == bindparam("wanted")).with_for_update())
 _DOMAIN_TO_READ = select(DomainRow).order_by(*_PROVED_FIRST)
 _DOMAIN_FOR_NAME = _DOMAIN_TO_READ.with_for_update(read=True).execution_options(populate_existing=True)
 _DOMAIN_BY_ID = made_once(
@@ -56,6 +56,12 @@ class FoundMailbox:
     def text(self) -> str:
         """The address as text."""
         return f"{self.address.local_part}@{self.domain.name}"
+
+
+# As rules for new names look at them: rows, or the facts of a single statement.
+DomainState = DomainRow | DomainFacts
+AccountState = AccountRow | AccountFacts
+OwnerState = FoundMailbox | Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +162,22 @@ def mailbox_by_id(tx: Transaction, wanted: int) -> FoundMailbox:
     return FoundMailbox(*found)
 
 
-def lock_mailbox(tx: Transaction, found: FoundMailbox) -> None:
-    """Lock a mailbox that was found without a lock. Raises ServiceError ``not-found`` when it went away meanwhile."""
-    if tx.scalar(_LOCKED_MAILBOX, {"wanted": found.mailbox.id}) is None:
-        raise ServiceError("not-found", f"there is no mailbox {found.text}", field="mailbox")
+def for_new_alias(tx: Transaction, mailbox_ref: Ref, domain_ref: Ref) -> tuple[Owner, DomainFacts]:
+    """Return the mailbox and the domain of an alias to be made, both locked: the domain first, as everybody does.
+
+    Raises:
+        ServiceError: ``not-found``, ``invalid-request`` for the mailbox; then ``domain-not-yours``, ``invalid-domain``.
+    """
+    if isinstance(mailbox_ref, int) and isinstance(domain_ref, int):
+        wanted, home = mailbox_ref, domain_ref
+    else:
+        found = mailbox(tx, mailbox_ref)
+        wanted, home = found.mailbox.id, domain_for_name(tx, domain_ref, account_id=found.account.id).id
+    place = find_place(tx, wanted, home) if 0 < home <= LARGEST_ID and 0 < wanted <= LARGEST_ID else None
+    if place is None:
+        mailbox_by_id(tx, wanted)
+        raise not_yours(domain_ref)
+    return place
 
 
 def alias(tx: Transaction, ref: Ref, *, mailbox_id: int | None = None, lock: bool = True) -> FoundAlias:

@@ -12,22 +12,22 @@ from store.errors import ServiceError
 from store.services import expiry, kept, sender_lists
 from store.services.accounts import is_unpaid_trial
 from store.services.fields import check_text
-from store.services.lookup import FoundMailbox
+from store.services.lookup import DomainState, OwnerState
 from store.services.names import check_local_part
 from store.services.plans import check_room
 from store.services.views import Senders
-from store.sql.insert_if_free import insert_if_free
-from store.sql.tables import AddressRow, DomainRow
+from store.sql.insert_if_free import claim_name
+from store.sql.tables import AddressRow
 from store.sql.tenant import Transaction
 
 
-def require_proved(domain: DomainRow) -> None:
+def require_proved(domain: DomainState) -> None:
     """Refuse a pending domain: it could be anyone's, and holds nothing. Raises ServiceError ``domain-not-active``."""
     if domain.verified_at is None:
         raise _not_active(domain, "is not verified yet")
 
 
-def require_active(domain: DomainRow) -> None:
+def require_active(domain: DomainState) -> None:
     """Refuse a domain that takes no new names: pending, switched off, or its proof lapsed.
 
     Raises:
@@ -41,8 +41,8 @@ def require_active(domain: DomainRow) -> None:
 
 
 def check_new_alias(
-    owner: FoundMailbox,
-    home: DomainRow,
+    owner: OwnerState,
+    home: DomainState,
     local_part: str,
     given: Mapping[str, Any],
     system_names: frozenset[str],
@@ -67,7 +67,7 @@ def check_new_alias(
     return kept
 
 
-def check_alias_room(owner: FoundMailbox, used: int) -> None:
+def check_alias_room(owner: OwnerState, used: int) -> None:
     """Check that a mailbox with ``used`` aliases may have one more.
 
     Raises:
@@ -84,9 +84,12 @@ class Claimed:
     domain_id: int
     local_part: str
     created_at: datetime
+    aliases: int  # that the mailbox had, of which it is to be an alias; 0 without one
 
 
-def claim(tx: Transaction, domain: DomainRow, local_part: str, kind: str, *, mailbox_id: int | None = None) -> Claimed:
+def claim(
+    tx: Transaction, domain: DomainState, local_part: str, kind: str, *, mailbox_id: int | None = None
+) -> Claimed:
     """Take a name; the unique key decides between two that come at once.
 
     Args:
@@ -101,15 +104,15 @@ def claim(tx: Transaction, domain: DomainRow, local_part: str, kind: str, *, mai
     """
     now = utc_now()
     values = {"domain_id": domain.id, "local_part": local_part, "kind": kind, "created_at": now}
-    new = insert_if_free(tx, AddressRow, **values)
+    new = claim_name(tx, values, mailbox_id)
     if new is None and kept.give_way(tx, domain.id, local_part, mailbox_id):
-        new = insert_if_free(tx, AddressRow, **values)
+        new = claim_name(tx, values, mailbox_id)
     if new is None:
         raise taken(domain, local_part)
-    return Claimed(new, domain.id, local_part, now)
+    return Claimed(new[0], domain.id, local_part, now, new[1])
 
 
-def check_free(tx: Transaction, domain: DomainRow, local_part: str, mailbox_id: int) -> bool:
+def check_free(tx: Transaction, domain: DomainState, local_part: str, mailbox_id: int) -> bool:
     """Refuse a name that this mailbox cannot have now; True when it was deleted from it and is kept for it.
 
     Raises:
@@ -126,10 +129,10 @@ def check_free(tx: Transaction, domain: DomainRow, local_part: str, mailbox_id: 
     return found.mailbox_id == mailbox_id
 
 
-def taken(domain: DomainRow, local_part: str) -> ServiceError:
+def taken(domain: DomainState, local_part: str) -> ServiceError:
     """Return the refusal of a name that a mailbox or alias has."""
     return ServiceError("address-taken", f"{local_part}@{domain.name} is taken already", field="local_part")
 
 
-def _not_active(domain: DomainRow, why: str) -> ServiceError:
+def _not_active(domain: DomainState, why: str) -> ServiceError:
     return ServiceError("domain-not-active", f"the domain {domain.name} {why}", field="domain_id")

@@ -1,12 +1,13 @@
 """INSERT ... ON CONFLICT DO NOTHING: one statement, where a savepoint around an INSERT takes three."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from sqlalchemy import Integer, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from store.sql.tables import AddressRow, IdempotencyKeyRow, PasskeyRow, SignInAttemptRow
+from store.sql.tables import AddressRow, AliasRow, IdempotencyKeyRow, PasskeyRow, SignInAttemptRow
 from store.sql.tenant import Transaction
 
 Table = type[AddressRow] | type[IdempotencyKeyRow] | type[PasskeyRow] | type[SignInAttemptRow]
@@ -25,7 +26,25 @@ def insert_if_free(tx: Transaction, table: Table, **values: Any) -> int | None:
     return found
 
 
+def claim_name(tx: Transaction, values: Mapping[str, Any], mailbox_id: int | None) -> tuple[int, int] | None:
+    """Return the id of a new row of ``addresses``, and how many aliases a mailbox had; as :func:`insert_if_free`.
+
+    Of a mailbox that is locked before: nobody can give it another meanwhile.
+    """
+    insert = _naming(tx.get_bind().dialect.name)
+    tx.flush()
+    found = tx.connection().execute(insert, {**values, "mailbox": mailbox_id}).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
 @cache
 def _statement(dialect: str, table: Table) -> Any:
     made = table.__table__
     return _INSERT[dialect](made).on_conflict_do_nothing().returning(made.c.id)
+
+
+@cache
+def _naming(dialect: str) -> Any:
+    its = AliasRow.mailbox_id == bindparam("mailbox", type_=Integer())
+    used = select(func.count()).select_from(AliasRow).where(its).scalar_subquery()
+    return _statement(dialect, AddressRow).returning(used)

@@ -6,11 +6,12 @@ touch the clock.
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import Table, Text, bindparam, func, insert, select, update
+from sqlalchemy import cast as cast_to
 from sqlalchemy.orm import Session
 
 from routing.address import Address
@@ -19,6 +20,7 @@ from store.batches import batches
 from store.sql.changed_fields import LISTING, Field, fields, touched
 from store.sql.directory_query import STATEMENT, Found
 from store.sql.directory_rows import records
+from store.sql.insert_row import insert_rows
 from store.sql.people import find_fields
 from store.sql.tables import ClockRow, OutboxRow
 from store.wire_format.layout import CATCH_ALL, DOMAIN
@@ -34,8 +36,8 @@ _ADVANCE = (
     .values(version=_CLOCK.c.version + 1, nonce=bindparam("new"))
     .returning(_CLOCK.c.version, _CLOCK.c.nonce, _CLOCK.c.epoch)
 )
-_INSERT = insert(_OUTBOX)
 _NOTIFY = select(func.pg_notify(CHANNEL, bindparam("version")))
+_INSERT_AND_NOTIFY = insert(_OUTBOX).returning(func.pg_notify(CHANNEL, cast_to(_OUTBOX.c.version, Text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,20 @@ def record(tx: Session) -> None:
         {"version": now.version, "nonce": now.nonce, "domain": domain, "field": field, "value": value}
         for domain, field, value in _values(tx, fields(tx), now.version)
     ]
-    for batch in batches(rows, _AT_ONCE):
-        tx.connection().execute(_INSERT, batch)
+    _keep(tx, rows, now.version)
     tx.info[_VERSION] = now.version
-    if tx.get_bind().dialect.name == "postgresql":
-        tx.connection().execute(_NOTIFY, {"version": str(now.version)})
+
+
+def _keep(tx: Session, rows: Sequence[Mapping[str, Any]], version: int) -> None:
+    """Insert rows, and tell PostgreSQL's listeners; of a single row, as most changes leave, with one statement."""
+    is_told = tx.get_bind().dialect.name == "postgresql"
+    if is_told and len(rows) == 1:
+        tx.connection().execute(_INSERT_AND_NOTIFY, rows[0])
+        return
+    for batch in batches(rows, _AT_ONCE):
+        insert_rows(tx, OutboxRow, batch)
+    if is_told:
+        tx.connection().execute(_NOTIFY, {"version": str(version)})
 
 
 def _tick(tx: Session) -> Clock:

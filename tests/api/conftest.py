@@ -9,12 +9,20 @@ import pytest
 
 from store.migrations import migrate
 from store.sql.database import Database
+from tests.api.hashing import Hashing, hashing_watched
 from tests.api.running_api import CLIENTS, RunningApi, site_over
 from tests.api.tenants import Tenant, secret_of, tenant
 from tests.store.conftest import one_redis, postgres, redis_server
 from tests.store.postgres_server import PostgresServer
 
 __all__ = ["one_redis", "postgres", "redis_server"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hashing() -> Iterator[Hashing]:
+    """See to it, in all tests of all doors over HTTP, that no transaction waits for the hash of a password."""
+    with hashing_watched() as watched:
+        yield watched
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

@@ -10,9 +10,9 @@ from sqlalchemy.engine import Engine
 
 from tests.api.tenants import Tenant
 
-# The token; the key, and once in a while the look for old keys; mailbox, domain, lock, name, count, alias, audit log;
-# the answer; clock, facts and row of the outbox, and PostgreSQL's word to the relay.
-CREATE = 16
+# The token; the key, and once in a while the look for old keys; mailbox and domain, name, alias, audit log; the answer;
+# clock, facts and row of the outbox, which is PostgreSQL's word to the relay as well.
+CREATE = 11
 PAGE = 4  # the token, the count, the ids, the rows
 ONE = 5  # the token, the mailbox, the alias, its view, what came through it
 NOT_COUNTED = ("BEGIN", "UPDATE tokens")  # the last use of a token is noted after the answer, once a minute

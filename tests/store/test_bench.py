@@ -21,7 +21,7 @@ FIGURES = {
     "scale": ("scale.bytes_per_alias", "scale.2000_stall_ms"),
     "propagation": tuple(f"propagation.sqlite_{state}_p99_ms" for state in ("idle", "api", "loaded")),
     "messages": ("messages.api_over_smtplib_cpu", "messages.api_messages_per_s", "messages.smtplib_cpu_milter_us"),
-    "api": ("api.sqlite_creates_per_s", "api.sqlite_mailboxes_page_p50_ms"),
+    "api": ("api.sqlite_create_cpu_us", "api.sqlite_bulk_items_per_s", "api.sqlite_mailboxes_page_p50_ms"),
     "pages": ("pages.mailboxes_p95_ms", "pages.aliases_over_healthz", "pages.account_bytes", "pages.cold_requests"),
     "rebuild": ("rebuild.sqlite_aliases_per_s",),
 }

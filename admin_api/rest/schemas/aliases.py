@@ -50,6 +50,12 @@ class NewSenders(Body):
         return views.Senders(self.mode, tuple(self.entries), self.require_authenticated)
 
 
+def everyones() -> Any:
+    """Return the field of an alias's senders for a body: everyone may write, unless it says otherwise."""
+    default = NewSenders(mode="everyone")  # of a factory: a default would be copied for each alias
+    return Field(default_factory=lambda: default, json_schema_extra={"default": default.model_dump()})
+
+
 class Blocked(Body):
     """Who is not to write to an alias any more."""
 
@@ -120,7 +126,7 @@ class NewAlias(Body):
     can_receive: bool = True
     can_send: bool = False
     note: Note | None = None
-    senders: NewSenders = NewSenders(mode="everyone")
+    senders: NewSenders = everyones()
     expires_at: GivenMoment | None = Field(default=None, description="In the future; from then on it is off.")
     expires_after: Mails | None = Field(default=None, description="After so many mails it is off.")
     expires_when_idle: IdleDays | None = Field(default=None, description="After so many days without mail it is off.")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from admin_api.http.models import Body, GivenMoment, Id, LocalPart, Out, unsent
-from admin_api.rest.schemas.aliases import Alias, IdleDays, Mails, NewSenders, Note, as_arguments
+from admin_api.rest.schemas.aliases import Alias, IdleDays, Mails, NewSenders, Note, as_arguments, everyones
 from store.services.bulk.bulk_call import MOST_ITEMS, Item, ItemResult
 from store.services.expiry import FIELDS
 
@@ -33,7 +33,7 @@ class CreateItem(_ItemBody):
     can_send: bool = False
     is_active: bool = True
     note: Note | None = None
-    senders: NewSenders = NewSenders(mode="everyone")
+    senders: NewSenders = everyones()
     expires_at: GivenMoment | None = None
     expires_after: Mails | None = None
     expires_when_idle: IdleDays | None = None

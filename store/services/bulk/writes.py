@@ -5,9 +5,10 @@ That leaves the store as the order given would, because a plan changes or delete
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import update
 
 from store.batches import batches
 from store.services import audit, expiry, kept, sender_lists
@@ -17,11 +18,12 @@ from store.services.filters import retarget
 from store.services.kept import Name
 from store.services.views import Alias
 from store.sql import changed_fields
+from store.sql.insert_row import insert_names, insert_rows
 from store.sql.tables import ALIAS, AddressRow, AliasRow
 from store.sql.tenant import Transaction
 
 _AT_ONCE = 500  # rows in one statement
-_ENDLESS = AliasRow()
+_ENDLESS = SimpleNamespace(**dict.fromkeys(expiry.FIELDS))  # an object of a row takes longer to ask
 # was there before, is there after: what the audit log calls it
 _ACTIONS = {(False, True): "alias.create", (True, True): "alias.update", (True, False): "alias.delete"}
 _SWITCHES = ("can_receive", "can_send", "is_active", "note", *expiry.FIELDS)
@@ -74,13 +76,11 @@ def _switches(alias: Alias) -> dict[str, Any]:
 def _insert(tx: Transaction, entries: list[Entry]) -> None:
     """Insert new aliases; in the order of their names, so that two batches do not wait for one another in a circle."""
     new = sorted(((entry, entry.after) for entry in entries if entry.after), key=lambda pair: _name(pair[1]))
-    made = insert(AddressRow).returning(AddressRow.id, AddressRow.domain_id, AddressRow.local_part)
     for some in batches(new, _AT_ONCE):
-        found = tx.execute(made, [_address_row(alias) for _, alias in some])
-        ids: dict[Name, int] = {(row[1], row[2]): row[0] for row in found}
+        ids = insert_names(tx, [_address_row(alias) for _, alias in some])
         for entry, alias in some:
             entry.after = replace(alias, id=ids[_name(alias)])
-        tx.execute(insert(AliasRow), [_alias_row(ids[_name(alias)], alias) for _, alias in some])
+        insert_rows(tx, AliasRow, [_alias_row(ids[_name(alias)], alias) for _, alias in some])
 
 
 def _retarget(tx: Transaction, made: list[tuple[int, Alias | None]]) -> None:

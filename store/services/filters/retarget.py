@@ -6,18 +6,17 @@ Otherwise a script would go on to send mail to an address that somebody else may
 import json
 from collections.abc import Callable, Collection
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, select
 
 from routing.address import Address
 from routing.filters.model import actions_of
 from store.services.filters import scripts
+from store.sql.new_alias_query import forwarding
 from store.sql.tables import AddressRow, DomainRow, FilterRuleRow
 from store.sql.tenant import Transaction, made_once
 
 # Made once: to put a statement together takes about as long as to run it.
-_FORWARDING = select(FilterRuleRow.mailbox_id, FilterRuleRow.actions).where(FilterRuleRow.forwards)
-_IN_ACCOUNT = select(AddressRow.id).join_from(AddressRow, DomainRow).where(DomainRow.account_id == bindparam("account"))
-_ALL, _OF_ACCOUNT = made_once(_FORWARDING), made_once(_FORWARDING.where(FilterRuleRow.mailbox_id.in_(_IN_ACCOUNT)))
+_ALL = made_once(select(FilterRuleRow.mailbox_id, FilterRuleRow.actions).where(FilterRuleRow.forwards))
 
 Name = tuple[str, str]  # local part and domain
 
@@ -55,9 +54,9 @@ def _leads_to(target: Address, names: Collection[Name]) -> bool:
 
 def _targets(tx: Transaction, account_id: int | None = None) -> dict[Address, set[int]]:
     """Return the addresses that rules (of an account) forward to, and the mailboxes whose rules these are."""
-    forwarding = tx.execute(_ALL) if account_id is None else tx.execute(_OF_ACCOUNT, {"account": account_id})
+    rules = tx.execute(_ALL) if account_id is None else forwarding(tx, account_id)
     found: dict[Address, set[int]] = {}
-    for mailbox_id, actions in forwarding:
+    for mailbox_id, actions in rules:
         for one in actions_of(json.loads(actions)):
             if one.type == "forward" and one.value is not None:
                 found.setdefault(Address.parse(one.value), set()).add(mailbox_id)
