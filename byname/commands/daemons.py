@@ -33,6 +33,7 @@ def milter(
     from byname import telemetry, wiring
     from byname.wiring.counting import counting
     from byname.wiring.lookalikes import name_key, skeleton
+    from byname.wiring.map_file import listed
     from byname_milter.handovers import Handovers
     from byname_milter.server import serve
     from byname_milter.site import Site
@@ -61,6 +62,7 @@ def milter(
                 handovers=handovers,
                 counts=counts,
                 counts_accepted=not now.edge_delivers,
+                listed=listed(now),
             )
 
         if handovers is not None:
@@ -69,11 +71,13 @@ def milter(
 
 
 def maps(context: typer.Context) -> None:
-    """Run the Postfix socketmap server until SIGTERM. SIGHUP reads the settings again.
+    """Run the Postfix socketmap server until SIGTERM. SIGHUP reads the settings again, but for listen and export.
 
-    Its maps: domains, for virtual_mailbox_domains; aliases and senders, for people with postmap -q.
+    Its maps: domains, for virtual_mailbox_domains; aliases and senders, for people with postmap -q. With [maps] export
+    it also keeps a file of the hosted domains, which Postfix reads without asking.
     """
     from byname import telemetry, wiring
+    from byname.wiring import map_file
     from edges.listen import open_listener
     from edges.maps import standard_maps
     from edges.running import serve_until_signalled
@@ -84,8 +88,11 @@ def maps(context: typer.Context) -> None:
     settings = _prepared(run, "maps")
     with (
         run.database(may_be_silent=True) as database,
-        telemetry.observed_directory(settings, database, "maps") as directory,
+        ExitStack() as stack,
     ):
+        kept = map_file.exporter(settings, database)
+        observed = telemetry.observed_directory(settings, database, "maps", also=map_file.health(kept))
+        directory = stack.enter_context(observed)
 
         def load() -> Callable[[bytes], bytes]:
             tables = standard_maps(directory, wiring.policy(run.settings()))
@@ -96,6 +103,7 @@ def maps(context: typer.Context) -> None:
 
         first = load()  # before the socket: wrong settings must leave nothing behind
         server = SocketmapServer(open_listener(settings.maps.listen), first)
+        stack.enter_context(map_file.keeping(kept))  # after the socket, which a second process does not get
         stop(_ended(asked=serve_until_signalled(server, "maps", reload)))
 
 

@@ -1,0 +1,55 @@
+"""The file of hosted domains that Postfix reads itself: who keeps it, and how the milters ask what may be in it."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from conf.map_file import ListedDomains, parse_map_file, require_folder
+from conf.settings import Settings
+from edges.map_file.exporter import Exporter
+from edges.map_file.postmap import require_kind
+from store.sql.database import Database
+
+
+def exporter(settings: Settings, database: Database) -> Exporter | None:
+    """Return what keeps the file; None where Postfix asks the socketmap.
+
+    Raises:
+        ConfigError: the folder, postmap, or what Postfix needs for that kind of file is missing.
+    """
+    if settings.maps.export is None:
+        return None
+    place = parse_map_file(settings.maps.export)
+    require_folder(place)
+    require_kind(place)
+    return Exporter(database, place, f"{socket.gethostname()}:{place.path}")
+
+
+@contextmanager
+def keeping(kept: Exporter | None) -> Iterator[None]:
+    """Keep the file for the length of a block."""
+    if kept is None:
+        yield
+        return
+    stopped = threading.Event()
+    thread = threading.Thread(target=kept.run, args=(stopped,), name="map-file", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join(_END)
+
+
+def health(kept: Exporter | None) -> Callable[[], Mapping[str, str]]:
+    """Return what /readyz says of the file; nothing where there is none."""
+    return dict if kept is None else kept.health
+
+
+def listed(settings: Settings) -> ListedDomains | None:
+    """Return what the milters ask; None where Postfix asks the socketmap."""
+    return None if settings.maps.export is None else ListedDomains(parse_map_file(settings.maps.export))
+
+
+_END = 5.0  # seconds for a change of the file that has begun
