@@ -28,6 +28,7 @@ from byname.commands import (
     domain,
     explain,
     mailbox,
+    map_file,
     mcp,
     message,
     relay,
@@ -64,6 +65,7 @@ for noun, commands, summary in (
     ("message", message.app, "Mail that programs sent."),
     ("audit", audit.app, "Who changed what, and when."),
     ("cache", cache.app, "Rebuild, check, look at the cache."),
+    ("map-file", map_file.app, "Files of domains that Postfix reads."),
     ("config", config.app, "Check and show the settings."),
     ("db", db.app, "Create, upgrade, check the database."),
 ):

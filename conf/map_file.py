@@ -20,9 +20,8 @@ REMEMBERED = 3600.0  # seconds for which a domain that left the file is on the l
 
 Listed = Literal["listed", "left", "not-listed", "unknown"]
 
-_RULE = (
-    "must be lmdb: or cdb: and the absolute path of a file without its ending (lmdb:/var/spool/postfix/byname/domains)"
-)
+_SAMPLE = "lmdb:/var/spool/postfix/byname/domains"
+_RULE = f"must be lmdb: or cdb: and the absolute path of a file without its ending ({_SAMPLE})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def write_list(place: MapFile, hosted: Collection[str], left: Mapping[str, float
 def replace_file(path: Path, text: str) -> None:
     """Write a file that everybody may read, and put it in the place of another at once. Raises OSError."""
     made = path.with_name(f".{path.name}.new")
-    with open(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), "w", encoding="utf-8") as file:
+    with made.open("w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), 0o644)
         file.write(text)
         file.flush()

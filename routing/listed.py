@@ -5,7 +5,7 @@ would have to bounce, so the milter answers for it.
 
 | the list beside the file says | mail from outside | mail of a login |
 |---|---|---|
-| Postfix's file has the domain, or may have | 550 ``not-hosted``; under grace 451 | 451: soon it goes to whoever has it now |
+| Postfix's file has the domain, or may have | 550 ``not-hosted``; under grace 451 | 451: soon it goes elsewhere |
 | it had it until a while ago | 451 ``hosted-before`` | 451 |
 | nothing can be learned | 451 | 451 |
 | it does not have it | not ours | not ours |

@@ -1,9 +1,9 @@
 """Keeps Postfix's file of hosted domains in step with the store, in a thread of ``byname maps``.
 
 The store alone says what belongs into the file, and the file alone what it holds: both are read at the start, after a
-failure and every ten minutes, and what differs is put right. So whatever ended an earlier writer needs no journal. While
-the store is away, or the file cannot be written, the old file stays, Postfix goes on reading it, and whoever changes
-which domains are hosted is told "pending" (store.unit_of_work.map_files).
+failure and every ten minutes, and what differs is put right. So whatever ended an earlier writer needs no journal.
+While the store is away, or the file cannot be written, the old file stays, Postfix goes on reading it, and whoever
+changes which domains are hosted is told "pending" (store.unit_of_work.map_files).
 
 What a failure shows to Postfix: nothing. The milters answer for domains that the file has and should not
 (conf.map_file).
