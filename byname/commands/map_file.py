@@ -20,7 +20,7 @@ COLUMNS: "Columns[MapFile]" = {
     "file": lambda one: one.name,
     "domains": lambda one: one.domains,
     "state": lambda one: "in step" if one.in_step else "out of step",
-    "since": lambda one: one.changed_at,
+    "written": lambda one: one.changed_at,
     "problem": lambda one: one.problem,
 }
 

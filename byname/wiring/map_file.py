@@ -1,11 +1,13 @@
 """The file of hosted domains that Postfix reads itself: who keeps it, and how the milters ask what may be in it."""
 
+import fcntl
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import IO
 
-from conf.map_file import ListedDomains, parse_map_file, require_folder
+from conf.map_file import ListedDomains, MapFile, bad_setting, parse_map_file, require_folder
 from conf.settings import Settings
 from edges.map_file.exporter import Exporter
 from edges.map_file.postmap import require_kind
@@ -23,6 +25,7 @@ def exporter(settings: Settings, database: Database) -> Exporter | None:
     place = parse_map_file(settings.maps.export)
     require_folder(place)
     require_kind(place)
+    _require_alone(place)
     return Exporter(database, place, f"{socket.gethostname()}:{place.path}")
 
 
@@ -52,4 +55,15 @@ def listed(settings: Settings) -> ListedDomains | None:
     return None if settings.maps.export is None else ListedDomains(parse_map_file(settings.maps.export))
 
 
+def _require_alone(place: MapFile) -> None:
+    """Return if no other process keeps the file; none will, until this one ends. Raises ConfigError."""
+    lock = place.path.with_name(f".{place.path.name}.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise bad_setting(f"another process keeps {place}") from error
+    _LOCKS.append(lock)
+
+
+_LOCKS: list[IO[str]] = []  # held for the life of the process
 _END = 5.0  # seconds for a change of the file that has begun
