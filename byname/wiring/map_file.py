@@ -57,11 +57,13 @@ def listed(settings: Settings) -> ListedDomains | None:
 
 def _require_alone(place: MapFile) -> None:
     """Return if no other process keeps the file; none will, until this one ends. Raises ConfigError."""
-    lock = place.path.with_name(f".{place.path.name}.lock").open("w")
     try:
+        lock = place.path.with_name(f".{place.path.name}.lock").open("w")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         raise bad_setting(f"another process keeps {place}") from error
+    except OSError as error:
+        raise bad_setting(f"the folder {place.path.parent} cannot be written: {error.strerror}") from error
     _LOCKS.append(lock)
 
 

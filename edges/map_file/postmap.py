@@ -8,6 +8,7 @@ some ten seconds.
 import contextlib
 import os
 import shutil
+import struct
 import subprocess
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from conf.map_file import MapFile, bad_setting
 
 SETTLED = 15.0  # seconds after which every process of Postfix reads a file that was put in another's place
+_CDB_HEADER = 2048  # octets: where each of 256 tables begins, and how long it is
 _PATIENCE = 60.0  # seconds for one run
 _PLACES = "/usr/sbin:/sbin:/usr/local/sbin"
 
@@ -37,13 +39,14 @@ class Postmap:
 
     def keys(self) -> set[str] | None:
         """Return what the file holds; None when there is none, or none that can be read."""
-        if not self._place.file.exists():
-            return None
         try:
-            lines = self._run(["-s", str(self._place)]).splitlines()
-        except MapFileError:
+            if self._place.kind == "cdb":
+                return cdb_keys(self._place.file.read_bytes())
+            if not self._place.file.exists():  # postmap would wait for it
+                return None
+            return {line.partition("\t")[0] for line in self._run(["-s", str(self._place)]).splitlines()}
+        except (MapFileError, OSError, ValueError):
             return None
-        return {line.partition("\t")[0] for line in lines}
 
     def add(self, keys: Collection[str]) -> None:
         """Put keys into the file as it is. Raises MapFileError: some of them may be in it."""
@@ -58,6 +61,7 @@ class Postmap:
         source = self._place.path.with_name(f".{self._place.path.name}.new")
         made = source.with_name(f"{source.name}.{self._place.kind}")
         try:
+            made.unlink(missing_ok=True)  # of one that was killed; postmap would not write over half a file
             source.write_text(_lines(keys), encoding="utf-8")
             self._run([f"{self._place.kind}:{source}"])
             _sync(made)
@@ -84,6 +88,28 @@ class Postmap:
         if done.returncode:
             raise MapFileError(_words(done.stderr) or f"postmap ended with {done.returncode}")
         return done.stdout.decode(errors="surrogateescape")
+
+
+def cdb_keys(octets: bytes) -> set[str]:
+    """Return the keys of a cdb file, whose parts postmap does not list: https://cr.yp.to/cdb/cdb.txt.
+
+    Raises:
+        ValueError: it is none, or not all of one.
+    """
+    try:
+        tables = list(struct.iter_unpack("<II", octets[:_CDB_HEADER]))
+        end = max(start + 8 * slots for start, slots in tables)
+        first = min(start for start, _ in tables)
+        found, at = set[str](), _CDB_HEADER
+        while at < first:
+            key, value = struct.unpack_from("<II", octets, at)
+            found.add(octets[at + 8 : at + 8 + key].decode())
+            at += 8 + key + value
+    except struct.error as error:
+        raise ValueError(str(error)) from error
+    if len(tables) != 256 or end != len(octets) or at != first:
+        raise ValueError("not a whole cdb file")
+    return found
 
 
 def require_kind(place: MapFile) -> None:
