@@ -20,7 +20,7 @@ from conf.map_file import REMEMBERED, MapFile, read_list, write_list
 from edges.map_file.postmap import SETTLED, MapFileError, Postmap
 from routing.domain import unicode_domain
 from store.errors import StoreNotReady, StoreUnavailable
-from store.services import map_files
+from store.sql import map_files
 from store.sql.database import Database
 from store.sql.outbox import Clock
 

@@ -1,21 +1,15 @@
-"""Files of hosted domains beside mail servers: what each has to hold, and what each holds (docs/design.md, section 7).
-
-A file holds the store's hosted domains as of a version of the clock. A change of who is hosted is live only when every
-file holds it, for a mail server refuses what its file lacks for good. Times are aware, versions those of the outbox.
-"""
+"""Files of hosted domains that mail servers read themselves, as people see them (store.sql.map_files)."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Integer, bindparam, delete, exists, insert, literal, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from store.clock import utc_now
 from store.errors import ServiceError
-from store.sql.changed_fields import LISTING
-from store.sql.database import Database
+from store.sql.map_files import is_listed_since
 from store.sql.outbox import Clock, read_clock
-from store.sql.tables import ClockRow, DomainRow, MapFileRow, OutboxRow
+from store.sql.tables import MapFileRow
 from store.sql.tenant import Transaction
 
 
@@ -28,45 +22,6 @@ class MapFile:
     in_step: bool
     problem: str | None  # why it could not be written; None: nothing is known to be wrong
     changed_at: datetime
-
-
-def has_changed(database: Database, seen: Clock) -> bool:
-    """Return whether who is hosted may have changed since the clock showed ``seen``.
-
-    Not by what is written there alone: a store that was restored counts on from an older version.
-
-    Raises:
-        StoreUnavailable, StoreNotReady: SQL does not say.
-    """
-    asked = {"version": seen.version, "nonce": seen.nonce, "epoch": seen.epoch}
-    with database.alone() as connection:
-        return connection.scalars(_UNCHANGED, asked).first() is None
-
-
-def hosted(database: Database) -> tuple[Clock | None, list[str]]:
-    """Return the names of all hosted domains, and what the clock showed. Raises StoreUnavailable, StoreNotReady."""
-    with database.read() as tx:
-        names = tx.scalars(select(DomainRow.name).where(DomainRow.verified_at.is_not(None)))
-        return read_clock(tx), list(names)
-
-
-def note(database: Database, name: str, held: Clock | None, domains: int, problem: str | None = None) -> None:
-    """Write down what a file holds, for those who wait. ``held``: None while that is not known.
-
-    Raises:
-        StoreUnavailable, StoreNotReady: it is not written down.
-    """
-    values = {"version": held.version if held else 0, "epoch": held.epoch if held else ""}
-    values |= {"domains": domains, "problem": problem, "changed_at": utc_now()}
-    with database.write_rows() as connection:
-        if not connection.execute(update(MapFileRow).where(MapFileRow.name == name).values(**values)).rowcount:
-            connection.execute(insert(MapFileRow).values(name=name, **values))
-
-
-def all_hold(database: Database, version: int) -> bool:
-    """Return whether every file holds the change of ``version``. Raises StoreUnavailable, StoreNotReady."""
-    with database.alone() as connection:
-        return connection.scalars(_BEHIND, {"version": version}).first() is None
 
 
 def list_all(tx: Session) -> list[MapFile]:
@@ -94,24 +49,6 @@ def _file(tx: Session, row: MapFileRow, clock: Clock | None) -> MapFile:
 
 
 def _is_in_step(tx: Session, row: MapFileRow, clock: Clock | None) -> bool:
-    if clock is None or row.epoch != clock.epoch:
-        return clock is None and row.problem is None
-    later = select(literal(1)).where(OutboxRow.version > row.version, OutboxRow.field == LISTING, _IS_CHANGE)
-    return row.problem is None and tx.scalars(later.limit(1)).first() is None
-
-
-_IS_CHANGE = OutboxRow.domain != ""  # else a row that only keeps the nonce of a version
-_VERSION = bindparam("version", type_=BigInteger)
-_LISTED_SINCE = exists().where(OutboxRow.version > _VERSION, OutboxRow.field == LISTING, _IS_CHANGE)
-_KNOWN_THEN = exists().where(OutboxRow.version == _VERSION, OutboxRow.nonce == bindparam("nonce"))
-_UNCHANGED = select(ClockRow.id).where(
-    ClockRow.epoch == bindparam("epoch"),
-    (ClockRow.nonce == bindparam("nonce")) | ((ClockRow.version > _VERSION) & _KNOWN_THEN & ~_LISTED_SINCE),
-)
-_BEHIND = (
-    select(MapFileRow.name)
-    .select_from(MapFileRow)
-    .outerjoin(ClockRow, ClockRow.id == bindparam("one", 1, type_=Integer))
-    .where((MapFileRow.version < _VERSION) | (MapFileRow.epoch != ClockRow.epoch))
-    .limit(1)
-)
+    if row.problem is not None or clock is None:
+        return row.problem is None
+    return row.epoch == clock.epoch and not tx.scalar(select(is_listed_since(row.version)))

@@ -4,7 +4,7 @@ import time
 
 from store.cache.propagation import TIMEOUT, Propagation
 from store.errors import StoreNotReady, StoreUnavailable
-from store.services import map_files
+from store.sql import map_files
 from store.sql.database import Database
 
 _SHORTEST, _LONGEST = 0.01, 0.08  # seconds between two looks
