@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bench.report.figures import Figure, number
 
 _CPU = "CPU time of a message, Byname over Redis as a multiple of"
+_FILE = "CPU time of a message, Byname over Redis with a file of domains (`[maps] export`) as a multiple of"
 _ALONE = "CPU time of the filter alone, as a multiple of one in C,"
 _RCPT = "time in which 99 of 100 RCPT commands are answered,"
 _PAGE = "time in which 95 of 100 pages of the dashboard are answered:"
@@ -16,6 +17,9 @@ DESCRIPTIONS: Mapping[str, str] = {
     "mta.redis_over_lmdb": f"{_CPU} Postfix with lmdb maps",
     "mta.redis_over_sqlite": f"{_CPU} Postfix with sqlite maps",
     "mta.redis_over_pgsql": f"{_CPU} Postfix with pgsql maps",
+    "mta.redis_lmdb_over_lmdb": f"{_FILE} Postfix with lmdb maps",
+    "mta.redis_lmdb_over_sqlite": f"{_FILE} Postfix with sqlite maps",
+    "mta.redis_lmdb_over_c": f"{_FILE} a filter in C",
     "milter.paced_over_c": f"{_ALONE} at 1,200 messages a second",
     "milter.burst_1_over_c": f"{_ALONE} 1 connection without pause",
     "milter.burst_10_over_c": f"{_ALONE} 10 connections without pause",
