@@ -1,10 +1,12 @@
 """Recipients in a domain that the MTA's file may have and the directory does not, and the list beside the file."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from conf.map_file import REMEMBERED, ListedDomains, MapFile, parse_map_file, read_list, write_list
+from conf.settings import load
 from routing.address import Address
 from routing.directory import AffirmedFacts
 from routing.listed import judge_listed
@@ -64,6 +66,12 @@ def test_the_list(tmp_path: Path) -> None:
     place.listing.write_text("a.test\tsome day\n")
     assert listed("a.test") == "unknown"
     assert place.listing.stat().st_mode & 0o777 == 0o644
+
+
+def test_the_samples_name_one_file() -> None:
+    folder = Path(str(files("conf"))) / "postfix" / "map-file"
+    export = load(folder / "map-file.toml", {}).maps.export
+    assert f"virtual_mailbox_domains = {export}\n" in (folder / "main.cf").read_text()
 
 
 def test_a_file_as_settings_name_it() -> None:
