@@ -26,7 +26,8 @@ from store.sql.outbox import Clock
 
 LOOK = 0.25  # seconds between two looks at the store
 _AGAIN = 5.0  # seconds after a failure
-_WHOLE = 600.0  # seconds between two comparisons of the whole file
+_WHOLE = 600.0  # seconds between two comparisons of the whole file; others take one that is silent longer for dead
+_MANY = 5000  # keys, which take as long in place as a whole new file of 50,000 and what follows from it
 
 log = structlog.get_logger()
 
@@ -48,6 +49,7 @@ class Exporter:
         self._name = name
         self._settled = settled
         self._postmap = Postmap(place)
+        self._file: object = database.identity()
         self._held: set[str] | None = None  # keys in the file; None: to be read
         self._seen: Clock | None = None  # what the clock showed when the file was last brought in step
         self._due: deque[tuple[float, Clock, int]] = deque()  # when Postfix reads what was as of a clock; keys
@@ -68,6 +70,7 @@ class Exporter:
     def step(self) -> bool:
         """Look once, and bring the file in step; return whether that went well. Never raises."""
         try:
+            self._look_at_the_database()
             if self._is_due():
                 self._bring()
             self._tell()
@@ -82,6 +85,13 @@ class Exporter:
             log.info("map-file-in-step", file=str(self._place.file), domains=len(self._held or ()))
         self._problem = None
         return True
+
+    def _look_at_the_database(self) -> None:
+        """Begin anew over a database file that was put in another's place."""
+        file = self._database.identity()
+        if file != self._file:
+            self._database.close()
+            self._file, self._seen = file, None
 
     def _is_due(self) -> bool:
         if self._seen is None or self._held is None or not self._place.file.exists():
@@ -108,6 +118,7 @@ class Exporter:
         """Have others wait for the file from now on: nothing that it held counts any more."""
         map_files.note(self._database, self._name, None, 0, why or None)
         self._told = why
+        self._due.clear()
 
     def _write(self, wanted: set[str]) -> None:
         """Write the list for the milters first, so that it never lacks what the file has, and again at the end."""
@@ -123,7 +134,7 @@ class Exporter:
 
     def _change(self, wanted: set[str]) -> None:
         held, self._held = self._held, None  # whatever fails from here, the file says what it holds
-        if held is None or (held != wanted and not self._postmap.is_changed_in_place):
+        if held is None or not self._can_change(held, wanted):
             self._postmap.replace(wanted)
             self._settles_at = time.monotonic() + self._settled
         else:
@@ -132,6 +143,10 @@ class Exporter:
             if held - wanted:
                 self._postmap.remove(held - wanted)
         self._held = wanted
+
+    def _can_change(self, held: set[str], wanted: set[str]) -> bool:
+        """Return whether the file is better changed in place than replaced."""
+        return held == wanted or (self._postmap.is_changed_in_place and len(held ^ wanted) <= _MANY)
 
     def _listed(self) -> tuple[set[str], dict[str, float]]:
         """Return what the list says, without those that left long ago; nothing when there is no list."""
@@ -169,8 +184,8 @@ class Exporter:
             map_files.note(self._database, self._name, None, len(self._held or ()), reason)
         except (StoreUnavailable, StoreNotReady):
             return
-        self._told = reason
-        self._seen = None
+        self._told, self._seen = reason, None
+        self._due.clear()
 
 
 def keys_of(name: str) -> Iterable[str]:

@@ -1,16 +1,19 @@
 """Files of hosted domains that mail servers read themselves, as people see them (store.sql.map_files)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from store.clock import utc_now
 from store.errors import ServiceError
 from store.sql.map_files import is_listed_since
 from store.sql.outbox import Clock, read_clock
 from store.sql.tables import MapFileRow
 from store.sql.tenant import Transaction
+
+_SILENT = timedelta(minutes=30)  # whoever keeps a file says so every ten
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class MapFile:
     name: str  # host:path
     domains: int
     in_step: bool
-    problem: str | None  # why it could not be written; None: nothing is known to be wrong
+    problem: str | None  # why it may be out of step; None: nothing is known to be wrong
     changed_at: datetime
 
 
@@ -45,10 +48,12 @@ def forget(tx: Transaction, name: str) -> MapFile:
 
 
 def _file(tx: Session, row: MapFileRow, clock: Clock | None) -> MapFile:
-    return MapFile(row.name, row.domains, _is_in_step(tx, row, clock), row.problem, row.changed_at)
+    is_silent = utc_now() - row.changed_at > _SILENT
+    problem = row.problem or ("nobody keeps it" if is_silent else None)
+    return MapFile(row.name, row.domains, problem is None and _holds_all(tx, row, clock), problem, row.changed_at)
 
 
-def _is_in_step(tx: Session, row: MapFileRow, clock: Clock | None) -> bool:
-    if row.problem is not None or clock is None:
-        return row.problem is None
+def _holds_all(tx: Session, row: MapFileRow, clock: Clock | None) -> bool:
+    if clock is None:  # nothing was ever hosted
+        return True
     return row.epoch == clock.epoch and not tx.scalar(select(is_listed_since(row.version)))

@@ -1,5 +1,7 @@
 """Files of hosted domains beside mail servers: who has to wait for them, and what is known of each."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import update
 
@@ -9,7 +11,7 @@ from store.services import accounts, aliases, domains, mailboxes, map_files
 from store.sql import map_files as held
 from store.sql.database import OPERATOR, Database
 from store.sql.outbox import Clock, read_clock
-from store.sql.tables import ClockRow
+from store.sql.tables import ClockRow, MapFileRow
 from store.unit_of_work.idempotency_lock import IdempotencyLock
 from store.unit_of_work.map_files import wait_for_files
 from store.unit_of_work.unit import UnitOfWork, live_at_once
@@ -94,3 +96,15 @@ def test_what_has_to_be_looked_at_anew(database: Database) -> None:
     with database.read() as tx:
         (found,) = map_files.list_all(tx)
     assert (found.problem, found.in_step, found.changed_at <= utc_now()) == ("no room", False, True)
+
+
+def test_a_file_that_nobody_keeps(database: Database) -> None:
+    with database.write() as tx:
+        accounts.create(tx, "acme", "starter")
+        domains.add(tx, "one.test", account="acme", verified=True)
+    held.note(database, NAME, clock_of(database), 1)
+    assert in_step(database) == [(NAME, True)]
+    with database.write_rows() as connection:
+        connection.execute(update(MapFileRow).values(changed_at=utc_now() - timedelta(hours=1)))
+    with database.read() as tx:
+        assert [(one.in_step, one.problem) for one in map_files.list_all(tx)] == [(False, "nobody keeps it")]
