@@ -72,6 +72,7 @@ _COMMANDS = {
             ("message", "Mail that programs sent."),
             ("audit", "Who changed what, and when."),
             ("cache", "Rebuild, check, look at the cache."),
+            ("map-file", "Files of domains that Postfix reads."),
             ("config", "Check and show the settings."),
             ("db", "Create, upgrade, check the database."),
         )

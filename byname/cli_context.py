@@ -65,7 +65,8 @@ class CliContext:
 
     @contextmanager
     def changing(self) -> Iterator["Transaction"]:
-        """Run a block in a transaction on the store. With a cache, wait then until it holds the change: at most 1 s.
+        """Run a block in a transaction on the store. Wait then until the cache holds the change, where
+        there is one, and the files of mail servers: at most 1 s each.
 
         Raises:
             StoreNotReady, StoreUnavailable: as :meth:`database`.
@@ -74,23 +75,30 @@ class CliContext:
         from store.unit_of_work.unit import UnitOfWork
 
         with self.database() as database:
-            unit = UnitOfWork(database, acting(), partial(self.wait_for_cache, database), IdempotencyLock())
+            unit = UnitOfWork(database, acting(), partial(self._wait, database), IdempotencyLock())
             with unit.begin() as transaction:
                 yield transaction
-            unit.propagation()
+            self._tell(unit.propagation())
 
-    def wait_for_cache(self, database: "Database", version: int | None) -> "Propagation":
+    def wait_for_cache(self, database: "Database", version: int | None) -> None:
         """With a cache, wait at most 1 s until it holds the change of that version, and report whether it does."""
+        self._tell(self._wait(database, version))
+
+    def _wait(self, database: "Database", version: int | None) -> "Propagation":
         url = self.settings().cache.url
         if url is None:
             return "live"
         from byname.wiring.cache import propagation
 
-        found = propagation(url, database, version)
+        return propagation(url, database, version)
+
+    def _tell(self, found: "Propagation") -> None:
+        """Say where a change is; without a cache only what is not usual: a mail server's file does not hold it yet."""
+        if found == "live" and self.settings().cache.url is None:
+            return
         self.outcome["propagation"] = found
         if not self.as_json:
             complain(f"byname: propagation: {found}")
-        return found
 
     def system_names(self) -> frozenset[str]:
         """Return the local parts that this site keeps for itself."""

@@ -35,18 +35,24 @@ log = structlog.get_logger()
 
 @contextmanager
 def observed_directory(
-    settings: Settings, sql: Directory, role: str, registry: CollectorRegistry | None = None
+    settings: Settings,
+    sql: Directory,
+    role: str,
+    registry: CollectorRegistry | None = None,
+    also: Health = dict,
 ) -> Iterator[Directory]:
     """Open what the decisions of a daemon ask, and serve its telemetry, for the length of a block.
 
-    ``sql`` is the directory in the store, and ``registry`` may hold more metrics of the daemon.
+    ``sql`` is the directory in the store; ``registry`` may hold more metrics of the daemon; ``also`` is what else its
+    readiness says.
 
     Raises:
         StoreNotReady: ``cache.url`` is none.
     """
     registry = registry or new_registry()
     directory = decision_directory(settings, sql, registry)
-    with serving(settings, role, registry, health(directory)):
+    directory_health = health(directory)
+    with serving(settings, role, registry, lambda: {**directory_health(), **also()}):
         yield directory
 
 

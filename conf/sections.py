@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
 from conf.listen import parse_host_port, parse_nameserver, parse_socket
+from conf.map_file import parse_map_file
 
 _LOCAL_PART = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _HOST_NAME = re.compile(r"[^\s@.,:;/\\\"'()<>\[\]\x00-\x20\x7f]+(?:\.[^\s@.,:;/\\\"'()<>\[\]\x00-\x20\x7f]+)+")
@@ -86,6 +87,7 @@ Origin = Annotated[
     str, _checked(re.compile(rf"https?://{_HTTP_HOST}").fullmatch, "must be http:// or https:// and a host, no path")
 ]
 ListenSocket = Annotated[str, _parsed(parse_socket)]
+MapFileName = Annotated[str, _parsed(parse_map_file)]
 HostPort = Annotated[str, _parsed(parse_host_port)]
 DomainName = Annotated[str, _checked(_HOST_NAME.fullmatch, "must be a domain name")]
 MailAddress = Annotated[str, _checked(_is_address, "must be an address, local@domain")]
@@ -135,9 +137,10 @@ class MilterSettings(Section):
 
 
 class MapsSettings(Section):
-    """Where the Postfix socketmap server listens."""
+    """Where the Postfix socketmap server listens, and the file of hosted domains that Postfix may read instead."""
 
     listen: ListenSocket = "unix:/run/byname/maps.sock"
+    export: MapFileName | None = None
 
 
 class LmtpSettings(Section):

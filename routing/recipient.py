@@ -95,7 +95,7 @@ def _affirmed(verdict: RecipientVerdict) -> bool:
 def _by_table(policy: Policy, address: Address, facts: Facts, at: float, sender: AskSender | None) -> RecipientVerdict:
     domain = facts.get(address.domain)
     if domain is None:
-        return NotOurs()
+        return NotOurs(is_fresh=not isinstance(facts, AffirmedFacts))
     base, detail = split_detail(address.local, policy.recipient_delimiter)
     case = Case(address, base, detail, domain, facts, policy, at, sender)
     for row in RECIPIENT_TABLE:

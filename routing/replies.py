@@ -34,6 +34,7 @@ REPLIES: dict[str, tuple[int, str, str]] = {
     "account-suspended-for-now": (451, "4.7.1", "<{address}>: Account is suspended, please try again later"),
     "mailbox-paused": (550, "5.2.1", "<{address}>: mailbox disabled"),
     "user-unknown": (550, "5.1.1", "<{address}>: user unknown"),
+    "hosted-before": (451, "4.3.0", "<{address}>: This domain is no longer hosted here, please try again"),
     "detail-routes": (550, "5.1.3", "<{address}>: a sub-address may not hold %, ! or @"),
     "sender-not-accepted": (550, "5.7.1", "<{address}>: this address does not accept mail from you"),
     "authentication-unknown": (451, "4.7.1", "<{address}>: Nobody has authenticated this mail, please try again"),

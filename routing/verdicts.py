@@ -58,6 +58,7 @@ class NotOurs:
     """The domain is not hosted here, or is no domain at all: continue and touch nothing."""
 
     rule: str = "not-hosted"
+    is_fresh: bool = field(default=True, compare=False)  # False: known under grace, which refuses nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ messages a second (about 90 for 400, measured on a busy machine), with every fil
 - ``lmdb``, ``sqlite``, ``pgsql``: Postfix's own maps (``bench.cases.native_maps``).
 - ``c``: a filter in C over Byname's Redis (``bench/c_filter``), hosted domains from lmdb.
 - ``redis``, ``sql``: Byname as README.md sets it up, milter and ``byname maps``, over Redis or over SQLite alone.
-- ``redis_lmdb``: Byname over Redis, but hosted domains from lmdb as with ``c``: the difference is ``byname maps``.
+- ``redis_lmdb``: Byname over Redis, and Postfix reads hosted domains from the lmdb file that ``byname maps`` keeps
+  (``[maps] export``).
 """
 
 from bench.cases.mta_checks import check

@@ -17,6 +17,8 @@ from bench.cases.yardstick import c_filter
 from bench.load.filling import fill
 from bench.load.site import BenchSite, process_of
 from byname.sandbox.errors import SandboxError
+from byname.sandbox.waiting import wait_until
+from conf.map_file import MapFile
 from store.sql.database import Database
 from tests.store.postgres_server import PostgresServer, programs
 
@@ -33,6 +35,7 @@ JOIN addresses m ON m.id = aliases.mailbox_id JOIN domains md ON md.id = m.domai
 _MAILBOXES = """\
 SELECT a.local_part || '@' || d.name, 'yes' FROM addresses a JOIN domains d ON d.id = a.domain_id
 WHERE a.kind = 'mailbox'"""
+_START = 30.0  # seconds
 _DOMAINS = "SELECT name, 'yes' FROM domains"
 
 
@@ -101,10 +104,13 @@ class _Makers:
         return self._byname("uncounted", site, redis=_redis(site))
 
     def redis_lmdb(self) -> Way:
-        """Byname over Redis, for recipients only."""
-        site = self.site.another("lmdb", cached=True)
-        parts = {"filter": process_of(site.start_milter()), "redis": _redis(site)}
-        return self._postfix("redis_lmdb", self._hosted_from_lmdb(), site.milter, **parts)
+        """Byname over Redis, and Postfix reads hosted domains from the file that ``byname maps`` keeps."""
+        place = MapFile("lmdb", self.site.folder / "lmdb" / "domains")
+        site = self.site.another("lmdb", cached=True, settings=f'maps.export = "{place}"\n')
+        parts = {"filter": process_of(site.start_milter()), "maps": process_of(site.start_maps())}
+        wait_until(place.file.exists, _START, "the file of hosted domains")
+        hosted = {"virtual_mailbox_domains": str(place)}
+        return self._postfix("redis_lmdb", hosted, site.milter, **parts, redis=_redis(site))
 
     def sql(self) -> Way:
         """Byname over SQLite."""

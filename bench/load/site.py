@@ -103,6 +103,7 @@ class BenchSite:
         """Start a ``byname`` command that runs until the end of the site."""
         command = [sys.executable, "-m", "byname", "--config", str(self._config), *arguments]
         environ = {name: value for name, value in os.environ.items() if not name.startswith("BYNAME_")}
+        environ["MAIL_CONFIG"] = str(self._place)  # for postmap, which insists on a main.cf
         daemon = Daemon(command, self._place / f"byname-{arguments[-1]}.log", environ)
         return self._stack.enter_context(daemon)
 
@@ -129,6 +130,8 @@ class BenchSite:
         settings = _SETTINGS.format(
             store=self.url, milter=self.milter, maps=self.maps, host=self.api[0], port=self.api[1]
         )
+        (place / "main.cf").write_text("")
+        os.utime(place / "main.cf", (1, 1))
         self._config.write_text(settings + (_CACHE.format(cache=cache) if cache else "") + more)
 
     def _is_vouched_for(self, relay: Daemon) -> bool:

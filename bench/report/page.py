@@ -24,7 +24,7 @@ _WAYS = {
     "sqlite": "Postfix, sqlite maps",
     "pgsql": "Postfix, pgsql maps",
     "c": "C filter over Redis",
-    "redis_lmdb": "Byname over Redis, domains in lmdb",
+    "redis_lmdb": "Byname over Redis, file of domains",
     "redis": "Byname over Redis",
     "sql": "Byname over SQLite",
 }

@@ -61,13 +61,18 @@ def verify(
 @app.command("stat", epilog="Example: byname cache stat --json")
 def stat(context: typer.Context, as_json: JsonOption = False) -> None:
     """Show how the cache is: its lease, what it holds, what waits to be brought there."""
-    with _tools(cli_context.of(context)) as tools:
-        state = tools.state()
+    from store.services import map_files
+
+    run = cli_context.of(context)
+    with _tools(run) as tools, run.database() as database, database.read() as tx:
+        state, behind = tools.state(), [one for one in map_files.list_all(tx) if not one.in_step]
     if as_json:
         say_json(state)
     else:
         for name, value in members(state).items():
             say(f"{name.replace('_', ' ').ljust(14)}  {cell_text(value)}")
+    for one in behind:
+        warn(f"a file of hosted domains is out of step with the store: {one.name}; see byname map-file list")
     if state.policy != "noeviction":
         warn(f"Redis may drop names: its maxmemory-policy is {state.policy} and must be noeviction")
 

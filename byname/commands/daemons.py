@@ -36,6 +36,7 @@ def milter(
     from byname import telemetry, wiring
     from byname.wiring.counting import counting
     from byname.wiring.lookalikes import name_key, skeleton
+    from byname.wiring.map_file import listed
     from byname_milter.handovers import Handovers
     from byname_milter.server import serve
     from byname_milter.site import Site
@@ -64,6 +65,7 @@ def milter(
                 handovers=handovers,
                 counts=counts,
                 counts_accepted=not now.edge_delivers,
+                listed=listed(now),
             )
 
         if handovers is not None:
@@ -72,11 +74,13 @@ def milter(
 
 
 def maps(context: typer.Context) -> None:
-    """Run the Postfix socketmap server until SIGTERM. SIGHUP reads the settings again.
+    """Run the Postfix socketmap server until SIGTERM. SIGHUP reads the settings again, but for listen and export.
 
-    Its maps: domains, for virtual_mailbox_domains; aliases and senders, for people with postmap -q.
+    Its maps: domains, for virtual_mailbox_domains; aliases and senders, for people with postmap -q. With [maps] export
+    it also keeps a file of the hosted domains, which Postfix reads without asking.
     """
     from byname import telemetry, wiring
+    from byname.wiring import map_file
     from edges.listen import open_listener
     from edges.maps import standard_maps
     from edges.running import serve_until_signalled
@@ -86,9 +90,12 @@ def maps(context: typer.Context) -> None:
     run = cli_context.of(context)
     settings = _prepared(run, "maps")
     with (
-        _evidence(run, settings) as (sql, _),
-        telemetry.observed_directory(settings, sql, "maps") as directory,
+        _evidence(run, settings, stores=settings.maps.export is not None) as (sql, database),
+        ExitStack() as stack,
     ):
+        kept = map_file.exporter(settings, database)
+        observed = telemetry.observed_directory(settings, sql, "maps", also=map_file.health(kept))
+        directory = stack.enter_context(observed)
 
         def load() -> Callable[[bytes], bytes]:
             tables = standard_maps(directory, wiring.policy(run.settings()))
@@ -99,6 +106,7 @@ def maps(context: typer.Context) -> None:
 
         first = load()  # before the socket: wrong settings must leave nothing behind
         server = SocketmapServer(open_listener(settings.maps.listen), first)
+        stack.enter_context(map_file.keeping(kept))  # after the socket, which a second process does not get
         stop(_ended(asked=serve_until_signalled(server, "maps", reload)))
 
 
@@ -166,8 +174,12 @@ def api(context: typer.Context) -> None:
 
 
 @contextmanager
-def _evidence(run: "CliContext", settings: "Settings") -> Iterator[tuple["Directory", "Database | None"]]:
+def _evidence(
+    run: "CliContext", settings: "Settings", *, stores: bool = False
+) -> Iterator[tuple["Directory", "Database | None"]]:
     """Open the store for the length of a block; yield the directory in it, and itself where there is no cache.
+
+    ``stores``: the daemon needs it for more than decisions, so it is opened first, and yielded, in any case.
 
     Raises:
         StoreNotReady: it is missing, or of another version. Where a cache can answer for now, that is found out in
@@ -176,7 +188,7 @@ def _evidence(run: "CliContext", settings: "Settings") -> Iterator[tuple["Direct
     from byname.wiring.directory import is_vouched_for, sql_directory
     from byname.wiring.late_store import LateStore
 
-    if settings.cache.url is None:
+    if settings.cache.url is None or stores:
         with run.database(may_be_silent=True) as database:
             yield sql_directory(database), database
     else:

@@ -68,6 +68,15 @@ class DomainFact:
 
 
 @dataclass(frozen=True, slots=True)
+class MapFileFact:
+    """A file of hosted domains that a Postfix reads itself, here or on another machine."""
+
+    name: str  # host:path
+    in_step: bool
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CacheFact:
     """Redis beside the store."""
 
@@ -145,6 +154,7 @@ class Facts:
     processes: tuple[ProcessFact, ...]
     installed: float | None  # when this version was installed, seconds since 1970
     api_listens: bool = True
+    map_files: tuple[MapFileFact, ...] | Unknown = ()
 
 
 def known(fact: Value | Unknown | None) -> Value:

@@ -37,6 +37,7 @@ def gather(settings: Settings, config: Path | None, postfix_folder: Path | None)
         mail_store=system.mail_store(settings, postfix),
         processes=tuple(system.processes()),
         installed=system.installed(),
+        map_files=store.map_files,
         api_listens=listens(parse_host_port(settings.api.listen)),
     )
 

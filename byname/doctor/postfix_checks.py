@@ -124,6 +124,8 @@ def _delimiter(facts: Facts) -> Iterator[Fault]:
 
 def _is_ours(item: str, postfix: Postfix, facts: Facts) -> bool:
     """Tell whether a map is Byname's ``domains``, under whichever name of its socket."""
+    if item == facts.settings.maps.export:
+        return True
     kind, _, rest = item.removeprefix("proxy:").partition(":")
     place, _, table = rest.rpartition(":")
     wanted = parse_socket(facts.settings.maps.listen)

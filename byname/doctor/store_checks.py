@@ -74,6 +74,25 @@ def _differs(facts: Facts) -> Iterator[Fault]:
         )
 
 
+def _map_files(facts: Facts) -> Iterator[Fault]:
+    for one in known(facts.map_files):
+        if not one.in_step:
+            yield Fault(
+                Severity.WARNING,
+                f"{one.name} is out of step with the store: {one.problem or 'nobody keeps it'}",
+                "systemctl restart byname-maps there; if nobody reads that file any more: byname map-file forget NAME",
+            )
+
+
+def _no_map_file(facts: Facts) -> Iterator[Fault]:
+    export = facts.settings.maps.export
+    if export is None:
+        return
+    path = export.partition(":")[2]
+    if not any(one.name.partition(":")[2] == path for one in known(facts.map_files)):
+        yield Fault(Severity.ERROR, f"nobody keeps {export}", "systemctl restart byname-maps; byname map-file list")
+
+
 def _clock(facts: Facts) -> Iterator[Fault]:
     for one in facts.clocks:
         if abs(one.ahead) > _CLOCK:
@@ -171,6 +190,18 @@ STORE_CHECKS = (
         (Symptom.NOT_LIVE, Symptom.REFUSED),
         "The milters answer from the cache, and that says something else than the store.",
         _differs,
+    ),
+    Check(
+        "map-file",
+        (Symptom.NOT_LIVE, Symptom.RELAY),
+        "Postfix reads hosted domains from a file. A domain that the file lacks is refused for good.",
+        _map_files,
+    ),
+    Check(
+        "map-file-unkept",
+        (Symptom.RELAY, Symptom.NOT_LIVE),
+        "[maps] export is set, and no daemon has written the file yet; Postfix would not find it.",
+        _no_map_file,
     ),
     Check(
         "clock",

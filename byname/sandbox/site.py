@@ -34,6 +34,7 @@ internal = "inet:{internal}@{host}"
 
 [maps]
 listen = "inet:{maps}@{host}"
+{export}
 
 [sending]
 {sending}
@@ -85,6 +86,7 @@ class PrivateSite(RunningSite):
     settings: str = ""  # more TOML for byname.toml
     store_url: str = ""  # an empty database of Byname's instead of the SQLite file, from which Dovecot reads the logins
     disk: Path | None = None  # where the SQLite file and what Redis writes to disk lie; the site's folder otherwise
+    export: str = ""  # lmdb: or cdb: and a path: a file of hosted domains, kept by ``byname maps``
     postfix_extra: Mapping[str, str] = field(default_factory=dict)
 
     dovecot: PrivateDovecot = field(init=False)
@@ -182,6 +184,7 @@ class PrivateSite(RunningSite):
             "delivery": self.delivery,
             "backend": backend,
             "cache": cache,
+            "export": f'export = "{self.export}"' if self.export else "",
             "sending": self._sending_settings() if self.sending else "",
             "filters": self._filter_settings() if self.filters else "",
         }

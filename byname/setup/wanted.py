@@ -52,6 +52,8 @@ def wishes(postfix: Postfix, settings: Settings, *, replace_aliases: bool) -> It
 
 def domains_map(postfix: Postfix, settings: Settings) -> str | None:
     """Return the map of hosted domains as Postfix writes it; None when a chroot hides it."""
+    if settings.maps.export is not None:  # opened before the chroot
+        return settings.maps.export
     asking = tuple(postfix.of_program("smtpd", "trivial-rewrite", "cleanup"))
     place = place_in_postfix(parse_socket(settings.maps.listen), postfix, asking)
     return None if place is None else f"socketmap:{place}:domains"
@@ -97,7 +99,10 @@ def others_milters(postfix: Postfix, settings: Settings) -> list[Milter]:
 def _domains(postfix: Postfix, settings: Settings) -> Iterator[Wish]:
     asked = domains_map(postfix, settings)
     if asked is not None:
-        yield Wish("virtual_mailbox_domains", asked, "which domains are hosted is asked at each mail")
+        why = "which domains are hosted is asked at each mail"
+        if settings.maps.export is not None:
+            why = "which domains are hosted: the file that byname maps keeps"
+        yield Wish("virtual_mailbox_domains", asked, why)
     if postfix.value("virtual_transport").partition(":")[0] == "virtual" and not settings.edge_delivers:
         if items(postfix.value("virtual_mailbox_maps")):  # where virtual(8) finds each mailbox's folder
             yield Wish("smtpd_reject_unlisted_recipient", "no", "Byname says who exists")

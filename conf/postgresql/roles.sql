@@ -12,7 +12,8 @@
 --   byname_api     byname api: reads and writes, but changes no entry of the audit log
 --   byname_relay   byname relay, byname cache: reads, marks what it has brought to the cache, merges counts of mail,
 --                  and frees deleted names whose time is over
---   byname_milter  byname milter, maps, lmtp: reads what decisions need; no password hash, no token
+--   byname_milter  byname milter, maps, lmtp: reads what decisions need; no password hash, no token. Writes down which
+--                  hosted domains the file holds that its Postfix reads
 --
 -- docs/operate.md says how each daemon gets its own [store] url.
 
@@ -53,6 +54,12 @@ REVOKE UPDATE, DELETE ON audit_log FROM byname_api;
 GRANT SELECT ON alembic_version, accounts, domains, addresses, aliases, catch_alls, system_mailboxes
     TO byname_relay, byname_milter;
 GRANT SELECT (id, is_active, person) ON mailboxes TO byname_relay, byname_milter;
+
+-- Files of hosted domains that Postfix reads: byname maps says what its own holds ([maps] export).
+GRANT SELECT ON clock TO byname_milter;
+GRANT SELECT (version, nonce, domain, field) ON outbox TO byname_milter;
+GRANT SELECT, INSERT, UPDATE ON map_files TO byname_milter;
+GRANT SELECT ON map_files TO byname_relay;
 
 GRANT SELECT, INSERT, UPDATE ON clock TO byname_relay;
 GRANT SELECT, INSERT, DELETE, UPDATE (applied_at, counter) ON outbox TO byname_relay;

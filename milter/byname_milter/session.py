@@ -20,13 +20,14 @@ from byname_milter.message import Message, decide_again
 from byname_milter.mta import Mta, macro, readable, set_reply
 from byname_milter.site import Site
 from byname_milter.writing import RECIPIENTS_DIFFER, Refusals, judge_all, new_writers, one_answer
-from routing.address import AddressSyntaxError, is_null_path
+from routing.address import Address, AddressSyntaxError, is_null_path
 from routing.allowed_senders import EnvelopeSender
 from routing.bounce import Report
 from routing.delivery import Recipient
 from routing.directory import LookupFailed
 from routing.handover import MOST_FIELDS
 from routing.limits import TOO_MANY_FIELDS, TOO_MANY_NAMES, TOO_MANY_RECIPIENTS, judge_field_name, new_trace_fields
+from routing.listed import judge_listed
 from routing.recipient import resolve
 from routing.replies import reply
 from routing.sender import Role, admit
@@ -103,6 +104,8 @@ class Session:
             malformed = Reject(reply("bad-recipient", reason=str(error)), "bad-syntax")
             return self.refuse_recipient(recipient, malformed)
         verdict = resolve(self.site.directory, self.site.policy, address, self.site.wall_clock(), self._sender)
+        if isinstance(verdict, NotOurs):
+            verdict = self._held_against_file(address, verdict)
         if isinstance(verdict, Reject | Defer):
             counting.count_refused(self.site, self.message, verdict)
             return self.refuse_recipient(recipient, verdict)
@@ -252,6 +255,12 @@ class Session:
                 address = envelope_address(raw, macro(self.mta, "{mail_addr}"))
             self.message.envelope_sender = EnvelopeSender(address, is_null_path(raw))
         return self.message.envelope_sender
+
+    def _held_against_file(self, address: Address | None, verdict: NotOurs) -> NotOurs | Reject | Defer:
+        """Refuse what the MTA takes for hosted by a file that lags behind (routing.listed)."""
+        if address is None or self.site.listed is None:
+            return verdict
+        return judge_listed(address, verdict, self.site.listed(address.domain), self.role)
 
     def _goes_with_others(self, verdict: Deliver | NotOurs) -> bool:
         """Return whether a recipient can be in one message with those before him (byname_milter.learned)."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from byname_milter.handovers import Handovers
+from conf.map_file import Listed
 from routing.directory import Directory
 from routing.lookalike import Skeleton
 from routing.people import NameKey
@@ -28,5 +29,6 @@ class Site:
     handovers: Handovers | None = None  # of the Message API; None: this process takes none
     counts: Tally | None = None  # of mails to aliases; None: nothing is counted
     counts_accepted: bool = True  # False: the LMTP edge counts those that it has delivered
+    listed: Callable[[str], Listed] | None = None  # what Postfix's file of domains may have; None: it has none
     max_age: float = 1.0  # seconds after which a decision is made again at end of message
     wall_clock: Callable[[], float] = time.time  # the moment of a decision: aliases expire

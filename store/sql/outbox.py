@@ -27,7 +27,7 @@ from store.wire_format.layout import CATCH_ALL, DOMAIN
 from store.wire_format.values import GONE, HOSTED, catch_all_body, domain_body, local_of, name_body, stamped
 
 CHANNEL = "byname_outbox"  # of PostgreSQL's NOTIFY
-_VERSION = "byname.version"
+_VERSION, _LISTS_DOMAINS = "byname.version", "byname.lists-domains"
 _AT_ONCE = 500  # fields read with one statement
 # Of tables, not of objects: every change ends with these, and an object takes longer than its statement.
 _CLOCK, _OUTBOX = cast("Table", ClockRow.__table__), cast("Table", OutboxRow.__table__)
@@ -54,6 +54,11 @@ def version_of(tx: Session) -> int | None:
     return cast("int | None", tx.info.get(_VERSION))
 
 
+def lists_domains(tx: Session) -> bool:
+    """Return whether ``tx`` changed which domains are hosted; asked after its end."""
+    return bool(tx.info.get(_LISTS_DOMAINS))
+
+
 def new_nonce() -> str:
     """Return a new random text, a nonce."""
     return secrets.token_hex(8)
@@ -77,6 +82,7 @@ def record(tx: Session) -> None:
     ]
     _keep(tx, rows, now.version)
     tx.info[_VERSION] = now.version
+    tx.info[_LISTS_DOMAINS] = any(row["field"] == LISTING for row in rows)
 
 
 def _keep(tx: Session, rows: Sequence[Mapping[str, Any]], version: int) -> None:

@@ -10,7 +10,7 @@ from store.errors import StoreNotReady
 # that a daemon need not load Alembic to check; a test compares the two.
 REVISIONS = (
     "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013", "0014",
-    "0015", "0016", "0017",
+    "0015", "0016", "0017", "0018",
 )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ from store.sql.tables import (
     ImportRow,
     KeptNameRow,
     MailboxRow,
+    MapFileRow,
     MessageRow,
     OutboxRow,
     PasskeyRow,
@@ -69,7 +70,7 @@ OPERATOR = Acting()
 _REMEMBERED = 1024  # sets of rules, and statements with them; making one takes longer than a short statement
 
 # Tables that belong to no account. A test holds that every other one has its rule below.
-WITHOUT_OWNER = frozenset({ChallengeRow, ClockRow, CountBatchRow, OutboxRow, SignInAttemptRow})
+WITHOUT_OWNER = frozenset({ChallengeRow, ClockRow, CountBatchRow, MapFileRow, OutboxRow, SignInAttemptRow})
 
 # Tables whose rows belong to an admin, or to the owner of a mailbox.
 _OF_PEOPLE = (SessionRow, HalfSessionRow, TotpRow, RecoveryCodeRow, PasskeyRow)

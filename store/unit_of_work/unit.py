@@ -8,9 +8,10 @@ from typing import Protocol
 from store.cache.propagation import Propagation
 from store.services import idempotency
 from store.sql.database import Database
-from store.sql.outbox import version_of
+from store.sql.outbox import lists_domains, version_of
 from store.sql.tenant import Acting, Transaction
 from store.unit_of_work.idempotency_lock import IdempotencyLock
+from store.unit_of_work.map_files import wait_for_files
 
 
 class Wait(Protocol):
@@ -70,6 +71,7 @@ class UnitOfWork:
     repeatable: Repeatable | None = None
     answer: Answer = field(default=Answer(204, None))  # kept when the block ends, if the request is repeatable
     _version: int | None = None
+    _lists_domains: bool = False
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
@@ -89,7 +91,7 @@ class UnitOfWork:
             yield tx
             if key_id is not None:
                 idempotency.finish(tx, key_id, self.answer.status, self.answer.body)
-        self._version = version_of(tx)
+        self._version, self._lists_domains = version_of(tx), lists_domains(tx)
 
     @property
     def version(self) -> int | None:
@@ -97,8 +99,14 @@ class UnitOfWork:
         return self._version
 
     def propagation(self) -> Propagation:
-        """Wait until the cache holds the change, at most a second, and return whether it does."""
-        return self.wait(self._version)
+        """Wait until the cache holds the change, at most a second, and return whether it does.
+
+        A change of who is hosted has also to be in the files that mail servers read: a second more.
+        """
+        found = self.wait(self._version)
+        if found == "live" and self._version is not None and self._lists_domains:
+            return wait_for_files(self.database, self._version)
+        return found
 
     def _begin(self, tx: Transaction) -> int | None:
         if self.repeatable is None:

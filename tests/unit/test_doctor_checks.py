@@ -17,6 +17,7 @@ from byname.doctor.facts import (
     Facts,
     FileFact,
     MailStoreFact,
+    MapFileFact,
     ProcessFact,
     SocketFact,
     SocketState,
@@ -79,6 +80,8 @@ HEALTHY = Facts(
     processes=(ProcessFact(7, "maps", 2000.0),),
     installed=1000.0,
 )
+FILE = f"lmdb:{QUEUE}/byname/domains"
+FILED = settings(**SENDING, maps__export=FILE)
 EDGE = settings(**SENDING, lmtp__listen=f"unix:{QUEUE}/byname/lmtp.sock")
 
 # What is wrong, and how bad that is. The key is the check that must say so, and no other may say anything.
@@ -99,6 +102,10 @@ FAULTS: dict[str, list[tuple[Severity, dict[str, Any]]]] = {
     "cache-lag": [(Severity.WARNING, {"cache": replace(CACHE, waiting=3, oldest_waiting=11.0)})],
     "cache-policy": [(Severity.WARNING, {"cache": replace(CACHE, policy="allkeys-lru")})],
     "cache-differs": [(Severity.ERROR, {"cache": replace(CACHE, compared=9, different=("sales@brand-b.test",))})],
+    "map-file": [(Severity.WARNING, {"map_files": (MapFileFact("mx1:/domains", in_step=False),)})],
+    "map-file-unkept": [
+        (Severity.ERROR, {"settings": FILED, "postfix": beside(virtual_mailbox_domains=FILE)}),
+    ],
     "clock": [
         (Severity.WARNING, {"clocks": (ClockFact("Redis", -3.0),)}),
         (Severity.WARNING, {"clocks": (ClockFact("PostgreSQL", 2.1),)}),
@@ -255,6 +262,11 @@ def test_every_check_has_a_fault_here() -> None:
 FINE = [
     {"postfix": beside(milter_default_action="shutdown")},
     {"postfix": beside(virtual_mailbox_maps="hash:/x", smtpd_reject_unlisted_recipient="no")},
+    {
+        "settings": FILED,
+        "postfix": beside(virtual_mailbox_domains=FILE),
+        "map_files": (MapFileFact(f"mx1:{QUEUE}/byname/domains", in_step=True),),
+    },
     {"postfix": beside(virtual_mailbox_domains="proxy:socketmap:unix:byname/maps.sock:domains")},
     {"postfix": beside(smtpd_milters="unix:/byname/inbound.sock")},
     {"postfix": beside(mynetworks_style="host")},

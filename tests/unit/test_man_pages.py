@@ -42,7 +42,7 @@ def entries(page: str) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     entry, heading = Entry(), False
     for line in page.split(".Sh COMMANDS\n")[1].split("\n.Sh ")[0].splitlines():
-        if named := re.match(r"\.(?:It )?Cm ([a-z]+(?: [a-z-]+)?)$", line) if heading or line[:4] == ".It " else None:
+        if named := re.match(r"\.(?:It )?Cm ([a-z-]+(?: [a-z-]+)?)$", line) if heading or line[:4] == ".It " else None:
             entry = found[named[1]] = Entry()
         elif heading:
             entry.shown |= options(line)

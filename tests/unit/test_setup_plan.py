@@ -31,6 +31,12 @@ def test_a_plain_postfix() -> None:
     assert lines(plan(postfix(), settings())) == PLAIN
 
 
+def test_a_file_that_postfix_reads_itself() -> None:
+    export = f"lmdb:{QUEUE}/byname/domains"
+    found = lines(plan(postfix(), settings(maps__export=export)))
+    assert found == PLAIN | {"virtual_mailbox_domains": export}
+
+
 def test_nothing_is_left_to_do_after_that() -> None:
     """Idempotent: the plan's own lines, put into the Postfix, leave nothing to change."""
     assert plan(with_lines(postfix(), PLAIN), settings()).is_done

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
-from byname.doctor.facts import CacheFact, ClockFact, DatabaseFact, DomainFact, Unknown
+from byname.doctor.facts import CacheFact, ClockFact, DatabaseFact, DomainFact, MapFileFact, Unknown
 from byname.doctor.probes.system import sqlite_file
 from byname.wiring.dns import dns_expected
 from conf.settings import Settings
@@ -17,6 +17,7 @@ from store.cache.directory import RedisDirectory
 from store.dns.records import CheckedRecord
 from store.errors import CacheUnavailable, StoreNotReady, StoreUnavailable
 from store.relay.tools import CacheTools, tools
+from store.services import map_files
 from store.services.domain_checks import requirements
 from store.services.domains import list_all
 from store.services.sampling import some_names
@@ -42,6 +43,7 @@ class Stored:
     names: tuple[str, ...]  # some addresses, and ``@domain`` for each domain
     cache: CacheFact | Unknown | None
     clocks: tuple[ClockFact, ...]
+    map_files: tuple[MapFileFact, ...] | Unknown = ()
 
 
 def stored(settings: Settings) -> Stored:
@@ -75,7 +77,7 @@ def _without(database: DatabaseFact | Unknown, settings: Settings) -> Stored:
     reason = Unknown("the database does not answer, or is of another version")
     if isinstance(database, Unknown):
         reason = database
-    return Stored(database, reason, (), None if settings.cache.url is None else reason, ())
+    return Stored(database, reason, (), None if settings.cache.url is None else reason, (), reason)
 
 
 def _looked_at(settings: Settings, database: Database) -> Stored:
@@ -83,13 +85,14 @@ def _looked_at(settings: Settings, database: Database) -> Stored:
         found = [domain for domain in list_all(tx) if domain.verified_at is not None]
         facts = tuple(_with_records(found, requirements.known(tx, found[:_CHECKED], dns_expected(settings))))
         names = some_names(tx, _LOOKED_UP)
+        files = tuple(MapFileFact(one.name, one.in_step, one.problem) for one in map_files.list_all(tx))
         before, theirs = time.time(), server_time(tx)
     clocks = [] if theirs is None else [ClockFact("PostgreSQL", theirs.timestamp() - before)]
     cache: CacheFact | Unknown | None = None
     if settings.cache.url is not None:
         cache = _cache(settings.cache.url, database, names[:_COMPARED], clocks)
     known = (*map(str, names), *(f"@{domain.name}" for domain in found))
-    return Stored(DatabaseFact(None), facts, known, cache, tuple(clocks))
+    return Stored(DatabaseFact(None), facts, known, cache, tuple(clocks), files)
 
 
 def _with_records(domains: list[Domain], records: dict[int, tuple[CheckedRecord, ...]]) -> Iterator[DomainFact]:

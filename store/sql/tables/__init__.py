@@ -4,7 +4,7 @@ The migrations build exactly these; a test and ``byname db check`` compare the t
 """
 
 from store.sql.tables.base import Base, UtcDateTime
-from store.sql.tables.changes import AuditRow, ClockRow, OutboxRow
+from store.sql.tables.changes import AuditRow, ClockRow, MapFileRow, OutboxRow
 from store.sql.tables.factors import ChallengeRow, HalfSessionRow, PasskeyRow, RecoveryCodeRow, TotpRow
 from store.sql.tables.filters import (
     FOREIGN,
@@ -104,6 +104,7 @@ __all__ = [
     "ImportRow",
     "KeptNameRow",
     "MailboxRow",
+    "MapFileRow",
     "MessageRow",
     "OutboxRow",
     "PasskeyRow",

@@ -49,6 +49,22 @@ class OutboxRow(Base):
     counter: Mapped[int | None] = mapped_column(BigInteger, index=True)  # what the cache had counted by then
 
 
+class MapFileRow(Base):
+    """A file of hosted domains that a ``byname maps`` keeps for its Postfix, and the last change that it holds.
+
+    A row without an epoch holds nothing yet. It stays when the daemon ends: Postfix goes on reading the file.
+    """
+
+    __tablename__ = "map_files"
+
+    name: Mapped[str] = mapped_column(String(400), primary_key=True)  # host:path
+    version: Mapped[int] = mapped_column(BigInteger)
+    epoch: Mapped[str] = mapped_column(String(16))
+    domains: Mapped[int]
+    problem: Mapped[str | None] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
 class AuditRow(Base):
     """A change: who made it, and what was there before and after. Outlives what it speaks of, so it points at nothing.
 

@@ -8,7 +8,7 @@ from typer.main import get_command
 from byname.cli import app
 
 PAGE = (Path(__file__).parents[3] / "docs" / "command-line.md").read_text("utf-8")
-NAMED = re.compile(r"`(?:byname )?([a-z]+(?: [a-z][a-z-]*)?)[ `]")
+NAMED = re.compile(r"`(?:byname )?([a-z][a-z-]*(?: [a-z][a-z-]*)?)[ `]")
 
 
 def commands() -> set[str]:

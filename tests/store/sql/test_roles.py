@@ -14,9 +14,10 @@ from routing.address import Address
 from store.clock import utc_now
 from store.errors import StoreNotReady, StoreUnavailable
 from store.migrations import migrate
-from store.services import account_settings, accounts, aliases, audit, domains, kept_names, mailboxes
+from store.services import account_settings, accounts, aliases, audit, domains, kept_names, mailboxes, map_files
 from store.services.statistics import merging
 from store.services.upkeep import upkeep
+from store.sql import map_files as held
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.sql.tables import KeptNameRow
@@ -68,6 +69,19 @@ def roles(postgres: PostgresServer) -> Iterator[Roles]:
         aliases.add(tx, "sales@brand-b.com", "john@brand-a.com")
     yield made
     postgres.run_sql(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+
+
+def test_the_maps_can_keep_a_file(roles: Roles) -> None:
+    with closing(roles.opened("byname_milter")) as database:
+        clock, names = held.hosted(database)
+        assert clock
+        assert not held.has_changed(database, clock)
+        for _ in range(2):
+            held.note(database, "mx1:/domains", clock, len(names))
+    with closing(roles.opened("byname_relay")) as database, database.read() as tx:
+        assert [one.in_step for one in map_files.list_all(tx)] == [True]
+    with closing(roles.opened("byname_api")) as database, database.write() as tx:
+        map_files.forget(tx, "mx1:/domains")
 
 
 def test_a_milter_can_decide(roles: Roles, tmp_path: Path) -> None:
