@@ -17,9 +17,10 @@ def new_app(**more: Any) -> typer.Typer:
     return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, **more)
 
 
-def noun(module: str, summary: str) -> Register:
+def noun(name: str, summary: str) -> Register:
     """Return what registers the verbs of a noun: ``app`` of a module of ``byname.commands``."""
-    return lambda app: app.add_typer(_attribute(module, "app"), name=module, short_help=summary)
+    module = name.replace("-", "_")
+    return lambda app: app.add_typer(_attribute(module, "app"), name=name, short_help=summary)
 
 
 def verb(name: str, function: str, summary: str, example: str) -> Register:
