@@ -22,6 +22,11 @@ def put(box: Machine, file: Path, name: str) -> None:
     (box.root / "srv" / name).write_bytes(file.read_bytes())
 
 
+def empty_mailbox(box: Machine) -> None:
+    """Remove john's mailbox; Dovecot makes it anew with the next mail, as long as nothing of it is left."""
+    box.run("rm -rf /var/vmail/brand-a.test")
+
+
 def mails(box: Machine) -> str:
     """Return all that lies in john's mailbox, once the queue is empty; what waits for a retry is tried at once."""
     wait_until(lambda: "is empty" in box.out("postqueue -f; sleep 1; postqueue -p"), 120, "an empty queue")
@@ -137,7 +142,7 @@ class Sent:
 @contextmanager
 def traffic(box: Machine, recipient: str) -> Iterator[Sent]:
     """Send mail from outside without pause during the block, which begins when twenty are in the emptied mailbox."""
-    box.run(f"rm -rf {JOHN}")
+    empty_mailbox(box)
     put(box, HERE / "traffic.py", "traffic.py")
     box.run(f"touch /run/traffic; (python3.11 /srv/traffic.py /run/traffic {recipient} >/run/sent 2>&1 &)")
     sent = Sent()

@@ -12,10 +12,10 @@ from tests.packaging import page
 from tests.packaging.machine import Machine
 from tests.packaging.site import (
     FIRST_MAIL,
-    JOHN,
     Sent,
     come_back_when_killed,
     come_back_when_they_hang,
+    empty_mailbox,
     ids,
     is_running,
     journal,
@@ -50,7 +50,8 @@ def test_the_lines_for_byname_lmtp(box: Machine) -> None:
     box.run(f"systemctl enable --now {' '.join(MILTERS)}")
     for line in page.marked("operate.md", "lmtp"):
         box.run(line)
-    box.run(f"rm -rf {JOHN}; {FIRST_MAIL}")
+    empty_mailbox(box)
+    box.run(FIRST_MAIL)
     assert mails(box).count(f"Delivered-To: {SALES}") == 1
     assert "byname/lmtp.sock" in box.out("postconf -h virtual_transport")
     assert "john@brand-a.test" in journal(box, "dovecot")  # the real mailbox server took it
@@ -59,7 +60,8 @@ def test_the_lines_for_byname_lmtp(box: Machine) -> None:
 def test_the_lines_for_postgresql_and_redis(box: Machine) -> None:
     for line in [*page.marked("operate.md", "servers"), *NAMES, *page.marked("operate.md", "cached")]:
         box.run(line)
-    box.run(f"rm -rf {JOHN}; {FIRST_MAIL}")
+    empty_mailbox(box)
+    box.run(FIRST_MAIL)
     assert mails(box).count(f"Delivered-To: {SALES}") == 1
     told = box.run("byname doctor --json", check=False).stdout
     assert '"severity": "error"' not in told, told
@@ -171,7 +173,7 @@ def test_a_backup_of_postgresql_by_its_unit_and_back(box: Machine) -> None:
 
 
 def test_all_of_it_comes_back_after_a_boot(box: Machine) -> None:
-    box.run(f"rm -rf {JOHN}")
+    empty_mailbox(box)
     box.power_off()
     box.boot()
     report_that_they_are_ready(box, DAEMONS)
