@@ -33,18 +33,6 @@ def mails(box: Machine) -> str:
     return box.out(f"cat {JOHN}/* 2>/dev/null || true")
 
 
-def mails_that_never_waited(box: Machine) -> str:
-    """Return all that lies in john's mailbox, once the queue is empty; fail when Postfix has put off one of them."""
-    wait_until(lambda: "is empty" in _queue_without_deferred(box), 60, "an empty queue")
-    return box.out(f"cat {JOHN}/* 2>/dev/null || true")
-
-
-def _queue_without_deferred(box: Machine) -> str:
-    queue = box.out("postqueue -p")
-    assert "(" not in queue.replace("(Queue ID", ""), queue  # the reason of a mail that waits stands in brackets
-    return queue
-
-
 def ids(content: str) -> list[str]:
     """Return the Message-IDs of all mails in what :func:`mails` returned."""
     return re.findall(r"(?mi)^Message-ID: <(.+)>$", content)

@@ -62,7 +62,6 @@ def test_a_socket_that_systemd_holds_is_where_the_settings_say_and_comes_with_it
     listen = tomllib.loads(settings.read_text())[name]["listen"]
     assert [f"unix:{place}" for place in values(socket, "ListenStream")] == [listen]
     assert values(ROOT / f"systemd/byname-{name}.service", "Sockets") == [socket.name]
-    assert values(socket, "StopPropagatedFrom") == [f"byname-{name}.service"]
 
 
 def test_the_settings_that_are_installed_are_right_and_their_sockets_have_folders() -> None:
