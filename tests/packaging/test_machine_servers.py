@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from byname.sandbox.waiting import wait_until
 from tests.packaging import page
 from tests.packaging.machine import Machine
 from tests.packaging.site import (
@@ -102,7 +101,9 @@ def test_while_map_and_lmtp_restart_or_have_died_postfix_is_not_turned_away(box:
         come_back_when_killed(box, ["byname-maps", "byname-lmtp"])
     assert sent.refused == []
     assert turned_away(box, began) == []
-    all_arrived_under_their_name(mails(box), sent)
+    arrived = mails(box)
+    assert set(ids(arrived)) == set(sent.accepted)  # some twice: byname lmtp was killed (RFC 1047)
+    assert arrived.count(f"Delivered-To: {SALES}") == len(ids(arrived))
 
 
 def turned_away(box: Machine, since: str) -> list[str]:
@@ -143,17 +144,15 @@ def test_a_map_in_another_place_is_served_and_systemd_can_be_told(box: Machine) 
 
 def test_an_upgrade_leaves_postgresql_to_whoever_may(box: Machine, deb: Path) -> None:
     settings = "/etc/byname/conf.d/zz.toml"
-    box.run("runuser -u postgres -- createdb --owner byname empty")
+    box.run("systemctl stop 'byname-*'; runuser -u postgres -- createdb --owner byname empty")
     box.run(f"printf '[store]\nurl = \"postgresql://byname@/empty?host=/run/postgresql\"\n' >{settings}")
     told = box.run(f"apt-get install --yes --reinstall /srv/{deb.name}").stdout
     assert 'the database needs "byname db upgrade"' in told
-    assert "byname-relay.service does not start" in told
     assert box.run(f"{AS_BYNAME} db check", check=False).returncode == 78  # nothing was made there
-    box.run(f"rm {settings}; runuser -u postgres -- dropdb --force empty")
+    box.run(f"rm {settings}; runuser -u postgres -- dropdb empty; systemctl start {' '.join(DAEMONS)}")
 
 
 def test_an_upgrade_with_all_of_it_loses_no_mail(box: Machine, deb: Path) -> None:
-    wait_until(lambda: all(is_running(box, unit) for unit in DAEMONS), 60, "daemons that found their store again")
     before = {unit: main_process(box, unit) for unit in DAEMONS}
     with traffic(box, SALES) as sent:
         told = box.run(f"apt-get install --yes --reinstall /srv/{deb.name}").stdout
