@@ -8,6 +8,7 @@ from pathlib import Path
 
 from conf.listen import InetSocket, parse_socket
 from conf.service import ListenError, SocketBusy, SocketLock
+from edges.handed_over import handed_over
 
 BACKLOG = 128
 # As umask: the daemon and its group (Postfix's, in a setgid folder) and nobody else (docs/facts.md, "Milter and
@@ -21,7 +22,7 @@ class Listener:
 
     socket: socket.socket
     address: str  # as in the settings, for people
-    lock: SocketLock | None = None
+    lock: SocketLock | None = None  # None: TCP, or the service manager's socket, whose name stays
 
     def close(self) -> None:
         """Stop accepting: remove the name first, so that no client connects to a socket about to die."""
@@ -33,7 +34,7 @@ class Listener:
 
 
 def open_listener(address: str) -> Listener:
-    """Listen on ``unix:/path`` or ``inet:port@host``.
+    """Listen on ``unix:/path`` or ``inet:port@host``, or take the socket that the service manager holds there.
 
     Raises:
         ValueError: it is neither; the settings have checked that before.
@@ -41,6 +42,8 @@ def open_listener(address: str) -> Listener:
         ListenError: the address does not belong to this machine, or the folder is missing or not writable.
     """
     where = parse_socket(address)
+    if (listener := handed_over(where)) is not None:
+        return Listener(listener, address)
     if isinstance(where, InetSocket):
         return Listener(_bound_inet(where, address), address)
     return _open_unix(Path(where.path))

@@ -40,5 +40,7 @@ service auth {
     group = postfix
   }
 }
+# Debian's own file reads all of conf.d; the rest of it would be in the way here.
+!include_try /etc/dovecot/conf.d/99-byname.conf
 DOVECOT
 systemctl restart dovecot postfix

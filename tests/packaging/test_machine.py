@@ -3,86 +3,34 @@
 One machine for all, in this order. `make test-deb` runs it; it needs root, systemd-nspawn, and some minutes.
 """
 
-import json
 import re
-import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from byname.sandbox.waiting import wait_until
 from tests.packaging import page
-from tests.packaging.machine import Machine, is_possible, machine
+from tests.packaging.machine import Machine
+from tests.packaging.site import (
+    FIRST_MAIL,
+    come_back_when_killed,
+    come_back_when_they_hang,
+    ids,
+    is_running,
+    mails,
+    main_process,
+    may_do_little,
+    put,
+    reload_without_end,
+    report_that_they_are_ready,
+    traffic,
+)
 
-HERE = Path(__file__).parent
 DAEMONS = ["byname-maps", "byname-milter@inbound", "byname-milter@submission", "byname-milter@local", "byname-api"]
-UNIX_ONLY = DAEMONS[:-1]
+MANUAL = Path(__file__).parents[2] / "docs" / "man"
 NAMES = page.parts()["2. The first names"]
 PARTS = [(part, lines) for part, lines in page.parts().items() if part != "1. The package"]
 
 pytestmark = pytest.mark.timeout(900)
-
-
-@pytest.fixture(scope="module")
-def deb(request: pytest.FixtureRequest) -> Path:
-    found: Path = request.config.getoption("--deb")
-    return found.absolute()
-
-
-@pytest.fixture(scope="module")
-def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    missing = is_possible()
-    assert missing is None, f"a machine that boots needs {missing}"
-    made = request.config.getoption("--site-root").absolute()
-    with machine(made, tmp_path_factory.mktemp("machine")) as booted:
-        booted.run((HERE / "existing_site.sh").read_text())
-        yield booted
-
-
-@pytest.fixture(scope="module")
-def previous(request: pytest.FixtureRequest, deb: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The release before: a true one where it is given, else this one under a lower number and with another setting."""
-    given: Path | None = request.config.getoption("--previous-deb")
-    if given is not None:
-        return given.absolute()
-    folder = tmp_path_factory.mktemp("previous")
-    subprocess.run(["dpkg-deb", "--raw-extract", deb, folder / "tree"], check=True)
-    control = folder / "tree/DEBIAN/control"
-    control.write_text(re.sub(r"(?m)^Version: .*$", "Version: 0.0.1", control.read_text()))
-    settings = folder / "tree/etc/byname/byname.toml"
-    settings.write_text("# of the release before\n" + settings.read_text())
-    built = folder / "byname_0.0.1.deb"
-    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(folder / "tree"), str(built)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return built
-
-
-def put(box: Machine, file: Path, name: str) -> None:
-    (box.root / "srv" / name).write_bytes(file.read_bytes())
-
-
-def mails(box: Machine) -> str:
-    """Return all that lies in john's mailbox, once the queue is empty; what waits for a retry is tried at once."""
-    wait_until(lambda: "is empty" in box.out("postqueue -f; sleep 1; postqueue -p"), 120, "an empty queue")
-    return box.out("cat /var/vmail/brand-a.test/john/new/* 2>/dev/null || true")
-
-
-def main_process(box: Machine, unit: str) -> int:
-    return int(box.shows(unit, "MainPID"))
-
-
-def is_running(box: Machine, unit: str) -> bool:
-    return box.shows(unit, "SubState") == "running"
-
-
-def wait_for_another(box: Machine, unit: str, process: int) -> None:
-    """Wait until the unit runs as another process than that."""
-    wait_until(lambda: is_running(box, unit) and main_process(box, unit) not in {0, process}, 120, f"another {unit}")
-
-
-def journal(box: Machine, unit: str) -> str:
-    return box.out(f"journalctl --no-pager --boot --unit={unit}")
 
 
 def test_the_machine_has_booted_and_has_no_network(box: Machine) -> None:
@@ -131,7 +79,7 @@ def test_every_library_that_is_linked_is_there(box: Machine) -> None:
 def test_pages_of_the_manual_and_completion_are_there(box: Machine) -> None:
     asked = "source /usr/share/bash-completion/completions/byname; COMP_WORDS=(byname al) COMP_CWORD=1"
     assert box.out(f"{asked}; _byname_completion byname; echo ${{COMPREPLY[@]}}") == "alias"
-    manual = {page.name for page in (HERE.parents[1] / "docs" / "man").glob("*.[1-8]")}
+    manual = {one.name for one in MANUAL.glob("*.[1-8]")}
     assert set(box.out("ls /usr/share/man/man*/byname* 2>/dev/null | xargs -rn 1 basename").split()) == {
         f"{name}.gz" for name in manual
     }
@@ -142,10 +90,13 @@ def test_the_page_line_by_line(box: Machine, part: str, lines: list[str]) -> Non
     printed = "\n".join(box.out(line) for line in lines)
     for expected in _SAYS.get(part, []):
         assert expected in printed
-    if part.startswith("4."):
-        assert mails(box).count("Delivered-To: sales@brand-b.test") == 1
+    if part.startswith("6."):  # the name that came back from the backup
+        box.run(FIRST_MAIL)
+    if part in _MAILS:
+        assert mails(box).count("Delivered-To: sales@brand-b.test") == _MAILS[part]
 
 
+_MAILS = {"4. Look whether it works": 1, "5. Change something": 1, "6. Back up, and back again": 2}
 _SAYS = {
     "2. The first names": ["sales@brand-b.test", "john@brand-a.test"],
     "3. Start Byname, then tell Postfix": ["nothing was changed", "byname setup --undo takes it back"],
@@ -156,21 +107,22 @@ _SAYS = {
 
 
 def test_each_daemon_reports_that_it_is_ready(box: Machine) -> None:
-    for unit in DAEMONS:
-        assert box.shows(unit, "Type") == "notify"
-        assert is_running(box, unit)
-        assert box.shows(unit, "WatchdogTimestampMonotonic") != "0"
+    report_that_they_are_ready(box, DAEMONS)
 
 
 def test_a_daemon_may_do_little(box: Machine) -> None:
-    """What the kernel says of the processes, not what the units ask for."""
-    for unit in DAEMONS:
-        status = box.out(f"cat /proc/{main_process(box, unit)}/status")
-        assert "NoNewPrivs:\t1" in status
-        assert "Seccomp:\t2" in status
-        assert "CapBnd:\t0000000000000000" in status
-        networks = box.out(f"readlink /proc/{main_process(box, unit)}/ns/net /proc/1/ns/net").split()
-        assert len(set(networks)) == (2 if unit in UNIX_ONLY else 1)
+    may_do_little(box, DAEMONS, with_network=["byname-api"])
+
+
+def test_what_a_unit_may_do_is_rated_as_the_page_says(box: Machine) -> None:
+    told = box.out(
+        "systemd-analyze security --no-pager 'byname-*' 2>/dev/null || true; systemd-analyze security --no-pager"
+    )
+    rated = dict(re.findall(r"(?m)^(byname-\S+)\.service +(\d+\.\d) ", told))
+    assert {unit: rated.get(unit) in {"0.2", "0.3"} for unit in DAEMONS} == {
+        unit: unit != "byname-api" for unit in DAEMONS
+    }, told
+    assert rated["byname-api"] == "1.1"
 
 
 def test_sockets_are_for_postfix_and_nobody_else(box: Machine) -> None:
@@ -181,31 +133,15 @@ def test_sockets_are_for_postfix_and_nobody_else(box: Machine) -> None:
 
 
 def test_reload_keeps_process_and_settings_with_a_mistake_are_not_taken(box: Machine) -> None:
-    unit, settings = "byname-milter@inbound", "/etc/byname/conf.d/try.toml"
-    before = main_process(box, unit)
-    box.run(f"echo '[milter]\nmode = \"wrong\"' > {settings}; systemctl reload {unit}")
-    wait_until(lambda: "reload-failed" in journal(box, unit), 20, "the mistake in the journal")
-    box.run(f"rm {settings}; systemctl reload {unit}")
-    assert main_process(box, unit) == before
-    assert box.shows(unit, "ActiveState") == "active"
+    reload_without_end(box, DAEMONS)
 
 
 def test_what_is_killed_is_started_again(box: Machine) -> None:
-    for unit in DAEMONS:
-        before, count = main_process(box, unit), int(box.shows(unit, "NRestarts"))
-        assert before, f"{unit} does not run"
-        box.run(f"kill -KILL {before}")
-        wait_for_another(box, unit, before)
-        assert int(box.shows(unit, "NRestarts")) == count + 1
+    come_back_when_killed(box, DAEMONS)
 
 
 def test_what_hangs_is_started_again(box: Machine) -> None:
-    before = {unit: main_process(box, unit) for unit in DAEMONS}
-    assert all(before.values())
-    box.run(f"kill -STOP {' '.join(map(str, before.values()))}")
-    for unit, process in before.items():
-        wait_for_another(box, unit, process)
-        assert "Watchdog timeout" in journal(box, unit)
+    come_back_when_they_hang(box, DAEMONS)
 
 
 def test_metrics_need_the_drop_in_for_the_network(box: Machine) -> None:
@@ -243,8 +179,8 @@ def test_the_services_come_back_after_a_boot_and_before_postfix(box: Machine) ->
         assert box.shows(unit, "SubState") == "running"
         if unit != "byname-api":
             assert int(box.shows(unit, "ActiveEnterTimestampMonotonic")) < postfix
-    box.run(page.parts()["4. Look whether it works"][0])
-    assert mails(box).count("Delivered-To: sales@brand-b.test") == 2
+    box.run(FIRST_MAIL)
+    assert mails(box).count("Delivered-To: sales@brand-b.test") == 3
 
 
 def test_timers_run_their_jobs(box: Machine) -> None:
@@ -254,14 +190,22 @@ def test_timers_run_their_jobs(box: Machine) -> None:
         assert box.shows(f"{job}.service", "Result") == "success"
 
 
+def test_before_a_removal_postfix_is_as_it_was(box: Machine) -> None:
+    box.run("byname setup --undo && postfix reload && systemctl stop 'byname-*'")
+    assert box.out("ls /var/spool/postfix/byname/*.sock 2>/dev/null || true") == ""
+    assert box.out("postconf -h virtual_mailbox_domains") == "brand-a.test"
+    box.run(FIRST_MAIL.replace("sales@brand-b.test", "john@brand-a.test"))
+    assert len(ids(mails(box))) == 4
+    for line in page.parts()["3. Start Byname, then tell Postfix"]:
+        box.run(line)
+
+
 def test_it_is_removed_and_its_data_stays(box: Machine) -> None:
     box.run("apt-get remove --yes byname")
     assert box.out("pgrep -u byname || true") == ""
     assert box.out("ls /usr/lib/byname /usr/bin/byname 2>/dev/null || true") == ""
     assert box.run("test -s /var/lib/byname/byname.db -a -s /etc/byname/byname.toml").returncode == 0
-    mail = page.parts()["4. Look whether it works"][0].replace(
-        "/usr/share/doc/byname/examples/first-mail.eml", "/etc/hosts"
-    )
+    mail = FIRST_MAIL.replace("/usr/share/doc/byname/examples/first-mail.eml", "/etc/hosts")
     assert "451" in box.run(mail, check=False).stderr
 
 
@@ -274,30 +218,22 @@ def test_it_is_purged_and_only_backups_stay(box: Machine) -> None:
     box.run("rm -rf /var/backups/byname")
 
 
-def test_an_upgrade_loses_no_mail(
-    box: Machine, previous: Path, deb: Path, record_property: Callable[[str, object], None]
-) -> None:
+def test_an_upgrade_loses_no_mail(box: Machine, previous: Path, deb: Path) -> None:
     put(box, previous, "previous.deb")
     box.run("apt-get install /srv/previous.deb")
     for line in [*NAMES, "systemctl enable --now byname-maps byname-milter@inbound byname-milter@local byname-api"]:
         box.run(line)
-    box.run("rm -rf /var/vmail/brand-a.test")
-    put(box, HERE / "traffic.py", "traffic.py")
     before = {unit: main_process(box, unit) for unit in ("byname-maps", "byname-milter@inbound", "byname-api")}
-    box.run("touch /run/traffic; (python3.11 /srv/traffic.py /run/traffic sales@brand-b.test >/run/sent 2>&1 &)")
-    wait_until(lambda: int(box.out("ls /var/vmail/brand-a.test/john/new 2>/dev/null | wc -l")) > 20, 60, "some mail")
-    told = box.run(f"apt-get install --yes /srv/{deb.name}")
+    with traffic(box, "sales@brand-b.test") as sent:
+        told = box.run(f"apt-get install --yes /srv/{deb.name}")
     assert "does not start" not in told.stdout
     for unit, process in before.items():
-        assert box.shows(unit, "SubState") == "running"
+        assert is_running(box, unit)
         assert main_process(box, unit) != process
-    box.run("rm /run/traffic; while pgrep -f '[t]raffic.py'; do sleep 0.2; done")
-    sent = json.loads(box.out("cat /run/sent"))
-    record_property("upgrade", {name: value for name, value in sent.items() if name != "accepted"})
-    assert sent["refused"] == []
-    arrived = re.findall(r"(?mi)^Message-ID: <(.+)>$", mails(box))
-    assert sorted(arrived) == sorted(sent["accepted"])
-    assert mails(box).count("Delivered-To: sales@brand-b.test") == len(arrived)
+    assert sent.refused == []
+    arrived = mails(box)
+    assert sorted(ids(arrived)) == sorted(sent.accepted)
+    assert arrived.count("Delivered-To: sales@brand-b.test") == len(sent.accepted)
 
 
 def test_the_upgrade_brought_the_new_settings_and_kept_what_was_made(box: Machine) -> None:

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,18 @@ def test_what_all_have_in_common_stands_in_one_place(unit: Path) -> None:
 def test_each_timer_has_its_service_and_no_job_is_without_one() -> None:
     jobs = {unit.stem for unit in UNITS if values(unit, "Type") == ["oneshot"]}
     assert {timer.stem for timer in (ROOT / "systemd").glob("*.timer")} == jobs
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("maps", SHIPPED), ("lmtp", ROOT / "conf/postfix/byname-lmtp/delivery.toml")]
+)
+def test_a_socket_that_systemd_holds_is_where_the_settings_say_and_comes_with_its_service(
+    name: str, settings: Path
+) -> None:
+    socket = ROOT / f"systemd/byname-{name}.socket"
+    listen = tomllib.loads(settings.read_text())[name]["listen"]
+    assert [f"unix:{place}" for place in values(socket, "ListenStream")] == [listen]
+    assert values(ROOT / f"systemd/byname-{name}.service", "Sockets") == [socket.name]
 
 
 def test_the_settings_that_are_installed_are_right_and_their_sockets_have_folders() -> None:
