@@ -6,6 +6,7 @@ database does not hold the process when it is to end.
 """
 
 import asyncio
+import concurrent.futures
 import inspect
 import threading
 from collections.abc import Callable, Coroutine
@@ -15,9 +16,11 @@ from queue import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
 MOST = 40  # at once; what comes beyond waits its turn
+WORKER = "api-worker"  # the name of each thread
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_Future = asyncio.Future[Any] | concurrent.futures.Future[Any]
 _Job = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], Any]]
 
 
@@ -41,6 +44,14 @@ def threaded(function: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, 
     return call
 
 
+def in_loop(function: Callable[..., _T], *args: Any) -> _T:
+    """Call a function in the event loop, from one that :func:`in_thread` called; return or raise what it does."""
+    outcome: concurrent.futures.Future[_T] = concurrent.futures.Future()
+    loop: asyncio.AbstractEventLoop = _WITHIN.loop
+    loop.call_soon_threadsafe(lambda: _outcome(outcome, partial(function, *args))())
+    return outcome.result()
+
+
 class _Threads:
     """Threads that wait for jobs, started when a job finds none idle. Thread-safe."""
 
@@ -60,26 +71,28 @@ class _Threads:
             if not self._left:
                 return
             self._left -= 1
-        threading.Thread(target=self._work, name="api-worker", daemon=True).start()
+        threading.Thread(target=self._work, name=WORKER, daemon=True).start()
 
     def _work(self) -> None:
         while True:
             loop, future, call = self._jobs.get()
-            settle = _outcome(future, call)
+            _WITHIN.loop = loop
+            tell = _outcome(future, call)
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(settle)
-            del loop, future, call, settle
+                loop.call_soon_threadsafe(_unless_gone, future, tell)
+            del loop, future, call, tell
             if self._jobs.empty():
                 self._idle.release()
 
 
-def _outcome(future: "asyncio.Future[Any]", call: Callable[[], Any]) -> Callable[[], None]:
-    """Call, and return what tells the future about it, in its loop."""
+def _outcome(
+    future: "asyncio.Future[Any] | concurrent.futures.Future[Any]", call: Callable[[], Any]
+) -> Callable[[], None]:
+    """Call, and return what tells the future about it."""
     try:
-        tell = partial(future.set_result, call())
+        return partial(future.set_result, call())
     except BaseException as error:  # noqa: BLE001 - whoever waits is to have it
-        tell = partial(future.set_exception, error)
-    return partial(_unless_gone, future, tell)
+        return partial(future.set_exception, error)
 
 
 def _unless_gone(future: "asyncio.Future[Any]", tell: Callable[[], None]) -> None:
@@ -87,4 +100,5 @@ def _unless_gone(future: "asyncio.Future[Any]", tell: Callable[[], None]) -> Non
         tell()
 
 
+_WITHIN = threading.local()  # the event loop that a thread works for
 _THREADS = _Threads(MOST)

@@ -10,15 +10,15 @@ from argon2 import PasswordHasher
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from admin_api.http.threads import WORKER
 from store.sql.tenant import Transaction
 
 
 class Hashing:
-    """What was hashed or verified, by thread. The thread of the tests themselves, which fill stores, is let be."""
+    """What was hashed or verified in threads that serve requests; tests themselves may fill stores as they like."""
 
     def __init__(self) -> None:
-        self.done: list[str] = []  # "hash" or "verify", of every thread but this
-        self._let_be = threading.get_ident()
+        self.done: list[str] = []  # "hash" or "verify"
         self._open = threading.local()
 
     def began(self, session: Session, *_: object) -> None:
@@ -33,7 +33,7 @@ class Hashing:
         work = getattr(PasswordHasher, name)
 
         def watch(*given: Any, **named: Any) -> Any:
-            if threading.get_ident() != self._let_be:
+            if threading.current_thread().name == WORKER:
                 assert not self._sessions, "a password is hashed in a transaction"
                 self.done.append(name)
             return work(*given, **named)

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from admin_api.http.threads import MOST, in_thread, threaded
+from admin_api.http.threads import MOST, in_loop, in_thread, threaded
 
 
 def test_it_returns_and_raises_what_the_function_does() -> None:
@@ -44,6 +44,15 @@ def test_a_call_that_nobody_waits_for_any_more() -> None:
         return await in_thread(abs, -1)
 
     assert asyncio.run(ask()) == 1
+
+
+def test_a_thread_calls_back_into_its_loop() -> None:
+    async def ask() -> None:
+        assert await in_thread(in_loop, threading.get_ident) == threading.get_ident()
+        with pytest.raises(ZeroDivisionError):
+            await in_thread(in_loop, divmod, 1, 0)
+
+    asyncio.run(ask())
 
 
 def test_a_coroutine_function_stays_in_the_loop() -> None:

@@ -4,13 +4,13 @@ import time
 from http import HTTPStatus
 from io import BytesIO
 
-from anyio import from_thread
 from starlette.responses import Response, StreamingResponse
 
 from admin_api.dashboard.frame.browser import HEADERS
 from admin_api.dashboard.frame.outcome import Outcome
 from admin_api.dashboard.frame.route import Route
 from admin_api.dashboard.frame.visit import Visit
+from admin_api.http.threads import in_loop
 from store.batches import batches
 from store.errors import ServiceError
 from store.services.export import export as export_lines
@@ -135,7 +135,7 @@ def _start(visit: Visit, import_id: int) -> None:
     person, site = visit.person, visit.site
     how = Import(site.database, visit.changing().acting, site.system_names)
     account = person.account_id or -(2**31) - (person.admin_id or 0)
-    from_thread.run_sync(site.import_limit.start, account, lambda: work(how, import_id))
+    in_loop(site.import_limit.start, account, lambda: work(how, import_id))
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         time.sleep(_LOOK)

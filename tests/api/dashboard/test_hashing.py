@@ -1,10 +1,11 @@
 """Passwords are hashed before the transaction that keeps them: no other change waits some 30 ms for that."""
 
-from concurrent.futures import ThreadPoolExecutor
+import asyncio
 from typing import Any
 
 import pytest
 
+from admin_api.http.threads import in_thread
 from store.passwords import hash_password
 from store.sql.database import Database
 from tests.api.dashboard.visitor import ADMIN, Visitor, World
@@ -40,5 +41,5 @@ def test_one_in_a_transaction_would_be_seen(database: Database) -> None:
             tx.connection()
             hash_password("correct horse")
 
-    with ThreadPoolExecutor(1) as pool, pytest.raises(AssertionError, match="in a transaction"):
-        pool.submit(hash_within).result()
+    with pytest.raises(AssertionError, match="in a transaction"):
+        asyncio.run(in_thread(hash_within))
