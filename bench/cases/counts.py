@@ -3,9 +3,11 @@
 Two of everything over the same names and the same Redis, one with ``[statistics] enabled``, one without, take turns.
 Each message goes to an alias of its own, so that no two are counted together, which is the dearest way.
 
-- The whole mail server, as in the mta bench: Postfix, ``byname milter``, ``byname maps`` and Redis. The goal is here.
-  The relay, which merges the counts into SQL whenever it gets to it, is shown beside it.
-- The filter alone, by a client that speaks the milter protocol: the same microseconds over a much smaller cost.
+- The whole mail server, as in the mta bench: Postfix, ``byname milter``, ``byname maps`` and Redis. The goal is here:
+  what the milter and Redis take more with counting, over all that a message takes without. Postfix and the maps know
+  nothing of it, and their own rounds differ by more than it costs.
+- The filter alone, by a client that speaks the milter protocol: the same microseconds over a much smaller cost. Beside
+  it the relay, which merges the counts into SQL whenever it gets to it.
 
 A round ends when the counts of its last messages were handed over.
 """
@@ -24,6 +26,7 @@ from byname.sandbox.errors import SandboxError
 from store.counting.handing_over import EVERY
 
 _COUNTED, _UNCOUNTED = "redis", "uncounted"  # the ways of the mta bench
+_COUNTING = ("filter", "redis")  # the parts that have to do with it
 _ALIASES, _ROUNDS, _CONNECTIONS = 10_000, 7, 10
 _OF_SERVER, _OF_FILTER = 1_500, 3_000  # messages of a round
 _RATE = 600.0  # messages a second to the filter alone
@@ -44,11 +47,17 @@ def _of_server(scale: Scale) -> list[Figure]:
         by_name = {way.name: way for way in known}
         found = _in_turns(scale, lambda name: _served(by_name[name], messages))
     counted, uncounted = ([sum(one.values()) for one in found[name]] for name in (_COUNTED, _UNCOUNTED))
+    ratios = [1 + _more(with_, without) for with_, without in zip(found[_COUNTED], found[_UNCOUNTED], strict=True)]
     return [
-        median_of("counts.message_counted_over_uncounted", "x", _ratios(counted, uncounted), Goal(1.03)),
+        median_of("counts.message_counted_over_uncounted", "x", ratios, Goal(1.03)),
         median_of("counts.message_counted_cpu_us", "us", counted),
         median_of("counts.message_uncounted_cpu_us", "us", uncounted),
     ]
+
+
+def _more(counted: _Part, uncounted: _Part) -> float:
+    """Return what counting takes of a message, as a part of all that it takes without."""
+    return sum(counted[part] - uncounted[part] for part in _COUNTING) / sum(uncounted.values())
 
 
 def _served(way: Way, messages: int) -> _Part:
