@@ -48,7 +48,7 @@ def in_loop(function: Callable[..., _T], *args: Any) -> _T:
     """Call a function in the event loop, from one that :func:`in_thread` called; return or raise what it does."""
     outcome: concurrent.futures.Future[_T] = concurrent.futures.Future()
     loop: asyncio.AbstractEventLoop = _WITHIN.loop
-    loop.call_soon_threadsafe(lambda: _outcome(outcome, partial(function, *args))())
+    loop.call_soon_threadsafe(lambda: _outcome(outcome, partial(function, *args))())  # both steps in the loop
     return outcome.result()
 
 
@@ -85,9 +85,7 @@ class _Threads:
                 self._idle.release()
 
 
-def _outcome(
-    future: "asyncio.Future[Any] | concurrent.futures.Future[Any]", call: Callable[[], Any]
-) -> Callable[[], None]:
+def _outcome(future: _Future, call: Callable[[], Any]) -> Callable[[], None]:
     """Call, and return what tells the future about it."""
     try:
         return partial(future.set_result, call())

@@ -116,7 +116,7 @@ def test_requests_ahead_of_their_answers(limited: RunningApi) -> None:
         assert all_of(connection).count(b"HTTP/1.1 200 ") == 6
     with connect(limited) as connection:
         connection.sendall((request + b"\r\n") * 50)
-        assert all_of(connection).count(b"HTTP/1.1 200 ") < 50
+        assert all_of(connection).count(b"HTTP/1.1 200 ") <= 11  # ten behind the one that is answered
 
 
 def test_a_body_that_comes_in_pieces_is_waited_for(limited: RunningApi) -> None:

@@ -104,9 +104,7 @@ def _form(
             alias = aliases.get(tx, alias_id, mailbox=mailbox_id)
             accepted = expiry.accepted(tx, alias_id)
     except ServiceError as missing:
-        if missing.code != "not-found":
-            raise
-        return alias_list.gone(visit, mailbox_id)
+        return alias_list.not_there(visit, mailbox_id, missing)
     return visit.page(
         "alias_end.html",
         error.status if error else 200,

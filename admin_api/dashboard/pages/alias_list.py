@@ -103,6 +103,13 @@ def gone(visit: Visit, mailbox_id: int, name: str = "This alias") -> Response:
     return show(visit, mailbox_id, refused=words, status=HTTPStatus.NOT_FOUND)
 
 
+def not_there(visit: Visit, mailbox_id: int, error: ServiceError) -> Response:
+    """Answer for an alias that is not there, as for one of another account. Raises any other error again."""
+    if error.code != "not-found":
+        raise error
+    return gone(visit, mailbox_id)
+
+
 def _search(visit: Visit) -> str:
     return visit.typed("search").strip()[:_LONGEST_SEARCH]
 

@@ -43,9 +43,7 @@ def show(visit: Visit, mailbox_id: int, alias_id: int) -> Response:
             senders = activity.senders(tx, alias_id, mailbox=mailbox_id, page=number, per_page=_PER_PAGE)
             remembered = activity.remembered_days(tx, alias_id)
     except ServiceError as error:
-        if error.code != "not-found":
-            raise
-        return alias_list.gone(visit, mailbox_id)
+        return alias_list.not_there(visit, mailbox_id, error)
     return visit.page(
         "alias_mail.html",
         alias=alias,

@@ -84,9 +84,7 @@ def _form(
         with visit.reading() as tx:
             alias = aliases.get(tx, alias_id, mailbox=mailbox_id)
     except ServiceError as missing:
-        if missing.code != "not-found":
-            raise
-        return alias_list.gone(visit, mailbox_id)
+        return alias_list.not_there(visit, mailbox_id, missing)
     return visit.page(
         "alias_senders.html",
         error.status if error else 200,

@@ -82,7 +82,7 @@ def switch(visit: Visit, mailbox_id: int, alias_id: int, action: str) -> Respons
                 can_send=wanted.get("can_send"),
             )
     except ServiceError as error:
-        return _not_there(visit, mailbox_id, error)
+        return alias_list.not_there(visit, mailbox_id, error)
     return alias_list.back(visit, unit, mailbox_id, "changed", alias_id)
 
 
@@ -104,7 +104,7 @@ def ask_deletion(visit: Visit, mailbox_id: int, alias_id: int) -> Response:
             after = alias_facts.after_deletion(tx, alias)
             named = naming_alias(tx, alias_id)
     except ServiceError as error:
-        return _not_there(visit, mailbox_id, error)
+        return alias_list.not_there(visit, mailbox_id, error)
     return visit.page("delete.html", alias=alias, after=after, named=named)
 
 
@@ -117,7 +117,7 @@ def delete(visit: Visit, mailbox_id: int, alias_id: int) -> Response:
         with unit.begin() as tx:
             aliases.remove(tx, alias_id, mailbox=mailbox_id)
     except ServiceError as error:
-        return _not_there(visit, mailbox_id, error)
+        return alias_list.not_there(visit, mailbox_id, error)
     return alias_list.back(visit, unit, mailbox_id, "deleted", alias_id)
 
 
@@ -151,16 +151,9 @@ def _note_form(visit: Visit, mailbox_id: int, alias_id: int, error: ServiceError
         with visit.reading() as tx:
             alias = aliases.get(tx, alias_id, mailbox=mailbox_id)
     except ServiceError as missing:
-        return _not_there(visit, mailbox_id, missing)
+        return alias_list.not_there(visit, mailbox_id, missing)
     typed = visit.typed("note", alias.note or "")
     return visit.page("alias_note.html", error.status if error else 200, alias=alias, typed=typed, error=error)
-
-
-def _not_there(visit: Visit, mailbox_id: int, error: ServiceError) -> Response:
-    """Answer for an alias that is not there, as for one of another account. Without the mailbox raises the error."""
-    if error.code != "not-found":
-        raise error
-    return alias_list.gone(visit, mailbox_id)
 
 
 _ONE = f"{HERE}/{{alias_id:id}}"
