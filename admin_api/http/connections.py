@@ -12,6 +12,8 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from admin_api.http.lingering import LingeringTransport
+
 _TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _TOO_MANY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
@@ -47,7 +49,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to serve a connection, or turn it away when there are too many."""
-        super().connection_made(transport)
+        self._raw_transport = transport
+        super().connection_made(cast("asyncio.Transport", LingeringTransport(transport, self.loop)))
         if len(self.connections) > self.limits.max_connections:
             transport.write(_TOO_MANY)
             transport.close()
@@ -95,6 +98,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self._is_begun = self._owes_body or self._header > 0 or bool(self.pipeline)
         self._start_timer()
         super().on_response_complete()
+
+    def shutdown(self) -> None:
+        """End the connection when nothing is under way, at once: there is no answer to be read. Else after it."""
+        if self._is_open():
+            super().shutdown()
+        else:
+            self._raw_transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""

@@ -88,6 +88,17 @@ def test_a_header_that_is_too_large(limited: RunningApi) -> None:
         assert all_of(connection).startswith(b"HTTP/1.1 431 ")
 
 
+@pytest.mark.parametrize(("header", "status"), [(b"X: %s\r\n" % (b"a" * 70_000), b"431"), (b"X : y\r\n\r\n", b"400")])
+def test_a_refusal_reaches_a_client_that_goes_on_sending(limited: RunningApi, header: bytes, status: bytes) -> None:
+    with connect(limited) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + header)
+        wait_until(lambda: connection.recv(1, socket.MSG_PEEK) == b"H", 10, "the answer")
+        for _ in range(20):
+            connection.sendall(b"a" * 10_000)
+            time.sleep(0.01)
+        assert all_of(connection).startswith(b"HTTP/1.1 " + status)
+
+
 @pytest.mark.parametrize(
     "framing",
     [

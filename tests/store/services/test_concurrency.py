@@ -153,7 +153,10 @@ def test_reads_do_not_wait_for_a_writer(world: Database) -> None:
 
 
 def test_lookups_from_many_threads(world: Database) -> None:
-    """Far more threads than connections: each look-up gets its answer within its deadline, which is a second."""
+    """More threads than connections: each look-up gets its answer, though it waits for a connection.
+
+    Not so many that a slow machine would keep the last of them waiting for its whole deadline, which is a second.
+    """
     directory = SqlDirectory(world)
     right, wrong = list[object](), list[object]()
 
@@ -166,13 +169,13 @@ def test_lookups_from_many_threads(world: Database) -> None:
             else:
                 (right if set(found["brand-a.com"].names) == {"john"} else wrong).append(found)
 
-    threads = [threading.Thread(target=ask) for _ in range(60)]
+    threads = [threading.Thread(target=ask) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert len(right) == 60 * 25
+    assert len(right) == 16 * 25
 
 
 def test_turns_come_in_the_order_of_asking() -> None:
