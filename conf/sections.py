@@ -79,6 +79,9 @@ CacheUrl = Annotated[
         "must start with redis://, rediss://, unix:// or redis+sentinel://",
     ),
 ]
+ReplicaUrl = Annotated[
+    str, _checked(_starts("redis://", "rediss://", "unix://"), "must start with redis://, rediss:// or unix://")
+]
 AbsolutePath = Annotated[str, _checked(_starts_with_slash, "must be the absolute path of a file")]
 HttpUrl = Annotated[str, _checked(_starts("https://", "http://"), "must start with https:// or http://")]
 _HTTP_HOST = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?:[0-9]{1,5}|\*))?"
@@ -122,8 +125,15 @@ class CacheSettings(Section):
     """The Redis in front of the store, and for how many seconds its word holds when the store is silent."""
 
     url: Annotated[CacheUrl | None, Secret(), Field(repr=False)] = None
+    replica: Annotated[ReplicaUrl | None, Secret(), Field(repr=False)] = None
     grace: Seconds = 900
     sender_grace: Seconds = 300
+
+    @model_validator(mode="after")
+    def _has_a_primary(self) -> Self:
+        if self.replica is not None and self.url is None:
+            raise ValueError("cache.replica must have its primary beside it: cache.url")
+        return self
 
 
 class MilterSettings(Section):

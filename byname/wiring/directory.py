@@ -12,6 +12,7 @@ from store.cache.deadline import DeadlineRunner, Unanswered
 from store.cache.directory import TIMEOUT, NoEvidence, RedisDirectory
 from store.cache.fallback import PROBE, FallbackDirectory
 from store.cache.metrics import DirectoryMetrics
+from store.cache.replica import ReplicaDirectory
 
 if TYPE_CHECKING:  # heavy, and a daemon with a cache needs it late (byname.wiring.late_store)
     from store.sql.database import Database
@@ -29,7 +30,12 @@ def decision_directory(settings: Settings, sql: Directory, registry: CollectorRe
     cache = cache_directory(settings)
     if cache is None:
         return sql
-    return FallbackDirectory(cache, sql, DirectoryMetrics(registry or CollectorRegistry()))
+    return FallbackDirectory(cache, sql, DirectoryMetrics(registry or CollectorRegistry()), _replica(settings))
+
+
+def _replica(settings: Settings) -> ReplicaDirectory | None:
+    url, replica = settings.cache.url, settings.cache.replica
+    return None if url is None or replica is None else ReplicaDirectory.open(url, replica)
 
 
 def health(known: Directory) -> Callable[[], Mapping[str, str]]:

@@ -28,10 +28,11 @@ WORKERS = 8  # that open connections and ask over them; more make a Python proce
 _BETWEEN_DOUBTS = 1.0  # seconds
 
 Facts = Mapping[str, HostedDomain]
+Holds = Callable[[bytes | None, str | None], bool]
 Names = Mapping[str, Collection[str]]  # the wanted local parts of each domain
 
 # KEYS: lease and graces, then hashes. ARGV: for each hash the number of its wanted fields, and the fields.
-_LOOKUP_SCRIPT = """
+LOOKUP_SCRIPT = """
 local found, at = {redis.call('MGET', KEYS[1], KEYS[2], KEYS[3])}, 1
 for i = 4, #KEYS do
   local last = at + tonumber(ARGV[at])
@@ -40,7 +41,7 @@ for i = 4, #KEYS do
 end
 return found
 """
-_LEASE_SCRIPT = "return {redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[1])}"
+LEASE_SCRIPT = "return {redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[1])}"
 
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (redis.TimeoutError, "timeout"),
@@ -81,8 +82,11 @@ _NOTHING = Answer({}, is_fresh=True, may_deliver=True, may_send=True)  # nothing
 class RedisDirectory:
     """The Redis directory: a :class:`routing.directory.Directory`; safe to share between threads."""
 
-    def __init__(self, pool: redis.ConnectionPool) -> None:
+    def __init__(self, pool: redis.ConnectionPool, holds: Holds = holds, script: str = LOOKUP_SCRIPT) -> None:
+        """``holds`` judges the lease that ``script`` read, and the run id of the server that it was read from."""
+        self._script = script
         self._lines = KeptConnections(pool)
+        self._holds = holds
         self._look_again = 0.0  # when, on the monotonic clock
 
     @classmethod
@@ -125,7 +129,7 @@ class RedisDirectory:
             NoEvidence: it is silent, refuses, or holds something damaged.
         """
         names = _by_domain(wanted)
-        return self._read(names, lambda: self._exchange(_question(names))) or _NOTHING
+        return self._read(names, lambda: self._exchange(self._question(names))) or _NOTHING
 
     def read_at_once(self, wanted: Collection[Address]) -> Answer | None:
         """The same over a connection that is open already, which keeps the timeout as a whole; None without one.
@@ -134,14 +138,14 @@ class RedisDirectory:
             NoEvidence: as above.
         """
         names = _by_domain(wanted)
-        return self._read(names, lambda: self._lines.at_once(_question(names), TIMEOUT))
+        return self._read(names, lambda: self._lines.at_once(self._question(names), TIMEOUT))
 
     def _read(self, names: Names, exchange: Callable[[], Reply | None]) -> Answer | None:
         if not names:
             return _NOTHING
         try:
             reply = exchange()
-            answer = reply and _answer(names, *reply)
+            answer = reply and _answer(names, *reply, self._holds)
         except Exception as error:  # whatever answers there, and however, is no evidence
             raise NoEvidence(_reason(error)) from error
         if answer and not answer.is_fresh:
@@ -151,8 +155,8 @@ class RedisDirectory:
     def lease_left(self) -> float | None:
         """Return for how many seconds the lease is still good; None when there is none. Raises NoEvidence."""
         try:
-            (left, lease), run_id = self._exchange(("EVAL_RO", _LEASE_SCRIPT, "1", layout.LEASE_KEY))
-            return left / 1000 if holds(lease, run_id) else None
+            (left, lease), run_id = self._exchange(("EVAL_RO", LEASE_SCRIPT, "1", layout.LEASE_KEY))
+            return left / 1000 if self._holds(lease, run_id) else None
         except Exception as error:
             raise NoEvidence(_reason(error)) from error
 
@@ -166,6 +170,15 @@ class RedisDirectory:
         if now >= self._look_again:
             self._look_again = now + _BETWEEN_DOUBTS
             self._lines.hang_up()
+
+    def _question(self, names: Names) -> tuple[str, ...]:
+        """Ask who vouches, which of the domains are hosted, and each domain for its wanted names."""
+        hashes = {layout.HOSTED_KEY: [layout.WHOLE, *names]}
+        for domain, locals_ in names.items():
+            hashes[layout.domain_key(domain)] = [layout.DOMAIN, layout.CATCH_ALL, *map(layout.field_of, locals_)]
+        keys = [layout.LEASE_KEY, layout.GRACE_KEY, layout.SENDER_GRACE_KEY, *hashes]
+        fields = [arg for wanted in hashes.values() for arg in (str(len(wanted)), *wanted)]
+        return "EVAL_RO", self._script, str(len(keys)), *keys, *fields
 
     def _exchange(self, command: Command) -> Reply:
         """Return the reply to a command, and the run id of who replied."""
@@ -185,17 +198,7 @@ def _may_be_a_domain(name: str) -> bool:
     return name.isascii() and name.isprintable() and not name.startswith("@")
 
 
-def _question(names: Names) -> tuple[str, ...]:
-    """Ask who vouches, which of the domains are hosted, and each domain for its wanted names."""
-    hashes = {layout.HOSTED_KEY: [layout.WHOLE, *names]}
-    for domain, locals_ in names.items():
-        hashes[layout.domain_key(domain)] = [layout.DOMAIN, layout.CATCH_ALL, *map(layout.field_of, locals_)]
-    keys = [layout.LEASE_KEY, layout.GRACE_KEY, layout.SENDER_GRACE_KEY, *hashes]
-    fields = [arg for wanted in hashes.values() for arg in (str(len(wanted)), *wanted)]
-    return "EVAL_RO", _LOOKUP_SCRIPT, str(len(keys)), *keys, *fields
-
-
-def _answer(names: Names, replies: Any, run_id: str | None) -> Answer:
+def _answer(names: Names, replies: Any, run_id: str | None, holds: Holds) -> Answer:
     (lease, grace, sender_grace), (whole, *listed), *domains = replies
     is_fresh = holds(lease, run_id)
     if not is_fresh and grace is None:  # nobody vouches: whatever the rest is, it proves nothing

@@ -1,5 +1,7 @@
 """The directory of a site with a cache: Redis, else SQL, else Redis under grace (docs/design.md, section 6).
 
+Where there is a replica of Redis beside this process, it is asked first (:mod:`store.cache.replica`).
+
 No failure of theirs holds a decision longer than their timeout: 0.25 s for Redis, 1 s for SQL. SQL is asked through
 workers; Redis over open connections, which keep the deadline by themselves, and through workers when there is none. A
 backend that hangs costs that once a second, not every time.
@@ -15,6 +17,7 @@ from routing.records import HostedDomain
 from store.cache.deadline import DeadlineRunner, Unanswered
 from store.cache.directory import TIMEOUT, WORKERS, Answer, NoEvidence, RedisDirectory
 from store.cache.metrics import DirectoryMetrics
+from store.cache.replica import ReplicaDirectory
 from store.sql.pool_profiles import LOOKUP
 from store.wire_format.lease import SECONDS
 
@@ -28,8 +31,15 @@ Facts = Mapping[str, HostedDomain]
 class FallbackDirectory:
     """A :class:`routing.directory.Directory` over Redis and SQL; thread-safe, but not to be carried over a fork."""
 
-    def __init__(self, cache: RedisDirectory, sql: Directory, metrics: DirectoryMetrics) -> None:
+    def __init__(
+        self,
+        cache: RedisDirectory,
+        sql: Directory,
+        metrics: DirectoryMetrics,
+        replica: ReplicaDirectory | None = None,
+    ) -> None:
         self._cache = cache
+        self._replica = replica
         self._sql = sql
         self._meters = metrics
         self._ask_cache = DeadlineRunner("cache-lookup", TIMEOUT, WORKERS)
@@ -59,8 +69,13 @@ class FallbackDirectory:
         self._ask_cache.close()
         self._ask_sql.close()
         self._cache.close()
+        if self._replica is not None:
+            self._replica.close()
 
     def _find(self, wanted: Collection[Address]) -> tuple[str, Facts]:
+        near = None if self._replica is None else self._replica.fresh(wanted)
+        if near is not None:
+            return "replica", near
         answer = self._from_cache(wanted)
         if answer is not None and answer.is_fresh:
             return "cache", answer.facts

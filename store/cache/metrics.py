@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5)
-_SOURCES = ("cache", "sql", "grace", "none")
+_SOURCES = ("replica", "cache", "sql", "grace", "none")
 
 
 class DirectoryMetrics:
@@ -12,7 +12,7 @@ class DirectoryMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         lookups = Counter(
             "byname_lookups",
-            "Look-ups by what answered: cache, sql, grace (the cache, with nobody to vouch for it), none.",
+            "Look-ups by what answered: replica, cache, sql, grace (the cache, with nobody to vouch for it), none.",
             ["source"],
             registry=registry,
         )

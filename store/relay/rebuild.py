@@ -1,13 +1,13 @@
 """Rebuild of the whole cache from SQL, audit of it, and loading of single domains."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from store.errors import CacheUnavailable
 from store.relay.cover import under_cover
 from store.relay.reconcile import Reconciler, version_of
 from store.relay.report import Report
-from store.relay.source import Change, Source
+from store.relay.source import Change, Pending, Source
 from store.relay.sync import Sync
 from store.relay.target import Basis, Outdated, State, Target
 from store.sql.outbox import new_nonce
@@ -63,8 +63,7 @@ def rebuild(
 def _rebuild(source: Source, target: Target, token: str, run_id: str, counts: bool) -> Iterator[Progress]:
     before, seen = target.writes, target.state()
     known = source.pending(1, seen.version)
-    if seen.version and (known.nonce != seen.nonce or known.clock.version < seen.version):
-        source.advance(known.clock, seen.version)
+    epoch = known.clock.epoch if _is_the_one(seen, known, run_id) else source.advance(seen.version).epoch
     progress, basis = None, Basis(token)
     with source.snapshot() as snapshot:
         clock = snapshot.clock
@@ -73,15 +72,26 @@ def _rebuild(source: Source, target: Target, token: str, run_id: str, counts: bo
             _go_on(target, token)
             yield progress
     if progress is not None and progress.report.newer:
-        _outrun(source, progress.report)
+        epoch = _outrun(source, progress.report) or epoch
         with source.snapshot() as snapshot:
             clock = snapshot.clock
             reconciler = Reconciler(target, basis, clock, repairs=True, suspects=progress.report.newer)
             for again in _second_look(snapshot, reconciler, progress):
                 _go_on(target, token)
                 yield again
+    clock = replace(clock, epoch=epoch)  # ours: that of another rebuild, since, makes this one void
     if not target.finish(token, run_id, clock, known.stored, seen.applied + target.writes - before):
         raise BuiltElsewhere(_LOST)
+
+
+def _is_the_one(seen: State, known: Pending, run_id: str) -> bool:
+    """Return whether this run of this Redis is the one that the outbox's marks are for, and knows the database.
+
+    Else there is to be a new epoch. The former Redis may live on beside this one, with a relay of its own, which marks
+    what only that one has: by its epoch it is found out before its lease, or ours, is renewed.
+    """
+    is_known = known.nonce == seen.nonce and known.clock.version >= seen.version
+    return is_known and seen.epoch == known.clock.epoch and seen.built_run == run_id
 
 
 def _go_on(target: Target, token: str) -> None:
@@ -89,12 +99,15 @@ def _go_on(target: Target, token: str) -> None:
         raise BuiltElsewhere(_LOST)
 
 
-def _outrun(source: Source, report: Report) -> None:
-    """See that the versions to come are greater than any in the cache, which may come from a lost state of SQL."""
+def _outrun(source: Source, report: Report) -> str | None:
+    """See that the versions to come are greater than any in the cache, which may come from a lost state of SQL.
+
+    Return the epoch, if that took a new one.
+    """
     highest = max(version_of(raw) for fields in report.newer.values() for raw in fields.values())
-    known = source.pending(1, highest)
-    if known.clock.version < highest:
-        source.advance(known.clock, highest)
+    if source.pending(1, highest).clock.version < highest:
+        return source.advance(highest).epoch
+    return None
 
 
 def audit(source: Source, target: Target, *, repairs: bool, gently: bool = False) -> Iterator[Progress]:

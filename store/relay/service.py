@@ -40,6 +40,7 @@ _REMIND_EVERY = 60.0
 _SIGN_OF_LIFE = 5.0
 _STUCK = 60.0  # seconds without any progress after which the service manager may think us dead
 _END_WITHIN = 5.0
+_BETWEEN_REBUILDS = 1.0  # seconds; with two primaries, each with a relay, they would follow on one another for ever
 
 _FAILURES = (StoreUnavailable, StoreNotReady, CacheUnavailable)
 
@@ -104,6 +105,7 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._logged: dict[str, str] = {}
         self._reminded_at = -inf
+        self._rebuilt_at = -inf
 
     def start(self) -> None:
         """Begin."""
@@ -180,6 +182,8 @@ class Worker:
         return not step.is_all or maintenance.is_busy
 
     def _rebuild(self, step: Step, source: SqlSource, target: RedisTarget) -> None:
+        if self._stopped.wait(max(0.0, self._rebuilt_at + _BETWEEN_REBUILDS - monotonic())):
+            return
         log.warning("cache-rebuild-started", reason=step.distrust)
         started, report = monotonic(), Report()
         for progress in rebuild(source, target, step.state.build):
@@ -187,6 +191,7 @@ class Worker:
             self.alive_at = monotonic()
             if self._stopped.is_set():
                 return
+        self._rebuilt_at = monotonic()
         self._status.rebuilt(report)
         log.info("cache-rebuilt", domains=report.domains, names=report.names, seconds=round(monotonic() - started, 3))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, Integer, Select, bindparam, delete, func, insert, or_, select, true, update
+from sqlalchemy import BigInteger, Integer, Select, bindparam, case, delete, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -58,8 +58,8 @@ class Source(Protocol):
         """
         ...
 
-    def advance(self, seen: Clock, beyond: int) -> None:
-        """Begin a new epoch with a version greater than ``beyond``, unless another relay has since ``seen``."""
+    def advance(self, beyond: int) -> Clock:
+        """Begin a new epoch with a version greater than ``beyond`` and return the clock: what it was is no longer."""
         ...
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
@@ -115,14 +115,15 @@ class SqlSource:
             with self._database.alone(writes=True) as connection:
                 connection.execute(these.values(applied_at=utc_now(), counter=counter))
 
-    def advance(self, seen: Clock, beyond: int) -> None:
+    def advance(self, beyond: int) -> Clock:
         """See :class:`Source`."""
-        now = Clock(max(seen.version, beyond) + 1, new_nonce(), new_nonce())
+        nonce, epoch = new_nonce(), new_nonce()
+        highest = case((ClockRow.version > beyond, ClockRow.version), else_=beyond)
+        change = update(ClockRow).values(version=highest + 1, nonce=nonce, epoch=epoch).returning(ClockRow.version)
         with self._database.write() as tx:
-            ours = update(ClockRow).where(ClockRow.epoch == seen.epoch, ClockRow.version <= beyond)
-            change = ours.values(version=now.version, nonce=now.nonce, epoch=now.epoch).returning(ClockRow.id)
-            if tx.scalars(change, execution_options=_BARE).one_or_none() is not None:
-                _note(tx, now)
+            now = Clock(tx.scalars(change, execution_options=_BARE).one(), nonce, epoch)
+            _note(tx, now)
+        return now
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

@@ -113,13 +113,13 @@ class Sql:
                 key, moment = (row.change.domain, row.change.field), self._moment_of[row.change.nonce]
                 self.live[key] = max(self.live.get(key, 0), moment)
 
-    def advance(self, seen: Clock, beyond: int) -> None:
+    def advance(self, beyond: int) -> Clock:
         """Begin a new epoch."""
-        if self.now.clock.epoch == seen.epoch and self.now.clock.version <= beyond:
-            version = max(seen.version, beyond) + 1
-            self.now.clock = Clock(version, self._random_text(), self._random_text())
-            self._moment_of[self.now.clock.nonce] = len(self.moments) - 1
-            self._note(Row(Change(0, self.now.clock.nonce, "", "", ""), version, is_applied=True))
+        version = max(self.now.clock.version, beyond) + 1
+        self.now.clock = Clock(version, self._random_text(), self._random_text())
+        self._moment_of[self.now.clock.nonce] = len(self.moments) - 1
+        self._note(Row(Change(0, self.now.clock.nonce, "", "", ""), version, is_applied=True))
+        return self.now.clock
 
     def window(self, age_ms: int) -> range:
         """Return the moments that were so at some time not longer ago than ``age_ms``."""
@@ -183,9 +183,9 @@ class MemorySource:
         self._reach()
         self.sql.mark(changes, counter, seen)
 
-    def advance(self, seen: Clock, beyond: int) -> None:
+    def advance(self, beyond: int) -> Clock:
         self._reach()
-        self.sql.advance(seen, beyond)
+        return self.sql.advance(beyond)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

@@ -129,15 +129,17 @@ def test_the_nonce_of_a_version(store: Store) -> None:
     assert store.source.pending(1, clock.version + 1).nonce is None
 
 
-def test_a_new_epoch_begins_once(store: Store) -> None:
+def test_a_new_epoch(store: Store) -> None:
     store.change()
     seen = store.source.pending(1, 0).clock
-    store.source.advance(seen, 50)
+    begun = store.source.advance(50)
     now = store.source.pending(1, 51)
+    assert begun == now.clock
     assert (now.clock.version, now.nonce) == (51, now.clock.nonce)
     assert now.clock.epoch != seen.epoch
-    store.source.advance(seen, 50)  # another relay, that saw the same
-    assert store.source.pending(1, 0).clock == now.clock
+    again = store.source.advance(7)  # another relay's, whatever it has seen
+    assert (again.version, store.source.pending(1, 52).nonce) == (52, again.nonce)
+    assert again.epoch not in {seen.epoch, begun.epoch}
 
 
 def test_a_snapshot_is_of_one_moment(store: Store) -> None:

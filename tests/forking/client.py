@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from byname.sandbox.network import OWN
 from byname.sandbox.processes import Process, start_program
 from tests.forking.server import NUMBER
 
@@ -39,8 +40,8 @@ class ForkServer:
         control = self.control()
         reads, writes = os.pipe2(os.O_CLOEXEC)
         request = {"arguments": command[3:], "environ": given, "folder": str(Path.cwd())}
-        with Path(os.devnull).open("rb") as nothing:
-            files = [nothing.fileno(), output.fileno(), errors.fileno(), writes]
+        with Path(os.devnull).open("rb") as nothing, OWN.open("rb", buffering=0) as network:
+            files = [nothing.fileno(), output.fileno(), errors.fileno(), writes, network.fileno()]
             socket.send_fds(control, [json.dumps(request).encode()], files)
         os.close(writes)
         return ForkedProcess(reads)

@@ -1,8 +1,8 @@
 """A process that has imported all of Byname and forks for each command: ``python -m tests.forking.server FD``.
 
 Requests come over the socket FD, one datagram each: JSON with the arguments, the environment and the folder, and with
-it four file descriptors, the standard three of the command and a pipe. Into the pipe goes the process id, and when the
-command has ended its exit code as :mod:`subprocess` gives it, four bytes each.
+it five file descriptors: the standard three of the command, a pipe, and the network namespace that it is to be in. Into
+the pipe goes the process id, and when the command has ended its exit code as :mod:`subprocess` gives it, four bytes each.
 """
 
 import atexit
@@ -20,6 +20,7 @@ import threading
 from typing import Any, NoReturn
 
 from byname.cli import command_tree, main
+from byname.sandbox.network import OWN, enter
 
 LONGEST = 256 * 1024  # bytes of a request
 NUMBER = struct.Struct("!i")
@@ -50,7 +51,7 @@ def serve(control: socket.socket) -> dict[str, Any] | None:
             _reap(running)
         if control.fileno() not in ready:
             continue
-        content, files, _, _ = socket.recv_fds(control, LONGEST, 4)
+        content, files, _, _ = socket.recv_fds(control, LONGEST, 5)
         if not content:
             return None
         child = os.fork()
@@ -61,7 +62,7 @@ def serve(control: socket.socket) -> dict[str, Any] | None:
             request: dict[str, Any] = json.loads(content)
             _become(request, files)
             return request
-        for each in files[:3]:
+        for each in (*files[:3], files[4]):
             os.close(each)
         running[child] = files[3]
 
@@ -92,6 +93,10 @@ def _become(request: dict[str, Any], files: list[int]) -> None:
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - open as long as the process is
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    if not os.path.sameopenfile(files[4], network := os.open(OWN, os.O_RDONLY)):
+        enter(files[4])
+    os.close(network)
+    os.close(files[4])
     os.write(files[3], NUMBER.pack(os.getpid()))
     os.close(files[3])
 

@@ -1,0 +1,147 @@
+"""Machines on one machine: network namespaces on a bridge, each with its own address, cables that can be cut.
+
+The bridge has a namespace of its own too, so nothing of the machine's own network is touched (ip-netns(8), veth(4)).
+All namespaces are called ``bn<process id>-...``; those that a killed process has left are removed by the next one.
+Only the network is apart: files and unix sockets are everybody's. Needs root.
+"""
+
+import contextlib
+import ctypes
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from byname.sandbox.errors import SandboxError
+
+_NAMESPACES = Path("/run/netns")
+OWN = Path("/proc/thread-self/ns/net")  # the namespace of the thread that looks
+_NEWNET = 0x40000000  # CLONE_NEWNET, setns(2)
+_PREFIX = "bn"
+_NUMBERS = count()
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine: its name, its IPv4 address and its namespace."""
+
+    name: str
+    address: str
+    namespace: str
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Let this thread be on the machine for the length of a block: what it starts, and its sockets, stay there."""
+        with _opened(OWN) as before, _opened(_NAMESPACES / self.namespace) as there:
+            enter(there)
+            try:
+                yield
+            finally:
+                enter(before)
+
+
+@dataclass(slots=True)
+class Network:
+    """A network of machines; a context manager. Who starts something on them ends it before."""
+
+    addresses: Mapping[str, str]  # by name of the machine, all of one /24
+    machines: dict[str, Machine] = field(init=False, default_factory=dict)
+    _stack: ExitStack = field(init=False, default_factory=ExitStack)
+    _hub: str = field(init=False, default="")
+
+    def cut(self, name: str) -> None:
+        """Cut a machine off: what it sends is lost, and connections hear nothing any more."""
+        self._set(name, "down")
+
+    def mend(self, name: str) -> None:
+        """Connect it again."""
+        self._set(name, "up")
+
+    @contextmanager
+    def apart(self, name: str) -> Iterator[None]:
+        """Cut a machine off for the length of a block."""
+        self.cut(name)
+        try:
+            yield
+        finally:
+            self.mend(name)
+
+    def _set(self, name: str, state: str) -> None:
+        _ip("-n", self._hub, "link", "set", f"p-{name}", state)
+
+    def _start(self) -> None:
+        _remove_leftovers()
+        number = next(_NUMBERS)
+        self._hub = self._namespace(f"{number}-hub")
+        _ip("-n", self._hub, "link", "add", "br0", "type", "bridge")
+        _ip("-n", self._hub, "link", "set", "br0", "up")
+        for name, address in self.addresses.items():
+            machine = Machine(name, address, self._namespace(f"{number}-{name}"))
+            self._connect(machine)
+            self.machines[name] = machine
+
+    def _namespace(self, name: str) -> str:
+        made = f"{_PREFIX}{os.getpid()}-{name}"
+        _ip("netns", "add", made)
+        self._stack.callback(_remove, made)
+        return made
+
+    def _connect(self, machine: Machine) -> None:
+        there, port = ("-n", machine.namespace), f"p-{machine.name}"
+        peer = ("peer", "name", "eth0", "netns", machine.namespace)
+        _ip("-n", self._hub, "link", "add", port, "type", "veth", *peer)
+        _ip("-n", self._hub, "link", "set", port, "master", "br0", "up")
+        _ip(*there, "address", "add", f"{machine.address}/24", "dev", "eth0")
+        for device in ("lo", "eth0"):
+            _ip(*there, "link", "set", device, "up")
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+
+def _ip(*arguments: str) -> None:
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SandboxError(f"ip {' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()}")
+
+
+def _remove(namespace: str) -> None:
+    with contextlib.suppress(SandboxError):  # it is gone either way
+        _ip("netns", "delete", namespace)
+
+
+def _remove_leftovers() -> None:
+    for path in _NAMESPACES.glob(f"{_PREFIX}[0-9]*-*"):
+        owner = path.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            _remove(path.name)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def enter(namespace: int) -> None:
+    """Let this thread be in the network namespace of an open descriptor. Raises SandboxError."""
+    if _LIBC.setns(namespace, _NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise SandboxError(f"setns: {os.strerror(number)}")
