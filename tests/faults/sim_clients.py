@@ -152,7 +152,7 @@ class Reader(FallbackDirectory):
     """The fallback directory over both, which remembers where the last answer came from."""
 
     def __init__(self, cache: RedisDirectory, sql: MemorySql) -> None:
-        self._cache, self._sql = cache, sql
+        self._cache, self._sql, self._replica = cache, sql, None
         self._meters = DirectoryMetrics(CollectorRegistry())
         self._ask_cache = self._ask_sql = _AtOnce()  # type: ignore[assignment]
         self.source = "none"
