@@ -15,7 +15,7 @@ from byname.sandbox.ports import LOOPBACK
 from byname.sandbox.redis import PrivateRedis
 from byname.sandbox.running_site import RunningSite
 from byname.sandbox.site import PrivateSite
-from conf.listen import parse_socket
+from conf.listen import InetSocket, parse_socket
 
 DAEMONS = ("inbound", "submission", "maps", "lmtp")
 _SECTION_OF = {"maps": ("maps", "listen"), "lmtp": ("lmtp", "listen")}  # the milters' keys are the roles
@@ -47,7 +47,9 @@ class MailMachine(PrivateSite):
         settings = tomllib.loads((self.samples / "mx.toml").read_text())
         for name in DAEMONS:
             section, key = _SECTION_OF.get(name, ("milter", name))
-            self._ports[name] = parse_socket(settings[section][key]).port
+            place = parse_socket(settings[section][key])
+            assert isinstance(place, InetSocket)  # noqa: S101 - for the type checker
+            self._ports[name] = place.port
 
     def inside(self) -> AbstractContextManager[None]:
         """Let this thread be on the machine for the length of a block."""

@@ -7,8 +7,10 @@ Only the network is apart: files and unix sockets are everybody's. Needs root.
 
 import contextlib
 import ctypes
+import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +20,9 @@ from types import TracebackType
 from typing import Self
 
 from byname.sandbox.errors import SandboxError
+from byname.sandbox.folders import short_folder
+from byname.sandbox.processes import Daemon
+from byname.sandbox.waiting import wait_until
 
 _NAMESPACES = Path("/run/netns")
 OWN = Path("/proc/thread-self/ns/net")  # the namespace of the thread that looks
@@ -72,6 +77,34 @@ class Network:
         finally:
             self.mend(name)
 
+    @contextmanager
+    def slow(self, name: str, milliseconds: int, loss: float) -> Iterator[None]:
+        """Let all that a machine sends and hears be late by so much each way, and a part of it be lost, for a block."""
+        machine, port = self.machines[name], f"s-{name}"
+        with short_folder() as folder:
+            ends = (machine.namespace, "slow0", self._hub, port)
+            command = [sys.executable, "-m", "byname.sandbox.slow_line", *ends, str(milliseconds), str(loss)]
+            with Daemon(command, folder / "log") as line:
+                wait_until(lambda: "ready" in line.log(), 20, "a slow line")
+                _ip("-n", self._hub, "link", "set", port, "master", "br0", "up")
+                self._move(machine, "eth0", "slow0")
+                try:
+                    yield
+                finally:
+                    self._move(machine, "slow0", "eth0")
+
+    def _move(self, machine: Machine, before: str, after: str) -> None:
+        """Move a machine's address, with that of the network card, from one device to another: connections live on."""
+        with machine.inside():
+            card = json.loads(_ip("-json", "link", "show", "dev", before))[0]["address"]
+        place, address = ("-n", machine.namespace), f"{machine.address}/24"
+        _ip(*place, "address", "flush", "dev", before)
+        _ip(*place, "link", "set", before, "down")
+        if after != "eth0":
+            _ip(*place, "link", "set", after, "address", card)
+        _ip(*place, "link", "set", after, "up")
+        _ip(*place, "address", "add", address, "dev", after)
+
     def _set(self, name: str, state: str) -> None:
         _ip("-n", self._hub, "link", "set", f"p-{name}", state)
 
@@ -113,10 +146,11 @@ class Network:
         self._stack.close()
 
 
-def _ip(*arguments: str) -> None:
+def _ip(*arguments: str) -> str:
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SandboxError(f"ip {' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _remove(namespace: str) -> None:

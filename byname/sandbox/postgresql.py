@@ -47,7 +47,9 @@ class PrivatePostgres:
         """Start it, with an empty cluster the first time, and wait until it answers. Raises SandboxError."""
         if not self._data.exists():
             self._make_folder()
-            self._run("initdb", "--no-sync", "-A", "trust", "-U", "byname", "-E", "UTF8", "--locale=C", "-D", self._data)
+            self._run(
+                "initdb", "--no-sync", "-A", "trust", "-U", "byname", "-E", "UTF8", "--locale=C", "-D", self._data
+            )
         self._start()
 
     def follow(self, host: str) -> None:

@@ -27,6 +27,9 @@ RECIPES: Mapping[str, str] = MappingProxyType(
         "usr/lib/postfix/postfix-sqlite.so": "postfix-sqlite",
     }
 )
+MANY: Mapping[str, str] = MappingProxyType(
+    {"usr/sbin/ip": "iproute2", "usr/lib/postgresql/*/bin/postgres": "postgresql", "usr/sbin/nginx": "nginx-light"}
+)
 WEBMAIL: Mapping[str, str] = MappingProxyType(
     {
         "usr/share/roundcube/index.php": "roundcube-core",

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -60,6 +60,10 @@ class RunningSite(ABC):
     @abstractmethod
     def start_all(self) -> None:
         """Start everything; ``folder``, ``certificate`` and ``outside`` are there."""
+
+    def inside(self) -> AbstractContextManager[None]:
+        """Let this thread be on the site's machine, if that is not this one, for the length of a block."""
+        return nullcontext()
 
     def command(self, *arguments: str) -> list[str]:
         """Return a ``byname`` command for this site, to be run as a process."""

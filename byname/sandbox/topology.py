@@ -1,6 +1,7 @@
 """A topology: machines with stores, machines for mail, what is between them, started from ``conf/topologies``."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
+from byname.sandbox.errors import SandboxError, SandboxTimeout
 from byname.sandbox.folders import short_folder
 from byname.sandbox.mail_machine import MailMachine, SampleRedis
 from byname.sandbox.network import Machine, Network
@@ -21,7 +23,7 @@ from store.wire_format.layout import LEASE_KEY
 
 SAMPLES = Path(__file__).parents[2] / "conf" / "topologies"
 SENTINEL_PORT = 26379
-_READY_WITHIN = 30.0  # seconds
+_READY_WITHIN = 15.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Topology:
     def url(self) -> str:
         """The store, from here: the server that takes changes is found."""
         hosts = "&".join(f"host={server.folder}" for server in self.postgres.values())
-        return f"postgresql://byname@/byname?{hosts}&target_session_attrs=read-write"
+        return f"postgresql://byname@/byname?{hosts}&target_session_attrs=primary"
 
     def machine(self, name: str) -> Machine:
         """Return a machine."""
@@ -112,10 +114,13 @@ class Topology:
         address = self.run_at(place, *question).split()[0]
         return next(name for name, known in self.plan.addresses.items() if known == address)
 
+    def logs(self) -> str:
+        """Return the end of every log."""
+        paths = sorted(self.folder.glob("*.log"))
+        return "\n".join(f"== {path.name} ==\n{path.read_text(errors='backslashreplace')[-2000:]}" for path in paths)
+
     def run_at(self, place: str, *command: str) -> str:
         """Run a program on a machine and return what it prints."""
-        import subprocess
-
         with self.machine(place).inside():
             return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
@@ -150,10 +155,15 @@ class Topology:
             for what in ("relay", "api"):
                 self.start_daemon(f"{what}-{place}")
         self._start_mail()
-        wait_until(self.is_vouched_for, _READY_WITHIN, "a lease")
+        try:
+            wait_until(self.is_vouched_for, _READY_WITHIN, "a lease")
+        except SandboxTimeout as error:
+            raise SandboxError(f"{error}\n{self.logs()}") from error
 
     def _start_store(self, place: str) -> None:
-        server = PrivatePostgres(self.folder / f"pg-{place}", self.samples / "postgresql.conf", self.samples / "pg_hba.conf")
+        server = PrivatePostgres(
+            self.folder / f"pg-{place}", self.samples / "postgresql.conf", self.samples / "pg_hba.conf"
+        )
         self.postgres[place] = server
         self._stack.callback(server.stop)
         first, address = self.plan.stores[0], self.plan.addresses[self.plan.stores[0]]

@@ -26,13 +26,13 @@ def _library(world: World) -> Path:
     return world.site.folder / "clock.so"
 
 
-def _set(world: World, seconds: int) -> None:
+def set_clock(world: World, seconds: int) -> None:
     """Write in place: the processes have mapped the file."""
     with _offset(world).open("r+b") as file:
         file.write(struct.pack("q", seconds))
 
 
-def _made(world: World) -> dict[str, str]:
+def made(world: World) -> dict[str, str]:
     """Compile the clock and return the environment for processes that are to have it."""
     library = _library(world)
     subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, Path(__file__).with_name("clock.c")], check=True)
@@ -52,7 +52,7 @@ def _time_in(world: World) -> float:
 
 @contextmanager
 def _daemons(world: World) -> Iterator[None]:
-    with world.restarted(*_DAEMONS, environ=_made(world)):
+    with world.restarted(*_DAEMONS, environ=made(world)):
         yield
 
 
@@ -60,7 +60,7 @@ def _daemons(world: World) -> Iterator[None]:
 def _redis(world: World) -> Iterator[None]:
     server = world.site.redis
     server.kill()
-    server.start(environ=os.environ | _made(world))
+    server.start(environ=os.environ | made(world))
     world.wait_until_in_step()
     yield
     server.kill()
@@ -71,10 +71,10 @@ def _redis(world: World) -> Iterator[None]:
 def _jump(seconds: int) -> Inject:
     @contextmanager
     def inject(world: World, _timeline: Timeline) -> Iterator[None]:
-        _set(world, seconds)
+        set_clock(world, seconds)
         assert abs(_time_in(world) - time.time() - seconds) < 60
         yield
-        _set(world, 0)
+        set_clock(world, 0)
 
     return inject
 

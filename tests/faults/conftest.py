@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from byname.sandbox.folders import short_folder
+from byname.sandbox.requirements import MANY, missing_packages
 from byname.sandbox.site import PrivateSite
+from byname.sandbox.topology import NO_SINGLE_POINT, TWO_MTAS, Plan, Topology
 from tests.faults import page
+from tests.faults.many_world import ManyWorld
 from tests.faults.names import fill
 from tests.faults.world import World
 from tests.mail.conftest import folder, leave_out, needs_root
@@ -102,6 +105,28 @@ def on_postgresql(needs_root: None) -> Iterator[World]:
             yield World(site, server)
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="module")
+def two_mtas(needs_root: None) -> Iterator[World]:
+    """Two machines for mail, one for the stores."""
+    with _topology(TWO_MTAS) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def no_single_point(needs_root: None) -> Iterator[World]:
+    """Two of everything."""
+    with _topology(NO_SINGLE_POINT) as world:
+        yield world
+
+
+@contextmanager
+def _topology(plan: Plan) -> Iterator[World]:
+    if missing := missing_packages(MANY):
+        leave_out(f"not installed: {' '.join(missing)}")
+    with Topology(plan, fill, _POSTFIX) as topology:
+        yield ManyWorld(topology)
 
 
 @pytest.fixture(scope="module")

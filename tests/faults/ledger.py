@@ -112,7 +112,7 @@ class Ledger:
         """Return every attempt with its entry."""
         return ((entry, attempt) for entry in self.entries for attempt in entry.attempts)
 
-    def judge(self, mailboxes: Sink, outside: Sink) -> Summary:
+    def judge(self, mailboxes: Sequence[Sink], outside: Sequence[Sink]) -> Summary:
         """Hold the sinks against what was written down."""
         summary = Summary()
         found = {(entry.mail, entry.recipient): (entry, list[Arrival]()) for entry in self.entries}
@@ -129,10 +129,10 @@ class Ledger:
         return summary
 
     def _copies(
-        self, mailboxes: Sink, outside: Sink, bounced: set[str]
+        self, mailboxes: Sequence[Sink], outside: Sequence[Sink], bounced: set[str]
     ) -> Iterator[tuple[str, str, Iterable[str], float]]:
         """Return place, mail, names and time of each copy; note the mails of bounces."""
-        for sink in (mailboxes, outside):
+        for sink in (*mailboxes, *outside):
             for number, delivery in enumerate(sink.deliveries, start=1):
                 mark = _ID.search(delivery.content)
                 mail = mark[1].decode() if mark else ""
@@ -144,7 +144,7 @@ class Ledger:
                 at = _time_of(sink, number)
                 for place in delivery.recipients:
                     mailbox = re.sub(r"\+[^@]*", "", place)
-                    yield (OUTSIDE if sink is outside else mailbox), mail, _names(delivery, place), at
+                    yield (OUTSIDE if sink in outside else mailbox), mail, _names(delivery, place), at
 
     def _verdict(self, entry: Entry, arrivals: Sequence[Arrival], *, is_bounced: bool) -> str:
         last = entry.last

@@ -9,6 +9,7 @@ from tests.faults.clock_faults import CLOCKS
 from tests.faults.disk_faults import ON_A_SMALL_DISK
 from tests.faults.fault import Fault
 from tests.faults.faults import EMBEDDED
+from tests.faults.many_faults import ON_TWO_MTAS, WITHOUT_SINGLE_POINT
 from tests.faults.postgres_faults import ON_POSTGRESQL
 from tests.faults.relay_faults import RELAYED
 from tests.faults.replica_faults import STAND_INS
@@ -20,7 +21,17 @@ HEAD = (
 )
 RULE = "|---|---|---|--:|--:|--:|--:|--:|\n"
 
-FAULTS = (*EMBEDDED, *CACHED, *RELAYED, *STAND_INS, *CLOCKS, *ON_POSTGRESQL, *ON_A_SMALL_DISK)
+FAULTS = (
+    *EMBEDDED,
+    *CACHED,
+    *RELAYED,
+    *STAND_INS,
+    *CLOCKS,
+    *ON_POSTGRESQL,
+    *ON_A_SMALL_DISK,
+    *ON_TWO_MTAS,
+    *WITHOUT_SINGLE_POINT,
+)
 _TIMES = ("recovery", "cache_back", "slowest")
 
 Row = Mapping[str, Any]

@@ -100,21 +100,20 @@ class Client(threading.Thread):
 class Stream:
     """All clients of a site. Leaving it stops them once every mail is through."""
 
-    def __init__(self, site: PrivateSite, ledger: Ledger) -> None:
+    def __init__(self, sites: Sequence[PrivateSite], ledger: Ledger) -> None:
+        """The clients are shared out among the sites, one after the other."""
         self._stopping = threading.Event()
-
-        def inbound() -> smtplib.SMTP:
-            smtp = smtplib.SMTP(LOOPBACK, site.postfix.inbound_port, timeout=30)
-            smtp.ehlo("client.test")
-            return smtp
-
+        places = cycle(sites)
         self._clients = [
-            Client(ledger, inbound, [*INBOUND[start:], *INBOUND[:start]], PER_CONNECTION, self._stopping)
-            for start in (0, 6, 12)
+            Client(
+                ledger, partial(_inbound, next(places)), [*INBOUND[at:], *INBOUND[:at]], PER_CONNECTION, self._stopping
+            )
+            for at in (0, 6, 12)
         ]
         for login in (JOHN, MARY):
             kinds = [kind for kind in SUBMITTED if kind.login == login]
-            self._clients.append(Client(ledger, partial(logged_in, site, login), kinds, PER_LOGIN, self._stopping))
+            connect = partial(_submission, next(places), login)
+            self._clients.append(Client(ledger, connect, kinds, PER_LOGIN, self._stopping))
 
     def __enter__(self) -> "Stream":
         for client in self._clients:
@@ -126,6 +125,18 @@ class Stream:
         for client in self._clients:
             client.join(DRAIN + 60)
             assert not client.is_alive()
+
+
+def _inbound(site: PrivateSite) -> smtplib.SMTP:
+    with site.inside():
+        smtp = smtplib.SMTP(LOOPBACK, site.postfix.inbound_port, timeout=30)
+    smtp.ehlo("client.test")
+    return smtp
+
+
+def _submission(site: PrivateSite, login: str) -> smtplib.SMTP:
+    with site.inside():
+        return logged_in(site, login)
 
 
 def _message(entry: Entry) -> bytes:

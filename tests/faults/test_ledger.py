@@ -30,7 +30,7 @@ def judged(folder: Path, kind: Kind, code: int, *copies: Copy, sender: str = "a@
     for place, names in copies:
         header = "".join(f"Delivered-To: {name}\r\n" for name in names) + f"X-Ledger: {entries[0].mail}\r\n"
         mailboxes.keep(Delivery(sender, (place,), ((),), header.encode()))
-    summary = ledger.judge(mailboxes, outside)
+    summary = ledger.judge([mailboxes], [outside])
     assert summary.ok + sum(summary.wrong.values()) >= len(entries)
     return summary.wrong
 

@@ -59,10 +59,10 @@ def row(fault: Fault, figures: Figures) -> dict[str, object]:
 
 def run(fault: Fault, world: World, *, seconds: float) -> Figures:
     """Run one trial of ``fault``, which lasts for ``seconds``; afterwards the site is as it was before."""
-    site = world.site
-    site.mailboxes.clear()
-    site.outside.clear()
-    site.postfix.reload()  # new smtpd processes, which remember nothing of the trial before
+    for site in world.sites:
+        site.mailboxes.clear()
+        site.outside.clear()
+        site.postfix.reload()  # new smtpd processes, which remember nothing of the trial before
     time.sleep(0.5)  # until the helpers of the old ones are gone
     timeline = Timeline(world.moving(FIRST), fault.settles + 0.1)
     ledger = Ledger(timeline, f"m{time.time_ns():x}")
@@ -79,13 +79,15 @@ def run(fault: Fault, world: World, *, seconds: float) -> Figures:
     finally:
         world.remember({name: timeline.now(name) for name in FIRST})
     assert changes.made
-    _wait_until_quiet(site)
-    return _figures(ledger, ledger.judge(site.mailboxes, site.outside), (began, ended), back if site.cache else None)
+    for site in world.sites:
+        _wait_until_quiet(site)
+    summary = ledger.judge([site.mailboxes for site in world.sites], [site.outside for site in world.sites])
+    return _figures(ledger, summary, (began, ended), back if world.site.cache else None)
 
 
 @contextmanager
 def _flowing(world: World, ledger: Ledger) -> Iterator[Changes]:
-    with Stream(world.site, ledger), Changes(world.url, ledger.timeline) as changes:
+    with Stream(world.sites, ledger), Changes(world.url, ledger.timeline) as changes:
         yield changes
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -45,6 +45,11 @@ class World:
     def url(self) -> str:
         """The store."""
         return self.site.url
+
+    @property
+    def sites(self) -> Sequence[PrivateSite]:
+        """The sites that mail flows through."""
+        return (self.site,)
 
     @property
     def cache(self) -> "redis.Redis":

@@ -1,0 +1,249 @@
+"""Machines that die or are cut off, as rows: over the topologies of ``conf/topologies``."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+
+from byname.sandbox.waiting import wait_until
+from store.wire_format import layout
+from tests.faults.cache_faults import LEASE, SOON
+from tests.faults.clock_faults import made as clock_made
+from tests.faults.clock_faults import set_clock
+from tests.faults.fault import GRACE, LATER, RIGHT, Fault, Inject
+from tests.faults.many_world import RELAYS, ManyWorld, can_change
+from tests.faults.names import FIRST
+from tests.faults.timeline import Timeline
+from tests.faults.world import World
+
+_LONG = 8.0  # seconds: longer than the lease lives
+_NOBODY = ("10.77.0.99", "6379")
+ManyInject = Callable[[ManyWorld, Timeline], AbstractContextManager[None]]
+
+
+def _many(inject: ManyInject) -> Inject:
+    """Return a fault of a topology as one of any world."""
+
+    def checked(world: World, timeline: Timeline) -> AbstractContextManager[None]:
+        assert isinstance(world, ManyWorld)
+        return inject(world, timeline)
+
+    return checked
+
+
+@contextmanager
+def _nothing(_world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _emptied(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+    """The only primary is killed and comes back empty, which empties its replicas."""
+    world.many.redis["db"].kill()
+    yield
+    world.many.start_redis("db")
+    world.wait_for_lease()
+
+
+@contextmanager
+def _failed_over(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+    """The primary is killed, the sentinels promote the other; the former one comes back as a replica."""
+    killed = world.many.primary()
+    world.many.redis[killed].kill()
+    wait_until(lambda: world.many.primary() != killed, 30, "a failover")
+    yield
+    address = world.many.plan.addresses[world.many.primary()]
+    world.many.start_redis(killed, "--replicaof", address, "6379")
+    world.wait_for_lease()
+    world.wait_until_followed(killed, *world.many.mail)
+
+
+@contextmanager
+def _cut_off(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+    """A mail machine alone with a replica that gets older, while names change elsewhere."""
+    with world.many.network.apart("mx2"):
+        yield
+    world.wait_until_followed("mx2")
+
+
+@contextmanager
+def _behind(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+    """A replica that follows nobody, and does not say so; its milters reach everybody else."""
+    with world.client("mx2") as replica:
+        before = replica.info("replication")
+        replica.replicaof(*_NOBODY)
+        yield
+        replica.replicaof(str(before["master_host"]), str(before["master_port"]))
+    world.wait_until_followed("mx2")
+
+
+@contextmanager
+def _apart(world: World) -> Iterator[None]:
+    """Two primaries, each with a relay that lives, a mail machine and its replica; nobody joins them."""
+    assert isinstance(world, ManyWorld)
+    sentinels = [f"sentinel-{place}" for place in world.many.plan.sentinels]
+    homes = {"db1": "mx1", "db2": "mx2"}
+    former = world.many.primary()
+    other = next(place for place in homes if place != former)
+    world.end(*sentinels, *RELAYS)
+    with ExitStack() as stack:
+        for place, mail in homes.items():
+            address = world.many.plan.addresses[place]
+            environ = {"BYNAME_CACHE__URL": f"redis://{address}:6379"}
+            world.begin(f"relay-{place}", environ=environ)
+            with world.client(mail) as replica:
+                replica.replicaof(address, "6379")
+            stack.enter_context(world.mail_with(mail, environ))
+        yield
+    world.end(*RELAYS)
+    world.client(other).replicaof(world.many.plan.addresses[former], "6379")
+    for mail in homes.values():
+        world.client(mail).replicaof(world.many.plan.addresses[former], "6379")
+    world.begin(*sentinels, *RELAYS)
+    wait_until(lambda: _knows(world, former), 30, "sentinels")
+
+
+def _knows(world: ManyWorld, former: str) -> bool:
+    try:
+        return world.many.primary() == former
+    except Exception:  # noqa: BLE001 - it has only just started
+        return False
+
+
+@contextmanager
+def _split(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+    """One without a name that the other has, so that its rebuild counts more than any mark says; then both go on."""
+    with world.client("db2") as promoted:
+        promoted.replicaof("NO", "ONE")
+        promoted.hdel(layout.domain_key("brand-a.test"), *(f"many-{number}" for number in range(20)))
+        yield
+
+
+@contextmanager
+def _store_failed_over(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
+    """The standby is cut off, changes go on, the primary dies, and the standby takes over without them."""
+    primary, standby = _servers(world)
+    with timeline.still():
+        wait_until(lambda: _is_level(world, primary), 20, "a standby that has everything")
+        world.many.network.cut(standby)
+        old = {name: timeline.now(name) for name in FIRST}
+    time.sleep(2.0)  # of changes that will be lost
+    with timeline.still():
+        begun = time.time()
+        world.many.postgres[primary].kill()
+        world.many.network.mend(standby)
+        world.many.postgres[standby].promote()
+        for name, outcome in old.items():
+            timeline.note(name, outcome, begun)
+        wait_until(lambda: can_change(world), 20, "a store that takes changes")
+    yield
+    with timeline.still(), world.many.machine(primary).inside():
+        world.many.postgres[primary].follow(world.many.plan.addresses[standby])
+
+
+def _servers(world: ManyWorld) -> tuple[str, str]:
+    """Return the machines of PostgreSQL's primary and standby."""
+    follows = {place: server.ask("SELECT pg_is_in_recovery()") == "t" for place, server in world.many.postgres.items()}
+    primary, standby = sorted(follows, key=lambda place: follows[place])
+    return primary, standby
+
+
+def _is_level(world: ManyWorld, primary: str) -> bool:
+    behind = "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()"
+    return world.many.postgres[primary].ask(behind) == "1"
+
+
+@contextmanager
+def _relays_killed(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+    world.end(*RELAYS)
+    yield
+    world.begin(*RELAYS)
+
+
+@contextmanager
+def _one_relay_killed(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+    world.end("relay-db1")
+    yield
+    world.begin("relay-db1")
+
+
+@contextmanager
+def _rolling(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+    """Each of Byname's daemons of all machines in turn, as an upgrade does it."""
+    for relay in RELAYS:
+        world.end(relay, how=signal.SIGTERM)
+        world.begin(relay)
+    for place in world.many.mail:
+        world.restart_mail(place)
+    yield
+
+
+@contextmanager
+def _api_killed(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+    """One of two APIs dies: whoever asks nginx gets an answer all the same."""
+    ask = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1/api/v1/accounts")
+    world.end("api-db1")
+    answers = {world.many.run_at("web", *ask) for _ in range(6)}
+    assert answers == {"401"}, answers
+    yield
+    world.begin("api-db1")
+
+
+@contextmanager
+def _slow(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+    with world.many.network.slow("mx2", 100, 0.05):
+        yield
+    world.wait_until_followed("mx2")
+
+
+def _clocks(seconds: int) -> Callable[[World], AbstractContextManager[None]]:
+    """Return what lets a mail machine, and the machine of the second store, have another time of day."""
+
+    @contextmanager
+    def around(world: World) -> Iterator[None]:
+        assert isinstance(world, ManyWorld)
+        environ = clock_made(world)
+        set_clock(world, seconds)
+        replica = world.many.mail["mx2"]
+        replica.redis.kill()
+        replica.start_replica(os.environ | environ)
+        world.wait_until_followed("mx2")
+        world.end("relay-db2")
+        world.begin("relay-db2", environ=environ)
+        with world.mail_with("mx2", environ):
+            yield
+        world.end("relay-db2")
+        world.begin("relay-db2")
+        replica.redis.kill()
+        replica.start_replica()
+        world.wait_until_followed("mx2")
+
+    return around
+
+
+def _row(name: str, does: str, sees: str, inject: ManyInject, recovers: float = 0.0, **more: object) -> Fault:
+    given = {"seconds": 3.0, "long": _LONG, "settles": LEASE, "is_short": False} | more
+    return Fault(name, does, sees, _many(inject), recovers, **given)  # type: ignore[arg-type]
+
+
+ON_TWO_MTAS = (
+    _row("two-none", "two MTAs: nothing", RIGHT, _nothing, settles=SOON),
+    _row("two-emptied", "the Redis of two MTAs: kill -9, then started empty", RIGHT, _emptied, is_short=True),
+    _row("two-cut", "two MTAs: one is cut off", LATER, _cut_off, 20.0, seconds=_LONG, is_short=True),
+    _row("two-behind", "two MTAs: a replica falls behind", RIGHT, _behind),
+)
+WITHOUT_SINGLE_POINT = (
+    _row("many-none", "two of everything: nothing", RIGHT, _nothing, settles=SOON),
+    _row("many-failover", "Redis's primary: kill -9; the sentinels promote the other", RIGHT, _failed_over),
+    _row("many-cut", "an MTA is cut off from all others", LATER, _cut_off, 20.0),
+    _row("many-split", "two primaries of Redis, each with a relay and an MTA", RIGHT, _split, around=_apart),
+    _row("many-store", "PostgreSQL: kill -9; its standby, without the last changes", GRACE, _store_failed_over, 5.0),
+    _row("many-relay", "one of two relays: kill -9", RIGHT, _one_relay_killed, settles=SOON),
+    _row("many-relays", "both relays: kill -9", RIGHT, _relays_killed),
+    _row("many-rolling", "Byname's daemons: restarted one after the other", LATER, _rolling, 10.0, long=1.0),
+    _row("many-api", "one of two APIs behind nginx: kill -9", RIGHT, _api_killed, settles=SOON, long=2.0),
+    _row("many-ahead", "an MTA and a relay: the clock 5 s ahead", RIGHT, _nothing, around=_clocks(5)),
+    _row("many-back", "an MTA and a relay: the clock 5 s back", RIGHT, _nothing, around=_clocks(-5)),
+    _row("many-slow", "an MTA behind a line of 200 ms that loses 5 %", GRACE, _slow, 10.0),
+)
