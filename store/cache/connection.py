@@ -40,6 +40,10 @@ _SENTINEL_PORT = 26379
 _YES, _NO = frozenset({"yes", "true", "1"}), frozenset({"no", "false", "0"})
 
 
+class ClusterMode(redis.ConnectionError):
+    """The server is a node of a Redis Cluster, which spreads keys that Byname must read and write in one step."""
+
+
 def open_pool(url: str, *, timeout: float, connections: int) -> redis.ConnectionPool:
     """Return a pool for the Redis at ``url``, of raw connections that know their server's run id. Connects to nothing.
 
@@ -87,10 +91,16 @@ def _log_in(connection: Any) -> None:
     """Log in, and note for this very socket which run of which server is at its other end, as ``connection.run_id``.
 
     What is read there counts only with a lease for that run (:mod:`store.wire_format.lease`).
+
+    Raises:
+        ClusterMode: said once, here, instead of a CROSSSLOT to every look-up.
     """
     connection.on_connect()
     connection.send_command("INFO", "server", check_health=False)
-    connection.run_id = run_id_of(connection.read_response())
+    info = connection.read_response()
+    connection.run_id = run_id_of(info)
+    if isinstance(info, bytes) and b"redis_mode:cluster" in info:
+        raise ClusterMode("a Redis Cluster")
 
 
 def _options(parts: SplitResult) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import hiredis
 import redis
 
+from store.cache.connection import ClusterMode
 from store.errors import CacheUnavailable
 from store.relay.target import Outdated
 
@@ -164,6 +165,7 @@ _EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
     (redis.exceptions.OutOfMemoryError, "the cache has no memory left"),
     (redis.AuthenticationError, "the cache refuses the user or password of cache.url"),
     (redis.exceptions.NoPermissionError, "the cache does not let the user of cache.url do this"),
+    (ClusterMode, "the cache is a Redis Cluster: cache.url must lead to a Redis, or to sentinels"),
     (redis.ConnectionError, "the cache cannot be reached"),
 )
 
