@@ -23,7 +23,10 @@ _MAIL_STORE = "unix:/run/dovecot/lmtp"
 
 
 class SampleRedis(PrivateRedis):
-    """A Redis that a file configures: its port and addresses, and whom it follows."""
+    """A Redis that a file configures: its port and addresses, and whom it follows.
+
+    Each start is from the file as it was: sentinels let a server write whom it follows into its own.
+    """
 
     def __init__(self, folder: Path, config: Path, *options: str) -> None:
         super().__init__(folder, *options)
@@ -31,8 +34,10 @@ class SampleRedis(PrivateRedis):
 
     def command(self) -> list[str]:
         """Return the command line."""
+        own = self.folder / "redis.conf"
+        own.write_text(self._config.read_text())
         place = ["--dir", str(self.folder), "--unixsocket", str(self.socket)]
-        return ["redis-server", str(self._config), *place, *self._options]
+        return ["redis-server", str(own), *place, *self._options]
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from byname.sandbox.mail_machine import MailMachine, SampleRedis
 from byname.sandbox.network import Machine, Network
 from byname.sandbox.postgresql import PrivatePostgres
 from byname.sandbox.processes import Daemon
+from byname.sandbox.redis import PrivateRedis
 from byname.sandbox.waiting import wait_until
 from store.migrations.migrate import upgrade
 from store.sql.database import Database
@@ -24,6 +25,10 @@ from store.wire_format.layout import LEASE_KEY
 SAMPLES = Path(__file__).parents[2] / "conf" / "topologies"
 SENTINEL_PORT = 26379
 _READY_WITHIN = 15.0  # seconds
+
+
+_IS_PRIMARY = ("EVAL", "return string.find(redis.call('INFO', 'replication'), 'role:master') and 1 or 0", "0")
+_HAS_LEASE = ("EXISTS", LEASE_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +130,8 @@ class Topology:
             return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     def is_vouched_for(self) -> bool:
-        """Return whether the primary has a lease."""
-        try:
-            return self.redis[self.primary()].say("EXISTS", LEASE_KEY) == ":1"
-        except OSError:
-            return False
+        """Return whether a primary has a lease: a copy on a replica does not count."""
+        return any(_answers(server, _IS_PRIMARY) and _answers(server, _HAS_LEASE) for server in self.redis.values())
 
     def _command(self, what: str, place: str) -> list[str]:
         if what == "sentinel":
@@ -212,3 +214,11 @@ class Topology:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
+
+
+def _answers(server: PrivateRedis, question: Sequence[str]) -> bool:
+    """Return whether a Redis answers 1."""
+    try:
+        return server.say(*question) == ":1"
+    except OSError:
+        return False

@@ -99,8 +99,8 @@ def _log_in(connection: Any) -> None:
     connection.send_command("INFO", "server", check_health=False)
     info = connection.read_response()
     connection.run_id = run_id_of(info)
-    if isinstance(info, bytes) and b"redis_mode:cluster" in info:
-        raise ClusterMode("a Redis Cluster")
+    if isinstance(info, bytes) and b"_mode:cluster" in info:
+        raise ClusterMode("a Redis Cluster")  # redis_mode, or Valkey's server_mode
 
 
 def _options(parts: SplitResult) -> dict[str, str]:

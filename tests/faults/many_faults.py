@@ -95,12 +95,19 @@ def _apart(world: World) -> Iterator[None]:
             with world.client(mail) as replica:
                 replica.replicaof(address, "6379")
             stack.enter_context(world.mail_with(mail, environ))
-        yield
-    world.end(*RELAYS)
-    world.client(other).replicaof(world.many.plan.addresses[former], "6379")
-    for mail in homes.values():
-        world.client(mail).replicaof(world.many.plan.addresses[former], "6379")
-    world.begin(*sentinels, *RELAYS)
+        try:
+            yield
+        finally:
+            world.end(*RELAYS)
+            _join(world, former, other)
+
+
+def _join(world: ManyWorld, former: str, other: str) -> None:
+    """Let all follow the former primary again, with sentinels that watch it."""
+    address = world.many.plan.addresses[former]
+    for place in (other, *world.many.mail):
+        world.client(place).replicaof(address, "6379")
+    world.begin(*(f"sentinel-{place}" for place in world.many.plan.sentinels), *RELAYS)
     wait_until(lambda: _knows(world, former), 30, "sentinels")
 
 
@@ -114,7 +121,8 @@ def _knows(world: ManyWorld, former: str) -> bool:
 @contextmanager
 def _split(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
     """One without a name that the other has, so that its rebuild counts more than any mark says; then both go on."""
-    with world.client("db2") as promoted:
+    replica = next(name for name in world.many.redis if world.client(name).info("replication")["role"] == "slave")
+    with world.client(replica) as promoted:
         promoted.replicaof("NO", "ONE")
         promoted.hdel(layout.domain_key("brand-a.test"), *(f"many-{number}" for number in range(20)))
         yield
