@@ -25,12 +25,14 @@ class Changes(threading.Thread):
         self._url = url
         self._timeline = timeline
         self._stopping = threading.Event()
+        self._is_through = False
 
     def run(self) -> None:
         """Make changes."""
         steps = cycle([(TOGGLED, _toggle), (GIVEN, _give_away), (COMING, _come_or_go)])
         for name, step in steps:
             if self._stopping.wait(EVERY):
+                self._is_through = True
                 return
             before = self._timeline.now(name)
             outcome, change = step(before)
@@ -53,7 +55,7 @@ class Changes(threading.Thread):
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self.join(30)
-        assert not self.is_alive()
+        assert self._is_through, "the changes ended early, or hang"
 
 
 Step = tuple[str, Callable[[Transaction], object]]

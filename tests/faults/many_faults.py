@@ -140,8 +140,8 @@ def _store_failed_over(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     with timeline.still():
         begun = time.time()
         world.many.postgres[primary].kill()
+        world.many.postgres[standby].promote()  # first: what the dead one's kernel still holds would arrive
         world.many.network.mend(standby)
-        world.many.postgres[standby].promote()
         for name, outcome in old.items():
             timeline.note(name, outcome, begun)
         wait_until(lambda: can_change(world), 20, "a store that takes changes")
