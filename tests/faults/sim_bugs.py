@@ -164,6 +164,6 @@ WHERE: dict[str, tuple[Events, int]] = {
     "no tombstones": (EVENTS, 94),
     "no token of the build": (RESTORES, 524),
     "lost changes unseen by writers": (FAIL_BACKS, 138),
-    "marks in a restored database": (RESTORES, 1450),
+    "marks in a restored database": (RESTORES, 450),
     "overtaken changes are applied": (RESTORES, 64),
 }

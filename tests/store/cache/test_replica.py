@@ -80,8 +80,12 @@ class Beside:
 
     def look(self) -> bool | None:
         """Look until the replica has come as far, and return whether John is a name then."""
-        wait_until(lambda: (self.witness.look(), self.knows_john() is not None)[1], 10, "the primary's word")
+        wait_until(self._has_word, 10, "the primary's word")
         return self.knows_john()
+
+    def _has_word(self) -> bool:
+        self.witness.look()
+        return self.knows_john() is not None
 
     def close(self) -> None:
         self.directory.close()
