@@ -25,13 +25,13 @@ import redis
 from routing.address import Address
 from store.cache.connection import open_pool
 from store.cache.deadline import DeadlineRunner, Unanswered
-from store.cache.directory import LEASE_SCRIPT, LOOKUP_SCRIPT, TIMEOUT, WORKERS, Facts, NoEvidence, RedisDirectory
+from store.cache.directory import LOOKUP_SCRIPT, TIMEOUT, WORKERS, Facts, NoEvidence, RedisDirectory
 from store.cache.redis_sockets import MOST, KeptConnections
 from store.wire_format import layout, lease
 
 EVERY = 1.0  # seconds between two looks
 _STEP = 0.02  # seconds between looks whether the replica has come as far
-_PATIENCE = 1.0  # seconds to wait for that
+_PATIENCE = 1.5  # seconds to wait for that, and for the primary's answer: no mail waits for either
 
 # As any look-up; but with the lease comes the id of the history that the facts are of.
 _SCRIPT = LOOKUP_SCRIPT.replace(
@@ -42,6 +42,10 @@ _SCRIPT = LOOKUP_SCRIPT.replace(
 end
 return found""",
 )
+
+_WORD_SCRIPT = """
+return {redis.call('PTTL', KEYS[1]), redis.call('GET', KEYS[1]), redis.call('INFO', 'replication')}
+"""
 
 Position = tuple[str, int]  # replication id, and offset in what it counts
 
@@ -73,7 +77,7 @@ class Witness:
         """End it, and close its connections."""
         self._ended.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(_PATIENCE)
         self._primary.close()
         self._replica.close()
 
@@ -96,22 +100,21 @@ class Witness:
             redis.RedisError, OSError: one of the two does not answer.
         """
         asked = monotonic()
-        (left, found), run_id = self._primary.ask(("EVAL_RO", LEASE_SCRIPT, "1", layout.LEASE_KEY), TIMEOUT)
+        (left, found, reply), run_id = self._primary.ask(("EVAL_RO", _WORD_SCRIPT, "1", layout.LEASE_KEY), _PATIENCE)
         if not lease.holds(found, run_id):
             self._word = None
             self._primary.hang_up()  # a former primary, perhaps, and the name leads elsewhere by now
             return
-        reply, still = self._primary.ask(("INFO", "replication"), TIMEOUT)
         goal = _position(reply, "master_repl_offset")
-        replica = self._come_to(goal, asked + _PATIENCE)
-        if still == run_id and replica is not None:
+        replica = self._come_to(goal, monotonic() + _PATIENCE)
+        if replica is not None:
             vouched = b"%s %s" % (found, goal[0].encode())
             self._word = _Word(vouched, replica, asked + min(left / 1000, lease.SECONDS))
 
     def _come_to(self, goal: Position, until: float) -> str | None:
         """Return the run id of the replica once it has come that far; None when it does not in time."""
         while monotonic() < until:
-            reply, run_id = self._replica.ask(("INFO", "replication"), TIMEOUT)
+            reply, run_id = self._replica.ask(("INFO", "replication"), _PATIENCE)
             history, offset = _position(reply, "slave_repl_offset")
             if history == goal[0] and offset >= goal[1]:
                 return run_id
@@ -138,7 +141,7 @@ class ReplicaDirectory:
     def open(cls, primary: str, replica: str) -> "ReplicaDirectory":
         """Return the directory in the replica at a URL; another leads to its primary. Raises StoreNotReady."""
         witness = Witness(
-            open_pool(primary, timeout=TIMEOUT, connections=2), open_pool(replica, timeout=TIMEOUT, connections=2)
+            open_pool(primary, timeout=_PATIENCE, connections=2), open_pool(replica, timeout=_PATIENCE, connections=2)
         )
         directory = cls(witness, open_pool(replica, timeout=TIMEOUT, connections=MOST))
         witness.start()

@@ -2,7 +2,8 @@
 
 Requests come over the socket FD, one datagram each: JSON with the arguments, the environment and the folder, and with
 it five file descriptors: the standard three of the command, a pipe, and the network namespace that it is to be in. Into
-the pipe goes the process id, and when the command has ended its exit code as :mod:`subprocess` gives it, four bytes each.
+the pipe goes the process id, and when the command has ended its exit code as :mod:`subprocess` gives it, four bytes
+each.
 """
 
 import atexit
