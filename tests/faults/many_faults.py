@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from byname.sandbox.waiting import wait_until
 from store.wire_format import layout
+from store.wire_format.lease import lease_text
 from tests.faults.cache_faults import LEASE, SOON
 from tests.faults.clock_faults import made as clock_made
 from tests.faults.clock_faults import set_clock
@@ -119,13 +120,25 @@ def _knows(world: ManyWorld, former: str) -> bool:
 
 
 @contextmanager
-def _split(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
-    """One without a name that the other has, so that its rebuild counts more than any mark says; then both go on."""
+def _split(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
+    """The one that is promoted has counted more than any mark says, as repairs do, and its relay stops for a moment.
+
+    Meanwhile the other relay marks changes that only the former primary has.
+    """
     replica = next(name for name in world.many.redis if world.client(name).info("replication")["role"] == "slave")
     with world.client(replica) as promoted:
         promoted.replicaof("NO", "ONE")
         promoted.hdel(layout.domain_key("brand-a.test"), *(f"many-{number}" for number in range(20)))
-        yield
+        own = lease_text(str(promoted.info("server")["run_id"])).encode()
+        wait_until(lambda: promoted.get(layout.LEASE_KEY) == own, 30, "a lease of the promoted one")
+        relay = world.many.daemons[f"relay-{replica}"]
+        relay.send(signal.SIGSTOP)
+        promoted.hincrby(layout.STATE_KEY, "applied", 1000)
+        before = {name: timeline.now(name) for name in FIRST}
+        wait_until(lambda: all(timeline.now(name) != before[name] for name in FIRST), 20, "changes of all names")
+        with timeline.still():  # the next change of a name would hide that one was missed
+            relay.send(signal.SIGCONT)
+            yield
 
 
 @contextmanager
@@ -245,7 +258,7 @@ WITHOUT_SINGLE_POINT = (
     _row("many-none", "two of everything: nothing", RIGHT, _nothing, settles=SOON),
     _row("many-failover", "Redis's primary: kill -9; the sentinels promote the other", RIGHT, _failed_over),
     _row("many-cut", "an MTA is cut off from all others", LATER, _cut_off, 20.0),
-    _row("many-split", "two primaries of Redis, each with a relay and an MTA", RIGHT, _split, around=_apart),
+    _row("many-split", "two primaries of Redis, each with a relay and an MTA", RIGHT, _split, around=_apart, long=16.0),
     _row("many-store", "PostgreSQL: kill -9; its standby, without the last changes", GRACE, _store_failed_over, 5.0),
     _row("many-relay", "one of two relays: kill -9", RIGHT, _one_relay_killed, settles=SOON),
     _row("many-relays", "both relays: kill -9", RIGHT, _relays_killed),

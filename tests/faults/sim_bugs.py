@@ -162,7 +162,7 @@ BUGS: dict[str, Callable[[], Parts]] = {
 WHERE: dict[str, tuple[Events, int]] = {
     "hashes made bit by bit": (EVENTS, 210),
     "no tombstones": (EVENTS, 94),
-    "no token of the build": (RESTORES, 524),
+    "no token of the build": (RESTORES, 1052),
     "lost changes unseen by writers": (FAIL_BACKS, 138),
     "marks in a restored database": (RESTORES, 450),
     "overtaken changes are applied": (RESTORES, 64),
