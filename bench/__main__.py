@@ -13,6 +13,7 @@
     pages         the dashboard over 10,000 mailboxes with 100 aliases each, and what a page weighs
     parser        deciding about a name and reading a From, beside a bare look-up in SQL
     propagation   from a change to another verdict of the milter
+    lookups       what a message's names cost Redis, and PostgreSQL where Redis cannot vouch
     relay         the relay's work at 2,000 changes a second, over 50,000 domains
     rebuild       filling Redis from SQL, how long look-ups wait meanwhile, and memory for each alias
 
@@ -30,6 +31,7 @@ from bench.cases import (
     api,
     counts,
     expiring,
+    lookups,
     memory,
     messages,
     milter,
@@ -63,6 +65,7 @@ _MODULES: Mapping[str, ModuleType] = {
     "propagation": propagation,
     "rebuild": rebuild,
     "relay": relay,
+    "lookups": lookups,
 }
 BENCHES: Mapping[str, Callable[[Scale], list[Figure]]] = {name: one.measure for name, one in _MODULES.items()}
 LATEST = Path(__file__).parent / "results" / "latest.json"

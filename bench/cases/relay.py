@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import redis
 from sqlalchemy import func, select
 
 from bench.load.cpu import Stopwatch
@@ -68,10 +67,8 @@ def measure(scale: Scale) -> list[Figure]:
 
 def _started(site: BenchSite, aliases: int) -> _Relay:
     process = process_of(site.start_relay())
-    with redis.Redis(unix_socket_path=str(site.redis.socket)) as client:
-        server = int(client.info("server")["process_id"])
     os.sync()  # else what was filled in would be written while the relay is measured
-    return _Relay(site, aliases, process, Stopwatch({"relay": process, "redis": server}))
+    return _Relay(site, aliases, process, Stopwatch({"relay": process, "redis": site.redis_process()}))
 
 
 def _idle(relay: _Relay, store: Store, seconds: int) -> Iterator[Figure]:
