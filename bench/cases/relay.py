@@ -4,23 +4,28 @@ A process switches aliases, one of each pair of domains after the other, twenty 
 leaves a row in the outbox, and so does each name of a mailbox or a domain that is switched. ``change_cpu`` is what the
 relay takes of the processors for each, ``change_redis_cpu`` what Redis takes. The lag is that between two moments which
 stand in the outbox: written, and marked as applied. ``most`` is how many a second the relay applies when it was held
-while they gathered. ``idle`` is what it takes with nothing to do: it looks four times a second, and every ten seconds
-for domains that lack their hash.
+while they gathered. ``idle`` is what it takes with nothing to do: it looks four times a second, and every ten
+seconds for domains that lack their hash. A ``turn`` is how long a change keeps the next one waiting: from the moment
+when it has the row of the clock to the end of its commit, one alias in a transaction, one writer; of many the fastest
+tenth, for the others waited for what else the machine had to do.
 """
 
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import Engine, event, func, select
+from sqlalchemy.orm import Session
 
 from bench.load.cpu import Stopwatch
 from bench.load.filling import fill
 from bench.load.flipping import AT_ONCE, flip, flipping, spread_out
 from bench.load.site import BenchSite, Store, process_of
 from bench.report.figures import Figure, Goal, Scale, milliseconds
+from bench.report.percentiles import percentile
 from byname.sandbox.waiting import wait_until
 from store.sql.tables import OutboxRow
 
@@ -62,6 +67,7 @@ def measure(scale: Scale) -> list[Figure]:
             figures += _idle(relay, store, seconds)
             figures += _paced(relay, store, seconds)
             figures += _most(relay, store, scale.of(short=200, usual=20_000))
+            figures.append(_turn(relay, store, scale.of(short=20, usual=300)))
     return figures
 
 
@@ -109,6 +115,36 @@ def _most(relay: _Relay, store: Store, count: int) -> Iterator[Figure]:
     begun = time.monotonic()
     _wait_for_all(relay.site)
     yield Figure(f"relay.{store}_most_per_s", count / (time.monotonic() - begun), "1/s", Goal(2000, at_least=True))
+
+
+def _turn(relay: _Relay, store: Store, count: int) -> Figure:
+    turns = list[float]()
+    with _clock_watched(turns):
+        for number in range(count):
+            flip(relay.site.database, [number], _PER_PAIR)
+    return Figure(f"relay.{store}_turn_us", 1e6 * percentile(turns, 0.1), "us")
+
+
+@contextmanager
+def _clock_watched(turns: list[float]) -> Iterator[None]:
+    """Note for each transaction of this process the seconds from its tick of the clock to its end."""
+    ticked = list[float]()
+
+    def executed(_c: object, _u: object, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE clock"):
+            ticked[:] = [time.perf_counter()]
+
+    def committed(_: object) -> None:
+        turns.extend(time.perf_counter() - begun for begun in ticked)
+        ticked.clear()
+
+    event.listen(Engine, "after_cursor_execute", executed)
+    event.listen(Session, "after_commit", committed)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "after_cursor_execute", executed)
+        event.remove(Session, "after_commit", committed)
 
 
 def _latest(site: BenchSite) -> int:
