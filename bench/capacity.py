@@ -17,8 +17,8 @@ GIB = 2**30
 # Field of Costs: the figure of a bench that it is.
 FIGURES: Mapping[str, str] = {
     "message_us": "mta.redis_lmdb_cpu_us",
-    "filter_us": "mta.redis_lmdb_cpu_filter_us",
     "redis_us": "mta.redis_lmdb_cpu_redis_us",
+    "filter_us": "lookups.redis_filter_cpu_us",
     "sql_filter_us": "lookups.sql_filter_cpu_us",
     "sql_server_us": "lookups.sql_server_cpu_us",
     "change_relay_us": "relay.postgresql_change_cpu_us",
@@ -42,9 +42,9 @@ class Costs:
     """What one of each costs: microseconds of CPU time, bytes, or how many in a second."""
 
     message_us: float  # of a mail server: Postfix, filter and the Redis beside it
-    filter_us: float  # the filter's part of that
     redis_us: float  # Redis's part of that
-    sql_filter_us: float  # of the filter for a message, where it must ask SQL
+    filter_us: float  # of the filter alone, over Redis
+    sql_filter_us: float  # of the filter alone, where it must ask SQL
     sql_server_us: float  # of PostgreSQL for that message
     change_relay_us: float  # of the relay for a field of the cache
     change_redis_us: float
@@ -126,14 +126,14 @@ def _mail_cores(plan: Plan, costs: Costs) -> float:
 def _mail(plan: Plan, costs: Costs) -> list[Need]:
     servers = mail_servers(plan, costs)
     each = plan.messages_per_s / servers
-    message = f"{plan.messages_per_s:,.0f} messages/s x {costs.message_us:,.0f} us / {plan.load:.0%} load"
+    message = f"{plan.messages_per_s:,.0f} messages/s x {costs.message_us:,.0f} µs / {plan.load:.0%} load"
     cores = f"{_mail_cores(plan, costs):,.1f} cores / {plan.cores_of_mail_server} in each"
-    replica = f"{each:,.0f} messages/s x {costs.redis_us:,.0f} us"
+    replica = f"{each:,.0f} messages/s x {costs.redis_us:,.0f} µs"
     share = each * costs.redis_us * MICRO
     return [
         Need("cores of mail servers", message, _mail_cores(plan, costs), "cores"),
         Need("mail servers", cores, servers, "machines"),
-        Need("the Redis beside each of them", replica, 100 * share, "% of a core", share),
+        Need("the Redis beside each of them", replica, 100 * share, "% of a core"),
     ]
 
 
@@ -158,33 +158,33 @@ def _changes(plan: Plan, costs: Costs) -> list[Need]:
     turn = plan.creates_per_s * costs.turn_us * MICRO
     changes = f"{plan.changes_per_s:,.0f} changes/s"
     made = f"{plan.creates_per_s:,.0f} creates/s"
-    both = f"({made} x {costs.create_api_us:,.0f} us + {bulk:,.0f}/s in bulk x {costs.bulk_item_us:,.0f} us)"
+    both = f"({made} x {costs.create_api_us:,.0f} µs + {bulk:,.0f}/s in bulk x {costs.bulk_item_us:,.0f} µs)"
     return [
         Need(
-            "the relay's processor", f"{changes} x {costs.change_relay_us:,.0f} us", 100 * relay, "% of a core", relay
+            "the relay's processor", f"{changes} x {costs.change_relay_us:,.0f} µs", 100 * relay, "% of a core", relay
         ),
         Need("the relay, held up", f"{changes} / {costs.relay_per_s:,.0f} that it applies", 100 * most, "%", most),
-        Need("the primary Redis", f"{changes} x {costs.change_redis_us:,.1f} us", 100 * redis, "% of a core", redis),
+        Need("the primary Redis", f"{changes} x {costs.change_redis_us:,.1f} µs", 100 * redis, "% of a core", redis),
         Need("cores of APIs", f"{both} / {plan.load:.0%} load", api, "cores"),
         Need(
             "PostgreSQL, for changes",
-            f"{made} x {costs.create_database_us:,.0f} us / {plan.cores_of_database} cores",
+            f"{made} x {costs.create_database_us:,.0f} µs / {plan.cores_of_database} cores",
             database,
             "cores",
             database / plan.cores_of_database,
         ),
-        Need("the clock's row", f"{made} x {costs.turn_us:,.0f} us", 100 * turn, "% of the time", turn),
+        Need("the clock's row", f"{made} x {costs.turn_us:,.0f} µs", 100 * turn, "% of the time", turn),
     ]
 
 
 def _rebuild(plan: Plan, costs: Costs) -> list[Need]:
     minutes = plan.aliases / costs.rebuild_per_s / 60
     database = plan.messages_per_s * costs.sql_server_us * MICRO
-    asked = f"{plan.messages_per_s:,.0f} messages/s x {costs.sql_server_us:,.0f} us / {plan.cores_of_database} cores"
+    asked = f"{plan.messages_per_s:,.0f} messages/s x {costs.sql_server_us:,.0f} µs / {plan.cores_of_database} cores"
     return [
         Need("Redis built anew", f"{plan.aliases:,} aliases / {costs.rebuild_per_s:,.0f} a second", minutes, "min"),
         Need(
-            "PostgreSQL meanwhile, for look-ups",
+            "PostgreSQL while Redis is built anew",
             asked,
             database,
             "cores",

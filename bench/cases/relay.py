@@ -168,4 +168,4 @@ def _lags(site: BenchSite, beyond: int) -> Sequence[float]:
             .where(OutboxRow.version > beyond, OutboxRow.applied_at.is_not(None))
             .order_by(OutboxRow.id)
         )
-        return [(applied - written).total_seconds() for written, applied in rows]
+        return [(applied - written).total_seconds() for written, applied in rows if applied is not None]

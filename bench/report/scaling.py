@@ -27,7 +27,15 @@ _MORE = (  # figures that the page tells beside those of the model
     "relay.postgresql_lag_p99_ms",
     "relay.postgresql_idle_relay_cpu_ms_per_s",
 )
-_MACHINE = ("at", "cpu", "cores", "load", "python", "postgresql", "redis")
+_MACHINE = {
+    "at": "begun",
+    "cpu": "CPU",
+    "cores": "cores",
+    "load": "load before it began",
+    "python": "Python",
+    "postgresql": "PostgreSQL",
+    "redis": "Redis",
+}
 _GOAL_CREATES = 1000
 
 PLAN = Plan(
@@ -69,7 +77,7 @@ def page(figures: Mapping[str, float], machine: Mapping[str, object]) -> str:
     name, domain = costs.memory
     both = costs.create_api_us + costs.create_database_us
     return _TEMPLATE.read_text().format(
-        machine=", ".join(f"{key} {machine[key]}" for key in _MACHINE if machine.get(key)),
+        machine=_machine(machine),
         costs=_costs(figures),
         needs=_needs(found),
         sizes=_sizes(costs),
@@ -87,6 +95,8 @@ def page(figures: Mapping[str, float], machine: Mapping[str, object]) -> str:
         turn_most=f"{1e6 / costs.turn_us:,.0f}",
         turn=f"{costs.turn_us:,.0f}",
         create_api=number(costs.create_api_us),
+        change_relay=number(costs.change_relay_us),
+        relay_most=number(costs.relay_per_s),
         filter_more=number(costs.sql_filter_us / costs.filter_us),
         minutes=number(PLAN.aliases / costs.rebuild_per_s / 60),
         gib=number(cache_bytes(PLAN, costs) / 2**30),
@@ -99,6 +109,11 @@ def picture(figures: Mapping[str, float]) -> str:
     shares = [need for need in needs(PLAN, Costs.of(figures)) if need.share is not None]
     bars = [Bar(need.what, {"in use": 100 * (need.share or 0.0)}) for need in shares]
     return drawn([Chart("What there is one of, at 100 million aliases and 10,000 messages a second", "% in use", bars)])
+
+
+def _machine(machine: Mapping[str, object]) -> str:
+    rows = [f"| {label} | {machine[key]} |" for key, label in _MACHINE.items() if machine.get(key)]
+    return "\n".join(["| what | here |", "|---|---|", *rows])
 
 
 def _costs(figures: Mapping[str, float]) -> str:
@@ -140,9 +155,9 @@ def _share(need: Need) -> float:
 
 _MEANING = {
     "message_us": "CPU time of a mail server for a message, µs: Postfix, filter, Redis",
-    "filter_us": "the filter's part of it, µs",
     "redis_us": "Redis's part of it, µs",
-    "sql_filter_us": "the filter for a message whose names are asked of PostgreSQL, µs",
+    "filter_us": "the filter alone, over Redis, µs",
+    "sql_filter_us": "the filter alone, for a message whose names are asked of PostgreSQL, µs",
     "sql_server_us": "PostgreSQL for that message, µs",
     "change_relay_us": "the relay for a change at 2,000 a second over 50,000 domains, µs",
     "change_redis_us": "Redis for that change, µs",
@@ -150,7 +165,7 @@ _MEANING = {
     "create_api_us": "the API for an alias made by itself, eight clients at once, µs",
     "create_database_us": "PostgreSQL for it, µs",
     "bulk_item_us": "the API for one of a thousand aliases in a call, µs",
-    "turn_us": "a change on the clock's row, from its tick to the end of the commit, µs",
+    "turn_us": "a change on the clock's row, from its tick to the end of its commit, µs on the clock",
     "rebuild_per_s": "aliases a second from PostgreSQL into an empty Redis",
     "bytes_per_alias": "bytes of Redis for an alias, 500 in a domain",
     "bytes_per_name": "bytes of Redis for a name, five in a domain",

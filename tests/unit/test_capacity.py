@@ -48,19 +48,19 @@ def test_what_a_site_needs() -> None:
     assert found["cores of mail servers"] == (4.0, "cores")  # 1,000/s x 2 ms / 0.5
     assert mail_servers(SITE, COSTS) == 1
     assert found["cores of APIs"] == (0.68, "cores")  # (100 x 3 ms + 400 x 0.1 ms) / 0.5
+    assert found["the Redis beside each of them"] == (5.0, "% of a core")  # 1,000/s x 50 us
     assert found["PostgreSQL, for changes"] == (0.1, "cores")
     assert found["Redis built anew"] == (1.0, "min")  # 12 million / 200,000 a second
 
 
 def test_the_shares_of_what_there_is_one_of() -> None:
     assert shares(SITE) == {
-        "the Redis beside each of them": 0.05,  # 1,000/s x 50 us
         "the relay's processor": 0.05,  # 500/s x 100 us
         "the relay, held up": 0.0625,
         "the primary Redis": 0.005,
         "PostgreSQL, for changes": 0.01,
         "the clock's row": 0.1,  # 100/s x 1 ms
-        "PostgreSQL meanwhile, for look-ups": 0.06,  # 1,000/s x 600 us / 10 cores
+        "PostgreSQL while Redis is built anew": 0.06,  # 1,000/s x 600 us / 10 cores
     }
 
 
@@ -69,7 +69,7 @@ def test_the_shares_of_what_there_is_one_of() -> None:
     [
         ({}, "the clock's row"),
         ({"changes_per_s": 5000}, "the relay, held up"),
-        ({"creates_per_s": 10, "messages_per_s": 10_000}, "PostgreSQL meanwhile, for look-ups"),
+        ({"creates_per_s": 10, "messages_per_s": 10_000}, "PostgreSQL while Redis is built anew"),
     ],
 )
 def test_what_is_full_first(change: dict[str, float], first: str) -> None:
@@ -94,7 +94,7 @@ def test_the_line_through_both_stores_that_were_weighed() -> None:
 
 def test_a_part_of_a_plan_is_as_full_in_proportion() -> None:
     tenth, whole = shares(parted(PLAN, 10)), shares(PLAN)
-    for what in ("the relay's processor", "the clock's row", "PostgreSQL meanwhile, for look-ups"):
+    for what in ("the relay's processor", "the clock's row", "PostgreSQL while Redis is built anew"):
         assert tenth[what] == pytest.approx(whole[what] / 10, rel=0.01)
 
 
