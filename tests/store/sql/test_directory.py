@@ -105,7 +105,7 @@ def _check_plans(database: Database) -> None:
 @pytest.mark.parametrize("statement", [STATEMENT, OF_ONE])
 def test_psycopg_remembers_how_it_reads(statement: CompoundSelect[Any]) -> None:
     """One of more than 4,096 characters it would read anew whenever it is sent."""
-    assert len(str(statement.compile(dialect=PGDialect_psycopg()))) <= 4096
+    assert len(str(statement.compile(dialect=PGDialect_psycopg()))) <= 4096  # type: ignore[no-untyped-call]
 
 
 def many_names(tx: Transaction) -> None:
