@@ -25,7 +25,7 @@ UNPACKED = Path(__file__).parents[3] / ".venv" / "sendmail"  # by bootstrap.sh
 SENDMAIL = UNPACKED / "usr/libexec/sendmail/sendmail"
 _RULES = UNPACKED / "usr/share/sendmail/cf"
 _INCLUDE = "include(`/usr/share/sendmail/cf/m4/cf.m4')dnl\n"
-_MAILERS = "MAILER(`smtp')dnl\n"
+_MAILERS = "MAILER(`local')dnl\n"
 
 _NAME_SERVICE = {
     "hosts": "127.0.0.1 mail.byname.test localhost\n",
