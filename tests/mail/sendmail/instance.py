@@ -84,7 +84,8 @@ class PrivateSendmail:
         self.queue.mkdir(parents=True, exist_ok=True)
         self.queue.chmod(0o700)
         (self.folder / "aliases").touch()
-        (self.folder / "service.switch").write_text("hosts files\naliases files\n")
+        for name, text in {**_NAME_SERVICE, "service.switch": "hosts files\naliases files\n"}.items():
+            (self.folder / name).write_text(text)
         source = self.folder / "sendmail.mc"
         source.write_text(self._source())
         command = [UNPACKED / "usr/bin/m4", f"-D_CF_DIR_={_RULES}/", _RULES / "m4/cf.m4", _RULES / "debian/autoconf.m4"]
@@ -116,8 +117,26 @@ class PrivateSendmail:
         return _APART.format(folder=self.folder, host=LOOPBACK, outside=self.outside, plugins=plugins)
 
     def command(self, *arguments: str) -> list[str]:
-        """Return the command sendmail with this instance's configuration."""
-        return [str(SENDMAIL), "-C", str(self.folder / "sendmail.cf"), *arguments]
+        """Return the command sendmail of this instance, with a host name and a name service of its own.
+
+        Sendmail asks DNS for its own name before it reads its configuration, and waits a minute where that has no domain.
+        """
+        script = ["hostname mail.byname.test"]
+        script += [f"mount --bind {self.folder / name} /etc/{name}" for name in _NAME_SERVICE]
+        script.append(f"exec {shlex.join([str(SENDMAIL), '-C', str(self.folder / 'sendmail.cf'), *arguments])}")
+        return ["unshare", "--mount", "--uts", "sh", "-c", " && ".join(script)]
+
+    def run(self, *arguments: str, text: bytes = b"") -> None:
+        """Run the command sendmail to its end, with ``text`` on its standard input.
+
+        Raises:
+            CalledProcessError: it failed; its output is in the exception.
+        """
+        subprocess.run(self.command(*arguments), env=environ(), input=text, capture_output=True, check=True)
+
+    def run_queue(self) -> None:
+        """Try everything in the queue once; the daemon itself leaves it alone."""
+        self.run("-qf")
 
     def start(self) -> None:
         """Start it and wait until both listeners answer.
@@ -126,7 +145,7 @@ class PrivateSendmail:
             SandboxError: it did not start; the end of its log is in the message.
         """
         self.configure()
-        self._daemon = Daemon(self._by_itself(self.command("-bD", "-q1s")), self._log, environ())
+        self._daemon = Daemon(self.command("-bD"), self._log, environ())
         self._daemon.start()
         try:
             wait_until(self._answers, 20, "the private Sendmail")
@@ -135,17 +154,6 @@ class PrivateSendmail:
             if isinstance(error, Exception):
                 raise SandboxError(f"Sendmail did not start: {error}\n{self._log.read_text()[-2000:]}") from error
             raise
-
-    def _by_itself(self, command: Sequence[str]) -> list[str]:
-        """Return a command that runs with a host name and name service of its own: Sendmail asks DNS for its own name
-        before it reads its configuration, and waits a minute where that has no domain.
-        """
-        script = ["hostname mail.byname.test"]
-        for name, text in _NAME_SERVICE.items():
-            (self.folder / name).write_text(text)
-            script.append(f"mount --bind {self.folder / name} /etc/{name}")
-        script.append(f"exec {shlex.join(command)}")
-        return ["unshare", "--mount", "--uts", "sh", "-c", " && ".join(script)]
 
     def _answers(self) -> bool:
         assert self._daemon is not None
@@ -157,6 +165,10 @@ class PrivateSendmail:
         daemon, self._daemon = self._daemon, None
         if daemon is not None:
             daemon.stop()
+
+    def waiting(self) -> int:
+        """Return how many messages wait in the queue."""
+        return len(list(self.queue.glob("qf*")))
 
     def wait_until_idle(self, timeout: float = 20) -> None:
         """Wait until the queue is empty."""

@@ -1,6 +1,7 @@
 """A whole site around a private Sendmail: Byname's daemons on the sockets of the package, a sink, Dovecot for logins."""
 
-import shutil
+import smtplib
+import ssl
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -11,10 +12,11 @@ from byname.sandbox.dovecot import PrivateDovecot
 from byname.sandbox.ports import LOOPBACK
 from byname.sandbox.processes import Daemon
 from byname.sandbox.running_site import RunningSite
-from byname.sandbox.sink import Sink
+from byname.sandbox.sink import Delivery, Sink
 from byname.sandbox.waiting import wait_until
 from store.migrations.migrate import upgrade
 from store.sql.database import Database
+from tests.mail.dialogue import Dialogue
 from tests.mail.sendmail.instance import UNPACKED, PrivateSendmail, environ
 from tests.mail.world import fill
 
@@ -78,6 +80,28 @@ class SendmailSite(RunningSite):
         )
         self._write_sasl()
         self._stack.enter_context(self.sendmail)
+
+    def login(self, name: str) -> smtplib.SMTP:
+        """Return a connection to submission, logged in over TLS."""
+        client = smtplib.SMTP("localhost", self.submission_port, timeout=30)
+        client.starttls(context=ssl.create_default_context(cafile=self.certificate.certificate))
+        client.login(name, self.passwords[name.lower()])
+        return client
+
+    def stranger(self) -> Dialogue:
+        """Return a connection to the inbound listener from another host: Sendmail relays for 127.0.0.1."""
+        return Dialogue(self.inbound_port, source="127.0.0.2")
+
+    def arrived(self, count: int) -> list[Delivery]:
+        """Return what came into the mailboxes, once nothing is on its way any more."""
+        found = self.mailboxes.wait_for(count)
+        self.sendmail.wait_until_idle()
+        return found
+
+    def restart(self, name: str) -> None:
+        """Start one of Byname's daemons again."""
+        self.start_daemon(name)
+        self.wait_for_daemon(name)
 
     def clear(self) -> None:
         """Forget what was delivered, once nothing is on its way any more."""
