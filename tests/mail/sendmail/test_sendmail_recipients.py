@@ -9,6 +9,7 @@ from itertools import cycle
 
 import pytest
 
+from tests.mail.dialogue import Dialogue
 from tests.mail.headers import delivered_to
 from tests.mail.sendmail.site import SendmailSite
 from tests.mail.test_recipients import FORMS, NAMES, REFUSED
@@ -48,7 +49,7 @@ def test_what_sendmail_refuses_or_both(edge: SendmailSite, typed: str, reply: st
         assert smtp.mail([typed])[1].startswith(reply)
 
 
-@pytest.mark.parametrize(("form", "name"), zip(FORMS, cycle(NAMES), strict=False))
+@pytest.mark.parametrize(("form", "name"), list(zip(FORMS, cycle(NAMES), strict=False)))
 def test_every_form_leaves_exactly_one_recipient(
     either: SendmailSite, form: str, name: tuple[str, str, str, str | None]
 ) -> None:
@@ -145,8 +146,7 @@ def test_a_name_disabled_while_the_message_comes_is_decided_again(edge: Sendmail
 
 
 def test_a_broken_store_means_451_for_known_and_unknown_names(edge: SendmailSite) -> None:
-    with edge.stranger() as before, edge.stranger() as smtp, broken_store(edge):
-        before.say("NOOP")
+    with edge.stranger() as smtp, broken_store(edge):
         for recipient in ("<sales@brand-b.test>", "<nobody@brand-a.test>"):
             assert smtp.mail([recipient], sender="<>")[1].startswith("451 4.3.0 ")
         assert smtp.mail(["<sales@brand-b.test>"])[0] == NO_DOMAINS  # asked of a sender's domain too
@@ -194,10 +194,7 @@ def test_queued_mail_waits_while_nobody_tells_the_domains(edge: SendmailSite) ->
     edge.daemons["maps"].stop()
     with edge.stranger() as smtp:
         assert smtp.mail(["<sales@brand-b.test>"])[0] == NO_DOMAINS
-        assert smtp.mail(["<sales@brand-b.test>", "<x@outside.example>"], sender="<>")[1:] == [
-            f"{NO_DOMAINS[:9]} <{recipient}>... {NO_DOMAINS[10:]}"
-            for recipient in ("sales@brand-b.test", "x@outside.example")
-        ]
+        assert smtp.mail(["<sales@brand-b.test>", "<x@outside.example>"], sender="<>")[1:] == [NO_DOMAINS] * 2
     edge.sendmail.run_queue()
     assert edge.sendmail.waiting() == 1
     edge.restart("maps")
@@ -233,4 +230,6 @@ def test_this_machine_itself_may_relay(edge: SendmailSite) -> None:
     """Sendmail's own rule for 127.0.0.1, as Postfix's ``mynetworks``."""
     with edge.stranger() as smtp:
         assert smtp.mail(["<x@outside.example>"])[1].startswith("550 5.7.1 ")
-    edge.mailboxes.clear()
+    with Dialogue(edge.inbound_port) as smtp:
+        assert smtp.mail(["<x@outside.example>"])[-1].startswith("250")
+    assert edge.outside.wait_for(1)[0].recipients == ("x@outside.example",)
