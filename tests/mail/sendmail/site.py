@@ -1,4 +1,4 @@
-"""A whole site around a private Sendmail: Byname's daemons on the sockets of the package, a sink, Dovecot for logins."""
+"""A whole site around a private Sendmail: Byname's daemons on the package's sockets, a sink, Dovecot for logins."""
 
 import smtplib
 import ssl

@@ -25,7 +25,7 @@ BY_SENDMAIL = [  # as typed, the full reply
     ("<<sales@brand-a.test>>", "501 5.1.3 Bad recipient address syntax: it can be read in two ways"),
     (
         "<sales+x%bank.test@brand-a.test>",
-        "550 5.1.3 <sales+x%bank.test@brand-a.test>... <sales+x%bank.test@brand-a.test>: a sub-address may not hold %, ! or @",
+        "550 5.1.3 <sales+x%bank.test@brand-a.test>... <sales+x%bank.test@brand-a.test>: a sub-address may not hold %",
     ),
     ("<brand-a.test!sales>", "550 5.7.1 <brand-a.test!sales>... Relaying denied"),
     (
@@ -74,9 +74,7 @@ def test_no_mailbox_reads_the_name_of_another(either: SendmailSite) -> None:
     own = either.delivery == "agent"  # only the edge writes into each copy
     with either.stranger() as smtp:
         smtp.mail(["<sales@brand-a.test>", "<team@brand-a.test>"])
-    shown = {
-        recipient: delivered_to(each.content) for each in either.arrived(1 + own) for recipient in each.recipients
-    }
+    shown = {recipient: delivered_to(each.content) for each in either.arrived(1 + own) for recipient in each.recipients}
     assert shown == {JOHN: ["sales@brand-a.test"] * own, MARY: ["team@brand-a.test"] * own}
 
 
@@ -177,7 +175,7 @@ def test_a_milter_killed_in_the_middle_means_451(edge: SendmailSite, stage: str)
             smtp.say("DATA")
         edge.daemons["inbound"].send(signal.SIGKILL)
         edge.daemons["inbound"].stop()
-        last = {"connect": "MAIL FROM:<a@x.test>", "data": b"Subject: x\r\n\r\nx\r\n."}
+        last = {"connect": "MAIL FROM:<a@x.test>", "data": "Subject: x\r\n\r\nx\r\n."}
         assert smtp.say(last.get(stage, "RCPT TO:<info@brand-a.test>")) == AWAY
     with edge.stranger() as smtp:
         assert smtp.mail(["<sales@brand-b.test>"])[0] == AWAY
@@ -219,11 +217,17 @@ def test_the_listener_for_strangers(edge: SendmailSite) -> None:
         assert "AUTH" not in smtp.say("EHLO client.test")
         assert smtp.say("VRFY sales@brand-a.test").startswith("252 2.5.2 Cannot VRFY user")
         assert smtp.say("EXPN sales@brand-a.test").startswith("502 ")
-        smtp.mail(["<sales@brand-a.test>"], b"Subject: one\r\n\r\nx\n.\nMAIL FROM:<x@y.test>\r\n")
+        smuggled = smtp.mail(["<sales@brand-a.test>"], b"Subject: one\r\n\r\nx\n.\nMAIL FROM:<x@y.test>\r\n")
+        assert smuggled[-1] == "421 4.5.0 Bare linefeed (LF) not allowed"
     edge.sendmail.wait_until_idle()
-    assert edge.mailboxes.deliveries == []  # 421 4.5.0 Bare linefeed (LF) not allowed
-    log = edge.daemons["inbound"].log()
-    assert "client=127.0.0.2 rcpt=sales@brand-a.test verdict=deliver" in log
+    assert edge.mailboxes.deliveries == []
+
+
+def test_the_log_names_queue_id_and_client(edge: SendmailSite) -> None:
+    with edge.stranger() as smtp:
+        queued = smtp.mail(["<sales@brand-a.test>"])[-1].split()[2]
+    fact = f"{queued}: recipient client=127.0.0.2 rcpt=sales@brand-a.test verdict=deliver"
+    assert fact in edge.daemons["inbound"].log()
 
 
 def test_this_machine_itself_may_relay(edge: SendmailSite) -> None:

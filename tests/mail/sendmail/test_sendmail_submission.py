@@ -1,5 +1,6 @@
 """The sender guard through a real Sendmail: logins by Cyrus SASL over TLS, checked by Dovecot against the store."""
 
+import signal
 import smtplib
 
 import pytest
@@ -90,7 +91,12 @@ def test_a_login_in_upper_case_is_the_same(edge: SendmailSite) -> None:
 
 def test_toggles_work_on_an_open_connection(edge: SendmailSite) -> None:
     with edge.login(JOHN) as client:
-        for options, code in (("--send", "250"), ("--no-send", "553"), ("--send --disable", "553"), ("--enable", "250")):
+        for options, code in (
+            ("--send", "250"),
+            ("--no-send", "553"),
+            ("--send --disable", "553"),
+            ("--enable", "250"),
+        ):
             edge.admin("alias", "set", "toggled@brand-a.test", *options.split())
             assert submit(client, "<toggled@brand-a.test>", b"From: toggled@brand-a.test")[:3] == code
     edge.admin("alias", "set", "toggled@brand-a.test", "--no-send")
@@ -135,8 +141,12 @@ def test_a_bounce_to_an_alias_that_sent_arrives(edge: SendmailSite) -> None:
     assert delivered_to(bounce.content) == ["sales@brand-b.test"]
 
 
-def test_a_milter_that_is_away_means_451(edge: SendmailSite) -> None:
-    edge.daemons["submission"].stop()
+def test_a_milter_that_goes_away_means_451_and_then_no_login(edge: SendmailSite) -> None:
     with edge.login(JOHN) as client:
+        edge.daemons["submission"].send(signal.SIGKILL)
+        edge.daemons["submission"].stop()
         assert submit(client, "<john@brand-a.test>", OWN) == "451 4.3.2 Please try again later"
+    with pytest.raises(smtplib.SMTPResponseException) as put_off:
+        edge.login(JOHN)
+    assert (put_off.value.smtp_code, put_off.value.smtp_error) == (454, b"4.7.0 Please try again later")
     edge.restart("submission")
