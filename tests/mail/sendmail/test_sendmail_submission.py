@@ -74,7 +74,7 @@ def test_without_a_login_nothing_is_sent(edge: SendmailSite) -> None:
         assert client.docmd("MAIL FROM:<john@brand-a.test>") == (530, b"5.7.0 Authentication required")
 
 
-@pytest.mark.parametrize("login", ["sales@brand-b.test", "john+x@brand-a.test", "paused@brand-a.test", "john"])
+@pytest.mark.parametrize("login", ["sales@brand-b.test", "john+x@brand-a.test", "paused@brand-a.test"])
 def test_only_mailboxes_log_in(edge: SendmailSite, login: str) -> None:
     edge.passwords[login] = edge.passwords[JOHN]
     with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
