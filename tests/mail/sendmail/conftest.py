@@ -40,6 +40,13 @@ def edge(edge_site: SendmailSite) -> SendmailSite:
     return edge_site
 
 
+@pytest.fixture
+def milter(milter_site: SendmailSite) -> SendmailSite:
+    """The second, with empty sinks."""
+    milter_site.clear()
+    return milter_site
+
+
 @pytest.fixture(params=["edge_site", "milter_site"])
 def either(request: pytest.FixtureRequest) -> SendmailSite:
     """Both in turn, with empty sinks."""

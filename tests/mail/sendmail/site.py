@@ -18,7 +18,7 @@ from store.migrations.migrate import upgrade
 from store.sql.database import Database
 from tests.mail.dialogue import Dialogue
 from tests.mail.sendmail.instance import UNPACKED, PrivateSendmail, environ
-from tests.mail.world import fill
+from tests.mail.test_senders import SETTINGS, fill_senders
 
 _SOCKETS = "/var/spool/postfix/byname"  # in the samples
 _DAEMONS = {"agent": ("inbound", "submission", "maps", "lmtp"), "milter": ("inbound", "submission", "maps")}
@@ -26,7 +26,7 @@ _DAEMONS = {"agent": ("inbound", "submission", "maps", "lmtp"), "milter": ("inbo
 
 @dataclass(slots=True)
 class SendmailSite(RunningSite):
-    """A site with the names of ``tests.mail.world``; mailboxes are a sink that takes every recipient.
+    """A site with the names of ``tests.mail.world`` and ``test_senders``; mailboxes are a sink that takes everybody.
 
     ``delivery`` is ``agent`` as the sample has it, or ``milter``: then the mailer hands mail to the sink itself.
     """
@@ -123,7 +123,7 @@ class SendmailSite(RunningSite):
         upgrade(f"sqlite:///{self.database}")
         database = Database.open(f"sqlite:///{self.database}")
         try:
-            self.passwords = fill(database)
+            self.passwords = fill_senders(database)
         finally:
             database.close()
 
@@ -133,7 +133,8 @@ class SendmailSite(RunningSite):
         samples = ["postfix/byname.toml", *(["postfix/byname-lmtp/delivery.toml"] if self.delivery == "agent" else [])]
         text = "\n".join(files(conf).joinpath(sample).read_text(encoding="utf-8") for sample in samples)
         text = text.replace(_SOCKETS, str(sockets)).replace("/var/lib/byname", str(self.folder))
-        self.config.write_text(text.replace("unix:/run/dovecot/lmtp", f"inet:{self.mailboxes.port}@{LOOPBACK}"))
+        text = text.replace("unix:/run/dovecot/lmtp", f"inet:{self.mailboxes.port}@{LOOPBACK}")
+        self.config.write_text(f"{text}\n{SETTINGS}")
 
     def _start_logins(self) -> None:
         (self.folder / "dovecot").mkdir()
