@@ -19,7 +19,8 @@ AWAY = "451 4.3.2 Please try again later"
 NO_DOMAINS = "451 4.3.0 Domain lookup failed, please try again"
 # The same words; Sendmail puts before them what was typed.
 BY_BYNAME = [(typed, f"{said[:9]} {typed}... {said[10:]}") for typed, said in REFUSED if said[:5] == "550 5"][:-1]
-BY_SENDMAIL = [  # as typed, the full reply
+BY_SENDMAIL = [  # as typed, what the reply begins with
+    ("<100%s@brand-b.test>", "250 2.1.5 "),  # by the catch-all; Postfix refuses it as untrusted routing
     (f"<{'x' * 300}@brand-b.test>", "553 5.1.0 "),
     ("<sales(x)@brand-a.test>", "501 5.1.3 Bad recipient address syntax: it can be read in two ways"),
     ("<<sales@brand-a.test>>", "501 5.1.3 Bad recipient address syntax: it can be read in two ways"),
@@ -44,7 +45,7 @@ def test_byname_refuses_in_its_own_words(edge: SendmailSite, typed: str, reply: 
 
 
 @pytest.mark.parametrize(("typed", "reply"), BY_SENDMAIL)
-def test_what_sendmail_refuses_or_both(edge: SendmailSite, typed: str, reply: str) -> None:
+def test_what_differs(edge: SendmailSite, typed: str, reply: str) -> None:
     with edge.stranger() as smtp:
         assert smtp.mail([typed])[1].startswith(reply)
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.mail.sendmail.site import SendmailSite
 from tests.mail.test_senders import GOOD, NOT, SPAM_AUTHOR, TEAM
-from tests.mail.world import JOHN, MARY
+from tests.mail.world import MARY
 from tests.unit.sender_cases import AT_END, AT_RCPT, BOUNCE, CASES, LATER, TAKEN, Case, expected, raw
 
 TAKES, DONE = "250 2.1.5 {0}... Recipient ok", "Message accepted for delivery"
@@ -47,8 +47,3 @@ def test_one_of_several_refuses_the_header(milter: SendmailSite) -> None:
     assert replies(milter, both, SPAM_AUTHOR) == [TAKES.format(but), apart, f"550 5.7.1 {but}: {NOT}"]
     assert replies(milter, both[1:], SPAM_AUTHOR) == [TAKES.format(team), DONE]
     assert [each.recipients for each in milter.arrived(1)] == [(MARY,)]
-
-
-def test_the_edge_reads_a_bounce(edge: SendmailSite) -> None:
-    assert replies(edge, ["asks@brand-a.test"], raw(BOUNCE), "<>")[1] == DONE
-    assert [each.recipients for each in edge.arrived(1)] == [(JOHN,)]

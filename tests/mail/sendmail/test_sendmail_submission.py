@@ -10,6 +10,7 @@ from tests.mail.headers import delivered_to, field_values
 from tests.mail.sendmail.site import SendmailSite
 from tests.mail.test_submission import ENVELOPES, HEADERS, OWN, QUEUED, REJECTED
 from tests.mail.world import JOHN, MARY
+from tests.unit.sender_cases import BOUNCE, raw
 
 BY_SENDMAIL = ["<john>", "<brand-a.test!john>"]  # 553 5.5.4 Domain name required
 EMPTY = b"From:"  # Sendmail leaves an empty field out, so that it has none
@@ -150,3 +151,15 @@ def test_a_milter_that_goes_away_means_451_and_then_no_login(edge: SendmailSite)
         edge.login(JOHN)
     assert (put_off.value.smtp_code, put_off.value.smtp_error) == (454, b"4.7.0 Please try again later")
     edge.restart("submission")
+
+
+def test_a_header_that_is_too_long_is_refused_by_sendmail(edge: SendmailSite) -> None:
+    with edge.login(JOHN) as client:
+        said = submit(client, "<john@brand-a.test>", OWN + b"".join(b"\r\nX: " + b"y" * 900 for _ in range(40)))
+    assert said == "552 5.6.0 Headers too large (32768 max)"
+
+
+def test_the_edge_reads_what_a_bounce_returns(edge: SendmailSite) -> None:
+    with edge.stranger() as smtp:
+        assert smtp.mail(["<asks@brand-a.test>"], raw(BOUNCE), "<>")[-1].startswith("250")
+    assert [each.recipients for each in edge.arrived(1)] == [(JOHN,)]
