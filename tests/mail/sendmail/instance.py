@@ -68,6 +68,7 @@ class PrivateSendmail:
     changes: Mapping[str, str] = field(kw_only=True, default_factory=dict)  # more texts of the sample that are replaced
     inbound_port: int = field(kw_only=True, default_factory=free_port)
     submission_port: int = field(kw_only=True, default_factory=free_port)
+    submissions_port: int = field(kw_only=True, default_factory=free_port)
     _daemon: Daemon | None = field(init=False, default=None)
 
     @property
@@ -101,7 +102,8 @@ class PrivateSendmail:
             _INCLUDE: "",
             "/var/spool/postfix/byname": str(self.sockets),
             "Port=smtp": f"Addr={LOOPBACK}, Port={self.inbound_port}",
-            "Port=submission": f"Addr={LOOPBACK}, Port={self.submission_port}",
+            "Port=submission,": f"Addr={LOOPBACK}, Port={self.submission_port},",
+            "Port=submissions,": f"Addr={LOOPBACK}, Port={self.submissions_port},",
             "/etc/ssl/certs/ssl-cert-snakeoil.pem": str(self.certificate.certificate),
             "/etc/ssl/private/ssl-cert-snakeoil.key": str(self.certificate.key),
             _MAILERS: self._apart() + _MAILERS,
@@ -124,7 +126,9 @@ class PrivateSendmail:
         domain.
         """
         script = ["hostname mail.byname.test"]
-        script += [f"mount --bind {self.folder / name} /etc/{name}" for name in _NAME_SERVICE]
+        script += [
+            f"if [ -e /etc/{name} ]; then mount --bind {self.folder / name} /etc/{name}; fi" for name in _NAME_SERVICE
+        ]
         script.append(f"exec {shlex.join([str(SENDMAIL), '-C', str(self.folder / 'sendmail.cf'), *arguments])}")
         return ["unshare", "--mount", "--uts", "sh", "-c", " && ".join(script)]
 
@@ -144,7 +148,7 @@ class PrivateSendmail:
         subprocess.run(self.command("-qf"), env=environ(), capture_output=True, check=False)
 
     def start(self) -> None:
-        """Start it and wait until both listeners answer.
+        """Start it and wait until its listeners answer.
 
         Raises:
             SandboxError: it did not start; the end of its log is in the message.

@@ -71,6 +71,7 @@ class SendmailSite(RunningSite):
         for name in _DAEMONS[self.delivery]:
             self.wait_for_daemon(name)
         (self.folder / "sendmail").mkdir()
+        self.certificate.key.chmod(0o640)  # as Debian's ssl-cert has it
         self.sendmail = PrivateSendmail(
             self.folder / "sendmail",
             sockets=self.folder / "byname",

@@ -2,6 +2,7 @@
 
 import signal
 import smtplib
+import ssl
 
 import pytest
 
@@ -87,6 +88,15 @@ def test_a_login_in_upper_case_is_the_same(edge: SendmailSite) -> None:
     with edge.login("JOHN@Brand-A.test") as client:
         assert submit(client, "<sales@brand-b.test>", b"From: sales@brand-b.test").startswith("250")
         assert submit(client, "<mary@brand-a.test>", OWN).endswith(f"not owned by user {JOHN}")
+    edge.outside.wait_for(1)
+
+
+def test_tls_from_the_start(edge: SendmailSite) -> None:
+    context = ssl.create_default_context(cafile=edge.certificate.certificate)
+    with smtplib.SMTP_SSL("localhost", edge.sendmail.submissions_port, context=context, timeout=30) as client:
+        client.login(JOHN, edge.passwords[JOHN])
+        assert submit(client, "<mary@brand-a.test>", OWN).endswith(f"not owned by user {JOHN}")
+        assert submit(client, "<john@brand-a.test>", OWN).startswith("250")
     edge.outside.wait_for(1)
 
 
