@@ -19,6 +19,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "mta.redis_over_pgsql": f"{_CPU} Postfix with pgsql maps",
     "mta.redis_lmdb_over_lmdb": f"{_FILE} Postfix with lmdb maps",
     "mta.redis_lmdb_over_sqlite": f"{_FILE} Postfix with sqlite maps",
+    "mta.redis_lmdb_over_pgsql": f"{_FILE} Postfix with pgsql maps",
     "mta.redis_lmdb_over_c": f"{_FILE} a filter in C",
     "milter.paced_over_c": f"{_ALONE} at 1,200 messages a second",
     "milter.burst_1_over_c": f"{_ALONE} 1 connection without pause",
