@@ -31,8 +31,9 @@ _REASONS: Mapping[str, str] = {
     ),
     "api.": (
         "A change is one transaction, with its check, its audit line and its outbox rows, and writers take turns with"
-        " the number of their change; requests are read and answered by one Python process"
+        " the number of their change; requests are read and answered by one Python process. docs/scaling.md has the sum"
     ),
+    "relay.": "A change waits for the relay's step, and on a busy machine for a processor",
     "messages.": (
         "What a message costs over HTTP besides smtplib: it is kept, with its key, before it is answered, and its"
         " outcome is kept again, so that it is sent once and never lost"
