@@ -6,7 +6,8 @@
 #   ./bootstrap.sh webmail  and what the demo starts with --webmail: Roundcube, PHP, Dovecot's Sieve
 #   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, parts of Postfix and Dovecot for SQL, curl,
 #                           fail2ban, Chromium, nginx, Caddy, Prometheus, logrotate, mandoc, npm; and what the benches
-#                           need, of which the tests run a short form
+#                           need, of which the tests run a short form; and a Sendmail, unpacked below .venv, for it
+#                           would take Postfix's place if it were installed
 #   ./bootstrap.sh bench    the same without npm, and with the filters of others that the benches compare
 #   ./bootstrap.sh check    what looks at shell scripts and systemd units
 #   ./bootstrap.sh deb      what makes a clean Debian root and boots one, for the package and its test
@@ -19,10 +20,11 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 build=(gcc libc6-dev python3-dev python3-venv libmilter-dev)
 demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite redis-server openssl swaks libnet-ssleay-perl)
 webmail=(roundcube-core roundcube-sqlite3 roundcube-plugins php-cli php-cgi php-sqlite3 dovecot-sieve dovecot-managesieved)
-test=(postgresql dovecot-pgsql postfix-sqlite postfix-lmdb postfix-cdb curl fail2ban chromium nginx-light caddy prometheus logrotate mandoc iproute2)
+test=(postgresql dovecot-pgsql postfix-sqlite postfix-lmdb postfix-cdb curl fail2ban chromium-headless-shell nginx-light caddy prometheus logrotate mandoc iproute2)
 bench=(postfix-pgsql libhiredis-dev)
 check=(shellcheck systemd)
 deb=(debootstrap systemd-container)
+apart=(sendmail-bin sendmail-base sendmail-cf liblockfile1 m4 libsigsegv2 sasl2-bin libsasl2-modules) # unpacked only
 peers=(rspamd)
 npm=() # Debian's only where there is none: one from elsewhere comes with a Node.js that Debian's would not stand beside
 command -v npm >/dev/null || npm=(npm)
@@ -45,6 +47,29 @@ if ! command -v apt-get >/dev/null; then
   [ ${#absent[@]} -eq 0 ] || fail "no apt-get here. Install these, and libmilter's headers, yourself: ${absent[*]}"
   exit 0
 fi
+
+# Sendmail as Debian has it, for the tests. Nothing of it is installed, no script of it runs, and no root is needed while
+# apt's lists are there.
+unpack_apart() {
+  local place here old
+  here=$(cd "$(dirname "$0")" && pwd)
+  place=$here/.venv/sendmail
+  [ ! -e "$place/.unpacked" ] || return 0
+  echo "bootstrap: unpacking Sendmail into .venv/sendmail"
+  old=$(umask) && umask 022
+  rm -rf "$place" && mkdir -p "$place/packages"
+  chmod a+rwx "$place/packages" # apt's own user writes there
+  fetch() { (cd "$place/packages" && apt-get -q download "${apart[@]}") >"$place/log" 2>&1; }
+  if ! fetch; then
+    if [ "$(id -u)" -eq 0 ]; then apt-get -q update >/dev/null 2>&1 || true; fi
+    fetch || { tail -n 5 "$place/log" >&2; echo "bootstrap: Sendmail could not be fetched; its tests are left out" >&2; return 0; }
+  fi
+  for package in "$place"/packages/*.deb; do dpkg-deb -x "$package" "$place"; done
+  rm -rf "$place/packages" "$place/log"
+  touch "$place/.unpacked"
+  umask "$old"
+}
+if [ "$1" = test ]; then unpack_apart; fi
 
 installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null || true)
 missing=()

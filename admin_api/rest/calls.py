@@ -51,7 +51,7 @@ class ChangeCall:
     site: ApiSite
     caller: Caller
     unit: UnitOfWork
-    _model: BaseModel | None = None
+    _body: str | None = None
     _status: int = 204
 
     @contextmanager
@@ -62,13 +62,13 @@ class ChangeCall:
 
     def answer(self, model: BaseModel, status: int = 200) -> None:
         """Answer with ``model``. To be called within :meth:`begin`: the answer is kept with the idempotency key."""
-        self._model, self._status = model, status
-        kept = model.without_secrets() if isinstance(model, WithSecrets) else model
-        self.unit.answer = Answer(status, kept.model_dump_json())
+        self._body, self._status = model.model_dump_json(), status
+        kept = model.without_secrets().model_dump_json() if isinstance(model, WithSecrets) else self._body
+        self.unit.answer = Answer(status, kept)
 
     def response(self) -> Response:
         """Return the answer, once the cache holds the change or a second has passed."""
-        response = respond(self._model, self._status)
+        response = _response(self._body, self._status)
         response.headers[PROPAGATION] = self.unit.propagation()
         return response
 
@@ -117,9 +117,11 @@ def fingerprint(request: Request, caller: Caller, body: bytes) -> str:
 
 def respond(model: BaseModel | None, status: int = 200) -> Response:
     """Return the answer that holds ``model``; without one an empty answer."""
-    if model is None:
-        return Response(status_code=status)
-    return Response(model.model_dump_json(), status, media_type=JSON_TYPE)
+    return _response(None if model is None else model.model_dump_json(), status)
+
+
+def _response(body: str | None, status: int) -> Response:
+    return Response(status_code=status) if body is None else Response(body, status, media_type=JSON_TYPE)
 
 
 def replayed(error: AlreadyAnswered) -> Response:

@@ -2,9 +2,9 @@
 
 The server is ``byname api``, a process of its own, without a cache: no answer waits for one. Each client keeps its
 connection, and creates with an idempotency key each time, as a careful program does. ``cpu`` is what the API's process
-takes for each. ``bulk`` is ``aliases:bulk``, one client, fifty aliases for each of twenty mailboxes in a call. The list
-is that of 10,000 mailboxes, asked by one client: pages anywhere in it, and a search that goes through all of it. A
-spread is that between five rounds, or between the fifths of the series.
+takes for each, ``database_cpu`` what PostgreSQL takes. ``bulk`` is ``aliases:bulk``, one client, fifty aliases for each
+of twenty mailboxes in a call. The list is that of 10,000 mailboxes, asked by one client: pages anywhere in it, and a
+search that goes through all of it. A spread is that between five rounds, or between the fifths of the series.
 """
 
 import random
@@ -52,7 +52,9 @@ def measure(scale: Scale) -> list[Figure]:
         with BenchSite(store) as site:
             embedded = site.without_cache()
             account = _account(site.database, scale.of(short=100, usual=10_000))
-            cpu = Stopwatch({"api": process_of(embedded.start_api())})
+            database = site.database_process()
+            parts = {} if database is None else {"database": database}
+            cpu = Stopwatch({"api": process_of(embedded.start_api())} | parts)
             figures += _creates(embedded.api, store, account, scale.of(short=1, usual=50), cpu)
             figures += _bulk(embedded.api, store, account, scale.of(short=50, usual=1000), cpu)
             figures += _pages(embedded.api, store, account, scale.of(short=5, usual=300))
@@ -60,7 +62,8 @@ def measure(scale: Scale) -> list[Figure]:
 
 
 def _creates(place: tuple[str, int], store: Store, account: _Account, each: int, cpu: Stopwatch) -> Iterator[Figure]:
-    rounds, cpu_us, seconds = list[float](), list[float](), list[float]()
+    rounds, seconds = list[float](), list[float]()
+    cpu_us: dict[str, list[float]] = {}
     with ThreadPoolExecutor(_CLIENTS) as pool:
         for round_ in range(_ROUNDS):
             indexes = range(round_ * each, (round_ + 1) * each)
@@ -68,10 +71,13 @@ def _creates(place: tuple[str, int], store: Store, account: _Account, each: int,
             begun = time.perf_counter()
             series = list(pool.map(partial(_create, place, account, indexes), range(_CLIENTS)))
             rounds.append(_CLIENTS * each / (time.perf_counter() - begun))
-            cpu_us.append(1e6 * cpu.seconds()["api"] / (_CLIENTS * each))
+            for part, took in cpu.seconds().items():
+                cpu_us.setdefault(part, []).append(1e6 * took / (_CLIENTS * each))
             seconds += [one for client in series for one in client]
     yield median_of(f"api.{store}_creates_per_s", "1/s", rounds, _GOALS[store])
-    yield median_of(f"api.{store}_create_cpu_us", "us", cpu_us)
+    yield median_of(f"api.{store}_create_cpu_us", "us", cpu_us.pop("api"))
+    for part, taken in cpu_us.items():
+        yield median_of(f"api.{store}_create_{part}_cpu_us", "us", taken)
     yield from _times(f"api.{store}_create", seconds)
 
 

@@ -39,7 +39,7 @@ _RATIOS: Ratios = {
     ("redis_lmdb", "redis"): None,
     ("redis_lmdb", "lmdb"): Goal(1.55),
     ("redis_lmdb", "sqlite"): Goal(1.15),
-    ("redis_lmdb", "pgsql"): None,
+    ("redis_lmdb", "pgsql"): Goal(0.9),
     ("redis_lmdb", "c"): Goal(1.05),
     ("sql", "lmdb"): None,
     ("sql", "sqlite"): None,

@@ -56,7 +56,7 @@ def _figures(count: int, cost: _Cost, single: _Cost) -> list[Figure]:
     extra_cpu, extra = (
         (many - one) / (count - 1) for many, one in ((cost.cpu, single.cpu), (cost.clock, single.clock))
     )
-    goal = Goal(110) if count == _COUNTS[-1] else None
+    goal = Goal(60) if count == _COUNTS[-1] else None
     return [
         whole,
         Figure(f"recipients.extra_of_{count}_cpu_us", extra_cpu, "us", goal),

@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Response, sync_playwright
 
 from byname.sandbox.errors import SandboxError
 
-_CHROMIUM = Path("/usr/bin/chromium")
+_CHROMIUM = Path("/usr/bin/chromium-headless-shell")
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 _TOKEN = re.compile(rb'name="csrf" value="([^"]+)"')
 _COUNTED = re.compile(rb'^byname_api_requests_total\{.*route="([^"]*)".*\} ([0-9.e+]+)$', re.MULTILINE)

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 import redis
+from sqlalchemy import make_url
 
 from bench.load.milter_client import opened
 from byname.sandbox.errors import SandboxError
@@ -111,6 +112,18 @@ class BenchSite:
         """Return the memory that Redis uses."""
         with redis.Redis(unix_socket_path=str(self.redis.socket)) as client:
             return int(client.info("memory")["used_memory"])
+
+    def redis_process(self) -> int:
+        """Return the id of Redis's process."""
+        with redis.Redis(unix_socket_path=str(self.redis.socket)) as client:
+            return int(client.info("server")["process_id"])
+
+    def database_process(self) -> int | None:
+        """Return the id of PostgreSQL's first process; None for SQLite, which has none."""
+        folder = make_url(self.url).query.get("host")
+        if not isinstance(folder, str):
+            return None
+        return int((Path(folder) / "data" / "postmaster.pid").read_text().split()[0])
 
     @property
     def _config(self) -> Path:

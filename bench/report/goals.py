@@ -19,6 +19,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "mta.redis_over_pgsql": f"{_CPU} Postfix with pgsql maps",
     "mta.redis_lmdb_over_lmdb": f"{_FILE} Postfix with lmdb maps",
     "mta.redis_lmdb_over_sqlite": f"{_FILE} Postfix with sqlite maps",
+    "mta.redis_lmdb_over_pgsql": f"{_FILE} Postfix with pgsql maps",
     "mta.redis_lmdb_over_c": f"{_FILE} a filter in C",
     "milter.paced_over_c": f"{_ALONE} at 1,200 messages a second",
     "milter.burst_1_over_c": f"{_ALONE} 1 connection without pause",
@@ -67,6 +68,14 @@ DESCRIPTIONS: Mapping[str, str] = {
     "pages.style_script_icon_bytes": "style, script and icon of the dashboard, uncompressed",
     "pages.cold_requests": "requests of a browser that has kept nothing, for one page of the dashboard",
     "propagation.p99_ms": "from the commit of a change in PostgreSQL to the milter's next answer, 99 of 100 changes",
+    **{
+        f"relay.{store}_{figure}": f"{text}, over 50,000 domains, {name}"
+        for store, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL"))
+        for figure, text in (
+            ("lag_p99_ms", "from the outbox into Redis at 2,000 changes a second, 99 of 100"),
+            ("most_per_s", "changes that the relay applies in a second"),
+        )
+    },
     "rebuild.sqlite_aliases_per_s": "aliases a second into an empty Redis, from SQLite",
     "rebuild.postgresql_aliases_per_s": "aliases a second into an empty Redis, from PostgreSQL",
     "rebuild.sqlite_bytes_per_alias": "memory of Redis for an alias with its target",

@@ -8,6 +8,7 @@ from bench.report.goals import describe, goal_text, with_unit
 from bench.report.machine import doubts
 from bench.report.picture import Bar, Chart, drawn
 from bench.report.reading import read
+from bench.report.reasons import reasons
 
 _PICTURE = "performance.svg"
 DOCS = Path(__file__).parents[2] / "docs"
@@ -117,7 +118,9 @@ def _goals(figures: Sequence[Figure]) -> str:
         for figure in judged
     ]
     text = f"{len(reached)} of {len(judged)} goals are met in this run."
-    return "\n".join([text, "", "| what | here | spread | goal | |", "|---|---:|---:|---:|---|", *rows])
+    table = ["| what | here | spread | goal | |", "|---|---:|---:|---:|---|", *rows]
+    missed = [f"- {names}: {reason}." for names, reason in reasons(figures)]
+    return "\n".join([text, "", *table, *(["", "Why some are missed:", "", *missed] if missed else [])])
 
 
 def _section(bench: str, note: str, figures: Sequence[Figure]) -> str:

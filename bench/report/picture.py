@@ -8,7 +8,10 @@ _WIDTH, _LEFT, _RIGHT = 900, 290, 90  # of the picture, of the labels, of the fi
 _BAR, _STEP, _HEAD, _GAP = 20, 28, 64, 34
 # Told apart by people who see colours otherwise, too (Okabe and Ito).
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
-_STYLE = "text{font:13px sans-serif;fill:#222}.title{font-weight:bold;font-size:15px}.small{font-size:12px;fill:#555}"
+_STYLE = (
+    "text{font:13px sans-serif;fill:#222}.title{font-weight:bold;font-size:15px}.small{font-size:12px;fill:#555}"
+    ".page{fill:#fff}@media(prefers-color-scheme:dark){text{fill:#e6e6e6}.small{fill:#b0b0b0}.page{fill:#14171a}}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def drawn(charts: Sequence[Chart]) -> str:
         ' role="img">',
         f"<title>{escape('; '.join(chart.title for chart in charts))}</title>",
         f"<style>{_STYLE}</style>",
-        f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
+        f'<rect width="{_WIDTH}" height="{height}" class="page"/>',
     ]
     top = 0
     for chart in charts:

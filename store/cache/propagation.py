@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import redis
@@ -29,15 +31,16 @@ def waiting(database: Database) -> int:
 class PropagationWaiter:
     """Notifies the relays of a change and waits until it is in the cache. Safe to share between threads.
 
-    The outbox alone is the evidence. A relay's message over Redis only says when to read it.
+    The outbox alone is the evidence. A relay's message over Redis only says when to read it, and wakes those whose
+    change it may speak of, not everyone.
     """
 
     def __init__(self, database: Database, url: str) -> None:
         """Wait for the relays between ``database`` and the Redis at ``url``. Raises StoreNotReady: it is no URL."""
         self._database = database
         self._redis = redis.Redis(connection_pool=open_pool(url, timeout=0.25, connections=8))
-        self._condition = threading.Condition()
-        self._messages = 0  # messages received from relays
+        self._lock = threading.Lock()
+        self._waiting: dict[threading.Event, int] = {}  # what wakes a thread, and the version that it waits for
         self._closed = threading.Event()
         listener = (url, LIVE_CHANNEL, self._on_message, self._closed)
         self._listener = threading.Thread(target=subscribe, args=listener, name="live", daemon=True)
@@ -50,37 +53,48 @@ class PropagationWaiter:
         """
         if version is None:
             return "live"
-        self._listen()
-        self._notify(version)
-        end, pause = time.monotonic() + timeout, _SHORTEST
-        messages = self._messages
-        while not self._is_applied(version):
-            if time.monotonic() > end:
-                return "pending"
-            messages = self._wait_for_message(messages, min(pause, end - time.monotonic()))
-            pause = min(2 * pause, _LONGEST)
-        return "live"
+        end = time.monotonic() + timeout
+        with self._woken(version) as told:
+            self._notify(version)
+            return "live" if self._is_seen(version, told, end) else "pending"
 
     def close(self) -> None:
         """Close the connections to Redis."""
         self._closed.set()
         self._redis.close()
 
-    def _listen(self) -> None:
-        with self._condition:
+    @contextmanager
+    def _woken(self, version: int) -> Iterator[threading.Event]:
+        """Yield what a message about ``version`` sets."""
+        told = threading.Event()
+        with self._lock:
             if self._listener.ident is None:
                 self._listener.start()
+            self._waiting[told] = version
+        try:
+            yield told
+        finally:
+            with self._lock:
+                del self._waiting[told]
+
+    def _is_seen(self, version: int, told: threading.Event, end: float) -> bool:
+        """Look into the outbox after each message, and now and then without one; no relay is done before the first."""
+        pause = _SHORTEST
+        while True:
+            told.wait(max(0.0, min(pause, end - time.monotonic())))
+            told.clear()
+            if self._is_applied(version):
+                return True
+            if time.monotonic() > end:
+                return False
+            pause = min(2 * pause, _LONGEST)
 
     def _on_message(self, version: int) -> None:
-        del version
-        with self._condition:
-            self._messages += 1
-            self._condition.notify_all()
-
-    def _wait_for_message(self, messages: int, seconds: float) -> int:
-        with self._condition:
-            self._condition.wait_for(lambda: self._messages != messages, seconds)
-            return self._messages
+        """Wake those whose change is in the cache if all up to ``version`` are, as a relay says; 0: everyone."""
+        with self._lock:
+            told = [event for event, wanted in self._waiting.items() if not version or wanted <= version]
+        for event in told:
+            event.set()
 
     def _notify(self, version: int) -> None:
         try:

@@ -18,7 +18,7 @@ from routing.address import Address
 from routing.records import HostedDomain
 from store.batches import batches
 from store.sql.changed_fields import LISTING, Field, fields, touched
-from store.sql.directory_query import STATEMENT, Found
+from store.sql.directory_query import Found, question
 from store.sql.directory_rows import records
 from store.sql.insert_row import insert_rows
 from store.sql.people import find_fields
@@ -111,11 +111,8 @@ def _values(tx: Session, wanted: Sequence[Field], version: int) -> Iterator[tupl
     """Return domain, field and value for each field, as things stand now."""
     for batch in batches(wanted, _AT_ONCE):
         names = {(domain, field): Address(local_of(field), domain) for domain, field in batch if _is_name(field)}
-        asked = {
-            "domains": sorted({domain for domain, _ in batch}),
-            "locals": sorted({a.local for a in names.values()}),
-        }
-        hosted = records((Found(*row) for row in tx.connection().execute(STATEMENT, asked)), set(names.values()))
+        asked = question(sorted({domain for domain, _ in batch}), sorted({a.local for a in names.values()}))
+        hosted = records((Found(*row) for row in tx.connection().execute(*asked)), set(names.values()))
         hosted |= find_fields(tx, batch)
         for domain, field in batch:
             body = _body(hosted.get(domain), field)

@@ -17,8 +17,8 @@ MESSAGE = b"From: ann@outside.example\r\nSubject: hello\r\n\r\nbye\r\n"
 class Dialogue:
     """One SMTP connection; every command returns the whole reply as text."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection((LOOPBACK, port), timeout=30)
+    def __init__(self, port: int, source: str = LOOPBACK) -> None:
+        self._socket = socket.create_connection((LOOPBACK, port), timeout=30, source_address=(source, 0))
         self._lines = self._socket.makefile("rb")
         self.reply()
         self.say("EHLO client.test")

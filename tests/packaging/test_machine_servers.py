@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from byname.sandbox.waiting import wait_until
 from tests.packaging import page
 from tests.packaging.machine import Machine
 from tests.packaging.site import (
@@ -34,6 +35,7 @@ ADDED = ["byname-lmtp", "byname-relay"]
 DAEMONS = ["byname-maps", *MILTERS, *ADDED, "byname-api"]
 NAMES = page.parts()["2. The first names"]
 SALES = "sales@brand-b.test"
+DOMAINS_FILE = "/var/spool/postfix/byname/domains"
 AS_BYNAME = "runuser -u byname -- byname"
 
 pytestmark = pytest.mark.timeout(900)
@@ -140,6 +142,27 @@ def test_a_map_in_another_place_is_served_and_systemd_can_be_told(box: Machine) 
     box.run(
         f"rm -r {settings} {drop_in}; systemctl daemon-reload; systemctl stop byname-maps; systemctl start byname-maps"
     )
+
+
+def test_the_file_of_domains_is_kept_under_the_unit_that_may_do_little(box: Machine) -> None:
+    lines, way_back = page.marked("map-file.md", "map-file"), page.marked("map-file.md", "socketmap")
+    listing = next(line for line in lines if line.endswith("map-file list"))
+    for line in lines[: lines.index(listing)]:
+        box.run(line)
+    wait_until(lambda: " in step " in box.run(listing, check=False).stdout, 60, "the file in step")
+    for line in lines[lines.index(listing) :]:
+        box.run(line)
+    assert box.out("postconf -h virtual_mailbox_domains") == f"lmdb:{DOMAINS_FILE}"
+    with traffic(box, SALES) as sent:
+        for change in ("add filed.test --account brands --verified", "remove filed.test"):
+            assert "pending" not in box.run(f"{AS_BYNAME} domain {change}").stderr
+            found = box.run(f"postmap -q filed.test lmdb:{DOMAINS_FILE}", check=False).returncode == 0
+            assert found == change.startswith("add")
+        come_back_when_killed(box, ["byname-maps"])
+    assert sent.refused == []
+    for line in way_back:
+        box.run(line)
+    assert "socketmap" in box.out("postconf -h virtual_mailbox_domains")
 
 
 def test_an_upgrade_leaves_postgresql_to_whoever_may(box: Machine, deb: Path) -> None:

@@ -41,6 +41,7 @@ class PostgresServer:
             account = pwd.getpwnam(self._user)
             os.chown(self.folder, account.pw_uid, account.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
+        self._kept: dict[str, psycopg.Connection[Any]] = {}
         self._run("initdb", "--no-sync", "-A", "trust", "-U", "byname", "-E", "UTF8", "--locale=C", "-D", self._data)
 
     @property
@@ -84,6 +85,8 @@ class PostgresServer:
         self._signal_all(signal.SIGCONT)
 
     def remove(self) -> None:
+        for connection in self._kept.values():
+            connection.close()
         self.stop()
         shutil.rmtree(self.folder)
 
@@ -99,12 +102,23 @@ class PostgresServer:
         what is gone stays gone when the server is killed the moment after. Tables that grew large are vacuumed: before,
         each later scan reads all that is dead in them, and what took milliseconds takes seconds.
         """
-        deleted = (f"DELETE FROM {table}" for table in tables)
-        counted = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
-        self.run_sql("SET synchronous_commit TO on", *deleted, counted, database=database)
-        with psycopg.connect(host=str(self.folder), user="byname", dbname=database, autocommit=True) as connection:
-            for (large,) in connection.execute(_LARGE).fetchall():
-                connection.execute(f"VACUUM ANALYZE {large}".encode())
+        deleted = (f"DELETE FROM {table};" for table in tables)
+        counted = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S';"
+        connection = self._at_hand(database)
+        large = connection.execute("".join(["SET synchronous_commit TO on;", *deleted, counted, _LARGE]).encode())
+        while large.nextset():
+            pass
+        for (name,) in large.fetchall():
+            connection.execute(f"VACUUM ANALYZE {name}".encode())
+
+    def _at_hand(self, database: str) -> psycopg.Connection[Any]:
+        """Return a connection that stays open: a new one costs the server as much work as emptying a database."""
+        with suppress(KeyError, psycopg.OperationalError):  # of a server that was killed meanwhile, for one
+            self._kept[database].execute("SELECT 1")
+            return self._kept[database]
+        connection = psycopg.connect(host=str(self.folder), user="byname", dbname=database, autocommit=True)
+        self._kept[database] = connection
+        return connection
 
     @contextmanager
     def connected(self, database: str) -> Iterator[psycopg.Connection[Any]]:

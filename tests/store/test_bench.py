@@ -23,6 +23,8 @@ FIGURES = {
     "messages": ("messages.api_over_smtplib_cpu", "messages.api_messages_per_s", "messages.smtplib_cpu_milter_us"),
     "api": ("api.sqlite_create_cpu_us", "api.sqlite_bulk_items_per_s", "api.sqlite_mailboxes_page_p50_ms"),
     "pages": ("pages.mailboxes_p95_ms", "pages.aliases_over_healthz", "pages.account_bytes", "pages.cold_requests"),
+    "lookups": ("lookups.redis_filter_cpu_us", "lookups.redis_server_cpu_us", "lookups.sql_filter_cpu_us"),
+    "relay": ("relay.sqlite_change_cpu_us", "relay.sqlite_lag_p99_ms", "relay.sqlite_most_per_s"),
     "rebuild": ("rebuild.sqlite_aliases_per_s",),
 }
 NOTHING = ("rebuild.sqlite_lookups_refused", "scale.2000_refused")

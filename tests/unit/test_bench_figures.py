@@ -8,6 +8,7 @@ import pytest
 from bench.report.figures import Figure, Goal, Scale, milliseconds, number, print_table, spread, write_json
 from bench.report.percentiles import percentile
 from bench.report.reading import read
+from bench.report.reasons import reasons
 
 FIGURES = [
     Figure("propagation.idle_p99_ms", 12.3456, "ms", Goal(100)),
@@ -78,6 +79,19 @@ def test_the_reading_compares_with_filters_of_others() -> None:
         " Python, 4,000 µs with rspamd and one rule."
     ]
     assert not list(read(measured[:3]))  # without rspamd
+
+
+def test_a_goal_that_is_missed_has_its_reason_and_one_that_is_met_has_none() -> None:
+    figures = [
+        Figure("api.sqlite_creates_per_s", 10.0, "1/s", Goal(500, at_least=True)),
+        Figure("api.postgresql_creates_per_s", 10.0, "1/s", Goal(1000, at_least=True)),
+        Figure("messages.api_over_smtplib_cpu", 1.5, "x", Goal(2)),
+        Figure("unheard.of", 3.0, "x", Goal(2)),
+    ]
+    names, why = zip(*reasons(figures), strict=True)
+    assert names == ("`api.sqlite_creates_per_s`, `api.postgresql_creates_per_s`", "`unheard.of`")
+    assert "transaction" in why[0]
+    assert why[1] == "not looked into"
 
 
 def test_table_says_which_goals_are_met(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 from prometheus_client import CollectorRegistry
 
+from byname.sandbox.waiting import wait_until
 from routing.address import Address
 from routing.directory import AffirmedFacts, Directory, LookupFailed
 from routing.memory_directory import SilentDirectory
@@ -141,9 +142,8 @@ def test_slow_network(proxy: TcpProxy, piece: int) -> None:
     with within(4):
         knows_everything(directory, within_seconds=IN_TIME)
     proxy.delay = 0.0
-    time.sleep(1.5)
+    wait_until(lambda: directory.health()["cache"] == "ok", 10, "the cache")
     assert lawful(directory) == len(ASKED)
-    assert directory.health()["cache"] == "ok"
 
 
 def test_slow_but_in_time(proxy: TcpProxy) -> None:

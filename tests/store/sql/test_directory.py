@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import CompoundSelect, Select, event, insert, literal_column, update
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 
 from routing.address import Address
@@ -14,7 +15,7 @@ from store.migrations import migrate
 from store.services import accounts, domains
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
-from store.sql.directory_query import STATEMENT
+from store.sql.directory_query import OF_ONE, STATEMENT
 from store.sql.people import STATEMENT as PEOPLE
 from store.sql.tables import ALIAS, MAILBOX, AddressRow, AliasRow, MailboxRow
 from store.sql.tenant import Transaction
@@ -87,19 +88,24 @@ def test_no_table_of_names_is_read_from_end_to_end(database: Database, url: str)
 
 
 def _check_plans(database: Database) -> None:
-    plan = _plan_of(
-        database,
-        STATEMENT.params(domains=["d1.example", "d2.example"], locals=["name77", "name77+x", "postmaster"]),
-    )
-    # SQLite scans nothing at all. PostgreSQL rightly reads tables of a page or two whole, but never the names.
-    scans = [line for line in plan if line.startswith("SCAN") or re.search("Seq Scan on (addresses|aliases)", line)]
-    assert scans == [], "\n".join(plan)
-    for index in (r"addresses_domain_id_local_part|domain_id=. AND local_part=.", "ix_addresses_domain_id_kind_id"):
-        assert any(re.search(index, line) for line in plan), "\n".join(plan)
+    many = STATEMENT.params(domains=["d1.example", "d2.example"], locals=["name77", "name77+x", "postmaster"])
+    for asked in (many, OF_ONE.params(domain="d1.example", local="name77")):
+        plan = _plan_of(database, asked)
+        # SQLite scans nothing at all. PostgreSQL rightly reads tables of a page or two whole, but never the names.
+        scans = [line for line in plan if line.startswith("SCAN") or re.search("Seq Scan on (addresses|aliases)", line)]
+        assert scans == [], "\n".join(plan)
+        for index in (r"addresses_domain_id_local_part|domain_id=. AND local_part=.", "ix_addresses_domain_id_kind_id"):
+            assert any(re.search(index, line) for line in plan), "\n".join(plan)
     by_person = _plan_of(database, PEOPLE.params(people=[stored(17, "x"), stored(18, "y")]))
     scans = [line for line in by_person if line.startswith("SCAN") or "Seq Scan on mailboxes" in line]
     assert scans == [], "\n".join(by_person)
     assert any("ix_mailboxes_person" in line for line in by_person), "\n".join(by_person)
+
+
+@pytest.mark.parametrize("statement", [STATEMENT, OF_ONE])
+def test_psycopg_remembers_how_it_reads(statement: CompoundSelect[Any]) -> None:
+    """One of more than 4,096 characters it would read anew whenever it is sent."""
+    assert len(str(statement.compile(dialect=PGDialect_psycopg()))) <= 4096  # type: ignore[no-untyped-call]
 
 
 def many_names(tx: Transaction) -> None:

@@ -115,9 +115,9 @@ function makeCopying(text) {
   button.type = "button";
   button.className = text.className;
   button.id = text.id;
-  const address = text.title || text.textContent;
+  const address = text.title || text.textContent; // read before its nodes move
   button.title = text.title ? `${text.title}, click copies` : "Click copies";
-  button.textContent = text.textContent;
+  button.append(...text.childNodes); // with the places where it may be broken
   button.dataset.address = address;
   text.replaceWith(button);
 }
