@@ -1,8 +1,8 @@
 """The soak: mail for as long as it is asked for, a change each second, a fault each minute.
 
 It runs on a site with two of everything: ``python -m tests.faults.soak``. Each minute has a ledger of its own
-(tests.faults.trial), so that what is wrong is known within the minute; what lives on from one to the next (stores, caches,
-daemons) is watched for what it holds. ``make soak``; ``make test`` has a short form (test_soak.py).
+(tests.faults.trial), so that what is wrong is known within the minute; what lives on from one to the next (stores,
+caches, daemons) is watched for what it holds. ``make soak``; ``make test`` has a short form (test_soak.py).
 """
 
 import argparse
