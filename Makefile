@@ -70,6 +70,9 @@ fuzz-api: packages-test $(STAMP) ## made-up requests against the API (ARGS="--re
 fuzz-mail: packages-test $(STAMP) ## made-up mail against milters and Postfix (ARGS="--sessions 500000 --mails 5000 --seed N")
 	$(call as_root,$(BIN)/python -m tests.mail.fuzz $(ARGS))
 
+soak: packages-test $(STAMP) ## an hour of mail with a fault each minute, two of everything (ARGS="--minutes 10 --json")
+	$(call as_root,$(BIN)/python -m tests.faults.soak $(ARGS))
+
 kills: packages-test $(STAMP) ## the Message API killed 40 times with 200 messages under way (KILLS=N)
 	$(call as_root,env BYNAME_KILLS=$(or $(KILLS),40) $(BIN)/python -m pytest -q -s tests/mail/test_messages_killed.py $(ARGS))
 

@@ -29,6 +29,9 @@ def demo(
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Redis and the relay before the store, or SQLite alone.")
     ] = True,
+    many: Annotated[
+        bool, typer.Option("--many", help="Two of everything on networks of their own, and parts that die; no samples.")
+    ] = False,
     webmail: Annotated[bool, typer.Option("--webmail", help="A Roundcube too, with Byname's plugin.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -37,4 +40,7 @@ def demo(
         raise ExtraMissing("demo", "aiosmtpd")
     from byname.demo.run import run
 
-    stop(ExitCode(run(once=once, as_json=as_json, delivery=delivery.value, cache=cache, webmail=webmail)))
+    if many and (webmail or not cache):
+        raise typer.BadParameter("goes with --once and --json only", param_hint="--many")
+    code = run(once=once, as_json=as_json, delivery=delivery.value, cache=cache, webmail=webmail, two_of_all=many)
+    stop(ExitCode(code))

@@ -1,13 +1,10 @@
 """The command ``byname demo``."""
 
 import shlex
-import signal
 import smtplib
 import subprocess
 import sys
 import time
-from types import FrameType
-from typing import NoReturn
 
 from rich.console import Console
 
@@ -15,38 +12,44 @@ from byname import output
 from byname.demo import table
 from byname.demo.guide import guide
 from byname.demo.judge import play
+from byname.demo.many.run import many
 from byname.demo.samples import REFUSED_OUTSIDE, SAMPLES, Delivery
+from byname.demo.stopping import Stopped, heed_no_more_signals, heed_signals
 from byname.demo.world import fill
 from byname.exits import ExitCode
 from byname.sandbox.errors import SandboxError
 from byname.sandbox.requirements import NEEDS_ROOT, obstacle
 from byname.sandbox.site import PrivateSite
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last when the terminal is closed
 
-
-class Stopped(BaseException):
-    """A signal to end came. No Exception, as KeyboardInterrupt is none: nobody on the way takes it for a failure."""
-
-
-def run(*, once: bool, as_json: bool, delivery: Delivery = "agent", cache: bool = True, webmail: bool = False) -> int:
+def run(
+    *,
+    once: bool,
+    as_json: bool,
+    delivery: Delivery = "agent",
+    cache: bool = True,
+    webmail: bool = False,
+    two_of_all: bool = False,
+) -> int:
     """Start the mail system, send the samples, print what came of them.
 
     ``delivery`` says who writes Delivered-To, ``cache`` whether Redis and a relay stand before the store, ``webmail``
-    whether a Roundcube is there. With ``once`` that is all; otherwise say what to try, and stay up until SIGINT,
-    SIGTERM or SIGHUP.
+    whether a Roundcube is there. With ``two_of_all`` it is a site of several machines whose parts die instead, and
+    these say nothing (:mod:`byname.demo.many`). With ``once`` that is all; otherwise say what to try, and stay up
+    until SIGINT, SIGTERM or SIGHUP.
 
     Returns:
         The exit code: 0 when each sample went as the specification says, 1 when one did not or the system could not
         be started, 130 when a signal came before the samples were through.
     """
-    if why_not := obstacle(webmail=webmail):
+    if why_not := obstacle(webmail=webmail, many=two_of_all):
         remedy = f"; run: {shlex.join(['sudo', *sys.argv])}" if why_not == NEEDS_ROOT else ""
         output.complain(f"byname: the demo cannot start: {why_not}{remedy}")
         return ExitCode.REFUSED
-    for number in _SIGNALS:
-        signal.signal(number, _stop)
+    heed_signals()
     try:
+        if two_of_all:
+            return many(once=once, as_json=as_json)
         with PrivateSite(fill, delivery=delivery, cache=cache, api=True, webmail=webmail) as site:
             return _run(site, once=once, as_json=as_json)
     except Stopped:
@@ -70,7 +73,7 @@ def _run(site: PrivateSite, *, once: bool, as_json: bool) -> int:
         if not once:
             _stay_up(site, as_json=as_json)
     finally:
-        _heed_no_more_signals()
+        heed_no_more_signals()
     return ExitCode.DONE if good else ExitCode.REFUSED
 
 
@@ -94,14 +97,3 @@ def _stay_up(site: PrivateSite, *, as_json: bool) -> None:
             time.sleep(3600)
     except Stopped:
         output.complain("Stopping.")
-
-
-def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
-    _heed_no_more_signals()
-    raise Stopped
-
-
-def _heed_no_more_signals() -> None:
-    """From here on everything is being stopped, and a second Ctrl-C must not keep the rest from it."""
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)

@@ -60,10 +60,10 @@ def other_mta(root: Path = _ROOT) -> str | None:
     return f"/{sendmail.resolve().relative_to(root.resolve())}"
 
 
-def obstacle(root: Path = _ROOT, *, webmail: bool = False) -> str | None:
+def obstacle(root: Path = _ROOT, *, webmail: bool = False, many: bool = False) -> str | None:
     """Return one line saying why the sandbox cannot start on this machine, None when it can."""
     if other := other_mta(root):
         return f"another mail server is installed ({other}); this needs Postfix, and replaces nothing"
-    if missing := missing_packages({**RIG, **WEBMAIL} if webmail else RIG, root):
+    if missing := missing_packages({**RIG, **(WEBMAIL if webmail else {}), **(MANY if many else {})}, root):
         return f"not installed: {' '.join(missing)}; run: apt-get install -y {' '.join(missing)}"
     return NEEDS_ROOT if os.geteuid() != 0 else None

@@ -19,9 +19,11 @@ EVERY = 0.35  # seconds
 class Changes(threading.Thread):
     """A thread that makes one change after the other until stopped. The store may be away meanwhile."""
 
-    def __init__(self, url: str, timeline: Timeline) -> None:
+    def __init__(self, url: str, timeline: Timeline, every: float = EVERY) -> None:
+        """A change comes ``every`` so many seconds."""
         super().__init__(daemon=True)
         self.made = 0
+        self._every = every
         self._url = url
         self._timeline = timeline
         self._stopping = threading.Event()
@@ -31,7 +33,7 @@ class Changes(threading.Thread):
         """Make changes."""
         steps = cycle([(TOGGLED, _toggle), (GIVEN, _give_away), (COMING, _come_or_go)])
         for name, step in steps:
-            if self._stopping.wait(EVERY):
+            if self._stopping.wait(self._every):
                 self._is_through = True
                 return
             before = self._timeline.now(name)

@@ -35,6 +35,7 @@ class Client(threading.Thread):
     kinds: Sequence[Kind]
     per_connection: int
     stopping: threading.Event
+    pause: float = PAUSE
     _waiting: deque[tuple[float, list[Entry]]] = field(default_factory=deque, init=False)
     _smtp: smtplib.SMTP | None = field(default=None, init=False)
     _sent: int = field(default=0, init=False)
@@ -49,11 +50,11 @@ class Client(threading.Thread):
             if len(self._waiting) < BACKLOG:
                 self._send(self.ledger.write_down(next(kinds)))
             self._send_again()
-            time.sleep(PAUSE)
+            time.sleep(self.pause)
         give_up_at = time.time() + DRAIN
         while self._waiting and time.time() < give_up_at:
             self._send_again()
-            time.sleep(PAUSE / 4)
+            time.sleep(self.pause / 4)
         self._hang_up()
 
     def _send_again(self) -> None:
@@ -100,20 +101,22 @@ class Client(threading.Thread):
 class Stream:
     """All clients of a site. Leaving it stops them once every mail is through."""
 
-    def __init__(self, sites: Sequence[PrivateSite], ledger: Ledger) -> None:
-        """The clients are shared out among the sites, one after the other."""
+    def __init__(self, sites: Sequence[PrivateSite], ledger: Ledger, pause: float = PAUSE) -> None:
+        """The clients are shared out among the sites, one after the other; each rests for ``pause`` seconds."""
         self._stopping = threading.Event()
+        self._ledger, self._pause = ledger, pause
         places = cycle(sites)
         self._clients = [
-            Client(
-                ledger, partial(_inbound, next(places)), [*INBOUND[at:], *INBOUND[:at]], PER_CONNECTION, self._stopping
-            )
+            self._client(partial(_inbound, next(places)), [*INBOUND[at:], *INBOUND[:at]], PER_CONNECTION)
             for at in (0, 6, 12)
         ]
         for login in (JOHN, MARY):
             kinds = [kind for kind in SUBMITTED if kind.login == login]
             connect = partial(_submission, next(places), login)
-            self._clients.append(Client(ledger, connect, kinds, PER_LOGIN, self._stopping))
+            self._clients.append(self._client(connect, kinds, PER_LOGIN))
+
+    def _client(self, connect: Callable[[], smtplib.SMTP], kinds: Sequence[Kind], per_connection: int) -> Client:
+        return Client(self._ledger, connect, kinds, per_connection, self._stopping, self._pause)
 
     def __enter__(self) -> "Stream":
         for client in self._clients:

@@ -7,16 +7,28 @@ from dataclasses import dataclass
 
 from byname.sandbox.site import PrivateSite
 from byname.sandbox.waiting import wait_until
-from tests.faults.changes import Changes
+from tests.faults.changes import EVERY, Changes
 from tests.faults.fault import GRACE, RIGHT, Fault
 from tests.faults.ledger import Ledger, Summary
 from tests.faults.names import FIRST, KNOWN, MOVING, REFUSED
-from tests.faults.stream import Stream
+from tests.faults.stream import PAUSE, Stream
 from tests.faults.timeline import Timeline
 from tests.faults.world import World
 
-BEFORE, AFTER = 1.0, 1.5  # seconds of undisturbed mail
 _QUIET = 60.0  # seconds within which the queue must be empty
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """How long a trial is undisturbed, and how fast mails and changes come. Times are in seconds."""
+
+    before: float = 1.0
+    after: float = 1.5
+    pause: float = PAUSE  # between two mails of one client
+    change_every: float = EVERY
+
+
+USUAL = Tempo()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,7 @@ def row(fault: Fault, figures: Figures) -> dict[str, object]:
     }
 
 
-def run(fault: Fault, world: World, *, seconds: float) -> Figures:
+def run(fault: Fault, world: World, *, seconds: float, tempo: Tempo = USUAL) -> Figures:
     """Run one trial of ``fault``, which lasts for ``seconds``; afterwards the site is as it was before."""
     for site in world.sites:
         site.mailboxes.clear()
@@ -67,14 +79,14 @@ def run(fault: Fault, world: World, *, seconds: float) -> Figures:
     timeline = Timeline(world.moving(FIRST), fault.settles + 0.1)
     ledger = Ledger(timeline, f"m{time.time_ns():x}")
     try:
-        with _flowing(world, ledger) as changes:
-            time.sleep(BEFORE)
+        with _flowing(world, ledger, tempo) as changes:
+            time.sleep(tempo.before)
             began = time.time()
             with fault.inject(world, timeline):
                 time.sleep(seconds)
                 ended = time.time()
             back = world.wait_until_vouched_for() - ended
-            time.sleep(AFTER)
+            time.sleep(tempo.after)
         world.wait_until_in_step()
     finally:
         world.remember({name: timeline.now(name) for name in FIRST})
@@ -86,8 +98,9 @@ def run(fault: Fault, world: World, *, seconds: float) -> Figures:
 
 
 @contextmanager
-def _flowing(world: World, ledger: Ledger) -> Iterator[Changes]:
-    with Stream(world.sites, ledger), Changes(world.url, ledger.timeline) as changes:
+def _flowing(world: World, ledger: Ledger, tempo: Tempo) -> Iterator[Changes]:
+    changing = Changes(world.url, ledger.timeline, tempo.change_every)
+    with Stream(world.sites, ledger, tempo.pause), changing as changes:
         yield changes
 
 
