@@ -13,7 +13,7 @@ AXE := .venv/npm/node_modules/axe-core/axe.min.js
 PACKAGES := admin_api bench byname conf edges milter/byname_milter routing store
 
 .NOTPARALLEL:
-.PHONY: help demo test faults check fmt bench fuzz fuzz-api fuzz-mail kills mutants run lock sbom audit wheel deb test-deb clean packages-demo packages-webmail packages-test packages-bench packages-deb packages-check
+.PHONY: help demo test faults check fmt bench fuzz fuzz-api fuzz-mail soak kills mutants run lock sbom audit wheel deb test-deb clean packages-demo packages-many packages-webmail packages-test packages-bench packages-deb packages-check
 
 # $(call as_root,COMMAND): Postfix starts as root only, so sudo is used where it may be, else the line to run is shown.
 define as_root
@@ -27,7 +27,7 @@ endef
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: packages-$(if $(findstring --webmail,$(ARGS)),webmail,demo) $(STAMP) ## a whole mail system on loopback, with sample mails (ARGS=--once: judge them and end)
+demo: packages-$(or $(patsubst --%,%,$(filter --webmail --many,$(ARGS))),demo) $(STAMP) ## a whole mail system on loopback, with sample mails (ARGS=--once: judge them and end; --many: machines that die)
 	$(call as_root,$(BIN)/byname demo $(ARGS))
 
 # Three at once on two cores: a quarter of the time is spent waiting for servers.
@@ -122,6 +122,9 @@ clean: ## remove what make has built
 
 packages-demo:
 	@./bootstrap.sh demo
+
+packages-many:
+	@./bootstrap.sh many
 
 packages-webmail:
 	@./bootstrap.sh webmail

@@ -4,6 +4,7 @@
 #   ./bootstrap.sh build    what pip needs to build pymilter
 #   ./bootstrap.sh demo     and what the demo starts: Postfix, Dovecot, Redis, openssl, swaks
 #   ./bootstrap.sh webmail  and what the demo starts with --webmail: Roundcube, PHP, Dovecot's Sieve
+#   ./bootstrap.sh many     and what the demo starts with --many: PostgreSQL, nginx, network namespaces
 #   ./bootstrap.sh test     and what the tests start besides: PostgreSQL, parts of Postfix and Dovecot for SQL, curl,
 #                           fail2ban, Chromium, nginx, Caddy, Prometheus, logrotate, mandoc, npm; and what the benches
 #                           need, of which the tests run a short form; and a Sendmail, unpacked below .venv, for it
@@ -20,7 +21,8 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 build=(gcc libc6-dev python3-dev python3-venv libmilter-dev)
 demo=(postfix dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sqlite redis-server openssl swaks libnet-ssleay-perl)
 webmail=(roundcube-core roundcube-sqlite3 roundcube-plugins php-cli php-cgi php-sqlite3 dovecot-sieve dovecot-managesieved)
-test=(postgresql dovecot-pgsql postfix-sqlite postfix-lmdb postfix-cdb curl fail2ban chromium-headless-shell nginx-light caddy prometheus logrotate mandoc iproute2)
+many=(postgresql nginx-light iproute2)
+test=(dovecot-pgsql postfix-sqlite postfix-lmdb postfix-cdb curl fail2ban chromium-headless-shell caddy prometheus logrotate mandoc)
 bench=(postfix-pgsql libhiredis-dev)
 check=(shellcheck systemd)
 deb=(debootstrap systemd-container)
@@ -31,9 +33,10 @@ command -v npm >/dev/null || npm=(npm)
 case "${1-}" in
   build) wanted=("${build[@]}") programs=(cc) ;;
   demo) wanted=("${build[@]}" "${demo[@]}") programs=(cc postfix dovecot redis-server openssl) ;;
+  many) wanted=("${build[@]}" "${demo[@]}" "${many[@]}") programs=(cc postfix dovecot redis-server openssl initdb ip nginx) ;;
   webmail) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}") programs=(cc postfix dovecot redis-server openssl php) ;;
-  test) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}" "${test[@]}" "${bench[@]}" "${npm[@]}") programs=(cc postfix dovecot redis-server openssl initdb npm) ;;
-  bench) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}" "${test[@]}" "${bench[@]}" "${peers[@]}") programs=(cc postfix dovecot redis-server openssl initdb) ;;
+  test) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}" "${many[@]}" "${test[@]}" "${bench[@]}" "${npm[@]}") programs=(cc postfix dovecot redis-server openssl initdb npm) ;;
+  bench) wanted=("${build[@]}" "${demo[@]}" "${webmail[@]}" "${many[@]}" "${test[@]}" "${bench[@]}" "${peers[@]}") programs=(cc postfix dovecot redis-server openssl initdb) ;;
   check) wanted=("${build[@]}" "${check[@]}") programs=(cc shellcheck systemd-analyze) ;;
   deb) wanted=("${build[@]}" "${deb[@]}") programs=(cc debootstrap systemd-nspawn) ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
