@@ -15,10 +15,10 @@ from tests.faults import page
 from tests.faults.many_world import ManyWorld
 from tests.faults.names import fill
 from tests.faults.world import World
-from tests.mail.conftest import folder, leave_out, needs_root
+from tests.mail.conftest import folder, leave_out, needs_namespaces, needs_root
 from tests.store.postgres_server import PostgresServer, programs
 
-__all__ = ["folder", "needs_root"]
+__all__ = ["folder", "needs_namespaces", "needs_root"]
 
 # An smtpd process remembers for its life that a map failed for an address; with 100 sessions that can be long.
 _POSTFIX = {"max_use": "10"}
@@ -108,14 +108,14 @@ def on_postgresql(needs_root: None) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def two_mtas(needs_root: None) -> Iterator[World]:
+def two_mtas(needs_namespaces: None) -> Iterator[World]:
     """Two machines for mail, one for the stores."""
     with _topology(TWO_MTAS) as world:
         yield world
 
 
 @pytest.fixture(scope="module")
-def no_single_point(needs_root: None) -> Iterator[World]:
+def no_single_point(needs_namespaces: None) -> Iterator[World]:
     """Two of everything."""
     with _topology(NO_SINGLE_POINT) as world:
         yield world

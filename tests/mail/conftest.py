@@ -1,6 +1,7 @@
 """What every test with a real mail server needs."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -32,6 +33,19 @@ def leave_out(why: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(f"the mail tests cannot run: {why}", pytrace=False)
     pytest.skip(f"MAIL TESTS LEFT OUT: {why}")
+
+
+@pytest.fixture(scope="session")
+def needs_namespaces(needs_root: None) -> None:
+    """Skip, also on CI, where the kernel gives root no namespaces (some containers): no package mends that."""
+    name = f"bn{os.getpid()}-probe"
+    for command in (
+        ["unshare", "--mount", "--uts", "true"],
+        ["ip", "netns", "add", name],
+        ["ip", "netns", "del", name],
+    ):
+        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            pytest.skip(f"MAIL TESTS LEFT OUT: no namespaces here: {' '.join(command)} failed")
 
 
 @pytest.fixture
