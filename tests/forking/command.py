@@ -19,7 +19,8 @@ def main() -> NoReturn:
     reads, writes = os.pipe()
     request = {"arguments": sys.argv[2:], "environ": dict(os.environ), "folder": os.getcwd()}  # noqa: PTH109
     with socket.socket(fileno=int(sys.argv[1])) as control:
-        files = array.array("i", [0, 1, 2, writes])
+        network = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        files = array.array("i", [0, 1, 2, writes, network])
         control.sendmsg([json.dumps(request).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)])
     os.close(writes)
     with os.fdopen(reads, "rb") as told:
