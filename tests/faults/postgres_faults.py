@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from store.wire_format import layout
 from tests.faults.cache_faults import LEASE, SOON
 from tests.faults.cached_site_faults import command_restored, upgraded
-from tests.faults.fault import GRACE, LATER, RIGHT, Fault, nothing
+from tests.faults.fault import GRACE, LATER, MOMENT, RIGHT, Fault, nothing
 from tests.faults.names import FIRST
 from tests.faults.timeline import Timeline
 from tests.faults.world import World
@@ -124,5 +124,5 @@ ON_POSTGRESQL = (
         is_short=False,
     ),
     Fault("pg-upgraded", "byname db upgrade, PostgreSQL: newer tables", RIGHT, upgraded, 0.0, settles=SOON),
-    Fault("pg-byname-restore", "byname restore, PostgreSQL", RIGHT, command_restored, 0.0, settles=SOON),
+    Fault("pg-byname-restore", "byname restore, PostgreSQL", MOMENT, command_restored, 5.0, settles=SOON),
 )

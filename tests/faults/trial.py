@@ -51,7 +51,7 @@ def check(fault: Fault, world: World, *, seconds: float, record: Callable[[str, 
         figures = run(fault, world, seconds=seconds)
     record("fault", row(fault, figures))
     assert figures.summary.wrong.keys() <= fault.allows, figures.summary.examples
-    assert figures.recovery <= fault.recovers
+    assert figures.recovery <= fault.recovers, figures.replies
     assert figures.put_off == 0 or fault.sees != RIGHT, figures.replies
     assert figures.known_put_off == 0 or fault.sees != GRACE, figures.replies
 
