@@ -143,8 +143,8 @@ _HEAD = """\
 # What Byname costs
 
 Written by `make bench ARGS=--write-page` from one run of `make bench`; no figure here is typed by hand. Measure your
-own machine: a run takes about a quarter of an hour, needs root for its private Postfix, and touches nothing but folders
-below the system's temporary one.
+own machine: a run takes about twenty minutes, needs root for its private Postfix, and touches nothing but folders below
+the system's temporary one.
 {above}
 {reading}
 

@@ -26,9 +26,11 @@ _REASONS: Mapping[str, str] = {
         " rest is the look-up with its rules, and the two calls that replace a name by its mailbox"
     ),
     "counts.": "Counting is a look into a table for each message, and a batch for Redis every two seconds",
-    "rebuild.postgresql": (
-        "PostgreSQL hands over the rows at this rate to one connection, and one process makes values of them"
+    "memory.": (
+        "Counts of mails wait two seconds for their hand-over, with room for 10,000 names and their senders. With"
+        " counting switched off the same run grew by 0.34 MiB"
     ),
+    "rebuild.postgresql": ("The rows come over one connection, and one process makes values of them"),
     "api.": (
         "A change is one transaction, with its check, its audit line and its outbox rows, and writers take turns with"
         " the number of their change; requests are read and answered by one Python process. docs/scaling.md has the sum"
