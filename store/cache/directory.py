@@ -148,7 +148,7 @@ class RedisDirectory:
             reply = exchange()
             answer = reply and _answer(names, *reply, self._holds)
         except Exception as error:  # whatever answers there, and however, is no evidence
-            raise NoEvidence(_reason(error)) from error
+            raise NoEvidence(reason_of(error)) from error
         if answer and not answer.is_fresh:
             self._doubt()
         return answer
@@ -159,7 +159,7 @@ class RedisDirectory:
             (left, lease), run_id = self._exchange(("EVAL_RO", LEASE_SCRIPT, "1", layout.LEASE_KEY))
             return left / 1000 if self._holds(lease, run_id) else None
         except Exception as error:
-            raise NoEvidence(_reason(error)) from error
+            raise NoEvidence(reason_of(error)) from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -212,5 +212,6 @@ def _answer(names: Names, replies: Any, run_id: str | None, holds: Holds) -> Ans
     return Answer(facts, is_fresh=is_fresh, may_deliver=grace is not None, may_send=sender_grace is not None)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return why a Redis gave no evidence, as logs and metrics call it."""
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), "error")

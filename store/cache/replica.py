@@ -14,20 +14,22 @@ after a restart, counts for nothing.
 Affirmed facts, for the time when SQL is silent (docs/design.md, section 6), come from the primary only.
 """
 
-import contextlib
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from time import monotonic
 
 import redis
+import structlog
 
 from routing.address import Address
 from store.cache.connection import open_pool
 from store.cache.deadline import DeadlineRunner, Unanswered
-from store.cache.directory import LOOKUP_SCRIPT, TIMEOUT, WORKERS, Facts, NoEvidence, RedisDirectory
+from store.cache.directory import LOOKUP_SCRIPT, TIMEOUT, WORKERS, Facts, NoEvidence, RedisDirectory, reason_of
 from store.cache.redis_sockets import MOST, KeptConnections
 from store.wire_format import layout, lease
+
+log = structlog.get_logger()
 
 EVERY = 1.0  # seconds between two looks
 _STEP = 0.02  # seconds between looks whether the replica has come as far
@@ -93,8 +95,10 @@ class Witness:
             return False
         return found == word.vouched and run_id == word.run_id
 
-    def look(self) -> None:
-        """Look once. What was found before holds until its end, unless the primary itself has no lease any more.
+    def look(self) -> str:
+        """Look once; return why the replica is not believed anew, empty when it is.
+
+        What was found before holds until its end, unless the primary itself has no lease any more.
 
         Raises:
             redis.RedisError, OSError: one of the two does not answer.
@@ -104,12 +108,14 @@ class Witness:
         if not lease.holds(found, run_id):
             self._word = None
             self._primary.hang_up()  # a former primary, perhaps, and the name leads elsewhere by now
-            return
+            return "the primary has no lease"
         goal = _position(reply, "master_repl_offset")
         replica = self._come_to(goal, monotonic() + _PATIENCE)
-        if replica is not None:
-            vouched = b"%s %s" % (found, goal[0].encode())
-            self._word = _Word(vouched, replica, asked + min(left / 1000, lease.SECONDS))
+        if replica is None:
+            return "the replica is behind"
+        vouched = b"%s %s" % (found, goal[0].encode())
+        self._word = _Word(vouched, replica, asked + min(left / 1000, lease.SECONDS))
+        return ""
 
     def _come_to(self, goal: Position, until: float) -> str | None:
         """Return the run id of the replica once it has come that far; None when it does not in time."""
@@ -123,10 +129,18 @@ class Witness:
         return None
 
     def _run(self) -> None:
+        trouble = ""
         while not self._ended.is_set():
-            with contextlib.suppress(Exception):  # whatever answers there: then the last word runs out
-                self.look()
+            before, trouble = trouble, self._trouble()
+            if trouble != before:
+                log.warning("replica-not-believed", reason=trouble) if trouble else log.info("replica-believed")
             self._ended.wait(EVERY)
+
+    def _trouble(self) -> str:
+        try:
+            return self.look()
+        except Exception as error:  # noqa: BLE001 - whatever answers there: then the last word runs out
+            return reason_of(error)
 
 
 class ReplicaDirectory:

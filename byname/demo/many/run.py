@@ -75,7 +75,7 @@ def _die(site: Topology, traffic: Traffic, picture: Picture, deaths: Iterator[De
 
 @contextmanager
 def _shown(traffic: Traffic, *, as_json: bool) -> Iterator[Picture]:
-    """Show the picture on a terminal, twice a second."""
+    """Show the picture on a terminal, drawn anew each second."""
     picture, ended = Picture(), threading.Event()
     if as_json or not sys.stdout.isatty():
         yield picture

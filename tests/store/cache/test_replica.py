@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from byname.sandbox.ports import LOOPBACK
 from byname.sandbox.waiting import wait_until
@@ -183,3 +184,16 @@ def test_the_replica_is_asked_first_and_the_primary_for_what_it_cannot_vouch_for
         assert JOHN.local in directory.lookup([JOHN])[JOHN.domain].names
         assert (answered("replica"), answered("cache")) == (1, 1)
         replica.start()
+
+
+def test_the_log_says_from_when_and_why_a_replica_is_not_believed(primary: RedisServer, replica: RedisServer) -> None:
+    with capture_logs() as lines, closing(ReplicaDirectory.open(primary.url, replica.url)) as directory:
+        vouch(primary)
+        wait_until(lambda: directory.fresh([JOHN]) is not None, 10, "a replica that is believed")
+        cut_off(replica)
+        primary.admin.set("another", "write")
+        wait_until(lambda: any(line["event"] == "replica-not-believed" for line in lines), 10, "a line")
+        follow(replica, primary)
+        wait_until(lambda: lines[-1]["event"] == "replica-believed", 10, "another line")
+    (told,) = [line for line in lines if line["event"] == "replica-not-believed"]
+    assert told["reason"] == "the replica is behind"
