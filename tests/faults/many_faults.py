@@ -16,6 +16,7 @@ from tests.faults.fault import GRACE, LATER, RIGHT, Fault, Inject
 from tests.faults.many_world import RELAYS, ManyWorld, can_change
 from tests.faults.names import FIRST
 from tests.faults.timeline import Timeline
+from tests.faults.upgrade_faults import another_release, back_again, half_upgraded, upgraded_by_machine
 from tests.faults.world import World
 
 _LONG = 8.0  # seconds: longer than the lease lives
@@ -48,9 +49,10 @@ def _emptied(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
 
 
 @contextmanager
-def _failed_over(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+def _failed_over(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """The primary is killed, the sentinels promote the other; the former one comes back as a replica."""
     killed = world.many.primary()
+    timeline.killed()
     world.many.redis[killed].kill()
     wait_until(lambda: world.many.primary() != killed, 30, "a failover")
     yield
@@ -127,6 +129,7 @@ def _split(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """
     replica = next(name for name in world.many.redis if world.client(name).info("replication")["role"] == "slave")
     with world.client(replica) as promoted:
+        timeline.killed()
         promoted.replicaof("NO", "ONE")
         promoted.hdel(layout.domain_key("brand-a.test"), *(f"many-{number}" for number in range(20)))
         own = lease_text(str(promoted.info("server")["run_id"])).encode()
@@ -152,6 +155,7 @@ def _store_failed_over(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     time.sleep(2.0)  # of changes that will be lost
     with timeline.still():
         begun = time.time()
+        timeline.killed()
         world.many.postgres[primary].kill()
         world.many.postgres[standby].promote()  # first: what the dead one's kernel still holds would arrive
         world.many.network.mend(standby)
@@ -183,15 +187,17 @@ def _relays_killed(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
 
 
 @contextmanager
-def _one_relay_killed(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+def _one_relay_killed(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
+    timeline.killed()
     world.end("relay-db1")
     yield
     world.begin("relay-db1")
 
 
 @contextmanager
-def _rolling(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
-    """Each of Byname's daemons of all machines in turn, as an upgrade does it."""
+def _rolling(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
+    """Each of Byname's daemons of all machines in turn."""
+    timeline.killed()
     for relay in RELAYS:
         world.end(relay, how=signal.SIGTERM)
         world.begin(relay)
@@ -201,8 +207,9 @@ def _rolling(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
 
 
 @contextmanager
-def _api_killed(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+def _api_killed(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """One of two APIs dies: whoever asks nginx gets an answer all the same."""
+    timeline.killed()
     ask = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1/api/v1/accounts")
     world.end("api-db1")
     answers = {world.many.run_at("web", *ask) for _ in range(6)}
@@ -253,17 +260,84 @@ ON_TWO_MTAS = (
     _row("two-emptied", "the Redis of two MTAs: kill -9, then started empty", RIGHT, _emptied, is_short=True),
     _row("two-cut", "two MTAs: one is cut off", LATER, _cut_off, 20.0, seconds=_LONG, is_short=True),
     _row("two-behind", "two MTAs: a replica falls behind", RIGHT, _behind),
+    _row(
+        "two-upgraded",
+        "another release half-way: new tables, the relay, one MTA of two",
+        LATER,
+        half_upgraded,
+        10.0,
+        around=another_release(has_tables=True),
+        is_short=True,
+        long=_LONG,
+    ),
 )
 WITHOUT_SINGLE_POINT = (
     _row("many-none", "two of everything: nothing", RIGHT, _nothing, settles=SOON),
-    _row("many-failover", "Redis's primary: kill -9; the sentinels promote the other", RIGHT, _failed_over),
+    _row(
+        "many-failover",
+        "Redis's primary: kill -9; the sentinels promote the other",
+        RIGHT,
+        _failed_over,
+        takes_over=True,
+    ),
     _row("many-cut", "an MTA is cut off from all others", LATER, _cut_off, 20.0),
-    _row("many-split", "two primaries of Redis, each with a relay and an MTA", RIGHT, _split, around=_apart, long=16.0),
-    _row("many-store", "PostgreSQL: kill -9; its standby, without the last changes", GRACE, _store_failed_over, 5.0),
-    _row("many-relay", "one of two relays: kill -9", RIGHT, _one_relay_killed, settles=SOON),
+    _row(
+        "many-split",
+        "two primaries of Redis, each with a relay and an MTA",
+        RIGHT,
+        _split,
+        around=_apart,
+        long=16.0,
+        takes_over=True,
+        caches=False,
+    ),
+    _row(
+        "many-store",
+        "PostgreSQL: kill -9; its standby, without the last changes",
+        GRACE,
+        _store_failed_over,
+        5.0,
+        takes_over=True,
+    ),
+    _row("many-relay", "one of two relays: kill -9", RIGHT, _one_relay_killed, settles=SOON, takes_over=True),
     _row("many-relays", "both relays: kill -9", RIGHT, _relays_killed),
-    _row("many-rolling", "Byname's daemons: restarted one after the other", LATER, _rolling, 10.0, long=1.0),
-    _row("many-api", "one of two APIs behind nginx: kill -9", RIGHT, _api_killed, settles=SOON, long=2.0),
+    _row(
+        "many-rolling",
+        "Byname's daemons: restarted one after the other",
+        LATER,
+        _rolling,
+        10.0,
+        long=1.0,
+        takes_over=True,
+    ),
+    _row(
+        "many-upgraded",
+        "another release comes machine by machine: new tables, a new format of the cache",
+        LATER,
+        upgraded_by_machine,
+        10.0,
+        around=another_release(has_tables=True),
+        long=2.0,
+        takes_over=True,
+    ),
+    _row(
+        "many-downgraded",
+        "a machine of each kind gets another release, then its former one again",
+        LATER,
+        back_again,
+        20.0,
+        around=another_release(has_tables=False),
+        takes_over=True,
+    ),
+    _row(
+        "many-api",
+        "one of two APIs behind nginx: kill -9",
+        RIGHT,
+        _api_killed,
+        settles=SOON,
+        long=2.0,
+        takes_over=True,
+    ),
     _row("many-ahead", "an MTA and a relay: the clock 5 s ahead", RIGHT, _nothing, around=_clocks(5)),
     _row("many-back", "an MTA and a relay: the clock 5 s back", RIGHT, _nothing, around=_clocks(-5)),
     _row("many-slow", "an MTA behind a line of 200 ms that loses 5 %", GRACE, _slow, 10.0),

@@ -124,8 +124,8 @@ def _summed(rows: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         for key in ("mails", "put_off"):
             before[key] += each[key]
         before["wrong"].update(each["wrong"])
-        for key in ("recovery", "cache_back", "slowest"):
-            before[key] = max(before[key], each[key])
+        for key in page.TIMES:
+            before[key] = max((value for value in (before[key], each[key]) if value is not None), default=None)
     return list(found.values())
 
 
