@@ -106,7 +106,7 @@ def _replace(world: ManyWorld, *names: str, release: Release | None = None) -> N
 
 
 def _side_by_side(world: ManyWorld, timeline: Timeline, release: Release) -> None:
-    """Wait while relays of both releases are at work, each has been believed, and all names have changed since."""
+    """Wait while relays of both releases are at work, and until all names have changed meanwhile."""
     _wait_for_both(world, release)
     before = {name: timeline.now(name) for name in FIRST}
     wait_until(lambda: all(timeline.now(name) != before[name] for name in FIRST), _WITHIN, "changes of all names")
@@ -114,14 +114,14 @@ def _side_by_side(world: ManyWorld, timeline: Timeline, release: Release) -> Non
 
 
 def _wait_for_both(world: ManyWorld, release: Release) -> None:
-    """Wait until each release has given a lease anew: what is left of the last one does not count."""
+    """Wait until each release has begun or ended a build of its own: each takes the lease from the other."""
     for prefix in (release.prefix, layout.PREFIX):
         before = _built(world, prefix)
         wait_until(lambda prefix=prefix, before=before: _built(world, prefix) != before, _WITHIN, f"a build: {prefix}")  # type: ignore[misc]
 
 
 def _built(world: ManyWorld, prefix: str) -> bytes | None:
-    """Return which build of the cache the relays of a release have; each of two makes a new one again and again."""
+    """Return which build of the cache the relays of a release have."""
     with world.cache as cache:
         found = cache.hget(layout.STATE_KEY.replace(layout.PREFIX, prefix), "build")
         assert found is None or isinstance(found, bytes)
