@@ -317,7 +317,6 @@ WITHOUT_SINGLE_POINT = (
         upgraded_by_machine,
         10.0,
         around=another_release(has_tables=True),
-        long=2.0,
         takes_over=True,
     ),
     _row(

@@ -102,7 +102,7 @@ def run(fault: Fault, world: World, *, seconds: float, tempo: Tempo = USUAL) -> 
         _wait_until_quiet(site)
     summary = ledger.judge([site.mailboxes for site in world.sites], [site.outside for site in world.sites])
     figures = _figures(ledger, summary, (began, ended), back if world.site.cache else None)
-    return _from_the_kill(figures, ledger, looks) if fault.takes_over else figures
+    return from_the_kill(figures, ledger, looks) if fault.takes_over else figures
 
 
 def _looking(fault: Fault, world: World) -> AbstractContextManager[Sequence[Looks]]:
@@ -145,7 +145,7 @@ def _figures(ledger: Ledger, summary: Summary, fault: tuple[float, float], back:
     )
 
 
-def _from_the_kill(figures: Figures, ledger: Ledger, looks: Sequence[Looks]) -> Figures:
+def from_the_kill(figures: Figures, ledger: Ledger, looks: Sequence[Looks]) -> Figures:
     """Add how long it took from the kill, by the ledger and by what answered look-ups, until all was as before."""
     killed = ledger.timeline.killed_at
     assert killed is not None

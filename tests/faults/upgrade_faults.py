@@ -1,15 +1,20 @@
 """Another release comes machine by machine while mail flows, as rows: docs/upgrade.md, and the way back."""
 
 import signal
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
+from byname.exits import ExitCode
 from byname.sandbox.folders import short_folder
+from byname.sandbox.processes import run_program
 from byname.sandbox.waiting import wait_until
 from store.migrations import migrate
 from store.sql.backend import backend
 from store.wire_format import layout
+from tests.faults.cache_faults import LEASE
 from tests.faults.cached_site_faults import run_statements
 from tests.faults.many_world import ManyWorld
 from tests.faults.names import FIRST
@@ -18,6 +23,7 @@ from tests.faults.timeline import Timeline
 from tests.faults.world import World
 
 _WITHIN = 30.0  # seconds
+_SEEN = 3.0  # seconds of mail that a change is held against
 
 
 def another_release(*, has_tables: bool) -> Callable[[World], AbstractContextManager[None]]:
@@ -54,7 +60,7 @@ def _bring_back(world: ManyWorld, release: Release, *, has_tables: bool) -> None
 
 @contextmanager
 def upgraded_by_machine(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
-    """New tables, then the daemons: relays first, then each mail machine, then the APIs."""
+    """New tables, then the daemons: relays first, then each mail machine, then the APIs; last what Redis holds."""
     release = world.release
     config = world.many.folder / "db.toml"
     with world.many.machine(world.many.plan.stores[0]).inside():
@@ -70,19 +76,28 @@ def upgraded_by_machine(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     for place in world.many.mail:
         world.restart_mail(place, environ=release.environ)
     _replace(world, *world.daemons("api"), release=release)
-    yield
+    _remove_former_keys(world)
+    with timeline.still():  # the next change of a name would hide that one was missed
+        yield
 
 
 @contextmanager
-def half_upgraded(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+def half_upgraded(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """New tables, the relay and one of two mail machines; the other one goes on as it was."""
     release, (first, *_) = world.release, world.many.mail
+    config = world.many.folder / "db.toml"
     with world.many.machine(world.many.plan.stores[0]).inside():
-        release.command(world.many.folder / "db.toml", "db", "upgrade")
+        release.command(config, "db", "upgrade")
+        for what in (("db", "check"), ("relay",)):
+            refused = run_program([sys.executable, "-m", "byname", "--config", str(config), *what], None)
+            assert refused.returncode == ExitCode.CONFIG, refused
+            assert "this Byname is older than the database" in refused.stdout + refused.stderr
     _replace(world, *world.daemons("relay"), release=release)
     world.lease_key = release.lease_key
-    world.restart_mail(first, environ=release.environ, how=signal.SIGKILL)
-    yield
+    wait_until(world.is_vouched_for, _WITHIN, "a lease of the other release")
+    with timeline.still():  # the next change of a name would hide that one was missed
+        world.restart_mail(first, environ=release.environ, how=signal.SIGKILL)
+        yield
 
 
 @contextmanager
@@ -94,9 +109,19 @@ def back_again(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     _replace(world, *theirs, release=release)
     world.restart_mail(place, environ=release.environ)
     _side_by_side(world, timeline, release)
-    yield
     _replace(world, *theirs)
     world.restart_mail(place)
+    with timeline.still():
+        yield
+
+
+def _remove_former_keys(world: ManyWorld) -> None:
+    """Remove what the former format has left, as docs/upgrade.md says it."""
+    place = world.many.primary()
+    redis = f"redis-cli -s {world.many.redis[place].socket}"
+    world.many.run_at(place, "sh", "-c", f"{redis} --scan --pattern '{layout.PREFIX}*' | xargs -r {redis} unlink")
+    with world.cache as cache:
+        assert not list(cache.scan_iter(f"{layout.PREFIX}*"))
 
 
 def _replace(world: ManyWorld, *names: str, release: Release | None = None) -> None:
@@ -106,11 +131,19 @@ def _replace(world: ManyWorld, *names: str, release: Release | None = None) -> N
 
 
 def _side_by_side(world: ManyWorld, timeline: Timeline, release: Release) -> None:
-    """Wait while relays of both releases are at work, and until all names have changed meanwhile."""
+    """Let relays of both releases work, while all names change, and then for longer than a change may be unknown.
+
+    This one's have counted more than any mark says, as repairs do: so it is by no count that they find out what the
+    others have marked.
+    """
     _wait_for_both(world, release)
+    with world.cache as cache:
+        cache.hincrby(layout.STATE_KEY, "applied", 1000)
     before = {name: timeline.now(name) for name in FIRST}
     wait_until(lambda: all(timeline.now(name) != before[name] for name in FIRST), _WITHIN, "changes of all names")
-    _wait_for_both(world, release)
+    with timeline.still():
+        time.sleep(LEASE + _SEEN)
+        _wait_for_both(world, release)
 
 
 def _wait_for_both(world: ManyWorld, release: Release) -> None:
