@@ -13,7 +13,8 @@ from tests.faults.cache_faults import LEASE, SOON
 from tests.faults.clock_faults import made as clock_made
 from tests.faults.clock_faults import set_clock
 from tests.faults.fault import GRACE, LATER, RIGHT, Fault, Inject
-from tests.faults.many_world import RELAYS, ManyWorld, can_change
+from tests.faults.machine_faults import machine_lost
+from tests.faults.many_world import RELAYS, ManyWorld, can_change, is_level, servers
 from tests.faults.names import FIRST
 from tests.faults.timeline import Timeline
 from tests.faults.upgrade_faults import another_release, back_again, half_upgraded, upgraded_by_machine
@@ -147,9 +148,9 @@ def _split(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
 @contextmanager
 def _store_failed_over(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """The standby is cut off, changes go on, the primary dies, and the standby takes over without them."""
-    primary, standby = _servers(world)
+    primary, standby = servers(world)
     with timeline.still():
-        wait_until(lambda: _is_level(world, primary), 20, "a standby that has everything")
+        wait_until(lambda: is_level(world, primary), 20, "a standby that has everything")
         world.many.network.cut(standby)
         old = {name: timeline.now(name) for name in FIRST}
     time.sleep(2.0)  # of changes that will be lost
@@ -165,18 +166,6 @@ def _store_failed_over(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     yield
     with timeline.still(), world.many.machine(primary).inside():
         world.many.postgres[primary].follow(world.many.plan.addresses[standby])
-
-
-def _servers(world: ManyWorld) -> tuple[str, str]:
-    """Return the machines of PostgreSQL's primary and standby."""
-    follows = {place: server.ask("SELECT pg_is_in_recovery()") == "t" for place, server in world.many.postgres.items()}
-    primary, standby = sorted(follows, key=lambda place: follows[place])
-    return primary, standby
-
-
-def _is_level(world: ManyWorld, primary: str) -> bool:
-    behind = "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()"
-    return world.many.postgres[primary].ask(behind) == "1"
 
 
 @contextmanager
@@ -297,6 +286,14 @@ WITHOUT_SINGLE_POINT = (
         GRACE,
         _store_failed_over,
         5.0,
+        takes_over=True,
+    ),
+    _row(
+        "many-machine",
+        "the machine of both primaries is gone; the sentinels promote Redis, an admin PostgreSQL",
+        LATER,
+        machine_lost,
+        20.0,
         takes_over=True,
     ),
     _row("many-relay", "one of two relays: kill -9", RIGHT, _one_relay_killed, settles=SOON, takes_over=True),
