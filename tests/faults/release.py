@@ -103,10 +103,10 @@ def make_release(folder: Path, *, has_tables: bool) -> Release:
     for package in _packages():
         shutil.copytree(_TREE / package, folder / Path(package).name)
     prefix = layout.PREFIX.replace(str(layout.FORMAT), str(_FORMAT))
-    _replace(folder / "store/wire_format/layout.py", f"FORMAT = {layout.FORMAT}", f"FORMAT = {_FORMAT}")
-    _replace(folder / "store/relay/operations.lua", f"'{layout.PREFIX}'", f"'{prefix}'")
+    replace(folder / "store/wire_format/layout.py", f"FORMAT = {layout.FORMAT}\n", f"FORMAT = {_FORMAT}\n")
+    replace(folder / "store/relay/operations.lua", f"'{layout.PREFIX}'", f"'{prefix}'")
     if has_tables:
-        _replace(folder / "store/sql/revisions.py", r"(?s)REVISIONS = \(.*?\n\)", f"REVISIONS = {_revisions()}")
+        replace(folder / "store/sql/revisions.py", r"(?s)REVISIONS = \(.*?\n\)", f"REVISIONS = {_revisions()}")
         (folder / f"store/migrations/versions/{_REVISION}_next.py").write_text(_MIGRATION)
         with (folder / "store/sql/tables/__init__.py").open("a", encoding="utf-8") as tables:
             tables.write(_TABLES)
@@ -126,7 +126,7 @@ def _revisions() -> Sequence[str]:
     return (*REVISIONS, _REVISION)
 
 
-def _replace(file: Path, before: str, after: str) -> None:
+def replace(file: Path, before: str, after: str) -> None:
     """Replace the one place where a file says so: a pattern, or its literal text. Fails when there is not just one."""
     pattern = before if before.startswith("(?") else re.escape(before)
     text, count = re.subn(pattern, lambda _: after, file.read_text("utf-8"))
