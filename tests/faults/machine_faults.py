@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from byname.sandbox.topology import SENTINEL_PORT
-from byname.sandbox.waiting import wait_until
+from byname.sandbox.waiting import greets, wait_until
 from tests.faults.many_world import ManyWorld, can_change, is_level, servers
 from tests.faults.timeline import Timeline
 
@@ -31,7 +31,9 @@ def machine_lost(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     with timeline.still():
         world.many.network.mend(lost)
         with world.many.machine(lost).inside():
-            world.many.postgres[lost].follow(world.many.plan.addresses[other])
+            place = (world.many.plan.addresses[other], 5432)
+            wait_until(lambda: greets(place, b""), _WITHIN, "a way to the other machine")
+            world.many.postgres[lost].follow(place[0])
     world.wait_until_followed(lost, *world.many.mail)
 
 

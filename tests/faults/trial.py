@@ -86,13 +86,14 @@ def run(fault: Fault, world: World, *, seconds: float, tempo: Tempo = USUAL) -> 
     ledger = Ledger(timeline, f"m{time.time_ns():x}")
     try:
         with _looking(fault, world) as looks, _flowing(world, ledger, tempo) as changes:
+            _wait_until_usual(looks)
             time.sleep(tempo.before)
             began = time.time()
             with fault.inject(world, timeline):
                 time.sleep(seconds)
                 ended = time.time()
             back = world.wait_until_vouched_for() - ended
-            wait_until(lambda: all(each.is_usual() for each in looks), _USUAL_WITHIN, "look-ups from the cache")
+            _wait_until_usual(looks)
             time.sleep(tempo.after)
         world.wait_until_in_step()
     finally:
@@ -107,6 +108,10 @@ def run(fault: Fault, world: World, *, seconds: float, tempo: Tempo = USUAL) -> 
 
 def _looking(fault: Fault, world: World) -> AbstractContextManager[Sequence[Looks]]:
     return world.looking() if fault.takes_over and fault.caches else nullcontext(())
+
+
+def _wait_until_usual(looks: Sequence[Looks]) -> None:
+    wait_until(lambda: all(each.is_usual() for each in looks), _USUAL_WITHIN, "look-ups from the cache")
 
 
 @contextmanager
