@@ -294,6 +294,7 @@ WITHOUT_SINGLE_POINT = (
         LATER,
         machine_lost,
         20.0,
+        long=25.0,
         takes_over=True,
     ),
     _row("many-relay", "one of two relays: kill -9", RIGHT, _one_relay_killed, settles=SOON, takes_over=True),
