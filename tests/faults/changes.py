@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable
+from functools import partial
 from itertools import cycle
 
 from store.errors import StoreNotReady, StoreUnavailable
@@ -36,19 +37,19 @@ class Changes(threading.Thread):
             if self._stopping.wait(self._every):
                 self._is_through = True
                 return
-            before = self._timeline.now(name)
-            outcome, change = step(before)
             with contextlib.suppress(StoreUnavailable, StoreNotReady):
-                self._timeline.change(name, outcome, lambda change=change: self._apply(change))  # type: ignore[misc]
+                self._timeline.change(name, partial(self._apply, step))
                 self.made += 1
 
-    def _apply(self, change: Callable[[Transaction], object]) -> None:
+    def _apply(self, step: "Callable[[str], Step]", before: str) -> str:
+        outcome, change = step(before)
         database = Database.open(self._url)
         try:
             with database.write() as tx:
                 change(tx)
         finally:
             database.close()
+        return outcome
 
     def __enter__(self) -> "Changes":
         self.start()

@@ -36,12 +36,14 @@ class Timeline:
         """Note that something dies now for good, and something else has to take over; the first time counts."""
         self.killed_at = self.killed_at or time.time()
 
-    def change(self, name: str, outcome: str, apply: Callable[[], None]) -> None:
-        """Make a change and note it; one that raises did not happen."""
+    def change(self, name: str, apply: Callable[[str], str]) -> None:
+        """Make a change and note it: from an outcome, as it is once nobody holds changes up any more, to another.
+
+        One that raises did not happen.
+        """
         with self._changing:
             begun = time.time()
-            apply()
-            self.note(name, outcome, begun)
+            self.note(name, apply(self.now(name)), begun)
 
     @contextmanager
     def still(self) -> Iterator[None]:
