@@ -72,14 +72,18 @@ class Looks:
         return [Look(float(at), source) for at, source in found]
 
 
-def back_at(seen: Sequence[Look], since: float) -> float:
-    """Return when the cache had begun to answer for good; ``since`` itself if it never ceased to.
+def back_at(seen: Sequence[Look], since: float, until: float) -> float:
+    """Return when the cache had begun to answer for good, ``since`` itself if it never ceased to.
+
+    What comes after ``until`` does not count, unless the cache was not back by then.
 
     Raises:
         ValueError: at the end, or already before ``since``, something else answered.
     """
     before = [each for each in seen if each.at <= since]
-    after = [each for each in seen if each.at > since]
+    within = [each for each in seen if since < each.at <= until]
+    is_back = not within or within[-1].source in USUAL
+    after = within if is_back else [each for each in seen if each.at > since]
     if not before or before[-1].source not in USUAL or seen[-1].source not in USUAL:
         raise ValueError(f"the cache does not answer before {since:.2f} and at the end: {seen}")
     unusual = [at for at, each in enumerate(after) if each.source not in USUAL]

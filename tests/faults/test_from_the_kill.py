@@ -12,7 +12,7 @@ from tests.faults.timeline import Timeline
 from tests.faults.trial import Figures, from_the_kill, row
 from tests.mail.world import JOHN
 
-KILLED = 100.0
+KILLED, ENDED = 100.0, 120.0
 SALES = "sales@brand-b.test"
 NO_FIGURES = Figures(
     Summary(), mails=1, put_off=0, known_put_off=0, recovery=0.0, slowest=0.1, cache_back=0.0, replies=()
@@ -26,6 +26,8 @@ def looks(*seen: tuple[float, str]) -> list[Look]:
 @pytest.mark.parametrize(
     ("seen", "back"),
     [
+        ([(90.0, "replica"), (101.0, "sql"), (104.0, "cache"), (121.0, "sql"), (125.0, "cache")], 104.0),  # a return
+        ([(90.0, "replica"), (101.0, "sql"), (125.0, "cache")], 125.0),  # with the return only
         ([(90.0, "replica")], 100.0),  # never away
         ([(90.0, "replica"), (101.0, "sql"), (104.5, "cache")], 104.5),
         ([(90.0, "cache"), (101.0, "sql"), (102.0, "replica"), (103.0, "none"), (107.0, "cache")], 107.0),
@@ -33,7 +35,7 @@ def looks(*seen: tuple[float, str]) -> list[Look]:
     ],
 )
 def test_when_the_cache_was_back(seen: list[tuple[float, str]], back: float) -> None:
-    assert back_at(looks(*seen), KILLED) == back
+    assert back_at(looks(*seen), KILLED, ENDED) == back
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_when_the_cache_was_back(seen: list[tuple[float, str]], back: float) -> 
 )
 def test_what_tells_no_time(seen: list[tuple[float, str]]) -> None:
     with pytest.raises((ValueError, IndexError)):
-        back_at(looks(*seen), KILLED)
+        back_at(looks(*seen), KILLED, ENDED)
 
 
 def test_lines_of_the_log_are_no_looks(tmp_path: Path) -> None:
@@ -74,8 +76,10 @@ def test_when_all_answers_were_right_again(attempts: list[tuple[float, float, in
     entry.attempts += [Attempt(began, ended, code, "") for began, ended, code in attempts]
     (moving,) = ledger.write_down(Kind(((GIVEN, MOVING),)))
     moving.attempts.append(Attempt(150.0, 150.1, 451, ""))  # it was being changed
-    figures = from_the_kill(NO_FIGURES, ledger, ())
+    figures = from_the_kill(NO_FIGURES, ledger, (), ENDED)
     assert (figures.kill_to_answers, figures.kill_to_cache) == (seconds, None)
+    seen = [looks((90.0, "cache")), looks((90.0, "cache"), (101.0, "sql"), (103.0, "replica"))]
+    assert from_the_kill(NO_FIGURES, ledger, seen, ENDED).kill_to_cache == 3.0  # the last one's
 
 
 def test_the_first_kill_counts() -> None:

@@ -10,7 +10,7 @@ from byname.sandbox.waiting import wait_until
 from tests.faults.changes import EVERY, Changes
 from tests.faults.fault import GRACE, RIGHT, Fault
 from tests.faults.ledger import Ledger, Summary
-from tests.faults.looks import Looks, back_at
+from tests.faults.looks import Look, Looks, back_at
 from tests.faults.names import FIRST, KNOWN, REFUSED
 from tests.faults.stream import PAUSE, Stream
 from tests.faults.timeline import Timeline
@@ -103,7 +103,8 @@ def run(fault: Fault, world: World, *, seconds: float, tempo: Tempo = USUAL) -> 
         _wait_until_quiet(site)
     summary = ledger.judge([site.mailboxes for site in world.sites], [site.outside for site in world.sites])
     figures = _figures(ledger, summary, (began, ended), back if world.site.cache else None)
-    return from_the_kill(figures, ledger, looks) if fault.takes_over else figures
+    seen = [each.seen() for each in looks]
+    return from_the_kill(figures, ledger, seen, ended) if fault.takes_over else figures
 
 
 def _looking(fault: Fault, world: World) -> AbstractContextManager[Sequence[Looks]]:
@@ -150,12 +151,15 @@ def _figures(ledger: Ledger, summary: Summary, fault: tuple[float, float], back:
     )
 
 
-def from_the_kill(figures: Figures, ledger: Ledger, looks: Sequence[Looks]) -> Figures:
-    """Add how long it took from the kill, by the ledger and by what answered look-ups, until all was as before."""
+def from_the_kill(figures: Figures, ledger: Ledger, seen: Sequence[Sequence[Look]], ended: float) -> Figures:
+    """Add how long it took from the kill, by the ledger and by what answered look-ups, until all was as before.
+
+    What the return of the dead one costs the cache, after the fault has ``ended``, does not count if it was back by then.
+    """
     killed = ledger.timeline.killed_at
     assert killed is not None
     last = max((attempt.ended for _, attempt in ledger.put_off()), default=killed)
-    back = max((back_at(each.seen(), killed) for each in looks), default=None)
+    back = max((back_at(each, killed, ended) for each in seen), default=None)
     return replace(
         figures,
         kill_to_answers=max(0.0, last - killed),
