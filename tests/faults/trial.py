@@ -154,7 +154,7 @@ def _figures(ledger: Ledger, summary: Summary, fault: tuple[float, float], back:
 def from_the_kill(figures: Figures, ledger: Ledger, seen: Sequence[Sequence[Look]], ended: float) -> Figures:
     """Add how long it took from the kill, by the ledger and by what answered look-ups, until all was as before.
 
-    What the return of the dead one costs the cache, after the fault has ``ended``, does not count if it was back before.
+    What its return costs the cache, after the fault has ``ended``, does not count if it was back by then.
     """
     killed = ledger.timeline.killed_at
     assert killed is not None
