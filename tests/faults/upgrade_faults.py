@@ -70,7 +70,7 @@ def upgraded_by_machine(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     first, second = world.daemons("relay")
     timeline.killed()
     _replace(world, first, release=release)
-    _side_by_side(world, timeline, release)
+    _side_by_side(world, timeline, release, second)
     _replace(world, second, release=release)
     world.lease_key = release.lease_key
     for place in world.many.mail:
@@ -108,7 +108,7 @@ def back_again(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     timeline.killed()
     _replace(world, *theirs, release=release)
     world.restart_mail(place, environ=release.environ)
-    _side_by_side(world, timeline, release)
+    _side_by_side(world, timeline, release, world.daemons("relay")[0])
     _replace(world, *theirs)
     world.restart_mail(place)
     with timeline.still():
@@ -130,18 +130,22 @@ def _replace(world: ManyWorld, *names: str, release: Release | None = None) -> N
         world.begin(name, environ=release.environ if release else None)
 
 
-def _side_by_side(world: ManyWorld, timeline: Timeline, release: Release) -> None:
-    """Let relays of both releases work, while all names change, and then for longer than a change may be unknown.
+def _side_by_side(world: ManyWorld, timeline: Timeline, release: Release, ours: str) -> None:
+    """Let relays of both releases work; one of ``ours`` stops for a moment, in which the other marks all changes.
 
-    This one's have counted more than any mark says, as repairs do: so it is by no count that they find out what the
-    others have marked.
+    By then it has counted more than any mark says, as repairs do: by no count will it find out what it has missed. Then
+    no name changes for longer than a change may be unknown, so that mail shows what it knows.
     """
     _wait_for_both(world, release)
+    relay = world.many.daemons[ours]
+    relay.send(signal.SIGSTOP)
     with world.cache as cache:
         cache.hincrby(layout.STATE_KEY, "applied", 1000)
     before = {name: timeline.now(name) for name in FIRST}
     wait_until(lambda: all(timeline.now(name) != before[name] for name in FIRST), _WITHIN, "changes of all names")
     with timeline.still():
+        wait_until(lambda: world.unapplied() == 0, _WITHIN, "marks of the other release")
+        relay.send(signal.SIGCONT)
         time.sleep(LEASE + _SEEN)
         _wait_for_both(world, release)
 
