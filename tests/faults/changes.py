@@ -1,8 +1,8 @@
 """The admin at work while mail flows: names switched, deleted, made anew, given away."""
 
-import contextlib
 import threading
 from collections.abc import Callable
+from contextlib import closing, suppress
 from functools import partial
 from itertools import cycle
 
@@ -15,6 +15,8 @@ from tests.faults.timeline import Timeline
 from tests.mail.world import JOHN, MARY
 
 EVERY = 0.35  # seconds
+
+Step = tuple[str, Callable[[Transaction], object]]  # the outcome, and the change that leads there
 
 
 class Changes(threading.Thread):
@@ -37,18 +39,14 @@ class Changes(threading.Thread):
             if self._stopping.wait(self._every):
                 self._is_through = True
                 return
-            with contextlib.suppress(StoreUnavailable, StoreNotReady):
-                self._timeline.change(name, partial(self._apply, step))
+            with suppress(StoreUnavailable, StoreNotReady):
+                self._timeline.change(name, partial(self._make, step))
                 self.made += 1
 
-    def _apply(self, step: "Callable[[str], Step]", before: str) -> str:
-        outcome, change = step(before)
-        database = Database.open(self._url)
-        try:
-            with database.write() as tx:
-                change(tx)
-        finally:
-            database.close()
+    def _make(self, step: Callable[[str], Step], now: str) -> str:
+        outcome, change = step(now)
+        with closing(Database.open(self._url)) as database, database.write() as tx:
+            change(tx)
         return outcome
 
     def __enter__(self) -> "Changes":
@@ -59,9 +57,6 @@ class Changes(threading.Thread):
         self._stopping.set()
         self.join(30)
         assert self._is_through, "the changes ended early, or hang"
-
-
-Step = tuple[str, Callable[[Transaction], object]]
 
 
 def _toggle(now: str) -> Step:

@@ -36,14 +36,14 @@ class Timeline:
         """Note that something dies now for good, and something else has to take over; the first time counts."""
         self.killed_at = self.killed_at or time.time()
 
-    def change(self, name: str, apply: Callable[[str], str]) -> None:
-        """Make a change and note it: from an outcome, as it is once nobody holds changes up any more, to another.
+    def change(self, name: str, make: Callable[[str], str]) -> None:
+        """Make a change and note it; one that raises did not happen.
 
-        One that raises did not happen.
+        ``make`` is given the last outcome, which nobody changes meanwhile, and returns the new one.
         """
         with self._changing:
             begun = time.time()
-            self.note(name, apply(self.now(name)), begun)
+            self.note(name, make(self.now(name)), begun)
 
     @contextmanager
     def still(self) -> Iterator[None]:
