@@ -18,13 +18,13 @@ from routing.address import Address
 from routing.records import HostedDomain
 from store.batches import batches
 from store.sql.changed_fields import LISTING, Field, fields, touched
-from store.sql.directory_query import Found, question
+from store.sql.directory_query import Found, question_of_change
 from store.sql.directory_rows import records
 from store.sql.insert_row import insert_rows
 from store.sql.people import find_fields
 from store.sql.tables import ClockRow, OutboxRow
 from store.wire_format.layout import CATCH_ALL, DOMAIN
-from store.wire_format.values import GONE, HOSTED, catch_all_body, domain_body, local_of, name_body, stamped
+from store.wire_format.values import GONE, HOSTED, catch_all_body, domain_body, local_of, name_body, version_text
 
 CHANNEL = "byname_outbox"  # of PostgreSQL's NOTIFY
 _VERSION, _LISTS_DOMAINS = "byname.version", "byname.lists-domains"
@@ -109,15 +109,17 @@ def _tick(tx: Session) -> Clock:
 
 def _values(tx: Session, wanted: Sequence[Field], version: int) -> Iterator[tuple[str, str, str]]:
     """Return domain, field and value for each field, as things stand now."""
+    stamp = version_text(version)
     for batch in batches(wanted, _AT_ONCE):
         names = {(domain, field): Address(local_of(field), domain) for domain, field in batch if _is_name(field)}
-        asked = question(sorted({domain for domain, _ in batch}), sorted({a.local for a in names.values()}))
+        domains, locals_ = sorted({domain for domain, _ in batch}), sorted({name.local for name in names.values()})
+        asked = question_of_change(tx.get_bind().dialect.name, domains, locals_)
         hosted = records((Found(*row) for row in tx.connection().execute(*asked)), set(names.values()))
         hosted |= find_fields(tx, batch)
         for domain, field in batch:
             body = _body(hosted.get(domain), field)
             if body is not None:
-                yield domain, field, stamped(version, body)
+                yield domain, field, f"{stamp} {body}"
 
 
 def _is_name(field: str) -> bool:
