@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CREATED, DELETED = ".create", ".delete"  # how the actions end that make an object, and that remove it
 ChangedFields = tuple[str, int, bool]  # type of an object, its id, and whether the change made it
-_AT_ONCE = 500  # rows in one statement
+_AT_ONCE = 1000  # rows in one statement
 _PLAIN = frozenset({str, int, bool, type(None)})  # as JSON has them
 _written = lru_cache(4)(rfc3339)  # a call of a thousand changes has one moment
 _OBJECT = re.compile(r"([a-z-]{1,20}):([0-9]{1,9})")

@@ -14,8 +14,10 @@ from store.wire_format.sender_rules import read_rules
 _owner = itemgetter(slice(Found._fields.index("mailbox_local"), Found._fields.index("alias_active")))
 
 
-def records(rows: Iterable[Found], wanted: Collection[Address]) -> dict[str, HostedDomain]:
+def records(rows: Iterable[Found], wanted: Collection[Address] | None = None) -> dict[str, HostedDomain]:
     """Return what the rows of the directory's statement say: each hosted domain, with those of its names wanted.
+
+    None: with all that were found, more than were asked for where several domains were.
 
     Raises:
         Unreadable: an alias's row holds what no service writes.
@@ -31,7 +33,7 @@ def records(rows: Iterable[Found], wanted: Collection[Address]) -> dict[str, Hos
         owner = owners.get(key := _owner(row)) or owners.setdefault(key, _mailbox(row))
         if row.part != NAME:
             mailboxes[row.part, row.domain] = owner
-        elif Address(row.name, row.domain) in wanted:
+        elif wanted is None or Address(row.name, row.domain) in wanted:
             names[row.domain][row.name] = _name(row, owner)
     return {
         row.domain: HostedDomain(

@@ -15,7 +15,7 @@ from store.sql.tenant import Transaction
 
 
 class Hashing:
-    """What was hashed or verified in threads of a name, those that serve requests: tests may fill stores as they like."""
+    """What was hashed or verified in threads of one name; in others tests may fill stores as they like."""
 
     def __init__(self, thread: str) -> None:
         self._thread = thread

@@ -21,7 +21,7 @@ from store.sql.among import asked
 from store.sql.tables import KEPT, DomainRow
 from store.sql.tenant import Transaction
 
-_AT_ONCE = 500  # ids or names in one statement
+_AT_ONCE = 1000  # ids or names in one statement
 _MOST_PAIRS = 4000  # domains times local parts in one statement, which finds them whether they belong together or not
 
 _POSSIBLE = re.compile(r"[a-z0-9._-]{1,64}")  # what a name can be; PostgreSQL takes no NUL even in a question

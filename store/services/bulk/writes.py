@@ -23,7 +23,7 @@ from store.sql.insert_row import insert_names, insert_rows
 from store.sql.tables import ALIAS, AddressRow, AliasRow
 from store.sql.tenant import Transaction
 
-_AT_ONCE = 500  # rows in one statement
+_AT_ONCE = 1000  # rows in one statement
 _ENDLESS = SimpleNamespace(**dict.fromkeys(expiry.FIELDS))  # an object of a row takes longer to ask
 # was there before, is there after: what the audit log calls it
 _ACTIONS = {(False, True): "alias.create", (True, True): "alias.update", (True, False): "alias.delete"}
