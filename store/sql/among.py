@@ -1,8 +1,8 @@
 """Statements over hundreds of values: ``column IN (...)``.
 
 SQLAlchemy writes a parameter into the text for each value, and psycopg and PostgreSQL read that text anew each time,
-which takes longer than to find 500 rows. So PostgreSQL gets a JSON array and makes an array of it, once and beside the
-search, which then goes over an index as with IN. SQLite would not: it then searches by the rest of the key alone.
+which takes longer than to find 500 rows. So PostgreSQL gets one JSON array, whose values it joins with the rows over
+their index. SQLite would not: it then searches by the rest of the key alone.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Select, Text, any_, bindparam, cast, func, select
+from sqlalchemy import JSON, ColumnElement, Select, Text, bindparam, cast, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store.sql.tenant import made_once
@@ -33,7 +33,7 @@ def among(dialect: str, column: Column, name: str) -> ColumnElement[bool]:
     if dialect != "postgresql":
         return column.in_(bindparam(name, expanding=True))
     each = func.json_array_elements_text(cast(bindparam(name, type_=Text()), JSON))
-    return column == any_(func.array(select(cast(each, column.type)).scalar_subquery()))
+    return column.in_(select(cast(each, column.type)))
 
 
 def given(dialect: str, values: Collection[int] | Collection[str]) -> Any:

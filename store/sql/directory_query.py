@@ -195,9 +195,14 @@ STATEMENT = _made(
 # to SQLite and a quarter of one to PostgreSQL, since SQLAlchemy need not write lists into its text (measured).
 OF_ONE = _made(_Wanted(_domain.name == bindparam("domain"), _name.local_part == bindparam("local")))
 # The same for the many names of a change, in PostgreSQL. Not for mail: how to search is planned before it is known how
-# long the lists are.
+# many they are.
 _POSTGRESQL = "postgresql"
-_OF_MANY = _made(_Wanted(among(_POSTGRESQL, _domain.name, "domains"), among(_POSTGRESQL, _name.local_part, "locals")))
+OF_MANY = _made(
+    _Wanted(
+        _domain.name.in_(bindparam("domains", expanding=True)),
+        among(_POSTGRESQL, _name.local_part, "locals"),
+    )
+)
 _MANY = 50  # names
 
 
@@ -214,4 +219,4 @@ def question_of_change(
     """Return the same for what a change left, of which there may be hundreds of names."""
     if dialect != _POSTGRESQL or len(locals_) < _MANY:
         return question(domains, locals_)
-    return _OF_MANY, {"domains": given(dialect, domains), "locals": given(dialect, locals_)}
+    return OF_MANY, {"domains": domains, "locals": given(dialect, locals_)}
