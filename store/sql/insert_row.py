@@ -71,8 +71,8 @@ def _statement(table: AnyTable) -> Insert:
 def _of_many(tx: Session, table: AnyTable, rows: Sequence[Values]) -> tuple[Insert, dict[str, Any]]:
     """Return the INSERT of rows, and its parameters."""
     first = rows[0]
-    shared = {name: value for name, value in first.items() if all(row[name] is value for row in rows)}
-    own = tuple(name for name in first if name not in shared)
+    own = tuple(name for name in first if any(row[name] is not first[name] for row in rows)) or tuple(first)
+    shared = {name: value for name, value in first.items() if name not in own}
     dialect = tx.get_bind().dialect.name
     added = {name: _value_of(default) for name, default in _defaults(table, tuple(first)).items()}
     text = json.dumps([{name: row[name] for name in own} for row in rows], default=_MOMENT[dialect])
