@@ -95,10 +95,12 @@ def _with_any_detail(name: str, delimiter: str) -> Sequence[str]:
 
 
 def _with_a_labels(value: str) -> str:
-    """Return a value whose domain is in A-labels, as Byname and mail servers write it."""
+    """Return a value whose domain is in A-labels, as Byname and mail servers write it; a word alone is no domain."""
     before, at, domain = value.rpartition("@")
+    if value.isascii() or not (at or "." in value):
+        return value
     try:
-        return value if value.isascii() else f"{before}{at}{canonical_domain(domain)}"
+        return f"{before}{at}{canonical_domain(domain)}"
     except DomainSyntaxError:
         return value
 

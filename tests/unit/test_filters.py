@@ -155,7 +155,7 @@ def condition_means(condition: Condition) -> Any:
         return "size", [f":{operator}", {"1": "1", "500K": "512000", "5m": "5242880", "1G": "1073741824"}[value]]
     fields = {"delivered_to": ["Delivered-To"], "from": ["From"], "to": ["To", "Cc"], "subject": ["Subject"]}
     found = fields.get(condition.field, [condition.header_name])
-    if "@" in value and not value.isascii():
+    if ("@" in value or "." in value) and not value.isascii():
         value = value_with_a_labels(value, condition.field)
     keys = {
         "is": [value], "contains": [value], "matches": [value],
@@ -306,6 +306,20 @@ def test_a_name_is_meant_with_any_detail(name: str, delimiter: str, patterns: st
 def test_a_domain_is_written_as_mail_has_it() -> None:
     script = sieve_script([conditions(Condition("from", "ends", "@b\u00fccher.test"))], POLICY)
     assert '"*@xn--bcher-kva.test"' in script
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        ("bücher.test", "xn--bcher-kva.test"),
+        ("Müller", "Müller"),
+        ("Dr. Müller", "Dr. Müller"),
+        ("@bücher", "@xn--bcher-kva"),
+    ],
+)
+def test_a_domain_is_in_a_labels_and_a_name_is_not(value: str, key: str) -> None:
+    script = sieve_script([conditions(Condition("from", "contains", value))], POLICY)
+    assert f'header :contains "From" "{key}"' in script
 
 
 @pytest.mark.parametrize(
