@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from store.wire_format.layout import HOSTED_KEY, PREFIX, STATE_KEY, domain_key
+from store.wire_format.layout import ABSENT_KEY, HOSTED_KEY, PREFIX, STATE_KEY, domain_key
 from store.wire_format.values import version_text
 from tests.faults.sim_clients import execute
 from tests.faults.sim_redis import Argument, MemoryRedis, Time
@@ -50,8 +50,8 @@ class Twins:
         """Run an operation on both; a guarded one on a basis that mostly holds."""
         if args[0] in _GUARDED:
             args = (*args, *self._basis())
-        theirs = _plain(self._ask(("EVALSHA", self.sha, 0, *args)))
-        assert _plain(execute(self.memory, ("EVALSHA", self.sha, 0, *args))) == theirs, args
+        theirs = _plain(self._ask(("EVALSHA", self.sha, 1, ABSENT_KEY, *args)))
+        assert _plain(execute(self.memory, ("EVALSHA", self.sha, 1, ABSENT_KEY, *args))) == theirs, args
 
     def _basis(self) -> tuple[Argument, ...]:
         build = self.memory.field(STATE_KEY.encode(), b"build") or b""

@@ -12,6 +12,7 @@ from routing.directory import LookupFailed
 from store.cache.connection import open_pool
 from store.cache.directory import RedisDirectory
 from store.errors import StoreNotReady
+from store.wire_format import layout
 from tests.store.cache.filled_cache import fill
 from tests.store.redis_server import RedisServer, free_port
 from tests.unit.sample_site import DIRECTORY, DOMAINS, JOHN
@@ -103,7 +104,7 @@ def test_who_is_not_let_in(server: RedisServer, url: str, reason: str) -> None:
 def test_a_reader_cannot_write(server: RedisServer) -> None:
     pool = open_pool(f"unix://milter:{IN_URL}@{server.socket}", timeout=1, connections=1)
     connection: Any = pool.get_connection()
-    for command in ("SET byname:3:lease x", "HSET byname:3:hosted x y", "GET other", "KEYS *", "FLUSHALL"):
+    for command in (f"SET {layout.LEASE_KEY} x", f"HSET {layout.HOSTED_KEY} x y", "GET other", "KEYS *", "FLUSHALL"):
         connection.send_command(*command.split())
         with pytest.raises(Exception, match=r"[Nn]o permissions"):
             connection.read_response()
