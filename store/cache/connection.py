@@ -70,11 +70,6 @@ def _socket_options(timeout: float) -> dict[str, Any]:
     }
 
 
-def _asking_options(places: list[Place], common: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of connections that ask for the way: a place that is dead must leave time for the next."""
-    return _socket_options(common["socket_timeout"] / (len(places) + 1))
-
-
 def _note_run(connection: Any) -> bool:
     """Log in, and note for this very socket which run of which server is at its other end, as ``connection.run_id``.
 
@@ -115,7 +110,9 @@ def _address(url: RedisUrl) -> dict[str, Any]:
 
 def _through_sentinels(url: RedisUrl, common: dict[str, Any]) -> redis.ConnectionPool:
     service, places = url.service(), url.places(_SENTINEL_PORT)
-    asking = _asking_options(places, common)
+    asking = _socket_options(
+        common["socket_timeout"] / (len(places) + 1)
+    )  # a dead sentinel must leave time for the next
     asking |= {"username": url.options.get("sentinel_username"), "password": url.options.get("sentinel_password")}
     secured = {"ssl": True, **url.tls()} if url.is_secured else {}
     sentinels: Any = Sentinel(places, sentinel_kwargs=asking | secured)  # type: ignore[no-untyped-call]
@@ -126,8 +123,9 @@ def _through_sentinels(url: RedisUrl, common: dict[str, Any]) -> redis.Connectio
 
 
 def _through_nodes(url: RedisUrl, common: dict[str, Any]) -> redis.ConnectionPool:
-    places, secured = url.places(_PORT), url.tls()
-    asking = _asking_options(places, common) | url.login | secured
+    secured = url.tls()
+    # A dead node must leave time for the next. If that is not enough, there is another look-up: who answers is asked first.
+    asking = _socket_options(common["socket_timeout"] / 2) | url.login | secured
     plain, ours = (
         (redis.SSLConnection, SecureClusterConnection) if url.is_secured else (redis.Connection, ClusterConnection)
     )
@@ -135,5 +133,5 @@ def _through_nodes(url: RedisUrl, common: dict[str, Any]) -> redis.ConnectionPoo
     def ask(place: Place) -> Asked:
         return asked_over(plain(host=place[0], port=place[1], **asking))
 
-    nodes = Nodes(places, ask)
+    nodes = Nodes(url.places(_PORT), ask)
     return redis.ConnectionPool(connection_class=ours, nodes=nodes, socket_keepalive=True, **common, **secured)

@@ -1,7 +1,7 @@
 """``[cache] url``, taken apart. Pure; what is wrong raises a ValueError, whose text never shows a part of the URL."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -19,6 +19,7 @@ _OPTIONS = {
     "redis+cluster": frozenset({"ssl"}) | _TLS_OPTIONS,
 }
 _DATABASE_AT = {"redis": 1, "rediss": 1, "redis+sentinel": 2}  # which part of the path is the number of a database
+_SEVERAL = ("redis+sentinel://", "redis+cluster://")  # hosts
 _YES, _NO = frozenset({"yes", "true", "1"}), frozenset({"no", "false", "0"})
 
 
@@ -26,20 +27,21 @@ _YES, _NO = frozenset({"yes", "true", "1"}), frozenset({"no", "false", "0"})
 class RedisUrl:
     """A URL of :mod:`store.cache.connection`. Each of its methods raises ValueError for a part that is wrong."""
 
-    _parts: SplitResult
+    _parts: SplitResult  # without the hosts, where there may be several
     options: Mapping[str, str]  # after the ``?``
+    _hosts: Sequence[str] = ()
 
     @classmethod
     def parse(cls, url: str) -> Self:
         """Take a URL apart. Raises ValueError: it begins otherwise, or has an option that is not known there."""
-        parts = urlsplit(url)
+        parts, hosts = _without_hosts(url) if url.startswith(_SEVERAL) else (urlsplit(url), ())
         if parts.scheme not in _OPTIONS:
             raise ValueError("must start with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://")
         options = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         if options.keys() - _OPTIONS[parts.scheme]:
             known = ", ".join(sorted(_OPTIONS[parts.scheme]))
             raise ValueError(f"has an option after the ? that is none of: {known}")
-        return cls(parts, options)
+        return cls(parts, options, hosts)
 
     @property
     def scheme(self) -> str:
@@ -98,8 +100,7 @@ class RedisUrl:
 
     def places(self, port: int) -> list[Place]:
         """Return the hosts between the commas."""
-        hosts = self._parts.netloc.rpartition("@")[2].split(",")
-        return [_place(urlsplit(f"//{host}"), port) for host in hosts]
+        return [_place(urlsplit(f"//{host}"), port) for host in self._hosts]
 
     def _only_database(self) -> int:
         if self._parts.path not in {"", "/", "/0"}:
@@ -111,6 +112,14 @@ class RedisUrl:
         if text not in _YES | _NO:
             raise ValueError(f"must have {name}=yes or no")
         return text in _YES
+
+
+def _without_hosts(url: str) -> tuple[SplitResult, Sequence[str]]:
+    """Return a URL without its hosts, and these: several IPv6 addresses at once are none for :mod:`urllib`."""
+    scheme, _, rest = url.partition("://")
+    place = re.split("[/?#]", rest, maxsplit=1)[0]
+    login, at, hosts = place.rpartition("@")
+    return urlsplit(f"{scheme}://{login}{at}{rest[len(place) :]}"), hosts.split(",")
 
 
 def _place(parts: SplitResult, default: int) -> Place:

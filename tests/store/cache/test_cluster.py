@@ -96,7 +96,8 @@ def test_the_rights_of_the_sample_are_enough(cluster: RedisCluster, store: Datab
         for line in (SAMPLES / "users.acl").read_text().splitlines()[1:]:
             server.admin.execute_command("ACL", "SETUSER", *line.split()[1:])
     milter, relay = (
-        cluster.url.replace("//", f"//byname-{user}:CHANGE-THIS-{number}@") for user, number in (("milter", 1), ("relay", 2))
+        cluster.url.replace("//", f"//byname-{user}:CHANGE-THIS-{number}@")
+        for user, number in (("milter", 1), ("relay", 2))
     )
     with closing(Relaying(store, cluster.serving, url=relay)) as own, closing(RedisDirectory.open(milter)) as directory:
         assert own.settle().is_leased
@@ -230,7 +231,7 @@ def content(cluster: RedisCluster) -> dict[bytes, Any]:
     """All that the nodes have of our slot, but for the lease, which ends by itself."""
     found = {}
     for server in cluster.nodes:
-        client = redis.Redis(unix_socket_path=str(server.socket), single_connection_client=True)
+        client: Any = redis.Redis(unix_socket_path=str(server.socket), single_connection_client=True)
         for key in cluster.keys(server):
             client.execute_command("ASKING")
             found[key] = client.dump(key)
