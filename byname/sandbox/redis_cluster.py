@@ -33,3 +33,13 @@ def ask(server: PrivateRedis, *command: str) -> str:
     """Send a command to a node over its unix socket; return the reply as ``redis-cli --raw`` prints it."""
     line = ["redis-cli", "-s", str(server.socket), "--raw", *command]
     return subprocess.run(line, capture_output=True, text=True, check=False).stdout
+
+
+def serving(server: PrivateRedis, slot: int) -> str:
+    """Return host:port of the primary that serves a slot, as a node knows it (CLUSTER NODES)."""
+    for line in ask(server, "cluster", "nodes").splitlines():
+        _, address, flags, *rest = line.split()
+        ranges = [part.partition("-") for part in rest[5:] if not part.startswith("[")]
+        if "master" in flags and any(int(first) <= slot <= int(last or first) for first, _, last in ranges):
+            return address.partition("@")[0]
+    raise SandboxError(f"no node serves slot {slot}")

@@ -124,7 +124,7 @@ def _through_sentinels(url: RedisUrl, common: dict[str, Any]) -> redis.Connectio
 
 def _through_nodes(url: RedisUrl, common: dict[str, Any]) -> redis.ConnectionPool:
     secured = url.tls()
-    # A dead node must leave time for the next. If that is not enough, there is another look-up: who answers is asked first.
+    # A dead node leaves half of the time to the next, and who answers is asked first from then on.
     asking = _socket_options(common["socket_timeout"] / 2) | url.login | secured
     plain, ours = (
         (redis.SSLConnection, SecureClusterConnection) if url.is_secured else (redis.Connection, ClusterConnection)

@@ -18,7 +18,7 @@ from tests.faults.names import FIRST
 from tests.faults.timeline import Timeline
 from tests.faults.world import World
 
-_LONG = 8.0  # seconds: longer than the lease lives
+LONG = 8.0  # seconds: longer than the lease lives
 _NOBODY = ("10.77.0.99", "6379")
 ManyInject = Callable[[ManyWorld, Timeline], AbstractContextManager[None]]
 
@@ -243,28 +243,29 @@ def _clocks(seconds: int) -> Callable[[World], AbstractContextManager[None]]:
     return around
 
 
-def _row(name: str, does: str, sees: str, inject: ManyInject, recovers: float = 0.0, **more: object) -> Fault:
-    given = {"seconds": 3.0, "long": _LONG, "settles": LEASE, "is_short": False} | more
+def row(name: str, does: str, sees: str, inject: ManyInject, recovers: float = 0.0, **more: object) -> Fault:
+    """Return a row, which mostly is not part of the short form."""
+    given = {"seconds": 3.0, "long": LONG, "settles": LEASE, "is_short": False} | more
     return Fault(name, does, sees, _many(inject), recovers, **given)  # type: ignore[arg-type]
 
 
 ON_TWO_MTAS = (
-    _row("two-none", "two MTAs: nothing", RIGHT, _nothing, settles=SOON),
-    _row("two-emptied", "the Redis of two MTAs: kill -9, then started empty", RIGHT, _emptied, is_short=True),
-    _row("two-cut", "two MTAs: one is cut off", LATER, _cut_off, 20.0, seconds=_LONG, is_short=True),
-    _row("two-behind", "two MTAs: a replica falls behind", RIGHT, _behind),
+    row("two-none", "two MTAs: nothing", RIGHT, _nothing, settles=SOON),
+    row("two-emptied", "the Redis of two MTAs: kill -9, then started empty", RIGHT, _emptied, is_short=True),
+    row("two-cut", "two MTAs: one is cut off", LATER, _cut_off, 20.0, seconds=LONG, is_short=True),
+    row("two-behind", "two MTAs: a replica falls behind", RIGHT, _behind),
 )
 WITHOUT_SINGLE_POINT = (
-    _row("many-none", "two of everything: nothing", RIGHT, _nothing, settles=SOON),
-    _row("many-failover", "Redis's primary: kill -9; the sentinels promote the other", RIGHT, _failed_over),
-    _row("many-cut", "an MTA is cut off from all others", LATER, _cut_off, 20.0),
-    _row("many-split", "two primaries of Redis, each with a relay and an MTA", RIGHT, _split, around=_apart, long=16.0),
-    _row("many-store", "PostgreSQL: kill -9; its standby, without the last changes", GRACE, _store_failed_over, 5.0),
-    _row("many-relay", "one of two relays: kill -9", RIGHT, _one_relay_killed, settles=SOON),
-    _row("many-relays", "both relays: kill -9", RIGHT, _relays_killed),
-    _row("many-rolling", "Byname's daemons: restarted one after the other", LATER, _rolling, 10.0, long=1.0),
-    _row("many-api", "one of two APIs behind nginx: kill -9", RIGHT, _api_killed, settles=SOON, long=2.0),
-    _row("many-ahead", "an MTA and a relay: the clock 5 s ahead", RIGHT, _nothing, around=_clocks(5)),
-    _row("many-back", "an MTA and a relay: the clock 5 s back", RIGHT, _nothing, around=_clocks(-5)),
-    _row("many-slow", "an MTA behind a line of 200 ms that loses 5 %", GRACE, _slow, 10.0),
+    row("many-none", "two of everything: nothing", RIGHT, _nothing, settles=SOON),
+    row("many-failover", "Redis's primary: kill -9; the sentinels promote the other", RIGHT, _failed_over),
+    row("many-cut", "an MTA is cut off from all others", LATER, _cut_off, 20.0),
+    row("many-split", "two primaries of Redis, each with a relay and an MTA", RIGHT, _split, around=_apart, long=16.0),
+    row("many-store", "PostgreSQL: kill -9; its standby, without the last changes", GRACE, _store_failed_over, 5.0),
+    row("many-relay", "one of two relays: kill -9", RIGHT, _one_relay_killed, settles=SOON),
+    row("many-relays", "both relays: kill -9", RIGHT, _relays_killed),
+    row("many-rolling", "Byname's daemons: restarted one after the other", LATER, _rolling, 10.0, long=1.0),
+    row("many-api", "one of two APIs behind nginx: kill -9", RIGHT, _api_killed, settles=SOON, long=2.0),
+    row("many-ahead", "an MTA and a relay: the clock 5 s ahead", RIGHT, _nothing, around=_clocks(5)),
+    row("many-back", "an MTA and a relay: the clock 5 s back", RIGHT, _nothing, around=_clocks(-5)),
+    row("many-slow", "an MTA behind a line of 200 ms that loses 5 %", GRACE, _slow, 10.0),
 )
