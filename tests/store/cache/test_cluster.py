@@ -28,7 +28,7 @@ from store.wire_format.counts import STREAM, Batch
 from tests.store.cache.test_redis_samples import SAMPLES
 from tests.store.filling import Rows, put_rows
 from tests.store.redis_cluster import RedisCluster, node
-from tests.store.redis_server import RedisServer, valkey_server
+from tests.store.redis_server import RedisServer, program_of
 from tests.store.relay.relaying import JOHN, SALES, Relaying, add_sales, pending
 
 STRANGER, ELSEWHERE = Address("stranger", "brand-a.com"), Address("eve", "elsewhere.test")
@@ -38,7 +38,7 @@ A_DOMAIN = layout.domain_key("brand-a.com").encode()
 
 @pytest.fixture(scope="module", params=["redis", "valkey"])
 def cluster(request: pytest.FixtureRequest) -> Iterator[RedisCluster]:
-    made = RedisCluster("redis-server" if request.param == "redis" else valkey_server())
+    made = RedisCluster(program_of(request.param))
     made.start()
     yield made
     made.remove()
