@@ -10,13 +10,18 @@ from byname.sandbox.waiting import wait_until
 _WITHIN = 20.0  # seconds: a node takes no part for its first two
 
 
+def join_command(addresses: Sequence[str], replicas: int) -> list[str]:
+    """Return the line that joins servers to a cluster; it asks before it does."""
+    return ["redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", str(replicas)]
+
+
 def join(addresses: Sequence[str], servers: Iterable[PrivateRedis], *, replicas: int = 0) -> None:
     """Join servers at ``addresses`` (host:port) to a cluster, and wait until each of them says that it is well.
 
     Raises:
         SandboxError: they do not join, or not in time.
     """
-    command = ["redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", str(replicas), "--cluster-yes"]
+    command = [*join_command(addresses, replicas), "--cluster-yes"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SandboxError(f"redis-cli --cluster create ended with {done.returncode}: {done.stdout}{done.stderr}")

@@ -46,6 +46,11 @@ class Plan:
     sentinels: Sequence[str] = ()
     proxy: str | None = None  # nginx
 
+    @property
+    def node_addresses(self) -> list[str]:
+        """Where the nodes of the cluster are, host:port, the future primaries first."""
+        return [f"{self.addresses[place]}:{port}" for port in NODE_PORTS for place in self.nodes]
+
 
 TWO_MTAS = Plan(
     "two-mtas",
@@ -219,13 +224,12 @@ class Topology:
 
     def _start_nodes(self) -> None:
         """Start two nodes on each machine, the second ones with their own port, and join them to a cluster."""
-        first, second = NODE_PORTS
+        second = NODE_PORTS[1]
         for place in self.plan.nodes:
             self._add_redis(place, "redis-node.conf")
             self._add_redis(f"{place}-{second}", "redis-node.conf", "--port", str(second))
-        addresses = [f"{self.plan.addresses[place]}:{port}" for port in (first, second) for place in self.plan.nodes]
         with self.machine(self.plan.nodes[0]).inside():
-            join(addresses, self.redis.values(), replicas=1)
+            join(self.plan.node_addresses, self.redis.values(), replicas=1)
 
     def _start_between(self) -> None:
         for place in self.plan.sentinels:

@@ -119,22 +119,29 @@ def _is_primary(world: ManyWorld, place: str) -> bool:
     """Return whether a node is a primary; ask it to become one."""
     found = ask(world.many.redis[place], "info", "replication")
     if "master_link_status:up" in found:
-        ask(world.many.redis[place], "cluster", "failover")
+        ask(world.many.redis[place], "cluster", "failover", "takeover")
     return "role:master" in found
 
 
 ON_A_CLUSTER = (
     row("cluster-none", "Redis Cluster: nothing", RIGHT, _nothing, settles=SOON),
-    row("cluster-failover", "its primary with the cache: kill -9; a replica is promoted", RIGHT, _failed_over),
+    row(
+        "cluster-failover",
+        "Redis Cluster: the primary with the cache, kill -9; a replica takes over",
+        RIGHT,
+        _failed_over,
+    ),
     row(
         "cluster-minority",
-        "the same, cut off together with an MTA",
+        "Redis Cluster: that primary and an MTA, cut off together",
         LATER,
         _minority,
         20.0,
         seconds=LONG,
         is_short=True,
     ),
-    row("cluster-majority", "its other machines cut off", RIGHT, _majority, settles=LEASE),
-    row("cluster-moved", "the slot of the cache moved to another primary, and back", RIGHT, _moved),
+    row(
+        "cluster-majority", "Redis Cluster: that primary, cut off from the two others", RIGHT, _majority, settles=LEASE
+    ),
+    row("cluster-moved", "Redis Cluster: the cache's slot moved to another primary, and back", RIGHT, _moved),
 )

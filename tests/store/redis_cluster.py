@@ -83,7 +83,7 @@ class RedisCluster:
 
     def take_over(self, replica: RedisServer, primary: RedisServer) -> None:
         """Let a replica take its primary's place, and wait until all know, and that one follows it."""
-        replica.admin.execute_command("CLUSTER", "FAILOVER")
+        replica.admin.execute_command("CLUSTER", "FAILOVER", "TAKEOVER")  # asks nobody, who may not know it yet
         wait_until(lambda: all(self._port_serving(server) == replica.port for server in self.nodes), 10, "a failover")
         wait_until(lambda: follows(primary), 10, "a former primary that follows")
 

@@ -1,15 +1,21 @@
 """``redis+cluster://``: the parts of its URL, and which node is believed to serve our slot."""
 
+import re
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 
+from byname.sandbox.redis_cluster import join_command
+from byname.sandbox.topology import CLUSTER
 from store.cache.cluster import SLOT, Asked, ClusterDown, Nodes, SlotMoved, meaning, serving_in
 from store.cache.redis_url import Place, RedisUrl
 
+ROOT = Path(__file__).parents[2]
 WELL, ILL = b"cluster_enabled:1\r\ncluster_state:ok\r\n", b"cluster_enabled:1\r\ncluster_state:fail\r\n"
 OURS: list[Any] = [SLOT - 5, SLOT, [b"10.0.0.2", 7002, b"id2", []], [b"10.0.0.5", 7005, b"id5", []]]
 NOT_OURS: list[Any] = [SLOT + 1, 16383, [b"10.0.0.3", 7003, b"id3", []]]
@@ -72,6 +78,13 @@ def test_who_serves_the_slot(asked: Asked, place: Place | None) -> None:
             serving_in(asked, "here")
         return
     assert serving_in(asked, "here") == place
+
+
+@pytest.mark.parametrize("page", ["docs/operate.md", "conf/topologies/README.md"])
+def test_the_line_that_joins_the_nodes_is_the_one_that_the_faults_run(page: str) -> None:
+    (line,) = re.findall(r"redis-cli --cluster create .* --cluster-replicas 1", (ROOT / page).read_text())
+    spelt_out = subprocess.run(["bash", "-c", f"echo {line}"], capture_output=True, text=True, check=True).stdout
+    assert spelt_out.split() == join_command(CLUSTER.node_addresses, 1)
 
 
 class Answers:
