@@ -256,6 +256,7 @@ def test_a_replica_that_takes_over(
     cluster: RedisCluster, relaying: Relaying, replica: RedisServer, directory: RedisDirectory
 ) -> None:
     """It has the lease of the former primary, which was given for another run; ``[cache] url`` does not name it."""
+    relaying.settle()  # it took a while to find out about the replica
     before = cluster.serving
     truth = SqlDirectory(relaying.database).lookup(ASKED)
     assert directory.lookup(ASKED) == truth
@@ -292,3 +293,28 @@ def test_a_replica_beside_a_milter(
             relaying.relay.step()
         assert relaying.settle().is_leased
         assert witness.look() == "the replica is behind"
+
+
+@pytest.mark.parametrize("cluster", ["valkey"], indirect=True, scope="module")
+def test_a_slot_that_is_moved_as_a_whole(
+    cluster: RedisCluster, store: Database, relaying: Relaying, directory: RedisDirectory
+) -> None:
+    """Valkey 9 can do so: the other node has the lease too, and all that was written; but it is another run."""
+    source, target = cluster.serving, cluster.others[0]
+    order = ("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", SLOT, SLOT, "NODE", cluster.id_of(target))
+    source.admin.execute_command(*order)
+    truth = SqlDirectory(store).lookup(ASKED)
+
+    def is_moved() -> bool:
+        assert facts(directory, ASKED) in (None, truth)
+        with suppress(CacheUnavailable):
+            relaying.relay.step()
+        return cluster.serving is target
+
+    wait_until(is_moved, 10, "a moved slot")
+    relaying.change(add_sales)
+    with suppress(CacheUnavailable):
+        relaying.relay.step()
+    assert relaying.settle().is_leased
+    assert relaying.differences() == []
+    assert directory.lookup(ASKED) == SqlDirectory(store).lookup(ASKED) != truth
