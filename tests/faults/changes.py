@@ -1,8 +1,9 @@
 """The admin at work while mail flows: names switched, deleted, made anew, given away."""
 
-import contextlib
 import threading
 from collections.abc import Callable
+from contextlib import closing, suppress
+from functools import partial
 from itertools import cycle
 
 from store.errors import StoreNotReady, StoreUnavailable
@@ -14,6 +15,8 @@ from tests.faults.timeline import Timeline
 from tests.mail.world import JOHN, MARY
 
 EVERY = 0.35  # seconds
+
+Step = tuple[str, Callable[[Transaction], object]]  # the outcome, and the change that leads there
 
 
 class Changes(threading.Thread):
@@ -36,19 +39,15 @@ class Changes(threading.Thread):
             if self._stopping.wait(self._every):
                 self._is_through = True
                 return
-            before = self._timeline.now(name)
-            outcome, change = step(before)
-            with contextlib.suppress(StoreUnavailable, StoreNotReady):
-                self._timeline.change(name, outcome, lambda change=change: self._apply(change))  # type: ignore[misc]
+            with suppress(StoreUnavailable, StoreNotReady):
+                self._timeline.change(name, partial(self._make, step))
                 self.made += 1
 
-    def _apply(self, change: Callable[[Transaction], object]) -> None:
-        database = Database.open(self._url)
-        try:
-            with database.write() as tx:
-                change(tx)
-        finally:
-            database.close()
+    def _make(self, step: Callable[[str], Step], now: str) -> str:
+        outcome, change = step(now)
+        with closing(Database.open(self._url)) as database, database.write() as tx:
+            change(tx)
+        return outcome
 
     def __enter__(self) -> "Changes":
         self.start()
@@ -58,9 +57,6 @@ class Changes(threading.Thread):
         self._stopping.set()
         self.join(30)
         assert self._is_through, "the changes ended early, or hang"
-
-
-Step = tuple[str, Callable[[Transaction], object]]
 
 
 def _toggle(now: str) -> Step:

@@ -160,10 +160,12 @@ BUGS: dict[str, Callable[[], Parts]] = {
 
 # Where to look first, for what the usual events seldom bring about: which events, and which seed.
 WHERE: dict[str, tuple[Events, int]] = {
+    "a restored database is ignored": (EVENTS, 12),
+    "lease renewed without reading SQL": (EVENTS, 2),
     "hashes made bit by bit": (EVENTS, 210),
     "no tombstones": (EVENTS, 94),
     "no token of the build": (RESTORES, 1052),
-    "lost changes unseen by writers": (FAIL_BACKS, 138),
+    "lost changes unseen by writers": (FAIL_BACKS, 159),
     "marks in a restored database": (RESTORES, 450),
     "overtaken changes are applied": (RESTORES, 64),
 }

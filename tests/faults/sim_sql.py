@@ -46,6 +46,14 @@ class Contents:
     free_ids: list[int] = field(default_factory=lambda: [1, 2, 3])  # taken by transactions under way
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Which database a relay read: its clock, and how often it had been restored."""
+
+    clock: Clock
+    restored: int
+
+
 class Sql:
     """The database."""
 
@@ -57,8 +65,10 @@ class Sql:
         self.now = Contents(site, Clock(1, self._random_text(), self._random_text()))
         self._note(Row(Change(0, self.now.clock.nonce, "", "", ""), 1, is_applied=True))
         self.moments: list[Moment] = []
+        self.restored = 0  # how often
         self.live: dict[tuple[str, str], int] = {}  # by field the last moment that was reported live for it
         self.is_lost: Callable[[Change], bool] = lambda _: False  # by a failover before it was marked
+        self._restored_to: Clock | None = None
         self._moment_of: dict[str, int] = {}
         self._remember()
 
@@ -96,20 +106,27 @@ class Sql:
     def restore(self, backup: Contents) -> None:
         """Become what ``backup`` says."""
         self.now = Contents(backup.site, backup.clock, dict(backup.rows), list(backup.free_ids))
+        self.restored += 1
+        self._restored_to = backup.clock
         self.live = {}
         self._remember()
 
-    def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
-        """Note rows as applied, and that this was reported."""
+    def mark(self, changes: Sequence[Change], counter: int, seen: Clock, read: "Read") -> None:
+        """Note rows as applied, and that this was reported.
+
+        A restore to the very state that was read cannot be told from none. Its mark is taken, and reports as live what
+        had been so before: until a relay looks again (docs/reliability.md).
+        """
         clock = self.now.clock
         if clock != seen and (clock.epoch != seen.epoch or clock.version <= seen.version):
             return
+        is_alike = read.restored != self.restored and read.clock == self._restored_to
         for change in changes:
             row = self.now.rows.get(change.id)
             if row is None or row.is_applied or row.change.nonce != change.nonce:
                 continue
             self.now.rows[change.id] = replace(row, is_applied=True, counter=counter)
-            if not self.is_lost(row.change):
+            if not self.is_lost(row.change) and not is_alike:
                 key, moment = (row.change.domain, row.change.field), self._moment_of[row.change.nonce]
                 self.live[key] = max(self.live.get(key, 0), moment)
 
@@ -167,10 +184,12 @@ class MemorySource:
     def __init__(self, sql: Sql, before_step: Callable[[], None]) -> None:
         self.sql = sql
         self._before_step = before_step
+        self._read = Read(sql.now.clock, sql.restored)
 
     def pending(self, limit: int, seen: int) -> Pending:
         self._reach()
         now = self.sql.now
+        self._read = Read(now.clock, self.sql.restored)
         waiting = [row for row in now.rows.values() if not row.is_applied]
         waiting.sort(key=lambda row: (row.version, row.change.id))
         self.sql.was_read = bool(waiting)
@@ -181,7 +200,7 @@ class MemorySource:
 
     def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         self._reach()
-        self.sql.mark(changes, counter, seen)
+        self.sql.mark(changes, counter, seen, self._read)
 
     def advance(self, beyond: int) -> Clock:
         self._reach()

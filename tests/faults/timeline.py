@@ -31,12 +31,14 @@ class Timeline:
         self._lock = threading.Lock()
         self._changing = threading.Lock()
 
-    def change(self, name: str, outcome: str, apply: Callable[[], None]) -> None:
-        """Make a change and note it; one that raises did not happen."""
+    def change(self, name: str, make: Callable[[str], str]) -> None:
+        """Make a change and note it; one that raises did not happen.
+
+        ``make`` is given the last outcome, which nobody changes meanwhile, and returns the new one.
+        """
         with self._changing:
             begun = time.time()
-            apply()
-            self.note(name, outcome, begun)
+            self.note(name, make(self.now(name)), begun)
 
     @contextmanager
     def still(self) -> Iterator[None]:

@@ -42,6 +42,7 @@ class PostgresServer:
             os.chown(self.folder, account.pw_uid, account.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
         self._kept: dict[str, psycopg.Connection[Any]] = {}
+        self.is_disturbed = False  # True once sessions may have been lost
         self._run("initdb", "--no-sync", "-A", "trust", "-U", "byname", "-E", "UTF8", "--locale=C", "-D", self._data)
 
     @property
@@ -72,6 +73,7 @@ class PostgresServer:
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End the server: SIGINT cleanly, SIGQUIT at once."""
+        self.is_disturbed = True
         if self._process:
             self._process.send_signal(how)
             self._process.wait(20)
@@ -79,10 +81,16 @@ class PostgresServer:
 
     def freeze(self) -> None:
         """Stop every process of the server dead: connections stay open and nobody answers."""
+        self.is_disturbed = True
         self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self._signal_all(signal.SIGCONT)
+
+    def end_sessions(self, database: str) -> None:
+        """End every session in a database."""
+        self.is_disturbed = True
+        self.run_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
 
     def remove(self) -> None:
         for connection in self._kept.values():
@@ -132,6 +140,7 @@ class PostgresServer:
 
     def restore(self, database: str, copy: str) -> None:
         """Drop a database, whoever uses it, and fill a new one from a copy, in one transaction: nobody sees half."""
+        self.is_disturbed = True
         self.run_sql(f"DROP DATABASE {database} WITH (FORCE)", f"CREATE DATABASE {database}")
         once = ("--single-transaction", "-v", "ON_ERROR_STOP=1", "-q")
         self._run("psql", "-h", str(self.folder), "-U", "byname", *once, database, given=copy)

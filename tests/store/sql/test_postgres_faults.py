@@ -80,7 +80,7 @@ def test_a_restart_between_two_questions_goes_unnoticed(postgres: PostgresServer
 def test_a_connection_ended_by_the_server_goes_unnoticed(postgres: PostgresServer, database: Database) -> None:
     directory = SqlDirectory(database)
     assert directory.lookup([JOHN]) == {}
-    postgres.run_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'byname'")
+    postgres.end_sessions("byname")
     assert directory.lookup([JOHN]) == {}
 
 
