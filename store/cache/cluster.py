@@ -99,13 +99,17 @@ def serving_in(asked: Asked, host: str) -> Place:
 
     Raises:
         ClusterDown: none does, or the node has lost touch with most of the others, and so knows nothing for certain.
+        redis.InvalidResponse: these are no answers of a node.
     """
     state, slots = asked
-    if b"cluster_state:ok" not in state:
-        raise ClusterDown("a node says that the cluster is down")
-    for first, last, (name, port, *_), *_replicas in slots:
-        if first <= SLOT <= last:
-            return (name.decode() if name else host), int(port)
+    try:
+        if b"cluster_state:ok" not in state:
+            raise ClusterDown("a node says that the cluster is down")
+        for first, last, (name, port, *_), *_replicas in slots:
+            if first <= SLOT <= last:
+                return (name.decode() if name else host), int(port)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise redis.InvalidResponse("no answer of a node") from error
     raise ClusterDown("no node serves the slot")
 
 

@@ -87,6 +87,14 @@ def test_the_line_that_joins_the_nodes_is_the_one_that_the_faults_run(page: str)
     assert spelt_out.split() == join_command(CLUSTER.node_addresses, 1)
 
 
+@pytest.mark.parametrize(
+    "asked", [(1, [OURS]), (WELL, 1), (WELL, [[0]]), (WELL, [[0, 16383, [1, b"x"]]]), (None, None)]
+)
+def test_what_is_no_answer_of_a_node(asked: Any) -> None:
+    with pytest.raises(redis.InvalidResponse):
+        serving_in(asked, "here")
+
+
 class Answers:
     """What each node answers, and who was asked."""
 
