@@ -279,8 +279,8 @@ def test_a_replica_beside_a_milter(
     pools = [open_pool(replica.url, timeout=1, connections=2, is_replica=True) for _ in range(2)]
     witness = Witness(open_pool(cluster.url, timeout=1, connections=2), pools[0])
     with closing(ReplicaDirectory(witness, pools[1])) as directory:
-        for change in (None, add_sales):
-            relaying.change(*([change] if change else []))
+        for changes in ((), (add_sales,)):
+            relaying.change(*changes)
             wait_until(lambda: relaying.settle() and witness.look() == "", 10, "the primary's word")
             assert directory.fresh(ASKED) == SqlDirectory(store).lookup(ASKED)
 
