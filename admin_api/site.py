@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from admin_api.http.connections import ConnectionLimits
 from admin_api.http.rate_limit import RateLimit
+from admin_api.http.turns import Turns
 from admin_api.signing import Signer
 from conf.clients import Server
 from routing.directory import Directory
@@ -119,5 +120,6 @@ class ApiSite:
     import_limit: ConcurrencyLimit = field(default_factory=import_limit)
     bulk_limit: ConcurrencyLimit = field(default_factory=bulk_limit)
     message_limit: ConcurrencyLimit = field(default_factory=message_limit)
+    turns: Turns | None = None  # None: as many at once as come
     sign_in_limit: SignInLimit = field(default_factory=SignInLimit)
     connection_limits: ConnectionLimits = field(default_factory=ConnectionLimits)  # from the start of the process on

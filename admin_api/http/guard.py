@@ -4,6 +4,7 @@ The order is fixed: 401, 429, 403, then what is wrong with the request itself. A
 """
 
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,7 @@ class Rule:
     is_change: bool
     of_message_tokens: tuple[str, ...] | None = None  # what these need instead; None: the same
     is_large: bool = False  # the body may be as large as a message
+    takes_turns: bool = False  # where one writes at a time
 
     def scopes_of(self, kind: str) -> tuple[str, ...]:
         """Return what a token of a kind must have."""
@@ -55,6 +57,7 @@ def needs(
     changes: bool = False,
     of_message_tokens: tuple[str, ...] | None = None,
     is_large: bool = False,
+    takes_turns: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Return what a route's decorator takes: ``@router.get(path, **needs("aliases:read"))``.
@@ -68,9 +71,11 @@ def needs(
         changes: it changes something: the token's account may be narrowed, an idempotency key given.
         of_message_tokens: what the token of a mailbox must have instead of ``scopes``.
         is_large: the body may be as large as ``[sending] max_bytes`` says.
+        takes_turns: of such requests one is served at a time where one writes at a time
+            (:class:`admin_api.http.turns.Turns`); for those that write, and wait for nothing else.
         options: of the decorator, handed on.
     """
-    rule = Rule(scopes, frozenset(kinds), codes, takes, streams, changes, of_message_tokens, is_large)
+    rule = Rule(scopes, frozenset(kinds), codes, takes, streams, changes, of_message_tokens, is_large, takes_turns)
     return {"openapi_extra": {_RULE: rule}, **options}
 
 
@@ -92,7 +97,8 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             site: ApiSite = request.app.state.site
-            caller = await in_thread(authenticate, site, request)
+            async with self._turn(site):
+                caller = await in_thread(authenticate, site, request)
             request.state.caller = caller
             _admit(site, caller, self.rule)
             if self.rule.kinds == {OPERATOR}:
@@ -106,9 +112,13 @@ class GuardedRoute(APIRoute):
                         return await self._handled(handle, request)
             if not self.rule.streams:
                 await read_body(request)
-            return await self._handled(handle, request)
+            async with self._turn(site):
+                return await self._handled(handle, request)
 
         return guarded
+
+    def _turn(self, site: ApiSite) -> AbstractAsyncContextManager[None]:
+        return site.turns.taken() if self.rule.takes_turns and site.turns else nullcontext()
 
     async def _handled(self, handle: Callable[[Request], Coroutine[Any, Any, Response]], request: Request) -> Response:
         if self.body_field is not None or self.rule.streams:

@@ -11,6 +11,7 @@ from admin_api import signing
 from admin_api.background import Worker
 from admin_api.http.connections import ConnectionLimits
 from admin_api.http.rate_limit import RateLimit
+from admin_api.http.turns import Turns
 from admin_api.sending.courier import Courier
 from admin_api.sending.imap import SentFolder
 from admin_api.sending.metrics import SendingMetrics
@@ -70,6 +71,7 @@ def api_site(
         clients=_clients(settings),
         mcp=mcp_of(settings),
         sending=None if wake is None else _sending(settings, wake),
+        turns=None if database.writers is None else Turns(database.writers),
         filters=filter_policy(settings),
         wake_filters=wake_filters,
     )

@@ -103,6 +103,11 @@ class Database:
             yield connection
 
     @property
+    def writers(self) -> int | None:
+        """How many transactions may write at a time; None: as many as there are connections."""
+        return self._place.writers
+
+    @property
     def lookups(self) -> Engine:
         """Connections for single read-only statements that must end within a second. Errors are the driver's."""
         return self._lookups

@@ -9,6 +9,7 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from admin_api.http.rate_limit import RateLimit
+from admin_api.http.turns import Turns
 from admin_api.server import ApiServer
 from admin_api.site import ApiSite, Clients, Dashboard, Dns, Explaining, Sending
 from byname.sandbox.waiting import wait_until
@@ -69,6 +70,7 @@ def site_over(
         dashboard=dashboard,
         clients=clients,
         sending=sending,
+        turns=None if database.writers is None else Turns(database.writers),
     )
 
 

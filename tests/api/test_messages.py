@@ -1,17 +1,21 @@
 """What ``POST /messages/send`` takes and refuses, before any mail server is asked (tests/mail/test_messages.py)."""
 
 import socket
+import sqlite3
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, closing
 from dataclasses import replace
-from itertools import count
+from itertools import count, islice
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from admin_api.http.turns import Turns
 from store.sql.database import Database
 from store.sql.tables import MessageRow
 from store.unit_of_work.concurrency_limit import LARGE_MESSAGES
@@ -66,6 +70,27 @@ def test_a_copy_is_wanted_where_copies_are_kept(sqlite_api: Database) -> None:
         row = tx.get_one(MessageRow, made["id"])
         assert row.copy_head == b"Bcc: Carl <carl@outside.example>\r\n"
         assert b"carl" not in (row.content or b"")
+    running.close()
+
+
+def test_on_sqlite_they_wait_for_their_turn_and_not_for_ever(sqlite_api: Database, tmp_path: Path) -> None:
+    """While somebody else writes, one of them waits for the store, and those behind it for a while. None is lost."""
+    running = RunningApi(replace(site_over(sqlite_api), turns=Turns(1, patience=0.5)))
+    owner = tenant(running)
+    secret = secret_of(sqlite_api, mailbox=owner.mailbox_id)
+    with (
+        closing(sqlite3.connect(tmp_path / "byname.db", isolation_level=None)) as writer,
+        running.client(secret) as program,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        writer.execute("BEGIN IMMEDIATE")
+        asked = [pool.submit(send, program) for _ in range(3)]
+        told = [one.result() for one in islice(as_completed(asked), 2)]
+        writer.execute("ROLLBACK")
+        last = next(one.result() for one in asked if one.result() not in told)
+        assert [code_of(one) for one in told] == [(503, "unavailable")] * 2
+        assert {one.headers["Retry-After"] for one in told} == {"5"}
+        assert (last.status_code, send(program).status_code) == (202, 202)
     running.close()
 
 

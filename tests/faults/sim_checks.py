@@ -11,9 +11,10 @@ from routing.policy import Policy
 from routing.records import Alias, HostedDomain
 from routing.verdicts import Allow, Defer, Deliver, NotOurs, RecipientVerdict, SenderVerdict
 from store.relay.source import Change
-from store.wire_format.layout import CATCH_ALL, DOMAIN, HOSTED_KEY, domain_key
+from store.wire_format.layout import CATCH_ALL, DOMAIN, HOSTED_KEY, WHOLE, domain_key
 from store.wire_format.values import GONE
 from tests.faults.sim_clients import Reader
+from tests.faults.sim_operations import version_of
 from tests.faults.sim_redis import MemoryRedis
 from tests.faults.sim_site import ALIASES, BOXES, DOMAINS, LASTING, LISTING, STAY, Fields, fields
 from tests.faults.sim_sql import Moment, Sql
@@ -125,9 +126,12 @@ def fields_of_facts(domain: str, wanted: list[Address], facts: Mapping[str, Host
 
 
 def holds(redis: MemoryRedis, change: Change) -> bool:
-    """Return whether a Redis says what a change says."""
+    """Return whether a Redis says what a change says, or something later."""
     key, field = (domain_key(change.domain), change.field) if change.field else (HOSTED_KEY, change.domain)
-    return redis.field(key.encode(), field.encode()) == change.value.encode()
+    said = [redis.field(key.encode(), name.encode()) for name in (field, WHOLE)]
+    if said == [None, None]:
+        said.append(redis.field(HOSTED_KEY.encode(), change.domain.encode()))
+    return max(version_of(one) or 0 for one in said) >= (version_of(change.value.encode()) or 0)
 
 
 def in_sight(redis: MemoryRedis) -> bool:

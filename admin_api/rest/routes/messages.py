@@ -47,6 +47,7 @@ MailboxAddress = Annotated[
         codes=("sender-not-owned", "sender-disabled", "cannot-send-as", "not-found"),
         changes=True,
         is_large=True,
+        takes_turns=True,
         response_model=Answer[Message],
     ),
 )
