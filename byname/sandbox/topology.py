@@ -31,7 +31,6 @@ _READY_WITHIN = 15.0  # seconds
 
 
 _IS_PRIMARY = ("EVAL", "return string.find(redis.call('INFO', 'replication'), 'role:master') and 1 or 0", "0")
-_HAS_LEASE = ("EXISTS", LEASE_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +155,10 @@ class Topology:
         with self.machine(place).inside():
             return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-    def is_vouched_for(self) -> bool:
-        """Return whether a primary has a lease: a copy on a replica does not count."""
-        return any(_answers(server, _IS_PRIMARY) and _answers(server, _HAS_LEASE) for server in self.redis.values())
+    def is_vouched_for(self, lease: str = LEASE_KEY) -> bool:
+        """Return whether a primary has a lease, the key of a release: a copy on a replica does not count."""
+        servers = self.redis.values()
+        return any(_answers(server, _IS_PRIMARY) and _answers(server, ("EXISTS", lease)) for server in servers)
 
     def _serving(self) -> str:
         """Return the node that serves our slot, as the first one says that is in touch with the cluster."""

@@ -18,6 +18,7 @@ from typing import IO, cast
 from sqlalchemy import URL
 
 from store.errors import StoreNotReady, StoreUnavailable
+from store.sql.libpq import parameters
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
@@ -69,16 +70,16 @@ def environment(url: URL) -> Iterator[Mapping[str, str]]:
     Raises:
         StoreNotReady: the URL holds a line break.
     """
-    values = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
+    values = dict(parameters(url))
     password = values.pop("password", None)
-    lines = [f"[{_SERVICE}]", *(f"{key}={_text(value)}" for key, value in values.items())]
+    lines = [f"[{_SERVICE}]", *(f"{key}={value}" for key, value in values.items())]
     if any("\n" in line or "\r" in line for line in lines):
         raise StoreNotReady("store.url holds a line break")
     with tempfile.NamedTemporaryFile("w", prefix=".byname-pg-", suffix=".conf") as service:  # mode 0600
         service.write("\n".join([*lines, ""]))
         service.flush()
         ours = {"PGSERVICEFILE": service.name, "PGSERVICE": _SERVICE, "PGCONNECT_TIMEOUT": "10", "LC_ALL": "C"}
-        yield {**os.environ, **ours, **({"PGPASSWORD": _text(password)} if password else {})}
+        yield {**os.environ, **ours, **({"PGPASSWORD": password} if password else {})}
 
 
 @contextmanager
@@ -116,7 +117,3 @@ def _failed(name: str, told: str) -> Exception:
         return StoreUnavailable("the database cannot be reached")
     line = next((line for line in told.splitlines() if "error" in line), "it says nothing")
     return StoreUnavailable(f"{name} could not finish: {line}")
-
-
-def _text(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,11 +1,13 @@
 """A PostgreSQL listener: LISTEN for notifications of new outbox rows. SQLite has nothing of the kind."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
 
+from store.sql.libpq import parameters
 from store.sql.outbox import CHANNEL
 
 _LOOK = 1.0  # seconds between looks whether to stop; also before a lost connection is tried again
@@ -19,16 +21,16 @@ def listen(url: str, on_notify: Callable[[int], None], stopped: threading.Event)
     place = make_url(url)
     if not place.drivername.startswith("postgres"):
         return
-    conninfo = place.set(drivername="postgresql").render_as_string(hide_password=False)
+    server = parameters(place)
     while not stopped.is_set():
         try:
-            _listen(conninfo, on_notify, stopped)
+            _listen(server, on_notify, stopped)
         except (psycopg.Error, OSError):  # the relay's own reads report what is wrong
             stopped.wait(_LOOK)
 
 
-def _listen(conninfo: str, on_notify: Callable[[int], None], stopped: threading.Event) -> None:
-    with psycopg.connect(conninfo, autocommit=True, connect_timeout=5) as connection:
+def _listen(server: Mapping[str, str], on_notify: Callable[[int], None], stopped: threading.Event) -> None:
+    with psycopg.connect(make_conninfo(**server), autocommit=True, connect_timeout=5) as connection:
         connection.execute(f"LISTEN {CHANNEL}")
         on_notify(0)  # for what came while nobody listened
         while not stopped.is_set():

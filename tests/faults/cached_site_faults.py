@@ -127,13 +127,14 @@ _TAKEN_AWAY = (
 def upgraded(world: World, timeline: Timeline) -> Iterator[None]:
     """The tables of a next version come while mail flows and names change, and go on with all daemons of this one."""
     place = backend(world.url)
-    migrate.patiently(place, partial(_run, _ADDED))
+    migrate.patiently(place, partial(run_statements, _ADDED))
     yield
     with timeline.still():
-        migrate.patiently(place, partial(_run, _TAKEN_AWAY))
+        migrate.patiently(place, partial(run_statements, _TAKEN_AWAY))
 
 
-def _run(statements: Iterable[str], connection: Connection) -> None:
+def run_statements(statements: Iterable[str], connection: Connection) -> None:
+    """Run statements on a connection."""
     for statement in statements:
         connection.execute(text(statement))
 

@@ -36,6 +36,8 @@ class Fault:
     is_short: bool = True  # part of the short form
     allows: frozenset[str] = frozenset()  # what the ledger may find wrong all the same, because SMTP cannot do better
     around: Callable[[World], AbstractContextManager[object]] = nullcontext  # what is made ready before the mail flows
+    takes_over: bool = False  # something dies for good, and another takes its place: the time is counted from the kill
+    caches: bool = True  # and while the fault still lasts the cache answers again, if there is one
 
 
 @contextmanager

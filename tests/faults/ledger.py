@@ -112,6 +112,11 @@ class Ledger:
         """Return every attempt with its entry."""
         return ((entry, attempt) for entry in self.entries for attempt in entry.attempts)
 
+    def put_off(self) -> Iterator[tuple[Entry, Attempt]]:
+        """Return every attempt that was to be made again; those for names that are being changed are left out."""
+        tries = ((entry, attempt) for entry, attempt in self.attempts() if entry.outcome != MOVING)
+        return ((entry, attempt) for entry, attempt in tries if not attempt.is_final)
+
     def judge(self, mailboxes: Sequence[Sink], outside: Sequence[Sink]) -> Summary:
         """Hold the sinks against what was written down."""
         summary = Summary()

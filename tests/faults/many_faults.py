@@ -13,9 +13,11 @@ from tests.faults.cache_faults import LEASE, SOON
 from tests.faults.clock_faults import made as clock_made
 from tests.faults.clock_faults import set_clock
 from tests.faults.fault import GRACE, LATER, RIGHT, Fault, Inject
-from tests.faults.many_world import RELAYS, ManyWorld, can_change
+from tests.faults.machine_faults import machine_lost
+from tests.faults.many_world import RELAYS, ManyWorld, can_change, is_level, servers
 from tests.faults.names import FIRST
 from tests.faults.timeline import Timeline
+from tests.faults.upgrade_faults import another_release, back_again, half_upgraded, upgraded_by_machine
 from tests.faults.world import World
 
 LONG = 8.0  # seconds: longer than the lease lives
@@ -48,9 +50,10 @@ def _emptied(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
 
 
 @contextmanager
-def _failed_over(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+def _failed_over(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """The primary is killed, the sentinels promote the other; the former one comes back as a replica."""
     killed = world.many.primary()
+    timeline.killed()
     world.many.redis[killed].kill()
     wait_until(lambda: world.many.primary() != killed, 30, "a failover")
     yield
@@ -127,6 +130,7 @@ def _split(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """
     replica = next(name for name in world.many.redis if world.client(name).info("replication")["role"] == "slave")
     with world.client(replica) as promoted:
+        timeline.killed()
         promoted.replicaof("NO", "ONE")
         promoted.hdel(layout.domain_key("brand-a.test"), *(f"many-{number}" for number in range(20)))
         own = lease_text(str(promoted.info("server")["run_id"])).encode()
@@ -144,14 +148,15 @@ def _split(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
 @contextmanager
 def _store_failed_over(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """The standby is cut off, changes go on, the primary dies, and the standby takes over without them."""
-    primary, standby = _servers(world)
+    primary, standby = servers(world)
     with timeline.still():
-        wait_until(lambda: _is_level(world, primary), 20, "a standby that has everything")
+        wait_until(lambda: is_level(world, primary), 20, "a standby that has everything")
         world.many.network.cut(standby)
         old = {name: timeline.now(name) for name in FIRST}
     time.sleep(2.0)  # of changes that will be lost
     with timeline.still():
         begun = time.time()
+        timeline.killed()
         world.many.postgres[primary].kill()
         world.many.postgres[standby].promote()  # first: what the dead one's kernel still holds would arrive
         world.many.network.mend(standby)
@@ -163,18 +168,6 @@ def _store_failed_over(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
         world.many.postgres[primary].follow(world.many.plan.addresses[standby])
 
 
-def _servers(world: ManyWorld) -> tuple[str, str]:
-    """Return the machines of PostgreSQL's primary and standby."""
-    follows = {place: server.ask("SELECT pg_is_in_recovery()") == "t" for place, server in world.many.postgres.items()}
-    primary, standby = sorted(follows, key=lambda place: follows[place])
-    return primary, standby
-
-
-def _is_level(world: ManyWorld, primary: str) -> bool:
-    behind = "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()"
-    return world.many.postgres[primary].ask(behind) == "1"
-
-
 @contextmanager
 def _relays_killed(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
     world.end(*RELAYS)
@@ -183,15 +176,17 @@ def _relays_killed(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
 
 
 @contextmanager
-def _one_relay_killed(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+def _one_relay_killed(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
+    timeline.killed()
     world.end("relay-db1")
     yield
     world.begin("relay-db1")
 
 
 @contextmanager
-def _rolling(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
-    """Each of Byname's daemons of all machines in turn, as an upgrade does it."""
+def _rolling(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
+    """Each of Byname's daemons of all machines in turn."""
+    timeline.killed()
     for relay in RELAYS:
         world.end(relay, how=signal.SIGTERM)
         world.begin(relay)
@@ -201,8 +196,9 @@ def _rolling(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
 
 
 @contextmanager
-def _api_killed(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+def _api_killed(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """One of two APIs dies: whoever asks nginx gets an answer all the same."""
+    timeline.killed()
     ask = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1/api/v1/accounts")
     world.end("api-db1")
     answers = {world.many.run_at("web", *ask) for _ in range(6)}
@@ -254,17 +250,92 @@ ON_TWO_MTAS = (
     row("two-emptied", "the Redis of two MTAs: kill -9, then started empty", RIGHT, _emptied, is_short=True),
     row("two-cut", "two MTAs: one is cut off", LATER, _cut_off, 20.0, seconds=LONG, is_short=True),
     row("two-behind", "two MTAs: a replica falls behind", RIGHT, _behind),
+    row(
+        "two-upgraded",
+        "another release half-way: new tables, the relay, one MTA of two",
+        LATER,
+        half_upgraded,
+        10.0,
+        around=another_release(has_tables=True),
+        is_short=True,
+        long=LONG,
+    ),
 )
 WITHOUT_SINGLE_POINT = (
     row("many-none", "two of everything: nothing", RIGHT, _nothing, settles=SOON),
-    row("many-failover", "Redis's primary: kill -9; the sentinels promote the other", RIGHT, _failed_over),
+    row(
+        "many-failover",
+        "Redis's primary: kill -9; the sentinels promote the other",
+        RIGHT,
+        _failed_over,
+        takes_over=True,
+    ),
     row("many-cut", "an MTA is cut off from all others", LATER, _cut_off, 20.0),
-    row("many-split", "two primaries of Redis, each with a relay and an MTA", RIGHT, _split, around=_apart, long=16.0),
-    row("many-store", "PostgreSQL: kill -9; its standby, without the last changes", GRACE, _store_failed_over, 5.0),
-    row("many-relay", "one of two relays: kill -9", RIGHT, _one_relay_killed, settles=SOON),
+    row(
+        "many-split",
+        "two primaries of Redis, each with a relay and an MTA",
+        RIGHT,
+        _split,
+        around=_apart,
+        long=16.0,
+        takes_over=True,
+        caches=False,
+    ),
+    row(
+        "many-store",
+        "PostgreSQL: kill -9; its standby, without the last changes",
+        GRACE,
+        _store_failed_over,
+        5.0,
+        takes_over=True,
+    ),
+    row(
+        "many-machine",
+        "the machine of both primaries is gone; the sentinels promote Redis, an admin PostgreSQL",
+        LATER,
+        machine_lost,
+        20.0,
+        long=25.0,
+        takes_over=True,
+    ),
+    row("many-relay", "one of two relays: kill -9", RIGHT, _one_relay_killed, settles=SOON, takes_over=True),
     row("many-relays", "both relays: kill -9", RIGHT, _relays_killed),
-    row("many-rolling", "Byname's daemons: restarted one after the other", LATER, _rolling, 10.0, long=1.0),
-    row("many-api", "one of two APIs behind nginx: kill -9", RIGHT, _api_killed, settles=SOON, long=2.0),
+    row(
+        "many-rolling",
+        "Byname's daemons: restarted one after the other",
+        LATER,
+        _rolling,
+        10.0,
+        long=1.0,
+        takes_over=True,
+    ),
+    row(
+        "many-upgraded",
+        "another release comes machine by machine: new tables, a new format of the cache",
+        LATER,
+        upgraded_by_machine,
+        10.0,
+        around=another_release(has_tables=True),
+        takes_over=True,
+    ),
+    row(
+        "many-downgraded",
+        "a machine of each kind gets another release, then its former one again",
+        LATER,
+        back_again,
+        20.0,
+        around=another_release(has_tables=False),
+        takes_over=True,
+    ),
+    row(
+        "many-api",
+        "one of two APIs behind nginx: kill -9",
+        RIGHT,
+        _api_killed,
+        settles=SOON,
+        long=2.0,
+        takes_over=True,
+    ),
     row("many-ahead", "an MTA and a relay: the clock 5 s ahead", RIGHT, _nothing, around=_clocks(5)),
     row("many-back", "an MTA and a relay: the clock 5 s back", RIGHT, _nothing, around=_clocks(-5)),
     row("many-slow", "an MTA behind a line of 200 ms that loses 5 %", GRACE, _slow, 10.0),

@@ -11,6 +11,8 @@ from byname.sandbox.site import PrivateSite
 from byname.sandbox.topology import Topology
 from byname.sandbox.waiting import wait_until
 from store.sql.database import Database
+from store.wire_format import layout
+from tests.faults.release import Release
 from tests.faults.world import World
 
 RELAYS = ("relay-db1", "relay-db2")
@@ -22,6 +24,8 @@ class ManyWorld(World):
     def __init__(self, topology: Topology) -> None:
         super().__init__(next(iter(topology.mail.values())))
         self.many = topology
+        self.lease_key = layout.LEASE_KEY  # of the release that is to vouch for the cache
+        self.release: Release  # another one, where a row wants it
 
     @property
     def url(self) -> str:
@@ -45,7 +49,11 @@ class ManyWorld(World):
 
     def is_vouched_for(self) -> bool:
         """Tell whether the primary holds a lease."""
-        return self.many.is_vouched_for()
+        return self.many.is_vouched_for(self.lease_key)
+
+    def daemons(self, what: str) -> tuple[str, ...]:
+        """Return the names of the relays, or of the APIs."""
+        return tuple(f"{what}-{place}" for place in self.many.plan.stores)
 
     def end(self, *names: str, how: signal.Signals = signal.SIGKILL) -> None:
         """End daemons of the stores' machines, sentinels or nginx: ``relay-db1``."""
@@ -58,13 +66,21 @@ class ManyWorld(World):
         for name in names:
             self.many.start_daemon(name, environ)
 
-    def restart_mail(self, place: str, *names: str, environ: Mapping[str, str] | None = None) -> None:
-        """Restart Byname's daemons on a mail machine, all or some, one after the other, each in an orderly way."""
+    def restart_mail(
+        self, place: str, *names: str, environ: Mapping[str, str] | None = None, how: signal.Signals = signal.SIGTERM
+    ) -> None:
+        """Restart Byname's daemons on a mail machine, all or some, one after the other.
+
+        Each ends in an orderly way, for which a milter with mail takes ten seconds, or is killed.
+        """
         machine: MailMachine = self.many.mail[place]
         for name in names or DAEMONS:
+            machine.daemons[name].send(how)
             machine.daemons[name].stop()
             machine.start_daemon(name, environ)
             machine.wait_for_daemon(name)
+        if not names:
+            self.look_anew(list(self.many.mail).index(place), environ)
 
     @contextmanager
     def mail_with(self, place: str, environ: Mapping[str, str]) -> Iterator[None]:
@@ -87,6 +103,19 @@ def _is_linked(client: "redis.Redis") -> bool:
         return client.info("replication").get("master_link_status") == "up"
     except redis.RedisError:
         return False
+
+
+def servers(world: ManyWorld) -> tuple[str, str]:
+    """Return the machines of PostgreSQL's primary and standby."""
+    follows = {place: server.ask("SELECT pg_is_in_recovery()") == "t" for place, server in world.many.postgres.items()}
+    primary, standby = sorted(follows, key=lambda place: follows[place])
+    return primary, standby
+
+
+def is_level(world: ManyWorld, primary: str) -> bool:
+    """Return whether the standby has all that the primary has."""
+    behind = "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()"
+    return world.many.postgres[primary].ask(behind) == "1"
 
 
 def can_change(world: ManyWorld) -> bool:

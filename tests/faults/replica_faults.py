@@ -70,9 +70,10 @@ def _stale(world: World, _timeline: Timeline) -> Iterator[None]:
 
 
 @contextmanager
-def _promoted(world: World, _timeline: Timeline) -> Iterator[None]:
+def _promoted(world: World, timeline: Timeline) -> Iterator[None]:
     """The master dies, and a replica without its last writes takes its place."""
     with _left_behind(world) as replica:
+        timeline.killed()
         world.site.redis.kill()
         replica.say("REPLICAOF", "NO", "ONE")
         replica.socket.rename(world.site.redis.socket)
@@ -82,11 +83,12 @@ def _promoted(world: World, _timeline: Timeline) -> Iterator[None]:
 
 
 @contextmanager
-def _promoted_beside(world: World, _timeline: Timeline) -> Iterator[None]:
+def _promoted_beside(world: World, timeline: Timeline) -> Iterator[None]:
     """The same, but the former master lives on, and the milters' connections still lead to it."""
     place = world.site.redis.socket
     former = place.with_name("former.sock")
     with _left_behind(world) as replica:
+        timeline.killed()
         replica.say("REPLICAOF", "NO", "ONE")
         place.rename(former)
         replica.socket.rename(place)
@@ -152,6 +154,7 @@ STAND_INS = (
         0.0,
         settles=LEASE,
         is_short=False,
+        takes_over=True,
     ),
     Fault(
         "promotion-beside",
@@ -163,5 +166,6 @@ STAND_INS = (
         7.0,
         LEASE,
         is_short=False,
+        takes_over=True,
     ),
 )

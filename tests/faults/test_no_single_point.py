@@ -9,7 +9,7 @@ from tests.faults.many_faults import WITHOUT_SINGLE_POINT
 from tests.faults.trial import check
 from tests.faults.world import World
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 ROWS = WITHOUT_SINGLE_POINT
 
 

@@ -1,4 +1,4 @@
-"""What was right when, for names that are changed while mail flows.
+"""What was right when, for names that are changed while mail flows, and when something died.
 
 A state is right from the moment its change is begun, and until the next one is live: in between either is.
 """
@@ -30,6 +30,11 @@ class Timeline:
         self._states = {name: [State(outcome, 0.0)] for name, outcome in first.items()}
         self._lock = threading.Lock()
         self._changing = threading.Lock()
+        self.killed_at: float | None = None
+
+    def killed(self) -> None:
+        """Note that something dies now for good, and something else has to take over; the first time counts."""
+        self.killed_at = self.killed_at or time.time()
 
     def change(self, name: str, make: Callable[[str], str]) -> None:
         """Make a change and note it; one that raises did not happen.

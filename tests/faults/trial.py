@@ -1,21 +1,23 @@
 """One trial: mail flows and names change, a fault comes and goes, and the ledger is judged."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 
 from byname.sandbox.site import PrivateSite
 from byname.sandbox.waiting import wait_until
 from tests.faults.changes import EVERY, Changes
 from tests.faults.fault import GRACE, RIGHT, Fault
 from tests.faults.ledger import Ledger, Summary
-from tests.faults.names import FIRST, KNOWN, MOVING, REFUSED
+from tests.faults.looks import Look, Looks, back_at
+from tests.faults.names import FIRST, KNOWN, REFUSED
 from tests.faults.stream import PAUSE, Stream
 from tests.faults.timeline import Timeline
 from tests.faults.world import World
 
 _QUIET = 60.0  # seconds within which the queue must be empty
+_USUAL_WITHIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Figures:
     slowest: float  # seconds that one mail took, from MAIL to the last reply
     cache_back: float | None  # seconds from the end of the fault until the cache was vouched for; None without one
     replies: tuple[str, ...]  # some of the replies that asked to try again
+    kill_to_answers: float | None = None  # seconds from the kill to the last "try again"; None where nothing takes over
+    kill_to_cache: float | None = None  # seconds from the kill until all look-ups came from the cache again
 
 
 def check(fault: Fault, world: World, *, seconds: float, record: Callable[[str, object], None]) -> None:
@@ -65,6 +69,8 @@ def row(fault: Fault, figures: Figures) -> dict[str, object]:
         "recovery": figures.recovery,
         "cache_back": figures.cache_back,
         "slowest": figures.slowest,
+        "kill_to_answers": figures.kill_to_answers,
+        "kill_to_cache": figures.kill_to_cache,
         "wrong": figures.summary.wrong,
     }
 
@@ -79,13 +85,15 @@ def run(fault: Fault, world: World, *, seconds: float, tempo: Tempo = USUAL) -> 
     timeline = Timeline(world.moving(FIRST), fault.settles + 0.1)
     ledger = Ledger(timeline, f"m{time.time_ns():x}")
     try:
-        with _flowing(world, ledger, tempo) as changes:
+        with _looking(fault, world) as looks, _flowing(world, ledger, tempo) as changes:
+            _wait_until_usual(looks)
             time.sleep(tempo.before)
             began = time.time()
             with fault.inject(world, timeline):
                 time.sleep(seconds)
                 ended = time.time()
             back = world.wait_until_vouched_for() - ended
+            _wait_until_usual(looks)
             time.sleep(tempo.after)
         world.wait_until_in_step()
     finally:
@@ -94,7 +102,17 @@ def run(fault: Fault, world: World, *, seconds: float, tempo: Tempo = USUAL) -> 
     for site in world.sites:
         _wait_until_quiet(site)
     summary = ledger.judge([site.mailboxes for site in world.sites], [site.outside for site in world.sites])
-    return _figures(ledger, summary, (began, ended), back if world.site.cache else None)
+    figures = _figures(ledger, summary, (began, ended), back if world.site.cache else None)
+    seen = [each.seen() for each in looks]
+    return from_the_kill(figures, ledger, seen, ended) if fault.takes_over else figures
+
+
+def _looking(fault: Fault, world: World) -> AbstractContextManager[Sequence[Looks]]:
+    return world.looking() if fault.takes_over and fault.caches else nullcontext(())
+
+
+def _wait_until_usual(looks: Sequence[Looks]) -> None:
+    wait_until(lambda: all(each.is_usual() for each in looks), _USUAL_WITHIN, "look-ups from the cache")
 
 
 @contextmanager
@@ -117,8 +135,7 @@ def _wait_until_quiet(site: PrivateSite) -> None:
 
 def _figures(ledger: Ledger, summary: Summary, fault: tuple[float, float], back: float | None) -> Figures:
     began, ended = fault
-    tries = [(entry, attempt) for entry, attempt in ledger.attempts() if entry.outcome != MOVING]
-    put_off = [(entry, attempt) for entry, attempt in tries if not attempt.is_final]
+    put_off = list(ledger.put_off())
     known = [entry for entry, _ in put_off if entry.recipient in KNOWN and entry.outcome != REFUSED]
     last = max((attempt.ended for _, attempt in put_off), default=ended)
     slowest = max(attempt.ended - attempt.began for _, attempt in ledger.attempts() if attempt.ended > began)
@@ -131,4 +148,20 @@ def _figures(ledger: Ledger, summary: Summary, fault: tuple[float, float], back:
         slowest=slowest,
         cache_back=back,
         replies=tuple(f"{entry.recipient}: {attempt.code} {attempt.text}" for entry, attempt in put_off[:5]),
+    )
+
+
+def from_the_kill(figures: Figures, ledger: Ledger, seen: Sequence[Sequence[Look]], ended: float) -> Figures:
+    """Add how long it took from the kill, by the ledger and by what answered look-ups, until all was as before.
+
+    What its return costs the cache, after the fault has ``ended``, does not count if it was back by then.
+    """
+    killed = ledger.timeline.killed_at
+    assert killed is not None
+    last = max((attempt.ended for _, attempt in ledger.put_off()), default=killed)
+    back = max((back_at(each, killed, ended) for each in seen), default=None)
+    return replace(
+        figures,
+        kill_to_answers=max(0.0, last - killed),
+        kill_to_cache=None if back is None else back - killed,
     )

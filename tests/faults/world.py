@@ -21,6 +21,7 @@ from byname.sandbox.site import PrivateSite
 from byname.sandbox.waiting import wait_until
 from store.sql.database import Database
 from store.wire_format import layout
+from tests.faults.looks import Looks
 from tests.store.postgres_server import PostgresServer
 
 # A process of its own: such locks belong to a process, and ours opens the store too.
@@ -40,6 +41,7 @@ class World:
         self.site = site
         self._postgres = postgres
         self._moving: dict[str, str] = {}
+        self._looks: list[Looks] = []  # of each site, while there are any
 
     @property
     def url(self) -> str:
@@ -76,6 +78,26 @@ class World:
         finally:
             with suppress(redis.ConnectionError):  # it may have been killed meanwhile
                 self.cache.config_set("port", 0)
+
+    @contextmanager
+    def looking(self) -> Iterator[Sequence[Looks]]:
+        """Let look-ups be made beside the milters of each site for the length of a block, and note what answers."""
+        self._looks = [Looks(site.config, site.folder / "looks") for site in self.sites]
+        try:
+            for number in range(len(self._looks)):
+                self.look_anew(number)
+            yield self._looks
+        finally:
+            for each in self._looks:
+                each.stop()
+            self._looks = []
+
+    def look_anew(self, number: int, environ: Mapping[str, str] | None = None) -> None:
+        """Start again what looks at a site, if anything does."""
+        for looks in self._looks[number : number + 1]:
+            looks.stop()
+            with self.sites[number].inside():
+                looks.start(environ)
 
     def moving(self, first: Mapping[str, str]) -> dict[str, str]:
         """Return the state of the moving names now."""

@@ -26,6 +26,23 @@ def test_the_place_goes_by_a_private_file_and_the_password_by_the_environment() 
     assert not place.exists()
 
 
+def test_several_servers() -> None:
+    url = make_url("postgresql://byname@/names?host=10.77.0.11:5432&host=10.77.0.12:5433&target_session_attrs=primary")
+    with pg_programs.environment(url) as environ:
+        assert sorted(Path(environ["PGSERVICEFILE"]).read_text().splitlines()) == [
+            "[byname]", "dbname=names", "host=10.77.0.11,10.77.0.12", "port=5432,5433", "target_session_attrs=primary",
+            "user=byname",
+        ]  # fmt: skip
+
+
+def test_a_backup_from_one_of_several_servers(postgres_url: str, tmp_path: Path) -> None:
+    folder = make_url(postgres_url).query["host"]
+    url = f"{postgres_url.partition('?')[0]}?host=127.0.0.1:1&host={folder}:5432"
+    with closing(Database.open(url)) as database:
+        done = Site(database, url, tmp_path)("backup", tmp_path / "a.tar")
+    assert done.code == 0, done.err
+
+
 def test_a_line_break_adds_no_setting() -> None:
     with pytest.raises(StoreNotReady, match="line break"), pg_programs.environment(make_url("postgresql://a%0Ab@/c")):
         pass
