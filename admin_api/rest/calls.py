@@ -66,6 +66,11 @@ class ChangeCall:
         kept = model.without_secrets().model_dump_json() if isinstance(model, WithSecrets) else self._body
         self.unit.answer = Answer(status, kept)
 
+    def answer_text(self, body: str, status: int = 200) -> None:
+        """Answer with JSON that holds no secrets, as :meth:`answer`."""
+        self._body, self._status = body, status
+        self.unit.answer = Answer(status, body)
+
     def response(self) -> Response:
         """Return the answer, once the cache holds the change or a second has passed."""
         response = _response(self._body, self._status)

@@ -47,14 +47,15 @@ def fill(database: Database) -> dict[str, str]:
     """Put the sample data into an empty store; return the password of each mailbox and of the admin."""
     boxes = {JOHN: "John Doe", MARY: "Mary Poe", OWNER: "Olga Owner"}
     passwords = {address: generate_password() for address in (*boxes, ADMIN)}
+    hashed = {address: PasswordHash(hash_password(password)) for address, password in passwords.items()}
     with database.write() as tx:
         for account, names in (("brands", (BRAND_A, BRAND_B)), ("other", (OTHER,))):
             accounts.create(tx, account, "starter")
             for name in names:
                 domains.add(tx, name, account=account, verified=True)
         for address, name in boxes.items():
-            mailboxes.add(tx, address, passwords[address], display_name=name)
-        admins.create(tx, ADMIN, PasswordHash(hash_password(passwords[ADMIN])), account="brands")
+            mailboxes.add(tx, address, hashed[address], display_name=name)
+        admins.create(tx, ADMIN, hashed[ADMIN], account="brands")
         for alias in ALIASES:
             aliases.add(tx, alias.address, JOHN, can_receive=alias.can_receive, can_send=alias.can_send)
             if not alias.is_active:

@@ -4,8 +4,8 @@ import dataclasses
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, select
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 CREATED, DELETED = ".create", ".delete"  # how the actions end that make an object, and that remove it
 ChangedFields = tuple[str, int, bool]  # type of an object, its id, and whether the change made it
-_AT_ONCE = 500  # rows in one statement
+_AT_ONCE = 1000  # rows in one statement
+_PLAIN = frozenset({str, int, bool, type(None)})  # as JSON has them
+_written = lru_cache(4)(rfc3339)  # a call of a thousand changes has one moment
 _OBJECT = re.compile(r"([a-z-]{1,20}):([0-9]{1,9})")
 
 
@@ -66,8 +68,7 @@ def note(
     note_all(tx, [Change(action, object_type, object_id, name, before, after, account_id)])
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What :func:`note` is told of a change."""
 
     action: str
@@ -155,7 +156,11 @@ def _entry(found: Row[*tuple[Any, ...]]) -> AuditEntry:
 def _told(view: "DataclassInstance | None") -> dict[str, Any] | None:
     if view is None:
         return None
-    return {name: _plain(getattr(view, name)) for name in _fields_told(type(view))}
+    told: dict[str, Any] = {}
+    for name in _fields_told(type(view)):
+        value = getattr(view, name)
+        told[name] = value if type(value) in _PLAIN else _plain(value)
+    return told
 
 
 @cache
@@ -168,7 +173,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (str, int)):
         return value
     if isinstance(value, datetime):
-        return rfc3339(value)
+        return _written(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _told(value)
     return [_plain(one) for one in value] if isinstance(value, tuple) else value

@@ -28,7 +28,7 @@ def check_text(field: str, text: str) -> None:
         raise _refusal(field, f"must have at least {shortest} character{'s' if shortest > 1 else ''}")
     if len(text) > longest:
         raise _refusal(field, f"must have at most {longest} characters")
-    if not all(char.isprintable() for char in text):
+    if not text.isprintable():
         raise _refusal(field, "must not hold control characters or line breaks")
 
 

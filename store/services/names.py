@@ -10,6 +10,7 @@ from store.errors import ServiceError
 
 LONGEST_LOCAL_PART = 64
 _OTHER = re.compile(r"[^a-z0-9._-]")
+_RIGHT = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")  # what no rule below finds anything wrong with, unless too long
 
 # A rule looks at a local part and returns what is wrong with it, or None. The first problem is reported.
 _LOCAL_PART_RULES: tuple[Callable[[str], str | None], ...] = (
@@ -40,13 +41,20 @@ def check_local_part(name: str, system_names: frozenset[str] = SYSTEM_ADDRESSES)
     Raises:
         ServiceError: ``invalid-local-part``, naming the rule; ``address-reserved`` for a system address.
     """
-    broken = next((problem for problem in (rule(name) for rule in _LOCAL_PART_RULES) if problem), None)
+    broken = _problem(name)
     if broken:
         raise ServiceError("invalid-local-part", f"invalid name before the @: {broken}", field="local_part")
     if name in system_names:
         raise ServiceError(
             "address-reserved", f"{name} is a system address, which every domain has", field="local_part"
         )
+
+
+def _problem(name: str) -> str | None:
+    """Return the first rule that a local part breaks, in words; None for a right one, as nearly all are."""
+    if len(name) <= LONGEST_LOCAL_PART and _RIGHT.fullmatch(name):
+        return None
+    return next((problem for problem in (rule(name) for rule in _LOCAL_PART_RULES) if problem), None)
 
 
 def domain_name(text: str) -> str:

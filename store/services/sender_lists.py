@@ -37,6 +37,8 @@ def of_row(text: str | None) -> Senders:
 
 def row_text(senders: Senders) -> str | None:
     """Return what stands in the row of an alias; None: whoever wrote it."""
+    if senders is EVERYONE:  # as of nearly all aliases
+        return None
     rules = _rules(senders)
     return None if rules == SenderRules("except") else rules_text(rules)
 
@@ -120,7 +122,9 @@ def of_given(given: Mapping[str, Any]) -> Senders:
     Raises:
         ServiceError: ``invalid-request``.
     """
-    senders = given.get("senders") or EVERYONE
+    senders = given.get("senders")
+    if not senders:
+        return EVERYONE
     return from_line(senders) if isinstance(senders, str) else checked(senders)
 
 

@@ -2,15 +2,22 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from operator import itemgetter
+from typing import Any
 
 from routing.address import Address
 from routing.records import Alias, HostedDomain, Mailbox, Name
 from store.sql.directory_query import CATCH_ALL, HOSTED, NAME, OLDEST, SYSTEM, Found
 from store.wire_format.sender_rules import read_rules
 
+# What a row says of its mailbox.
+_owner = itemgetter(slice(Found._fields.index("mailbox_local"), Found._fields.index("alias_active")))
 
-def records(rows: Iterable[Found], wanted: Collection[Address]) -> dict[str, HostedDomain]:
+
+def records(rows: Iterable[Found], wanted: Collection[Address] | None = None) -> dict[str, HostedDomain]:
     """Return what the rows of the directory's statement say: each hosted domain, with those of its names wanted.
+
+    None: with all that were found, more than were asked for where several domains were.
 
     Raises:
         Unreadable: an alias's row holds what no service writes.
@@ -18,13 +25,16 @@ def records(rows: Iterable[Found], wanted: Collection[Address]) -> dict[str, Hos
     hosted: list[Found] = []
     mailboxes: dict[tuple[str, str], Mailbox] = {}
     names: defaultdict[str, dict[str, Name]] = defaultdict(dict)
+    owners: dict[tuple[Any, ...], Mailbox] = {}  # those of many aliases of one mailbox are one
     for row in rows:
         if row.part == HOSTED:
             hosted.append(row)
-        elif row.part != NAME:
-            mailboxes[row.part, row.domain] = _mailbox(row)
-        elif Address(row.name, row.domain) in wanted:
-            names[row.domain][row.name] = _name(row)
+            continue
+        owner = owners.get(key := _owner(row)) or owners.setdefault(key, _mailbox(row))
+        if row.part != NAME:
+            mailboxes[row.part, row.domain] = owner
+        elif wanted is None or Address(row.name, row.domain) in wanted:
+            names[row.domain][row.name] = _name(row, owner)
     return {
         row.domain: HostedDomain(
             row.domain,
@@ -40,8 +50,7 @@ def records(rows: Iterable[Found], wanted: Collection[Address]) -> dict[str, Hos
     }
 
 
-def _name(row: Found) -> Name:
-    mailbox = _mailbox(row)
+def _name(row: Found, mailbox: Mailbox) -> Name:
     if row.alias_active is None:
         return mailbox
     return Alias(

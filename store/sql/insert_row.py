@@ -1,12 +1,31 @@
-"""INSERT of rows without objects: for what is written down and not worked with any further."""
+"""INSERT of rows without objects: for what is written down and not worked with any further.
+
+Many rows go as one JSON array, which each database takes apart itself: the drivers send, and SQLAlchemy prepares, each
+row of many by itself. What is the same in all rows stands beside it once.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from functools import cache
+from datetime import UTC, datetime
+from functools import cache, lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Insert, Row, Table, TextClause, insert, text
+from sqlalchemy import (
+    JSON,
+    Column,
+    Insert,
+    Row,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    column,
+    func,
+    insert,
+    literal_column,
+    select,
+)
+from sqlalchemy import cast as cast_to
 from sqlalchemy.orm import Session
 
 from store.sql.tables import AddressRow, AliasRow, AuditRow, MessageRow, OutboxRow
@@ -14,6 +33,9 @@ from store.sql.tenant import Transaction
 
 AnyTable = type[AddressRow] | type[AliasRow] | type[AuditRow] | type[MessageRow] | type[OutboxRow]
 Values = Mapping[str, Any]  # plain ones, by column; defaults are added
+
+_ROWS = "rows_"  # the parameter of the rows, beside those named after columns
+_REMEMBERED = 256  # statements: which columns are the same in all rows is another thing each time
 
 
 def insert_row(tx: Transaction, table: AnyTable, values: Values) -> int:
@@ -26,24 +48,18 @@ def insert_row(tx: Transaction, table: AnyTable, values: Values) -> int:
 def insert_rows(tx: Session, table: AnyTable, rows: Sequence[Values]) -> None:
     """Insert rows, all with values for the same columns, whose ids nobody asks for; as :func:`insert_row`."""
     tx.flush()
-    connection = tx.connection()
-    if len(rows) == 1:  # a list of one would go the way of many, which takes the drivers longer
-        connection.execute(_statement(table), rows[0])
-    elif rows and connection.dialect.name == "postgresql":
-        connection.execute(_of_json(table, tuple(rows[0])), {"rows": _as_json(table, rows)})
+    if len(rows) == 1:  # takes less than an array of one
+        tx.connection().execute(_statement(table), rows[0])
     elif rows:
-        connection.execute(_statement(table), rows)
+        tx.connection().execute(*_of_many(tx, table, rows))
 
 
 def insert_names(tx: Transaction, rows: Sequence[Values]) -> dict[tuple[int, str], int]:
     """Insert rows of ``addresses`` and return their ids by domain and local part; as :func:`insert_rows`."""
     tx.flush()
-    connection = tx.connection()
-    if connection.dialect.name == "postgresql":
-        made = _of_json(AddressRow, tuple(rows[0]), " RETURNING id, domain_id, local_part")
-        found = connection.execute(made, {"rows": _as_json(AddressRow, rows)})
-    else:
-        found = connection.execute(_naming(), rows)
+    names = cast("Table", AddressRow.__table__).c
+    statement, values = _of_many(tx, AddressRow, rows)
+    found = tx.connection().execute(statement.returning(names.id, names.domain_id, names.local_part), values)
     return {(domain, local_part): id_ for id_, domain, local_part in found}
 
 
@@ -52,23 +68,36 @@ def _statement(table: AnyTable) -> Insert:
     return insert(table.__table__)  # type: ignore[arg-type]
 
 
-@cache
-def _naming() -> Any:
-    names = cast("Table", AddressRow.__table__)
-    return insert(names).returning(names.c.id, names.c.domain_id, names.c.local_part)
+def _of_many(tx: Session, table: AnyTable, rows: Sequence[Values]) -> tuple[Insert, dict[str, Any]]:
+    """Return the INSERT of rows, and its parameters."""
+    first = rows[0]
+    own = tuple(name for name in first if any(row[name] is not first[name] for row in rows)) or tuple(first)
+    shared = {name: value for name, value in first.items() if name not in own}
+    dialect = tx.get_bind().dialect.name
+    added = {name: _value_of(default) for name, default in _defaults(table, tuple(first)).items()}
+    text = json.dumps([{name: row[name] for name in own} for row in rows], default=_MOMENT[dialect])
+    return _inserting(dialect, table, (*shared, *added), own), {**shared, **added, _ROWS: text}
 
 
-@cache
-def _of_json(table: AnyTable, given: tuple[str, ...], returning: str = "") -> TextClause:
-    """Return the INSERT of a JSON array of rows: for PostgreSQL, whose driver sends each row of many by itself."""
-    name, columns = table.__tablename__, ", ".join((*given, *_defaults(table, given)))
-    rows = f"json_populate_recordset(CAST(NULL AS {name}), CAST(:rows AS json))"
-    return text(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {rows}{returning}")  # noqa: S608 - names of ours
+@lru_cache(_REMEMBERED)
+def _inserting(dialect: str, table: AnyTable, shared: tuple[str, ...], own: tuple[str, ...]) -> Insert:
+    """Return the INSERT of a JSON array of objects with the members ``own``, beside parameters for what they share."""
+    made = cast("Table", table.__table__)
+    once = [bindparam(name, type_=made.c[name].type) for name in shared]
+    each = _of_postgresql if dialect == "postgresql" else _of_sqlite
+    rows: Select[*tuple[Any, ...]] = select(*once, *each([made.c[name] for name in own]))
+    return insert(made).from_select([*shared, *own], rows, include_defaults=False)
 
 
-def _as_json(table: AnyTable, rows: Sequence[Values]) -> str:
-    added = {name: _value_of(default) for name, default in _defaults(table, tuple(rows[0])).items()}
-    return json.dumps([{**added, **row} for row in rows], default=_moment)
+def _of_postgresql(own: Sequence[Column[Any]]) -> list[Any]:
+    rows = func.json_to_recordset(cast_to(bindparam(_ROWS, type_=Text()), JSON)).table_valued
+    found = rows(*(column(one.name, one.type) for one in own)).render_derived(with_types=True)
+    return [found.c[one.name] for one in own]
+
+
+def _of_sqlite(own: Sequence[Column[Any]]) -> list[Any]:
+    row = func.json_each(bindparam(_ROWS, type_=Text())).table_valued("value").c.value
+    return [func.json_extract(row, literal_column(f"'$.{one.name}'")) for one in own]
 
 
 @cache
@@ -82,7 +111,19 @@ def _value_of(default: Any) -> Any:
     return default.arg(None) if default.is_callable else default.arg
 
 
-def _moment(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(type(value).__name__)
+def _as_postgresql_reads(value: Any) -> str:
+    return _aware(value).isoformat()
+
+
+def _as_sqlite_keeps(value: Any) -> str:
+    return _aware(value).astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def _aware(value: Any) -> datetime:
+    """Return what JSON has no form of, if it is an aware moment, as UtcDateTime asks."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    raise TypeError(f"{type(value).__name__} is no value of a row")
+
+
+_MOMENT = {"postgresql": _as_postgresql_reads, "sqlite": _as_sqlite_keeps}

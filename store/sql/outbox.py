@@ -14,21 +14,21 @@ from sqlalchemy import Table, Text, bindparam, func, insert, select, update
 from sqlalchemy import cast as cast_to
 from sqlalchemy.orm import Session
 
-from routing.address import Address
 from routing.records import HostedDomain
 from store.batches import batches
 from store.sql.changed_fields import LISTING, Field, fields, touched
-from store.sql.directory_query import Found, question
+from store.sql.directory_query import Found, question_of_change
 from store.sql.directory_rows import records
 from store.sql.insert_row import insert_rows
 from store.sql.people import find_fields
 from store.sql.tables import ClockRow, OutboxRow
 from store.wire_format.layout import CATCH_ALL, DOMAIN
-from store.wire_format.values import GONE, HOSTED, catch_all_body, domain_body, local_of, name_body, stamped
+from store.wire_format.values import GONE, HOSTED, catch_all_body, domain_body, local_of, name_body, version_text
 
 CHANNEL = "byname_outbox"  # of PostgreSQL's NOTIFY
 _VERSION, _LISTS_DOMAINS = "byname.version", "byname.lists-domains"
 _AT_ONCE = 500  # fields read with one statement
+_NO_NAMES = frozenset({LISTING, DOMAIN, CATCH_ALL})
 # Of tables, not of objects: every change ends with these, and an object takes longer than its statement.
 _CLOCK, _OUTBOX = cast("Table", ClockRow.__table__), cast("Table", OutboxRow.__table__)
 _ADVANCE = (
@@ -109,23 +109,25 @@ def _tick(tx: Session) -> Clock:
 
 def _values(tx: Session, wanted: Sequence[Field], version: int) -> Iterator[tuple[str, str, str]]:
     """Return domain, field and value for each field, as things stand now."""
+    stamp = version_text(version)
     for batch in batches(wanted, _AT_ONCE):
-        names = {(domain, field): Address(local_of(field), domain) for domain, field in batch if _is_name(field)}
-        asked = question(sorted({domain for domain, _ in batch}), sorted({a.local for a in names.values()}))
-        hosted = records((Found(*row) for row in tx.connection().execute(*asked)), set(names.values()))
+        locals_ = {field: local_of(field) for _, field in batch if field not in _NO_NAMES}
+        asked = question_of_change(
+            tx.get_bind().dialect.name, sorted({domain for domain, _ in batch}), sorted(set(locals_.values()))
+        )
+        hosted = records(Found(*row) for row in tx.connection().execute(*asked))
         hosted |= find_fields(tx, batch)
         for domain, field in batch:
-            body = _body(hosted.get(domain), field)
+            body = _body(hosted.get(domain), field, locals_.get(field, ""))
             if body is not None:
-                yield domain, field, stamped(version, body)
+                yield domain, field, f"{stamp} {body}"
 
 
-def _is_name(field: str) -> bool:
-    return field not in {LISTING, DOMAIN, CATCH_ALL}
+def _body(domain: HostedDomain | None, field: str, local: str) -> str | None:
+    """Return what a field says, that of the name ``local`` if it is one.
 
-
-def _body(domain: HostedDomain | None, field: str) -> str | None:
-    """Return what a field says; None for one of a domain that is not hosted, whose listing says it all."""
+    None for a field of a domain that is not hosted, whose listing says it all.
+    """
     if field == LISTING:
         return GONE if domain is None else HOSTED
     if domain is None:
@@ -134,5 +136,5 @@ def _body(domain: HostedDomain | None, field: str) -> str | None:
         return domain_body(domain)
     if field == CATCH_ALL:
         return catch_all_body(domain.catch_all, domain.name)
-    name = domain.names.get(local_of(field))
+    name = domain.names.get(local)
     return GONE if name is None else name_body(name, domain.name)

@@ -15,9 +15,10 @@ from store.sql.tenant import Transaction
 
 
 class Hashing:
-    """What was hashed or verified in threads that serve requests; tests themselves may fill stores as they like."""
+    """What was hashed or verified in threads of one name; in others tests may fill stores as they like."""
 
-    def __init__(self) -> None:
+    def __init__(self, thread: str) -> None:
+        self._thread = thread
         self.done: list[str] = []  # "hash" or "verify"
         self._open = threading.local()
 
@@ -33,7 +34,7 @@ class Hashing:
         work = getattr(PasswordHasher, name)
 
         def watch(*given: Any, **named: Any) -> Any:
-            if threading.current_thread().name == WORKER:
+            if threading.current_thread().name == self._thread:
                 assert not self._sessions, "a password is hashed in a transaction"
                 self.done.append(name)
             return work(*given, **named)
@@ -49,9 +50,9 @@ class Hashing:
 
 
 @contextmanager
-def hashing_watched() -> Iterator[Hashing]:
+def hashing_watched(thread: str = WORKER) -> Iterator[Hashing]:
     """Watch for the length of the block."""
-    hashing = Hashing()
+    hashing = Hashing(thread)
     listeners = (("after_begin", hashing.began), ("after_transaction_end", hashing.ended))
     for name, listener in listeners:
         event.listen(Transaction, name, listener)

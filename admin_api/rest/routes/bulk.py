@@ -10,7 +10,7 @@ from admin_api.http.guard import GuardedRoute, needs
 from admin_api.http.models import Answer
 from admin_api.rest.calls import Change
 from admin_api.rest.routes.aliases import LIMITS, NEW_NAME
-from admin_api.rest.schemas.bulk import Bulk, BulkResults
+from admin_api.rest.schemas.bulk import Bulk, BulkResults, as_answer
 from store.services import sender_lists
 from store.services.bulk import bulk_call
 from store.unit_of_work.concurrency_limit import ConcurrencyLimit
@@ -47,5 +47,5 @@ def change_aliases(call: Change, body: Bulk) -> Response:
         sender_lists.check_verifier(item.senders, call.site.explaining.policy.authserv_ids)
     with call.begin() as tx:
         done = bulk_call.apply(tx, items, atomic=body.atomic, dry_run=body.dry_run, system_names=call.site.system_names)
-        call.answer(Answer[BulkResults](data=BulkResults.of_items(done)))
+        call.answer_text(as_answer(done))
     return call.response()

@@ -1,5 +1,6 @@
 """Aliases on the wire."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -162,4 +163,10 @@ class AliasChange(Body):
 
 def as_arguments(given: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a body as the services take them."""
-    return {name: value.value() if isinstance(value, NewSenders) else value for name, value in given.items()}
+    return {name: _argument(value) for name, value in given.items()}
+
+
+def _argument(value: Any) -> Any:
+    if isinstance(value, NewSenders):
+        return value.value()
+    return value.astimezone(UTC) if isinstance(value, datetime) else value

@@ -1,11 +1,13 @@
 """Many changes of aliases in one call, on the wire."""
 
+from dataclasses import fields
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from admin_api.http.models import Body, GivenMoment, Id, LocalPart, Out, unsent
 from admin_api.rest.schemas.aliases import Alias, IdleDays, Mails, NewSenders, Note, as_arguments, everyones
+from store.services import views
 from store.services.bulk.bulk_call import MOST_ITEMS, Item, ItemResult
 from store.services.expiry import FIELDS
 
@@ -106,7 +108,14 @@ class BulkResults(Out):
 
     results: list[Result]
 
-    @classmethod
-    def of_items(cls, results: list[ItemResult]) -> "BulkResults":
-        """Return the service's results as they go over the wire."""
-        return cls(results=[Result.of(result) for result in results])
+
+def as_answer(results: list[ItemResult]) -> str:
+    """Return the service's results as ``Answer[BulkResults]`` has them in JSON.
+
+    From the views themselves: to make models of a thousand results takes four times as long.
+    """
+    return f'{{"data":{{"results":{_RESULTS.dump_json(results, exclude=_UNTOLD).decode()}}}}}'
+
+
+_RESULTS = TypeAdapter(list[ItemResult])
+_UNTOLD = {"__all__": {"alias": {field.name for field in fields(views.Alias)} - Alias.model_fields.keys()}}

@@ -97,6 +97,8 @@ def apply(
 def _with_activity(tx: Transaction, results: list[ItemResult]) -> list[ItemResult]:
     """Say of aliases that were there before what came through them."""
     known = [one.alias for one in results if one.status == "updated" and one.alias is not None]
+    if not known:
+        return results
     filled = {alias.id: alias for alias in with_activity(tx, known)}
     return [one if one.alias is None else replace(one, alias=filled.get(one.alias.id, one.alias)) for one in results]
 

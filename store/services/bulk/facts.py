@@ -8,19 +8,20 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import Row
 
 from routing.address import Address
 from store.batches import batches
 from store.services import expiry, kept, sender_lists
+from store.services.bulk import queries
 from store.services.kept import Kept, Name
 from store.services.lookup import LARGEST_ID, FoundMailbox
 from store.services.views import Alias
-from store.sql.tables import KEPT, AccountRow, AddressRow, AliasRow, AliasTotalRow, DomainRow, MailboxRow
+from store.sql.among import asked
+from store.sql.tables import KEPT, DomainRow
 from store.sql.tenant import Transaction
 
-_AT_ONCE = 500  # ids or names in one statement
+_AT_ONCE = 1000  # ids or names in one statement
 _MOST_PAIRS = 4000  # domains times local parts in one statement, which finds them whether they belong together or not
 
 _POSSIBLE = re.compile(r"[a-z0-9._-]{1,64}")  # what a name can be; PostgreSQL takes no NUL even in a question
@@ -63,22 +64,20 @@ def find(tx: Transaction, wanted: Wanted) -> Facts:
     _mailboxes(tx, wanted, facts)
     _names(tx, wanted, facts)
     for ids in batches(sorted(wanted.alias_ids | set(facts.names.values())), _AT_ONCE):
-        facts.aliases.update((alias.id, alias) for alias in _aliases(tx, AliasRow.id.in_(ids)))
-        totals = select(AliasTotalRow.alias_id, AliasTotalRow.accepted).where(AliasTotalRow.alias_id.in_(ids))
-        facts.accepted.update((row[0], row[1]) for row in tx.execute(totals))
-    counted = select(AliasRow.mailbox_id, func.count()).group_by(AliasRow.mailbox_id)
+        facts.aliases.update((alias.id, alias) for alias in _aliases(tx, ids))
+        facts.accepted.update(map(tuple, tx.execute(*asked(tx, queries.accepted, ids=ids))))
     for ids in batches(sorted(facts.mailboxes), _AT_ONCE):
-        facts.used.update((row[0], row[1]) for row in tx.execute(counted.where(AliasRow.mailbox_id.in_(ids))))
+        facts.used.update(map(tuple, tx.execute(*asked(tx, queries.used, ids=ids))))
     return facts
 
 
 def _domains(tx: Transaction, wanted: Wanted, facts: Facts) -> None:
     named = {domain for domain, _ in wanted.names if isinstance(domain, str)}
     named |= wanted.domain_names | {address.domain for address in wanted.mailboxes}
-    for column, values in ((DomainRow.id, sorted(wanted.domain_ids)), (DomainRow.name, sorted(named))):
-        for some in batches(values, _AT_ONCE):
-            query = select(DomainRow).where(column.in_(some)).order_by(DomainRow.id).with_for_update(read=True)
-            facts.domains.update((row.id, row) for row in tx.scalars(query))
+    for ids in batches(sorted(wanted.domain_ids), _AT_ONCE):
+        facts.domains.update((row.id, row) for row in tx.scalars(*asked(tx, queries.domains_by_id, ids=ids)))
+    for names in batches(sorted(named), _AT_ONCE):
+        facts.domains.update((row.id, row) for row in tx.scalars(*asked(tx, queries.domains_by_name, names=names)))
     facts.domain_of = {(row.account_id, row.name): row for row in facts.domains.values()}
 
 
@@ -88,16 +87,8 @@ def _mailboxes(tx: Transaction, wanted: Wanted, facts: Facts) -> None:
     names = {(proved[address.domain], address.local) for address in wanted.mailboxes if address.domain in proved}
     for row in _taken(tx, names):
         ids.add(row.id)
-    query = (
-        select(MailboxRow, AddressRow, DomainRow, AccountRow)
-        .join_from(MailboxRow, AddressRow)
-        .join(DomainRow, DomainRow.id == AddressRow.domain_id)
-        .join(AccountRow, AccountRow.id == DomainRow.account_id)
-        .order_by(MailboxRow.id)
-        .with_for_update(of=MailboxRow)
-    )
     for some in batches(sorted(ids), _AT_ONCE):
-        for found in tx.execute(query.where(MailboxRow.id.in_(some))):
+        for found in tx.execute(*asked(tx, queries.mailboxes, ids=some)):
             facts.mailboxes[found[0].id] = FoundMailbox(*found)
     facts.mailbox_at = {Address(at.address.local_part, at.domain.name): at for at in facts.mailboxes.values()}
 
@@ -115,9 +106,8 @@ def _names(tx: Transaction, wanted: Wanted, facts: Facts) -> None:
 
 
 def _taken(tx: Transaction, names: set[Name]) -> Iterator[Row[int, int, str, str]]:
-    query = select(AddressRow.id, AddressRow.domain_id, AddressRow.local_part, AddressRow.kind)
     for domains, locals_ in _rectangles({name for name in names if _POSSIBLE.fullmatch(name[1])}):
-        for row in tx.execute(query.where(AddressRow.domain_id.in_(domains), AddressRow.local_part.in_(locals_))):
+        for row in tx.execute(*asked(tx, queries.taken, domains=domains, locals=locals_)):
             if (row.domain_id, row.local_part) in names:
                 yield row
 
@@ -143,26 +133,11 @@ def _by_domain(names: Iterable[Name]) -> Iterable[tuple[int, set[str]]]:
     return sorted(found.items())
 
 
-def _aliases(tx: Transaction, which: ColumnElement[bool]) -> Iterator[Alias]:
-    for row in tx.execute(_alias_query().where(which).order_by(AliasRow.id).with_for_update(of=AliasRow)):
+def _aliases(tx: Transaction, ids: list[int]) -> Iterator[Alias]:
+    for row in tx.execute(*asked(tx, queries.aliases, ids=ids)):
         values = dict(row._mapping)
         at, owner_at = f"@{values['domain']}", f"@{values.pop('owner_domain')}"
         address, mailbox = values["local_part"] + at, values.pop("owner_local") + owner_at
         off_at, rules = values.pop("off_at"), values.pop("senders")
         values |= {"ends_at": expiry.ends_at(off_at), "expired": expiry.is_expired(off_at)}
         yield Alias(address=address, mailbox=mailbox, senders=sender_lists.of_row(rules), **values)
-
-
-def _alias_query() -> Select[*tuple[object, ...]]:
-    owner, owner_domain = aliased(AddressRow), aliased(DomainRow)
-    own = (AliasRow.id, AddressRow.local_part, AddressRow.domain_id, DomainRow.name.label("domain"))
-    fields = (AliasRow.mailbox_id, AliasRow.can_receive, AliasRow.can_send, AliasRow.is_active, AliasRow.note)
-    ends = (AliasRow.expires_at, AliasRow.expires_after, AliasRow.expires_when_idle, AliasRow.off_at, AliasRow.senders)
-    others = (AddressRow.created_at, AliasRow.updated_at, owner.local_part, owner_domain.name)
-    return (
-        select(*own, *fields, *ends, *others[:2], others[2].label("owner_local"), others[3].label("owner_domain"))
-        .join_from(AliasRow, AddressRow, AddressRow.id == AliasRow.id)
-        .join(DomainRow, DomainRow.id == AddressRow.domain_id)
-        .join(owner, owner.id == AliasRow.mailbox_id)
-        .join(owner_domain, owner_domain.id == owner.domain_id)
-    )

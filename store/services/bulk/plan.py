@@ -50,6 +50,7 @@ class Plan:
     entries: list[Entry] = field(default_factory=list)
     planned: dict[Name, Entry] = field(default_factory=dict)  # new aliases
     given_way: set[int] = field(default_factory=set)  # kept names, by id, of which new aliases take the place
+    now: datetime = field(default_factory=utc_now)  # of all its changes
 
     def mailbox(self, ref: int | str) -> FoundMailbox:
         """Return a mailbox by id or address. Raises ServiceError ``invalid-request`` or ``not-found``."""
@@ -81,7 +82,7 @@ class Plan:
         if (domain.id, local_part) in self.facts.names:
             raise taken(domain, local_part)
         kept = self.facts.kept.get((domain.id, local_part))
-        if kept is not None and not kept.is_free_for(owner.mailbox.id, utc_now()):
+        if kept is not None and not kept.is_free_for(owner.mailbox.id, self.now):
             raise kept.refusal()
         used = self.facts.used.get(owner.mailbox.id, 0)
         check_alias_room(owner, used)
@@ -89,15 +90,16 @@ class Plan:
             self.given_way.add(kept.id)
         self.facts.used[owner.mailbox.id] = used + 1
         self.facts.names[domain.id, local_part] = _NOT_WRITTEN
-        entry = Entry(owner.account.id, None, _new(owner, domain, local_part, {**given, "senders": senders}))
+        made = _new(owner, domain, local_part, {**given, "senders": senders}, self.now)
+        entry = Entry(owner.account.id, None, made)
         self.entries.append(entry)
         self.planned[domain.id, local_part] = entry
         return entry
 
     def pretend(self, name: Name, mailbox_id: int, switches: Given) -> None:
         """Take an alias for new that an earlier plan would have made, had it not been a dry run."""
-        now = utc_now()
-        defaults: dict[str, Any] = {"address": "", "domain": "", "mailbox": "", "created_at": now, "updated_at": now}
+        moments = {"created_at": self.now, "updated_at": self.now}
+        defaults: dict[str, Any] = {"address": "", "domain": "", "mailbox": "", **moments}
         alias = Alias(
             id=_NOT_WRITTEN, domain_id=name[0], local_part=name[1], mailbox_id=mailbox_id, **{**defaults, **switches}
         )
@@ -120,7 +122,7 @@ class Plan:
         check_text("note", str(given.get("note") or ""))
         expiry.check(expiry.new(given, alias), self.facts.accepted.get(alias.id, 0), allow_past=self.allow_past)
         given = _with_senders(given)
-        entry = Entry(owner.account.id, alias, _changed(alias, given))
+        entry = Entry(owner.account.id, alias, _changed(alias, given, self.now))
         if entry.is_change and entry.after is not None:
             self.entries.append(entry)
             self.facts.aliases[alias.id] = entry.after
@@ -162,7 +164,7 @@ class Plan:
         expiry.check(given, allow_past=self.allow_past)
         given = _with_senders(given)
         before = planned.after
-        planned.after = before and _changed(before, given)
+        planned.after = before and _changed(before, given, self.now)
         return Entry(planned.account_id, before, planned.after)
 
 
@@ -171,8 +173,7 @@ def _with_senders(given: Given) -> Given:
     return {**given, "senders": sender_lists.of_given(given)} if "senders" in given else given
 
 
-def _new(owner: FoundMailbox, domain: DomainRow, local_part: str, given: Given) -> Alias:
-    now = utc_now()
+def _new(owner: FoundMailbox, domain: DomainRow, local_part: str, given: Given, now: datetime) -> Alias:
     chosen: dict[str, Any] = {"can_receive": True, "can_send": False, "is_active": True, "note": None, **given}
     return Alias(
         id=_NOT_WRITTEN,
@@ -188,9 +189,9 @@ def _new(owner: FoundMailbox, domain: DomainRow, local_part: str, given: Given) 
     )
 
 
-def _changed(alias: Alias, given: Given) -> Alias:
+def _changed(alias: Alias, given: Given, now: datetime) -> Alias:
     """Return what an alias becomes, the same one if nothing changes; an empty note is as good as none."""
     wanted: dict[str, Any] = dict(given)
     if all((getattr(alias, name) or None) == (value or None) for name, value in wanted.items()):
         return alias
-    return replace(alias, updated_at=utc_now(), **wanted)
+    return replace(alias, updated_at=now, **wanted)

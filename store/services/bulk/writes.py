@@ -4,7 +4,8 @@ That leaves the store as the order given would, because a plan changes or delete
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,10 +23,11 @@ from store.sql.insert_row import insert_names, insert_rows
 from store.sql.tables import ALIAS, AddressRow, AliasRow
 from store.sql.tenant import Transaction
 
-_AT_ONCE = 500  # rows in one statement
+_AT_ONCE = 1000  # rows in one statement
 _ENDLESS = SimpleNamespace(**dict.fromkeys(expiry.FIELDS))  # an object of a row takes longer to ask
 # was there before, is there after: what the audit log calls it
 _ACTIONS = {(False, True): "alias.create", (True, True): "alias.update", (True, False): "alias.delete"}
+_ALL_BUT_ID = attrgetter(*(field.name for field in fields(Alias)[1:]))
 _SWITCHES = ("can_receive", "can_send", "is_active", "note", *expiry.FIELDS)
 
 
@@ -79,8 +81,8 @@ def _insert(tx: Transaction, entries: list[Entry]) -> None:
     for some in batches(new, _AT_ONCE):
         ids = insert_names(tx, [_address_row(alias) for _, alias in some])
         for entry, alias in some:
-            entry.after = replace(alias, id=ids[_name(alias)])
-        insert_rows(tx, AliasRow, [_alias_row(ids[_name(alias)], alias) for _, alias in some])
+            entry.after = Alias(ids[_name(alias)], *_ALL_BUT_ID(alias))
+        insert_rows(tx, AliasRow, [_alias_row(entry.after) for entry, _ in some if entry.after])
 
 
 def _retarget(tx: Transaction, made: list[tuple[int, Alias | None]]) -> None:
@@ -102,8 +104,8 @@ def _address_row(alias: Alias) -> dict[str, Any]:
     }
 
 
-def _alias_row(alias_id: int, alias: Alias) -> dict[str, Any]:
-    return {"id": alias_id, "mailbox_id": alias.mailbox_id, "updated_at": alias.updated_at, **_switches(alias)}
+def _alias_row(alias: Alias) -> dict[str, Any]:
+    return {"id": alias.id, "mailbox_id": alias.mailbox_id, "updated_at": alias.updated_at, **_switches(alias)}
 
 
 def _changes(tx: Transaction, entries: Iterable[Entry]) -> Iterator[audit.Change]:

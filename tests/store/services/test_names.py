@@ -1,5 +1,7 @@
 """The rules for names, as columns of names and the words that tell what is wrong with them."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,16 +69,14 @@ def test_bad_local_part(name: str, rule: str) -> None:
     assert refusal.value.message.isascii()
 
 
-@given(st.text(max_size=70))
+@given(st.text(max_size=70) | st.text("ab.-_Z9@", max_size=70))
 def test_a_local_part_is_good_or_refused_by_rule(name: str) -> None:
     try:
         check_local_part(name)
     except ServiceError as refusal:
         assert refusal.code in {"invalid-local-part", "address-reserved"}
     else:
-        assert name == name.lower()
-        assert name.isascii()
-        assert 1 <= len(name) <= 64
+        assert re.fullmatch("[a-z0-9._-]{1,64}", name)
         assert "" not in name.split(".")
 
 

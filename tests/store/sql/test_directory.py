@@ -1,5 +1,6 @@
 """The SQL directory: the contract of all directories, and its own promises: one statement, read-only, over indexes."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,7 @@ from store.migrations import migrate
 from store.services import accounts, domains
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
-from store.sql.directory_query import OF_ONE, STATEMENT
+from store.sql.directory_query import OF_MANY, OF_ONE, STATEMENT
 from store.sql.people import STATEMENT as PEOPLE
 from store.sql.tables import ALIAS, MAILBOX, AddressRow, AliasRow, MailboxRow
 from store.sql.tenant import Transaction
@@ -96,6 +97,10 @@ def _check_plans(database: Database) -> None:
         assert scans == [], "\n".join(plan)
         for index in (r"addresses_domain_id_local_part|domain_id=. AND local_part=.", "ix_addresses_domain_id_kind_id"):
             assert any(re.search(index, line) for line in plan), "\n".join(plan)
+    if database.lookups.dialect.name == "postgresql":
+        names = json.dumps([f"name{number}" for number in range(60)])
+        plan = _plan_of(database, OF_MANY.params(domains=["d1.example", "d2.example"], locals=names))
+        assert [line for line in plan if re.search("Seq Scan on (addresses|aliases)", line)] == [], "\n".join(plan)
     by_person = _plan_of(database, PEOPLE.params(people=[stored(17, "x"), stored(18, "y")]))
     scans = [line for line in by_person if line.startswith("SCAN") or "Seq Scan on mailboxes" in line]
     assert scans == [], "\n".join(by_person)
