@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from routing.address import Address
 from store.cache.directory import RedisDirectory
@@ -111,4 +113,4 @@ def test_a_milter_hands_on_counts_and_the_relay_takes_them(world: Database, samp
 
 def test_nobody_else_comes_in(sample: SampleServer) -> None:
     with pytest.raises(redis.AuthenticationError):
-        redis.Redis(unix_socket_path=str(sample.socket)).ping()
+        redis.Redis(unix_socket_path=str(sample.socket), retry=Retry(NoBackoff(), 0)).ping()
