@@ -75,8 +75,8 @@ StoreUrl = Annotated[
 CacheUrl = Annotated[
     str,
     _checked(
-        _starts("redis://", "rediss://", "unix://", "redis+sentinel://"),
-        "must start with redis://, rediss://, unix:// or redis+sentinel://",
+        _starts("redis://", "rediss://", "unix://", "redis+sentinel://", "redis+cluster://"),
+        "must start with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://",
     ),
 ]
 ReplicaUrl = Annotated[

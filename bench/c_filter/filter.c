@@ -107,9 +107,9 @@ static enum verdict look_up(const char *address, char *mailbox)
     redisReply *replies[3] = {NULL, NULL, NULL};
     enum verdict verdict = at ? UNDECIDED : NOT_OURS;
     if (redis && !redis->err) {
-        redisAppendCommand(redis, "GET byname:3:lease");
-        redisAppendCommand(redis, "HMGET byname:3:hosted @l %s", at + 1);
-        redisAppendCommand(redis, "HMGET byname:3:d:%s @ @c %b", at + 1, address, (size_t)(at - address));
+        redisAppendCommand(redis, "GET byname:{cache}:3:lease");
+        redisAppendCommand(redis, "HMGET byname:{cache}:3:hosted @l %s", at + 1);
+        redisAppendCommand(redis, "HMGET byname:{cache}:3:d:%s @ @c %b", at + 1, address, (size_t)(at - address));
         for (int i = 0; i < 3 && redisGetReply(redis, (void **)&replies[i]) == REDIS_OK; i++)
             ;
         verdict = judge(replies, address, at + 1, mailbox);

@@ -1,4 +1,4 @@
-"""One machine of a topology that handles mail: Postfix, Dovecot for logins, Byname's daemons, a replica of Redis.
+"""One machine of a topology for mail: Postfix, Dovecot for logins, Byname's daemons, a replica of Redis in most.
 
 The files that configure it are samples of ``conf/topologies``, as they are, but for the folder of sockets.
 """
@@ -75,9 +75,11 @@ class MailMachine(PrivateSite):
             self.redis.start(environ=environ)
 
     def _start_daemons(self) -> None:
-        self.redis = SampleRedis(self.folder / "redis", self.samples / "redis-replica.conf")
-        self._stack.callback(self.redis.stop)
-        self.start_replica()
+        replica = self.samples / "redis-replica.conf"
+        if replica.exists():
+            self.redis = SampleRedis(self.folder / "redis", replica)
+            self._stack.callback(self.redis.stop)
+            self.start_replica()
         self.config.write_text(self._toml())
         for name in DAEMONS:
             self.start_daemon(name)

@@ -78,6 +78,20 @@ class Network:
             self.mend(name)
 
     @contextmanager
+    def split(self, *names: str) -> Iterator[None]:
+        """Let some machines reach one another and nobody else, for the length of a block."""
+        _ip("-n", self._hub, "link", "add", "br1", "type", "bridge")
+        _ip("-n", self._hub, "link", "set", "br1", "up")
+        for name in names:
+            self._plug(name, "br1")
+        try:
+            yield
+        finally:
+            for name in names:
+                self._plug(name, "br0")
+            _ip("-n", self._hub, "link", "delete", "br1")
+
+    @contextmanager
     def slow(self, name: str, milliseconds: int, loss: float) -> Iterator[None]:
         """Let all that a machine sends and hears be late by so much each way, and a part of it be lost, for a block."""
         machine, port = self.machines[name], f"s-{name}"
@@ -105,6 +119,9 @@ class Network:
         _ip(*place, "link", "set", after, "up")
         _ip(*place, "address", "add", address, "dev", after)
 
+    def _plug(self, name: str, bridge: str) -> None:
+        _ip("-n", self._hub, "link", "set", f"p-{name}", "master", bridge)
+
     def _set(self, name: str, state: str) -> None:
         _ip("-n", self._hub, "link", "set", f"p-{name}", state)
 
@@ -129,7 +146,8 @@ class Network:
         there, port = ("-n", machine.namespace), f"p-{machine.name}"
         peer = ("peer", "name", "eth0", "netns", machine.namespace)
         _ip("-n", self._hub, "link", "add", port, "type", "veth", *peer)
-        _ip("-n", self._hub, "link", "set", port, "master", "br0", "up")
+        self._plug(machine.name, "br0")
+        _ip("-n", self._hub, "link", "set", port, "up")
         _ip(*there, "address", "add", f"{machine.address}/24", "dev", "eth0")
         for device in ("lo", "eth0"):
             _ip(*there, "link", "set", device, "up")

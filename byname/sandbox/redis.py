@@ -23,13 +23,17 @@ _ANSWERS_WITHIN = 5.0
 class PrivateRedis:
     """One server, its socket and log below ``folder``; start it with ``start()`` or as a context manager."""
 
-    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
-        """Make a server that listens on no TCP port unless ``port`` is one; ``options`` go to its command line."""
+    def __init__(self, folder: Path, *options: str, port: int = 0, program: str = "redis-server") -> None:
+        """Make a server that listens on no TCP port unless ``port`` is one; ``options`` go to its command line.
+
+        ``program`` may be Valkey's.
+        """
         self.folder = folder
         self.socket = folder / "redis.sock"
         self.port = port
         self._options = options
-        self._daemon = Daemon(["redis-server"], folder / "redis.log")
+        self.program = program
+        self._daemon = Daemon([program], folder / "redis.log")
 
     @property
     def url(self) -> str:
@@ -58,7 +62,7 @@ class PrivateRedis:
         """Return the command line."""
         place = ["--port", str(self.port), "--bind", LOOPBACK, "--unixsocket", str(self.socket)]
         ways = ["--dir", str(self.folder), "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
-        return ["redis-server", *place, *ways, *self._options]
+        return [self.program, *place, *ways, *self._options]
 
     def stop(self) -> None:
         """Stop it, frozen or not; nothing stays behind. Harmless when it does not run."""

@@ -17,13 +17,16 @@ from byname.sandbox.network import Machine, Network
 from byname.sandbox.postgresql import PrivatePostgres
 from byname.sandbox.processes import Daemon
 from byname.sandbox.redis import PrivateRedis
+from byname.sandbox.redis_cluster import is_well, join, serving
 from byname.sandbox.waiting import wait_until
+from store.cache.cluster import SLOT
 from store.migrations.migrate import upgrade
 from store.sql.database import Database
 from store.wire_format.layout import LEASE_KEY
 
 SAMPLES = Path(__file__).parents[2] / "conf" / "topologies"
 SENTINEL_PORT = 26379
+NODE_PORTS = (6379, 6380)
 _READY_WITHIN = 15.0  # seconds
 
 
@@ -38,8 +41,14 @@ class Plan:
     addresses: Mapping[str, str]
     stores: Sequence[str]  # PostgreSQL, Redis, relay and API
     mail: Sequence[str]
+    nodes: Sequence[str] = ()  # of a Redis Cluster, two on each machine; then the stores have no Redis
     sentinels: Sequence[str] = ()
     proxy: str | None = None  # nginx
+
+    @property
+    def node_addresses(self) -> list[str]:
+        """Where the nodes of the cluster are, host:port, the future primaries first."""
+        return [f"{self.addresses[place]}:{port}" for port in NODE_PORTS for place in self.nodes]
 
 
 TWO_MTAS = Plan(
@@ -58,6 +67,22 @@ NO_SINGLE_POINT = Plan(
     sentinels=("db1", "db2", "web"),
     proxy="web",
 )
+CLUSTER = Plan(
+    "cluster",
+    MappingProxyType(
+        {
+            "db": "10.77.0.11",
+            "mx1": "10.77.0.21",
+            "mx2": "10.77.0.22",
+            "c1": "10.77.0.41",
+            "c2": "10.77.0.42",
+            "c3": "10.77.0.43",
+        }
+    ),
+    stores=("db",),
+    mail=("mx1", "mx2"),
+    nodes=("c1", "c2", "c3"),
+)
 
 
 @dataclass(slots=True)
@@ -74,7 +99,7 @@ class Topology:
     network: Network = field(init=False)
     folder: Path = field(init=False)
     postgres: dict[str, PrivatePostgres] = field(init=False, default_factory=dict)
-    redis: dict[str, SampleRedis] = field(init=False, default_factory=dict)
+    redis: dict[str, SampleRedis] = field(init=False, default_factory=dict)  # db1; c1 and c1-6380
     daemons: dict[str, Daemon] = field(init=False, default_factory=dict)  # relay-db1, api-db1, sentinel-web, nginx-web
     mail: dict[str, MailMachine] = field(init=False, default_factory=dict)
     _stack: ExitStack = field(init=False, default_factory=ExitStack)
@@ -105,12 +130,14 @@ class Topology:
             daemon.start()
 
     def start_redis(self, place: str, *more: str, environ: Mapping[str, str] | None = None) -> None:
-        """Start the Redis of a store's machine (again)."""
-        with self.machine(place).inside():
+        """Start the Redis of a store's machine, or a node, again."""
+        with self.machine(place.partition("-")[0]).inside():
             self.redis[place].start(more=more, environ=environ)
 
     def primary(self) -> str:
-        """Return the machine whose Redis is the primary: as the sentinels say, where there are any."""
+        """Return where the primary is: as the sentinels say, or the nodes of a cluster, where there are any."""
+        if self.plan.nodes:
+            return self._serving()
         if not self.plan.sentinels:
             return self.plan.stores[0]
         place = self.plan.sentinels[-1]
@@ -133,6 +160,15 @@ class Topology:
         servers = self.redis.values()
         return any(_answers(server, _IS_PRIMARY) and _answers(server, ("EXISTS", lease)) for server in servers)
 
+    def _serving(self) -> str:
+        """Return the node that serves our slot, as the first one says that is in touch with the cluster."""
+        asked = next((server for server in self.redis.values() if is_well(server)), None)
+        if asked is None:
+            raise SandboxError("the cluster is down")
+        address, _, port = serving(asked, SLOT).partition(":")
+        place = next(name for name, known in self.plan.addresses.items() if known == address)
+        return place if port == str(NODE_PORTS[0]) else f"{place}-{port}"
+
     def _command(self, what: str, place: str) -> list[str]:
         if what == "sentinel":
             return ["redis-server", str(self.folder / f"sentinel-{place}.conf"), "--sentinel"]
@@ -146,6 +182,8 @@ class Topology:
         (self.folder / "db.toml").write_text((self.samples / "db.toml").read_text())
         for place in self.plan.stores:
             self._start_store(place)
+        if self.plan.nodes:
+            self._start_nodes()
         upgrade(self.postgres[self.plan.stores[0]].url("byname"))
         database = Database.open(self.postgres[self.plan.stores[0]].url("byname"))
         try:
@@ -169,16 +207,29 @@ class Topology:
         self.postgres[place] = server
         self._stack.callback(server.stop)
         first, address = self.plan.stores[0], self.plan.addresses[self.plan.stores[0]]
-        more = () if place == first else ("--replicaof", address, "6379")
-        self.redis[place] = SampleRedis(self.folder / f"redis-{place}", self.samples / "redis-primary.conf", *more)
-        self._stack.callback(self.redis[place].stop)
-        self.start_redis(place)
+        if not self.plan.nodes:
+            more = () if place == first else ("--replicaof", address, "6379")
+            self._add_redis(place, "redis-primary.conf", *more)
         with self.machine(place).inside():
             if place == first:
                 server.start()
                 server.ask("CREATE DATABASE byname")
             else:
                 server.follow(address)
+
+    def _add_redis(self, name: str, sample: str, *more: str) -> None:
+        self.redis[name] = SampleRedis(self.folder / f"redis-{name}", self.samples / sample, *more)
+        self._stack.callback(self.redis[name].stop)
+        self.start_redis(name)
+
+    def _start_nodes(self) -> None:
+        """Start two nodes on each machine, the second ones with their own port, and join them to a cluster."""
+        second = NODE_PORTS[1]
+        for place in self.plan.nodes:
+            self._add_redis(place, "redis-node.conf")
+            self._add_redis(f"{place}-{second}", "redis-node.conf", "--port", str(second))
+        with self.machine(self.plan.nodes[0]).inside():
+            join(self.plan.node_addresses, self.redis.values(), replicas=1)
 
     def _start_between(self) -> None:
         for place in self.plan.sentinels:

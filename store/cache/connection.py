@@ -3,6 +3,7 @@
     redis://[user:password@]host[:port][/db]         rediss:// the same over TLS
     unix://[user:password@]/path/to/socket[?db=0]
     redis+sentinel://[user:password@]host[:port][,host[:port]...]/service[/db][?sentinel_password=...][&ssl=yes]
+    redis+cluster://[user:password@]host[:port][,host[:port]...][?ssl=yes]
 
 Options after the ``?``: db, ssl_ca_certs, ssl_ca_path, ssl_certfile, ssl_keyfile, ssl_cert_reqs (required, none),
 ssl_check_hostname. TLS checks the server's certificate and name by default.
@@ -15,69 +16,51 @@ Known gap: the name of the host is resolved by the system, which takes as long a
 asks through :mod:`store.cache.deadline`.
 """
 
-import re
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from store.cache.cluster import Asked, ClusterConnection, ClusterMode, Nodes, SecureClusterConnection, asked_over
+from store.cache.redis_url import Place, RedisUrl
 from store.errors import StoreNotReady
 from store.wire_format.lease import run_id_of
 
-_TLS_OPTIONS = frozenset(
-    {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname"}
-)
-_OPTIONS = {
-    "redis": frozenset({"db"}),
-    "rediss": frozenset({"db"}) | _TLS_OPTIONS,
-    "unix": frozenset({"db"}),
-    "redis+sentinel": frozenset({"db", "ssl", "sentinel_username", "sentinel_password"}) | _TLS_OPTIONS,
-}
-_SENTINEL_PORT = 26379
-_YES, _NO = frozenset({"yes", "true", "1"}), frozenset({"no", "false", "0"})
+_PORT, _SENTINEL_PORT = 6379, 26379
 
 
-class ClusterMode(redis.ConnectionError):
-    """The server is a node of a Redis Cluster, which spreads keys that Byname must read and write in one step."""
-
-
-def open_pool(url: str, *, timeout: float, connections: int) -> redis.ConnectionPool:
+def open_pool(url: str, *, timeout: float, connections: int, is_replica: bool = False) -> redis.ConnectionPool:
     """Return a pool for the Redis at ``url``, of raw connections that know their server's run id. Connects to nothing.
 
     Args:
         url: as above.
-        patience: seconds that any one step, connecting or a reply, may take.
+        timeout: seconds that any one step, connecting or a reply, may take.
         connections: the most that may be open; one more than that is an error of the pool, not a wait.
+        is_replica: who asks there only reads, so it may be a replica in a Redis Cluster.
 
     Raises:
         StoreNotReady: the URL is none. The message does not show it, for it may hold a password.
     """
     try:
-        parts = urlsplit(url)
-        options = _options(parts)
-        common = _common(parts, options, timeout) | {"max_connections": connections}
-        if parts.scheme == "redis+sentinel":
-            return _through_sentinels(parts, options, common)
-        return redis.ConnectionPool(**common, **_address(parts), **_tls(parts.scheme == "rediss", options))
+        return _pool(RedisUrl.parse(url), timeout, connections, is_replica=is_replica)
     except (ValueError, redis.RedisError) as error:
         raise StoreNotReady(f"cache.url {error}") from None
 
 
-def _common(parts: SplitResult, options: dict[str, str], timeout: float) -> dict[str, Any]:
-    return {
-        "username": _unquoted(parts.username),
-        "password": _unquoted(parts.password),
-        "db": _database(parts, options),
-        "redis_connect_func": _log_in,
-        **_socket_options(timeout),
-    }
+def _pool(url: RedisUrl, timeout: float, connections: int, *, is_replica: bool) -> redis.ConnectionPool:
+    common = url.login | {"db": url.database(), "max_connections": connections} | _socket_options(timeout)
+    if url.scheme == "redis+cluster":
+        return _through_nodes(url, common | {"redis_connect_func": _note_run})
+    common["redis_connect_func"] = _log_in_to_replica if is_replica else _log_in
+    if url.scheme == "redis+sentinel":
+        return _through_sentinels(url, common)
+    return redis.ConnectionPool(**common, **_address(url), **url.tls())
 
 
 def _socket_options(timeout: float) -> dict[str, Any]:
-    """Return the options of every connection, also of those to the sentinels."""
+    """Return the options of every connection, also of those that only ask for the way."""
     return {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
@@ -87,99 +70,68 @@ def _socket_options(timeout: float) -> dict[str, Any]:
     }
 
 
-def _log_in(connection: Any) -> None:
+def _note_run(connection: Any) -> bool:
     """Log in, and note for this very socket which run of which server is at its other end, as ``connection.run_id``.
 
-    What is read there counts only with a lease for that run (:mod:`store.wire_format.lease`).
-
-    Raises:
-        ClusterMode: said once, here, instead of a CROSSSLOT to every look-up.
+    What is read there counts only with a lease for that run (:mod:`store.wire_format.lease`). Return whether it is a
+    node of a Redis Cluster.
     """
     connection.on_connect()
     connection.send_command("INFO", "server", check_health=False)
     info = connection.read_response()
     connection.run_id = run_id_of(info)
-    if isinstance(info, bytes) and b"_mode:cluster" in info:
-        raise ClusterMode("a Redis Cluster")  # redis_mode, or Valkey's server_mode
+    return isinstance(info, bytes) and b"_mode:cluster" in info  # redis_mode, or Valkey's server_mode
 
 
-def _options(parts: SplitResult) -> dict[str, str]:
-    if parts.scheme not in _OPTIONS:
-        raise ValueError("must start with redis://, rediss://, unix:// or redis+sentinel://")
-    options = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-    unknown = options.keys() - _OPTIONS[parts.scheme]
-    if unknown:
-        known = ", ".join(sorted(_OPTIONS[parts.scheme]))
-        raise ValueError(f"has an option after the ? that is none of: {known}")
-    return options
+def _log_in(connection: Any) -> None:
+    """Log in to a single Redis.
+
+    Raises:
+        ClusterMode: this node may lose our slot to another one any time, which nobody who holds on to it would find.
+    """
+    if _note_run(connection):
+        raise ClusterMode("a node of a Redis Cluster")
 
 
-def _address(parts: SplitResult) -> dict[str, Any]:
-    if parts.scheme == "unix":
-        if not parts.path.startswith("/") or parts.path.endswith("/"):
-            raise ValueError("must name a socket with three slashes and its path: unix:///path")
-        return {"connection_class": redis.UnixDomainSocketConnection, "path": unquote(parts.path)}
-    host, port = _host_and_port(parts, 6379)
-    kind = redis.SSLConnection if parts.scheme == "rediss" else redis.Connection
+def _log_in_to_replica(connection: Any) -> None:
+    """Log in to a replica; in a cluster it sends readers to its primary unless they say that they only read."""
+    if _note_run(connection):
+        connection.send_command("READONLY", check_health=False)
+        connection.read_response()
+
+
+def _address(url: RedisUrl) -> dict[str, Any]:
+    if url.scheme == "unix":
+        return {"connection_class": redis.UnixDomainSocketConnection, "path": url.socket()}
+    host, port = url.place(_PORT)
+    kind = redis.SSLConnection if url.is_secured else redis.Connection
     return {"connection_class": kind, "host": host, "port": port, "socket_keepalive": True}
 
 
-def _through_sentinels(parts: SplitResult, options: dict[str, str], common: dict[str, Any]) -> redis.ConnectionPool:
-    service = parts.path.split("/")[1] if parts.path.count("/") else ""
-    if not service:
-        raise ValueError("must name the service after the sentinels: redis+sentinel://host:26379/service")
-    hosts = [urlsplit(f"//{host}") for host in parts.netloc.rpartition("@")[2].split(",")]
-    sentinel_options = _socket_options(
-        common["socket_timeout"] / (len(hosts) + 1)
+def _through_sentinels(url: RedisUrl, common: dict[str, Any]) -> redis.ConnectionPool:
+    service, places = url.service(), url.places(_SENTINEL_PORT)
+    asking = _socket_options(
+        common["socket_timeout"] / (len(places) + 1)
     )  # a dead sentinel must leave time for the next
-    sentinel_options |= {"username": options.get("sentinel_username"), "password": options.get("sentinel_password")}
-    tls = _flag(options, "ssl", default=False)
-    secured = {"ssl": True, **_tls(tls, options)} if tls else {}
-    places = [_host_and_port(host, _SENTINEL_PORT) for host in hosts]
-    sentinels: Any = Sentinel(places, sentinel_kwargs=sentinel_options | secured)  # type: ignore[no-untyped-call]
+    asking |= {"username": url.options.get("sentinel_username"), "password": url.options.get("sentinel_password")}
+    secured = {"ssl": True, **url.tls()} if url.is_secured else {}
+    sentinels: Any = Sentinel(places, sentinel_kwargs=asking | secured)  # type: ignore[no-untyped-call]
     pool: redis.ConnectionPool = sentinels.master_for(
-        unquote(service), socket_keepalive=True, **common, **secured
+        service, socket_keepalive=True, **common, **secured
     ).connection_pool
     return pool
 
 
-def _tls(wanted: bool, options: dict[str, str]) -> dict[str, Any]:
-    if not wanted:
-        return {}
-    given: dict[str, Any] = {name: value for name, value in options.items() if name in _TLS_OPTIONS}
-    if given.get("ssl_cert_reqs", "required") not in {"required", "none"}:
-        raise ValueError("must have ssl_cert_reqs=required or none")
-    return given | {"ssl_check_hostname": _flag(options, "ssl_check_hostname", default=True)}
+def _through_nodes(url: RedisUrl, common: dict[str, Any]) -> redis.ConnectionPool:
+    secured = url.tls()
+    # A dead node leaves half of the time to the next, and who answers is asked first from then on.
+    asking = _socket_options(common["socket_timeout"] / 2) | url.login | secured
+    plain, ours = (
+        (redis.SSLConnection, SecureClusterConnection) if url.is_secured else (redis.Connection, ClusterConnection)
+    )
 
+    def ask(place: Place) -> Asked:
+        return asked_over(plain(host=place[0], port=place[1], **asking))
 
-def _flag(options: dict[str, str], name: str, *, default: bool) -> bool:
-    text = options.get(name, "yes" if default else "no").lower()
-    if text not in _YES | _NO:
-        raise ValueError(f"must have {name}=yes or no")
-    return text in _YES
-
-
-def _database(parts: SplitResult, options: dict[str, str]) -> int:
-    at = {"redis": 1, "rediss": 1, "redis+sentinel": 2}.get(parts.scheme)
-    segments = parts.path.split("/")
-    if at is not None and len(segments) > at + 1:
-        raise ValueError("has more in its path than the number of a database")
-    in_path = segments[at] if at is not None and len(segments) > at else ""
-    text = options.get("db", in_path) or "0"
-    if not re.fullmatch(r"[0-9]{1,5}", text):
-        raise ValueError("must have a number as database")
-    return int(text)
-
-
-def _host_and_port(parts: SplitResult, default: int) -> tuple[str, int]:
-    try:
-        port = parts.port
-    except ValueError:  # its own message shows the text
-        raise ValueError("must have a port from 1 to 65535") from None
-    if not parts.hostname:
-        raise ValueError("must name a host")
-    return parts.hostname, port or default
-
-
-def _unquoted(text: str | None) -> str | None:
-    return unquote(text) if text else None
+    nodes = Nodes(url.places(_PORT), ask)
+    return redis.ConnectionPool(connection_class=ours, nodes=nodes, socket_keepalive=True, **common, **secured)

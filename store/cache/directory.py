@@ -18,7 +18,8 @@ from routing.address import Address
 from routing.directory import AffirmedFacts, LookupFailed
 from routing.people import account_of
 from routing.records import HostedDomain
-from store.cache.connection import ClusterMode, open_pool
+from store.cache.cluster import ClusterDown, ClusterMode, NoCluster, SlotMoved
+from store.cache.connection import open_pool
 from store.cache.redis_sockets import MOST, Command, KeptConnections, Reply
 from store.wire_format import layout
 from store.wire_format.lease import holds
@@ -50,6 +51,9 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (redis.exceptions.AuthorizationError, "denied"),
     (redis.exceptions.NoPermissionError, "denied"),
     (ClusterMode, "cluster"),
+    (NoCluster, "no-cluster"),
+    (SlotMoved, "moved"),
+    (ClusterDown, "cluster-down"),
     (redis.ConnectionError, "unreachable"),
     (layout.Unreadable, "damaged"),
 )

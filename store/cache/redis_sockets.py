@@ -18,12 +18,17 @@ from typing import Any, cast
 import hiredis
 import redis
 
+from store.cache.cluster import ClusterDown, SlotMoved, meaning
+
 Command = tuple[str, ...]
 Reply = tuple[Any, str | None]  # and the run id of the server that gave it
 
 MOST = 64  # open at once: more than a milter has threads. Idle ones stay, the one used last is used next
 _CHUNK = 65536
 _ROUGHLY = 0.01  # seconds
+_LOST = frozenset(
+    {redis.ConnectionError, SlotMoved, ClusterDown}
+)  # others, loading or denied: a new one hears the same
 
 
 class _KeptConnection:
@@ -52,7 +57,7 @@ class _KeptConnection:
         except OSError as error:
             raise redis.ConnectionError("the connection was lost") from error
         if isinstance(reply, Exception):
-            raise reply
+            raise meaning(reply)
         return reply
 
     def _send(self, packed: bytes, until: float) -> None:
@@ -127,7 +132,7 @@ class KeptConnections:
         self._pool.close()
 
     def _attempt(self, line: _KeptConnection, command: Command, until: float) -> Reply | None:
-        """Ask; None when the connection turns out to be lost.
+        """Ask; None when the connection turns out to be lost, or to lead to a node that is not ours any more.
 
         A restarted server shows at once, which leaves time for a second attempt; a silent one has used up ours, and
         the other connections to it are as dead as this one.
@@ -139,7 +144,7 @@ class KeptConnections:
             raise
         except redis.ConnectionError as error:
             self.hang_up()
-            if type(error) is not redis.ConnectionError:  # loading, denied: another connection hears the same
+            if type(error) not in _LOST:
                 raise
         return None
 

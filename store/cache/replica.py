@@ -155,9 +155,10 @@ class ReplicaDirectory:
     def open(cls, primary: str, replica: str) -> "ReplicaDirectory":
         """Return the directory in the replica at a URL; another leads to its primary. Raises StoreNotReady."""
         witness = Witness(
-            open_pool(primary, timeout=_PATIENCE, connections=2), open_pool(replica, timeout=_PATIENCE, connections=2)
+            open_pool(primary, timeout=_PATIENCE, connections=2),
+            open_pool(replica, timeout=_PATIENCE, connections=2, is_replica=True),
         )
-        directory = cls(witness, open_pool(replica, timeout=TIMEOUT, connections=MOST))
+        directory = cls(witness, open_pool(replica, timeout=TIMEOUT, connections=MOST, is_replica=True))
         witness.start()
         return directory
 

@@ -5,8 +5,11 @@
 -- so an older change has no business bringing it back. Nothing here makes the hash of a domain bit by bit.
 --
 -- Whoever writes says what that rests on, and is refused when it is no longer so: see "guard".
+--
+-- KEYS[1] is a key that is never there: for its sake a node of a Redis Cluster refuses the call as a whole while the slot
+-- of all these keys is on its way to another node (ASK), instead of some commands in the middle of it.
 
-local prefix = 'byname:3:'
+local prefix = 'byname:{cache}:3:'
 local state_key, hosted_key, lease_key = prefix .. 'state', prefix .. 'hosted', prefix .. 'lease'
 local building_key = prefix .. 'building' -- who rebuilds: its token, for as long as it shows signs of life
 local building_ms = 10000

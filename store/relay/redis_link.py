@@ -9,9 +9,10 @@ from typing import Any, cast
 import hiredis
 import redis
 
-from store.cache.connection import ClusterMode
+from store.cache.cluster import ClusterDown, ClusterMode, NoCluster, SlotMoved
 from store.errors import CacheUnavailable
 from store.relay.target import Outdated
+from store.wire_format.layout import ABSENT_KEY
 
 Command = tuple[Any, ...]
 
@@ -100,7 +101,7 @@ class RedisLink:
 
     def operations(self, calls: Sequence[Command]) -> list[Command]:
         """Return the commands that run operations."""
-        return [("EVALSHA", self._sha, 0, *call) for call in calls]
+        return [("EVALSHA", self._sha, 1, ABSENT_KEY, *call) for call in calls]
 
     def begin(self, commands: Sequence[Command]) -> None:
         """Send commands; :meth:`collect` waits for them."""
@@ -165,7 +166,10 @@ _EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
     (redis.exceptions.OutOfMemoryError, "the cache has no memory left"),
     (redis.AuthenticationError, "the cache refuses the user or password of cache.url"),
     (redis.exceptions.NoPermissionError, "the cache does not let the user of cache.url do this"),
-    (ClusterMode, "the cache is a Redis Cluster: cache.url must lead to a Redis, or to sentinels"),
+    (ClusterMode, "the cache is a node of a Redis Cluster: cache.url must start with redis+cluster://"),
+    (NoCluster, "the cache is no Redis Cluster: cache.url must not start with redis+cluster://"),
+    (SlotMoved, "another node of the cluster has the cache, or gets it now"),
+    (ClusterDown, "the Redis Cluster is down, or what can be reached of it"),
     (redis.ConnectionError, "the cache cannot be reached"),
 )
 

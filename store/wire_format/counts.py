@@ -1,6 +1,6 @@
 """Counts of mail on their way from a mail process to SQL: a batch, and how it is written.
 
-In Redis a batch is an entry of the stream ``byname:counts``, with one field, ``b``: JSON
+In Redis a batch is an entry of the stream ``byname:{cache}:counts``, with one field, ``b``: JSON
 
     {"id": "...", "counts": [[local, domain, rule, day, mails, last]], "senders": [[local, domain, path, a, r, last]]}
 
@@ -14,7 +14,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-STREAM = "byname:counts"
+from store.wire_format.layout import TAG
+
+STREAM = TAG + "counts"
 FIELD = "b"
 MOST_BATCHES = 5000  # in the stream; with more the oldest go
 MOST_COUNTS = 200  # of each kind in one batch: about 20 kB

@@ -1,19 +1,23 @@
 """The cache's layout in Redis: its keys, and how a domain is put in and read back (docs/design.md, section 6).
 
-One format, number 3, in every key: another version of Byname with another format neither reads nor disturbs it.
+Every key begins with ``byname:{cache}:3:``. The 3 is the number of the format: another version of Byname with another
+format neither reads nor disturbs it. The part in braces is a hash tag: in a Redis Cluster all keys with one tag lie in
+one slot, on one node, so that a step over several of them is possible there too (redis.io, "Redis cluster
+specification", "Hash tags"). Then comes
 
-- ``byname:3:d:<domain>``, a hash for each hosted domain. A field for each name, named by its local part, and three
-  reserved ones, which begin with ``@`` as no local part does: ``@`` the domain itself, ``@c`` its catch-all, ``@l``
-  the version as of which the hash is whole. A hash is put in at once, never bit by bit, so that with ``@`` and ``@c``
-  present a name without a field does not exist.
-- ``byname:3:d:@17``, the same for the people of account 17, if one has a full name (:mod:`routing.people`): a field
-  for each name, by its key. It is in the list of hosted domains too, so what keeps domains right keeps people right.
-- ``byname:3:hosted``, a hash with a field for each hosted domain, and ``@l`` as above. A domain without a field is not
-  hosted, provided that ``@l`` is there.
-- ``byname:3:lease``: without it nothing here is evidence. The relay keeps it alive.
-- ``byname:3:grace`` and ``byname:3:sender_grace``: while they live, what the cache affirms holds although the store is
-  silent.
-- ``byname:3:state``: what the relay knows of this Redis; readers have no business with it.
+- ``d:<domain>``, a hash for each hosted domain. A field for each name, named by its local part, and three reserved
+  ones, which begin with ``@`` as no local part does: ``@`` the domain itself, ``@c`` its catch-all, ``@l`` the version
+  as of which the hash is whole. A hash is put in at once, never bit by bit, so that with ``@`` and ``@c`` present a
+  name without a field does not exist.
+- ``d:@17``, the same for the people of account 17, if one has a full name (:mod:`routing.people`): a field for each
+  name, by its key. It is in the list of hosted domains too, so what keeps domains right keeps people right.
+- ``hosted``, a hash with a field for each hosted domain, and ``@l`` as above. A domain without a field is not hosted,
+  provided that ``@l`` is there.
+- ``lease``: without it nothing here is evidence. The relay keeps it alive.
+- ``grace`` and ``sender_grace``: while they live, what the cache affirms holds although the store is silent.
+- ``state``: what the relay knows of this Redis; readers have no business with it.
+- ``absent``: never there. Who writes names it: a node of a cluster that gives the slot away, key by key, then
+  refuses the step as a whole (ASK), for there a key that is missing says nothing.
 
 Values are those of :mod:`store.wire_format.values`. A value that says "gone" is a tombstone: it keeps an older change,
 which arrives late, from bringing the name back. For a reader it is the same as no field.
@@ -40,19 +44,21 @@ from store.wire_format.values import (
 )
 
 __all__ = [
-    "CATCH_ALL", "DOMAIN", "FORMAT", "GRACE_KEY", "HOSTED_KEY", "LEASE_KEY", "LIVE_CHANNEL", "PREFIX",
-    "SENDER_GRACE_KEY", "STATE_KEY", "WAKE_CHANNEL", "WHOLE", "Unreadable", "assemble", "domain_key", "field_of",
+    "ABSENT_KEY", "CATCH_ALL", "DOMAIN", "FORMAT", "GRACE_KEY", "HOSTED_KEY", "LEASE_KEY", "LIVE_CHANNEL", "PREFIX",
+    "SENDER_GRACE_KEY", "STATE_KEY", "TAG", "WAKE_CHANNEL", "WHOLE", "Unreadable", "assemble", "domain_key", "field_of",
     "fields", "hosted_fields", "is_hosted", "split_whole", "tombstone",
 ]  # fmt: skip
 
 FORMAT = 3
-PREFIX = f"byname:{FORMAT}:"
+TAG = "byname:{cache}:"  # what lies beside the cache begins so too, whatever its format
+PREFIX = f"{TAG}{FORMAT}:"
 
 HOSTED_KEY = PREFIX + "hosted"
 LEASE_KEY = PREFIX + "lease"
 GRACE_KEY = PREFIX + "grace"
 SENDER_GRACE_KEY = PREFIX + "sender_grace"
 STATE_KEY = PREFIX + "state"
+ABSENT_KEY = PREFIX + "absent"
 WAKE_CHANNEL = PREFIX + "wake"  # notifies the relays: the outbox has rows up to the version in the message
 LIVE_CHANNEL = PREFIX + "live"  # a relay has applied everything up to the version in the message
 _DOMAIN_PREFIX = PREFIX + "d:"

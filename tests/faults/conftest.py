@@ -10,7 +10,7 @@ import pytest
 from byname.sandbox.folders import short_folder
 from byname.sandbox.requirements import MANY, missing_packages
 from byname.sandbox.site import PrivateSite
-from byname.sandbox.topology import NO_SINGLE_POINT, TWO_MTAS, Plan, Topology
+from byname.sandbox.topology import CLUSTER, NO_SINGLE_POINT, TWO_MTAS, Plan, Topology
 from tests.faults import page
 from tests.faults.many_world import ManyWorld
 from tests.faults.names import fill
@@ -118,6 +118,13 @@ def two_mtas(needs_namespaces: None) -> Iterator[World]:
 def no_single_point(needs_namespaces: None) -> Iterator[World]:
     """Two of everything."""
     with _topology(NO_SINGLE_POINT) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def on_a_cluster(needs_namespaces: None) -> Iterator[World]:
+    """Two machines for mail, one for the store, three with a Redis Cluster."""
+    with _topology(CLUSTER) as world:
         yield world
 
 

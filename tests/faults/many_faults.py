@@ -20,7 +20,7 @@ from tests.faults.timeline import Timeline
 from tests.faults.upgrade_faults import another_release, back_again, half_upgraded, upgraded_by_machine
 from tests.faults.world import World
 
-_LONG = 8.0  # seconds: longer than the lease lives
+LONG = 8.0  # seconds: longer than the lease lives
 _NOBODY = ("10.77.0.99", "6379")
 ManyInject = Callable[[ManyWorld, Timeline], AbstractContextManager[None]]
 
@@ -239,17 +239,18 @@ def _clocks(seconds: int) -> Callable[[World], AbstractContextManager[None]]:
     return around
 
 
-def _row(name: str, does: str, sees: str, inject: ManyInject, recovers: float = 0.0, **more: object) -> Fault:
-    given = {"seconds": 3.0, "long": _LONG, "settles": LEASE, "is_short": False} | more
+def row(name: str, does: str, sees: str, inject: ManyInject, recovers: float = 0.0, **more: object) -> Fault:
+    """Return a row, which mostly is not part of the short form."""
+    given = {"seconds": 3.0, "long": LONG, "settles": LEASE, "is_short": False} | more
     return Fault(name, does, sees, _many(inject), recovers, **given)  # type: ignore[arg-type]
 
 
 ON_TWO_MTAS = (
-    _row("two-none", "two MTAs: nothing", RIGHT, _nothing, settles=SOON),
-    _row("two-emptied", "the Redis of two MTAs: kill -9, then started empty", RIGHT, _emptied, is_short=True),
-    _row("two-cut", "two MTAs: one is cut off", LATER, _cut_off, 20.0, seconds=_LONG, is_short=True),
-    _row("two-behind", "two MTAs: a replica falls behind", RIGHT, _behind),
-    _row(
+    row("two-none", "two MTAs: nothing", RIGHT, _nothing, settles=SOON),
+    row("two-emptied", "the Redis of two MTAs: kill -9, then started empty", RIGHT, _emptied, is_short=True),
+    row("two-cut", "two MTAs: one is cut off", LATER, _cut_off, 20.0, seconds=LONG, is_short=True),
+    row("two-behind", "two MTAs: a replica falls behind", RIGHT, _behind),
+    row(
         "two-upgraded",
         "another release half-way: new tables, the relay, one MTA of two",
         LATER,
@@ -257,20 +258,20 @@ ON_TWO_MTAS = (
         10.0,
         around=another_release(has_tables=True),
         is_short=True,
-        long=_LONG,
+        long=LONG,
     ),
 )
 WITHOUT_SINGLE_POINT = (
-    _row("many-none", "two of everything: nothing", RIGHT, _nothing, settles=SOON),
-    _row(
+    row("many-none", "two of everything: nothing", RIGHT, _nothing, settles=SOON),
+    row(
         "many-failover",
         "Redis's primary: kill -9; the sentinels promote the other",
         RIGHT,
         _failed_over,
         takes_over=True,
     ),
-    _row("many-cut", "an MTA is cut off from all others", LATER, _cut_off, 20.0),
-    _row(
+    row("many-cut", "an MTA is cut off from all others", LATER, _cut_off, 20.0),
+    row(
         "many-split",
         "two primaries of Redis, each with a relay and an MTA",
         RIGHT,
@@ -280,7 +281,7 @@ WITHOUT_SINGLE_POINT = (
         takes_over=True,
         caches=False,
     ),
-    _row(
+    row(
         "many-store",
         "PostgreSQL: kill -9; its standby, without the last changes",
         GRACE,
@@ -288,7 +289,7 @@ WITHOUT_SINGLE_POINT = (
         5.0,
         takes_over=True,
     ),
-    _row(
+    row(
         "many-machine",
         "the machine of both primaries is gone; the sentinels promote Redis, an admin PostgreSQL",
         LATER,
@@ -297,9 +298,9 @@ WITHOUT_SINGLE_POINT = (
         long=25.0,
         takes_over=True,
     ),
-    _row("many-relay", "one of two relays: kill -9", RIGHT, _one_relay_killed, settles=SOON, takes_over=True),
-    _row("many-relays", "both relays: kill -9", RIGHT, _relays_killed),
-    _row(
+    row("many-relay", "one of two relays: kill -9", RIGHT, _one_relay_killed, settles=SOON, takes_over=True),
+    row("many-relays", "both relays: kill -9", RIGHT, _relays_killed),
+    row(
         "many-rolling",
         "Byname's daemons: restarted one after the other",
         LATER,
@@ -308,7 +309,7 @@ WITHOUT_SINGLE_POINT = (
         long=1.0,
         takes_over=True,
     ),
-    _row(
+    row(
         "many-upgraded",
         "another release comes machine by machine: new tables, a new format of the cache",
         LATER,
@@ -317,7 +318,7 @@ WITHOUT_SINGLE_POINT = (
         around=another_release(has_tables=True),
         takes_over=True,
     ),
-    _row(
+    row(
         "many-downgraded",
         "a machine of each kind gets another release, then its former one again",
         LATER,
@@ -326,7 +327,7 @@ WITHOUT_SINGLE_POINT = (
         around=another_release(has_tables=False),
         takes_over=True,
     ),
-    _row(
+    row(
         "many-api",
         "one of two APIs behind nginx: kill -9",
         RIGHT,
@@ -335,7 +336,7 @@ WITHOUT_SINGLE_POINT = (
         long=2.0,
         takes_over=True,
     ),
-    _row("many-ahead", "an MTA and a relay: the clock 5 s ahead", RIGHT, _nothing, around=_clocks(5)),
-    _row("many-back", "an MTA and a relay: the clock 5 s back", RIGHT, _nothing, around=_clocks(-5)),
-    _row("many-slow", "an MTA behind a line of 200 ms that loses 5 %", GRACE, _slow, 10.0),
+    row("many-ahead", "an MTA and a relay: the clock 5 s ahead", RIGHT, _nothing, around=_clocks(5)),
+    row("many-back", "an MTA and a relay: the clock 5 s back", RIGHT, _nothing, around=_clocks(-5)),
+    row("many-slow", "an MTA behind a line of 200 ms that loses 5 %", GRACE, _slow, 10.0),
 )

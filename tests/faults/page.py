@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.faults.cached_site_faults import CACHED
 from tests.faults.clock_faults import CLOCKS
+from tests.faults.cluster_faults import ON_A_CLUSTER
 from tests.faults.disk_faults import ON_A_SMALL_DISK
 from tests.faults.fault import Fault
 from tests.faults.faults import EMBEDDED
@@ -32,6 +33,7 @@ FAULTS = (
     *ON_A_SMALL_DISK,
     *ON_TWO_MTAS,
     *WITHOUT_SINGLE_POINT,
+    *ON_A_CLUSTER,
 )
 TIMES = ("recovery", "cache_back", "slowest", "kill_to_answers", "kill_to_cache")
 

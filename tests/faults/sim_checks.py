@@ -22,7 +22,7 @@ from tests.faults.sim_sql import Moment, Sql
 LEASE_MS, GRACE_MS, SENDER_GRACE_MS = 5_000, 60_000, 30_000
 POLICY = Policy()
 
-_KEPT = f"byname:3:d:{LASTING}".encode()
+_KEPT = domain_key(LASTING).encode()
 
 
 class Broken(AssertionError):

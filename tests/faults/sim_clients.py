@@ -96,7 +96,7 @@ def execute(server: MemoryRedis, command: tuple[Argument, ...], operations: type
     try:
         if command[0] != "EVALSHA":
             return server.execute(command)
-        return operations(server).run(str(command[3]), [encoded(arg) for arg in command[4:]])
+        return operations(server).run(str(command[4]), [encoded(arg) for arg in command[5:]])
     except Refused as error:
         return redis.ResponseError(str(error))
 

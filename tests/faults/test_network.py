@@ -42,6 +42,15 @@ def test_a_cable_is_cut_and_mended(network: Network, server: socket.socket) -> N
     assert reaches(network)
 
 
+def test_machines_that_are_apart_together_reach_one_another(network: Network, server: socket.socket) -> None:
+    with network.split("mx"):
+        assert not reaches(network, 0.2)
+    assert reaches(network)
+    with network.split("mx", "db"):
+        assert reaches(network)
+    assert reaches(network)
+
+
 @pytest.mark.skipif(not Path("/dev/net/tun").exists(), reason="no TAP devices here: what a slow line is made of")
 def test_a_slow_line_carries_what_a_connection_says_and_connections_outlive_it(
     network: Network, server: socket.socket

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import redis
 
-from store.wire_format.layout import HOSTED_KEY, PREFIX, STATE_KEY, domain_key
+from store.wire_format.layout import ABSENT_KEY, HOSTED_KEY, PREFIX, STATE_KEY, domain_key
 from store.wire_format.values import version_text
 from tests.faults.sim_clients import execute
 from tests.faults.sim_redis import Argument, MemoryRedis, Time
-from tests.store.redis_server import RedisServer
+from tests.store.redis_server import RedisServer, program_of
 
 _DOMAINS = ("a.test", "b.test")
 _FIELDS = ("@", "@c", "@l", "b0", "s0")
@@ -20,9 +20,9 @@ _GUARDED = frozenset({"apply", "install", "install_gathered", "repair", "seal", 
 _FAR = 10_000_000  # ms, so that nothing ends while we look
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    server = RedisServer()
+@pytest.fixture(scope="module", params=["redis", "valkey"])
+def server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
+    server = RedisServer(program=program_of(request.param))
     server.start()
     yield server
     server.remove()
@@ -50,8 +50,8 @@ class Twins:
         """Run an operation on both; a guarded one on a basis that mostly holds."""
         if args[0] in _GUARDED:
             args = (*args, *self._basis())
-        theirs = _plain(self._ask(("EVALSHA", self.sha, 0, *args)))
-        assert _plain(execute(self.memory, ("EVALSHA", self.sha, 0, *args))) == theirs, args
+        theirs = _plain(self._ask(("EVALSHA", self.sha, 1, ABSENT_KEY, *args)))
+        assert _plain(execute(self.memory, ("EVALSHA", self.sha, 1, ABSENT_KEY, *args))) == theirs, args
 
     def _basis(self) -> tuple[Argument, ...]:
         build = self.memory.field(STATE_KEY.encode(), b"build") or b""

@@ -2,15 +2,19 @@
 
 import string
 from dataclasses import replace
+from importlib.resources import files
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.crc import key_slot
 
 from routing.address import Address
 from routing.records import Alias, HostedDomain, Mailbox
 from routing.sender_rules import SenderRules
+from store.cache.cluster import SLOT
 from store.wire_format import layout
+from store.wire_format.counts import STREAM
 from store.wire_format.values import Unreadable, field_of, local_of, read_version, split, stamped, version_text
 
 HOME = "brand-a.com"
@@ -166,10 +170,27 @@ def test_the_list_of_hosted_domains(listed: bytes | None, whole: bytes | None, h
         layout.is_hosted(listed, whole)
 
 
-def test_keys_carry_the_format() -> None:
-    assert layout.domain_key("brand-a.com") == "byname:3:d:brand-a.com"
-    keys = (layout.HOSTED_KEY, layout.LEASE_KEY, layout.GRACE_KEY, layout.SENDER_GRACE_KEY, layout.STATE_KEY)
-    assert all(key.startswith("byname:3:") for key in keys)
+def test_keys_carry_the_format_and_lie_in_one_slot() -> None:
+    assert layout.domain_key("brand-a.com") == "byname:{cache}:3:d:brand-a.com"
+    graces = (layout.GRACE_KEY, layout.SENDER_GRACE_KEY)
+    keys = (
+        layout.HOSTED_KEY,
+        layout.LEASE_KEY,
+        *graces,
+        layout.STATE_KEY,
+        layout.ABSENT_KEY,
+        layout.domain_key("b{2}"),
+    )
+    assert all(key.startswith("byname:{cache}:3:") for key in keys)
+    assert {key_slot(key.encode()) for key in (*keys, STREAM)} == {SLOT}
+
+
+def test_what_the_relay_does_inside_redis_has_the_same_keys() -> None:
+    script = files("store.relay").joinpath("operations.lua").read_text()
+    assert f"local prefix = '{layout.PREFIX}'\n" in script
+
+
+def test_values_carry_a_version() -> None:
     assert layout.hosted_fields(["b.com"], 71) == {"b.com": "1z h", "@l": "1z h"}
     assert stamped(71, "h") == "1z h"
     assert layout.tombstone(71) == "1z x"

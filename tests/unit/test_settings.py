@@ -172,7 +172,7 @@ def test_foreign_variables_are_left_alone(load_text: Load) -> None:
         ("[store]\nurl = 7", "store.url: must be text in quotes"),
         (
             "[cache]\nurl = 'hush'",
-            "cache.url: must start with redis://, rediss://, unix:// or redis+sentinel://",
+            "cache.url: must start with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://",
         ),
         ("[trace]\nkey = 'hush'", "trace.key: must have at least 32 characters"),
         # both forms of a secret

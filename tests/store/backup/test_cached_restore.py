@@ -79,6 +79,6 @@ def test_a_lost_backup_costs_no_lease(cached: Site, relaying: Relaying, redis_se
 def test_another_rebuild_is_waited_for(cached: Site, relaying: Relaying, redis_server: RedisServer) -> None:
     file = cached.backed_up()
     assert relaying.target.begin("another", relaying.target.state().build)
-    redis_server.admin.pexpire("byname:building", 900)
+    redis_server.admin.pexpire(layout.PREFIX + "building", 900)
     done = cached("restore", file, "--replace", "--json")
     assert (done.code, done.data["cache"]) == (0, "rebuilt")

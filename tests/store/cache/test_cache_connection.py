@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
+from byname.sandbox.redis_cluster import is_well
+from byname.sandbox.waiting import wait_until
 from routing.directory import LookupFailed
 from store.cache.connection import open_pool
 from store.cache.directory import RedisDirectory
 from store.errors import StoreNotReady
+from store.wire_format import layout
 from tests.store.cache.filled_cache import fill
+from tests.store.redis_cluster import node
 from tests.store.redis_server import RedisServer, free_port
 from tests.unit.sample_site import DIRECTORY, DOMAINS, JOHN
 
@@ -20,6 +24,7 @@ SECRET = "s3cr:t@/?#%"
 IN_URL = "s3cr%3At%40%2F%3F%23%25"
 READER_RIGHTS = ("+eval_ro", "+mget", "+hmget", "+get", "+pttl", "+info", "~byname:*")
 ASKED = [JOHN.address]
+_FILES = (("cert", "cert"), ("key", "key"), ("ca-cert", "cert"))
 
 
 def filled(server: RedisServer) -> RedisServer:
@@ -103,7 +108,7 @@ def test_who_is_not_let_in(server: RedisServer, url: str, reason: str) -> None:
 def test_a_reader_cannot_write(server: RedisServer) -> None:
     pool = open_pool(f"unix://milter:{IN_URL}@{server.socket}", timeout=1, connections=1)
     connection: Any = pool.get_connection()
-    for command in ("SET byname:3:lease x", "HSET byname:3:hosted x y", "GET other", "KEYS *", "FLUSHALL"):
+    for command in (f"SET {layout.LEASE_KEY} x", f"HSET {layout.HOSTED_KEY} x y", "GET other", "KEYS *", "FLUSHALL"):
         connection.send_command(*command.split())
         with pytest.raises(Exception, match=r"[Nn]o permissions"):
             connection.read_response()
@@ -132,6 +137,24 @@ def test_tls(tls_server: tuple[RedisServer, int], certificate: Path) -> None:
     assert answers(f"rediss://localhost:{port}?ssl_cert_reqs=none")
     assert refusal(f"rediss://localhost:{port}") == "unreachable"  # a certificate that nobody vouches for
     assert refusal(f"redis://localhost:{port}") in {"unreachable", "error"}
+
+
+def test_a_cluster_over_tls(certificate: Path) -> None:
+    """A node that is alone, and so knows no name of its own; it names the port that answers to TLS."""
+    port, trusted = free_port(), f"ssl=yes&ssl_ca_certs={certificate}/cert.pem"
+    files = (f"--tls-{kind}-file {certificate}/{name}.pem" for kind, name in _FILES)
+    server = node("--tls-port", str(port), *" ".join(files).split(), "--tls-auth-clients", "no", "--tls-cluster", "yes")
+    server.start()
+    try:
+        server.admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        wait_until(lambda: is_well(server), 10, "a cluster of one")
+        fill(server, DOMAINS)
+        assert answers(f"redis+cluster://localhost:{port}?{trusted}")
+        assert answers(f"redis+cluster://127.0.0.1:1,localhost:{port}?{trusted}")
+        assert refusal(f"redis+cluster://127.0.0.2:{port}?{trusted}") == "unreachable"  # not the certificate's name
+        assert answers(f"redis+cluster://localhost:{server.port}")
+    finally:
+        server.remove()
 
 
 def test_tls_checks_the_name(tls_server: tuple[RedisServer, int], certificate: Path) -> None:
@@ -187,6 +210,10 @@ def test_sentinels(server: RedisServer, tmp_path: Path) -> None:
         ("redis+sentinel://x:s3cret@h:1,:2/names", "must name a host"),
         ("redis+sentinel://x:s3cret@h:1,h:x/names", "must have a port"),
         ("redis+sentinel://x:s3cret@h:1/names?ssl=perhaps", "ssl=yes or no"),
+        ("redis+cluster://x:s3cret@h:1/1", "none but 0"),
+        ("redis+cluster://x:s3cret@h:1,:2", "must name a host"),
+        ("redis+cluster://x:s3cret@h:1,h:x", "must have a port"),
+        ("redis+cluster://x:s3cret@h?ssl=perhaps", "ssl=yes or no"),
         ("redis://[x:s3cret@h", ""),
     ],
 )

@@ -136,17 +136,22 @@ def test_only_a_lease_for_this_format_and_this_run(
             cache.lookup([SALES])
 
 
-def test_an_older_format_beside_this_one(server: RedisServer, cache: RedisDirectory) -> None:
-    """Its lease and its values say nothing here, in whatever state either of the two is, and stay as they are."""
+@pytest.mark.parametrize("number", [2, 3])
+def test_an_older_format_beside_this_one(server: RedisServer, cache: RedisDirectory, number: int) -> None:
+    """Its lease and its values say nothing here, in whatever state either of the two is, and stay as they are.
+
+    Those of format 3 lay under keys without a hash tag once.
+    """
+    prefix = f"byname:{number}:"
     older = {
-        key.replace(layout.PREFIX.encode(), b"byname:2:"): server.admin.dump(key)
+        key.replace(layout.PREFIX.encode(), prefix.encode()): server.admin.dump(key)
         for key in server.admin.keys(layout.PREFIX + "*")
     }
     for key, value in older.items():
         server.admin.restore(key, 0, value)
-    server.admin.set("byname:2:lease", f"2 {server.run_id}")
-    server.admin.hset("byname:2:d:brand-b.test", "sales", "9 a7 1mallory")
-    before = server.admin.dump("byname:2:d:brand-b.test")
+    server.admin.set(f"{prefix}lease", f"{number} {server.run_id}")
+    server.admin.hset(f"{prefix}d:brand-b.test", "sales", "9 a7 1mallory")
+    before = server.admin.dump(f"{prefix}d:brand-b.test")
     assert cache.lookup([SALES]) == DIRECTORY.lookup([SALES])
     server.admin.delete(layout.LEASE_KEY)
     with pytest.raises(LookupFailed, match="no lease"):
@@ -154,7 +159,7 @@ def test_an_older_format_beside_this_one(server: RedisServer, cache: RedisDirect
     server.admin.delete(*server.admin.keys(layout.PREFIX + "*"))
     with pytest.raises(LookupFailed):
         cache.affirmed([SALES])
-    assert server.admin.dump("byname:2:d:brand-b.test") == before
+    assert server.admin.dump(f"{prefix}d:brand-b.test") == before
 
 
 FAIR, GONE = Address("fair", "brand-a.test"), Address("gone", "brand-a.test")

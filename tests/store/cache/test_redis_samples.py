@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from routing.address import Address
 from store.cache.directory import RedisDirectory
@@ -21,7 +23,7 @@ from store.services import aliases
 from store.sql.database import Database
 from store.wire_format import layout
 from store.wire_format.counts import STREAM, Batch
-from tests.store.redis_server import RedisServer
+from tests.store.redis_server import RedisServer, program_of
 from tests.store.relay.relaying import Relaying
 
 SAMPLES = Path(str(files("conf"))) / "redis"
@@ -30,8 +32,8 @@ SAMPLES = Path(str(files("conf"))) / "redis"
 class SampleServer(RedisServer):
     """A server with the samples as they are installed; only their folder and their memory are others."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, program: str) -> None:
+        super().__init__(program=program)
         config = (SAMPLES / "byname.conf").read_text().replace("/etc/byname/redis", str(self.folder))
         (self.folder / "byname.conf").write_text(config)
         shutil.copy(SAMPLES / "users.acl", self.folder)
@@ -44,15 +46,15 @@ class SampleServer(RedisServer):
         return redis.Redis(unix_socket_path=str(self.socket), username="byname-relay", password="CHANGE-THIS-2")
 
     def command(self) -> list[str]:
-        return ["redis-server", str(self.folder / "redis.conf")]
+        return [self.program, str(self.folder / "redis.conf")]
 
     def url_of(self, user: str) -> str:
         return f"unix://{user}:CHANGE-THIS-{'1' if user == 'byname-milter' else '2'}@{self.socket}"
 
 
-@pytest.fixture(scope="module")
-def sample() -> Iterator[SampleServer]:
-    server = SampleServer()
+@pytest.fixture(scope="module", params=["redis", "valkey"])
+def sample(request: pytest.FixtureRequest) -> Iterator[SampleServer]:
+    server = SampleServer(program_of(request.param))
     server.start()
     yield server
     server.remove()
@@ -111,4 +113,4 @@ def test_a_milter_hands_on_counts_and_the_relay_takes_them(world: Database, samp
 
 def test_nobody_else_comes_in(sample: SampleServer) -> None:
     with pytest.raises(redis.AuthenticationError):
-        redis.Redis(unix_socket_path=str(sample.socket)).ping()
+        redis.Redis(unix_socket_path=str(sample.socket), retry=Retry(NoBackoff(), 0)).ping()

@@ -1,14 +1,18 @@
 """The lines of docs/backup.md, upgrade.md and operate.md are run as they stand, on a site with something in it."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
 from byname.cli import app
+from store.wire_format import layout
+from store.wire_format.counts import STREAM
 from tests.forking.shell import run_lines
 from tests.store.cli.command_line import CommandLine
+from tests.store.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[3]
 DOCS, SYSTEMD = ROOT / "docs", ROOT / "systemd"
@@ -57,6 +61,21 @@ def test_what_the_pages_name_is_there(page: str) -> None:
     for unit in re.findall(r"`(byname-[a-z]+(?:@[a-z]*)?(?:\.timer)?)`", text):
         name = re.sub(r"@\w*", "@", unit)
         assert name in units or f"{name}.service" in units or f"| `{unit}` |" in rows, unit
+
+
+def test_what_former_formats_left_in_redis_goes(redis_server: RedisServer, tmp_path: Path) -> None:
+    lines = (DOCS / "upgrade.md").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("    redis-cli --scan"))
+    line = line.replace("PREFIX", "byname:[^{]")  # as in CHANGELOG.md
+    command = tmp_path / "redis-cli"
+    command.write_text(f'#!/bin/sh\nexec /usr/bin/redis-cli -s {redis_server.socket} "$@"\n')
+    command.chmod(0o755)
+    kept = {layout.LEASE_KEY, layout.domain_key("brand-a.com"), STREAM, "another program's"}
+    for key in kept | {"byname:2:lease", "byname:3:lease", "byname:3:d:brand-a.com", "byname:counts"}:
+        redis_server.admin.set(key, "1")
+    for _ in range(2):  # the second time there is nothing
+        subprocess.run(["bash", "-c", line], check=True, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+        assert {key.decode() for key in redis_server.admin.keys("*")} == kept
 
 
 def test_each_unit_runs_a_command_that_there_is() -> None:
