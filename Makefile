@@ -34,10 +34,9 @@ demo: packages-$(or $(patsubst --%,%,$(filter --webmail --many,$(ARGS))),demo) $
 test: packages-test $(STAMP) $(AXE) ## all tests and the coverage of routing/ (ARGS="PATH -k WORD": only those, no coverage)
 ifeq ($(strip $(ARGS)),)
 	@$(BIN)/python -m compileall -q $(PACKAGES) # root's tests write no bytecode, and start some hundred processes
-	@# Meanwhile: pytest's compiled form of the other tests, which each worker would make anew.
+	@# Meanwhile, on the other processor: pytest's compiled form of the other tests, which each worker would make anew.
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -qq --collect-only --ignore=tests/unit >/dev/null 2>&1 & \
-	$(BIN)/coverage erase; $(BIN)/coverage run -m pytest -n 2 tests/unit; code=$$?; wait; exit $$code
-	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage run -m pytest tests/unit; code=$$?; wait; exit $$code
 	$(BIN)/coverage report
 	$(call as_root,$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/unit)
 else
