@@ -2,7 +2,7 @@
 
 For requests that all write to SQLite. One of them writes at a time whatever they do, and threads that wait for their
 turn there hand the interpreter to and fro at each statement: four programs that send cost a fifth more CPU time for
-each message, and get a third fewer through (measured, docs/messages.md).
+each message, and get a quarter fewer through (measured, docs/messages.md).
 """
 
 import asyncio

@@ -38,7 +38,7 @@ _REASONS: Mapping[str, str] = {
     "relay.": "A change waits for the relay's step, and on a busy machine for a processor",
     "messages.": (
         "What a message costs over HTTP besides smtplib: it is kept, with its key, before it is answered, and its"
-        " outcome is kept again, so that it is sent once and never lost"
+        " outcome is kept again, so that it is sent once and never lost. docs/messages.md has a newer figure"
     ),
     "propagation.": "A change waits for the relay to be woken, and on a busy machine for a processor",
     "pages.": "A page is made for each request, from the rows as they are",

@@ -137,10 +137,11 @@ def basis_of(state: State) -> Basis:
     return Basis(state.build, state.applied, state.now_ms)
 
 
-def load(source: Source, target: Target, basis: Basis, domains: set[str]) -> Report:
+def load(source: Source, target: Target, basis: Basis, domains: set[str]) -> bool:
     """Put the hashes of some domains in, whole; one that is not hosted is noted as gone.
 
-    Without that note its changes, from the time when it was hosted, would ask for it for ever.
+    Without that note its changes, from the time when it was hosted, would ask for it for ever. Return False where it
+    cannot be noted, for there is no list of hosted domains.
 
     Raises:
         StoreUnavailable, StoreNotReady, CacheUnavailable.
@@ -152,9 +153,7 @@ def load(source: Source, target: Target, basis: Basis, domains: set[str]) -> Rep
             del report
         clock, value = snapshot.clock, tombstone(snapshot.clock.version)
         gone = [Change(0, clock.nonce, name, "", value) for name in sorted(domains.difference(hosted))]
-        if gone:
-            target.apply(basis, gone)
-    return sync.report
+        return not gone or "rebuild" not in target.apply(basis, gone).outcomes
 
 
 def _of(snapshot: Snapshot, domains: set[str]) -> Iterator[Part]:

@@ -1,6 +1,6 @@
 """Reconciling one hash of the cache with SQL: finding what is missing or wrong, repairing it, installing it whole."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from store.relay.report import Difference, Report, difference
@@ -109,6 +109,7 @@ class Reconciler:
         self.report = Report()
         self.basis = basis
         self._suspects = suspects or {}
+        self._is_right: dict[str, bool] = {}  # hashes that were there: False where somebody wrote meanwhile
         self._stamp = version_text(clock.version).encode() + b" "
 
     def raw(self, bodies: Mapping[bytes, bytes]) -> Raw:
@@ -145,6 +146,7 @@ class Reconciler:
         self._note("", found, expected)
         if not self.repairs:
             return
+        self._seal_listed(found.repairs)
         self.report.repaired += self.target.repair(self.basis, HOSTED_KEY, found.repairs, self.clock)
         for repair in found.repairs:
             if repair.value.endswith(GONE.encode()):  # the list first: without its hash a domain is no evidence
@@ -152,6 +154,16 @@ class Reconciler:
         if _WHOLE not in actual or found.tombstones or not found.is_sealed:
             least = len(actual.keys() | {repair.field for repair in found.repairs})
             self.target.seal(self.basis, HOSTED_KEY, self.clock, found.tombstones, least)
+
+    def _seal_listed(self, repairs: Iterable[Repair]) -> None:
+        """Note of domains that come into the list anew, and whose hash was there, that it is whole as of now.
+
+        A removal before that is too old for their new place in the list, and takes the hash away no more. So what came
+        before that removal must be too old for the hash: else a name would be back that went with its domain.
+        """
+        for name in (repair.field.decode("ascii", "replace") for repair in repairs if repair.value.endswith(_HOSTED)):
+            if self._is_right.get(name):
+                self.target.seal(self.basis, domain_key(name), self.clock, {})
 
     def remove_unhosted(self, name: str) -> None:
         """Take away a hash of a domain that is not in the list."""
@@ -169,7 +181,9 @@ class Reconciler:
         key = domain_key(name)
         repaired = self.target.repair(self.basis, key, found.repairs, self.clock) if found.repairs else 0
         self.report.repaired += repaired
-        if repaired == len(found.repairs) and not found.newer and (found.tombstones or not found.is_sealed):
+        is_right = repaired == len(found.repairs) and not found.newer
+        self._is_right[name] = is_right and self._is_right.get(name, True)
+        if is_right and (found.tombstones or not found.is_sealed):
             self.target.seal(self.basis, key, self.clock, found.tombstones)
 
     def _note(self, name: str, found: Findings, bodies: Mapping[bytes, bytes]) -> None:

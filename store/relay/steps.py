@@ -117,13 +117,14 @@ class Relay:
             settled = [c for c, outcome in zip(left, result.outcomes, strict=True) if outcome in {"applied", "older"}]
             self._source.mark(settled, result.counter, found.clock)
             done += settled
-            if "rebuild" in result.outcomes:
-                self._target.stop(basis.build)
-                break
             ids = {change.id for change in settled}
             left = [change for change in left if change.id not in ids]
-            if left:
-                load(self._source, self._target, basis, {change.domain for change in left})
+            is_listed = "rebuild" not in result.outcomes
+            if left and is_listed:
+                is_listed = load(self._source, self._target, basis, {change.domain for change in left})
+            if not is_listed:
+                self._target.stop(basis.build)
+                break
         return done, basis
 
 

@@ -5,15 +5,23 @@ from contextlib import closing
 
 import pytest
 
+from store.relay import steps
 from store.relay.rebuild import load
 from store.relay.source import Change
-from store.services import aliases
+from store.services import aliases, domains
 from store.sql.database import Database
+from store.sql.tenant import Transaction
 from store.wire_format.layout import HOSTED_KEY, LEASE_KEY, STATE_KEY, domain_key
 from store.wire_format.values import stamped
 from tests.store.directory_contract import JOHN, base
 from tests.store.redis_server import RedisServer
-from tests.store.relay.relaying import Relaying
+from tests.store.relay.relaying import Relaying, seen
+
+B = "brand-b.com"
+
+
+def add_new(tx: Transaction) -> None:
+    aliases.add(tx, f"new@{B}", str(JOHN))
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +54,33 @@ def test_a_domain_that_is_gone_by_now_is_not_asked_for_again(relay: Relaying) ->
     load(relay.source, relay.target, relay.basis(), {"gone.test"})
     assert relay.apply(changes).outcomes == ["older", "older"]
     assert not relay.server.admin.exists(domain_key("gone.test"))
+
+
+def test_a_domain_that_cannot_be_noted_as_gone_does_not_go_round_for_ever(
+    relay: Relaying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its changes ask for it to be loaded; without the list nothing else tells that it is time for a rebuild."""
+    monkeypatch.setattr(steps, "BATCH", 1)  # or more of its changes than one look finds
+    relay.change(add_new, lambda tx: domains.remove(tx, B, confirmed=True))
+    relay.server.admin.delete(HOSTED_KEY, domain_key(B))
+    relay.settle()
+    assert relay.differences() == []
+
+
+def test_a_name_that_went_with_its_domain_is_not_brought_back_after_a_rebuild(relay: Relaying) -> None:
+    """The list is made anew, so the removal is too old for it, and takes the hash away no more."""
+    with relay.database.read() as tx:
+        account = domains.get(tx, B).account
+    relay.change(
+        add_new,
+        lambda tx: domains.remove(tx, B, confirmed=True),
+        lambda tx: domains.add(tx, B, account=account, verified=True),
+    )
+    relay.server.admin.delete(HOSTED_KEY)
+    relay.rebuild()
+    relay.settle()
+    assert (seen(relay.server, B, "new") or "x").endswith("x")
+    assert relay.differences() == []
 
 
 def test_a_list_that_is_not_what_was_looked_at_is_not_called_whole(relay: Relaying) -> None:
