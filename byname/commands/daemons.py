@@ -143,6 +143,7 @@ def api(context: typer.Context) -> None:
     from admin_api.server import ApiServer, serve_until_signalled
     from admin_api.site import ApiSite
     from byname import telemetry
+    from byname.allocator import return_large_blocks
     from byname.wiring.api import api_site, couriers
     from byname.wiring.directory import sql_directory
     from byname.wiring.installer import installer
@@ -151,6 +152,7 @@ def api(context: typer.Context) -> None:
 
     run = cli_context.of(context)
     settings = _prepared(run, "api")
+    return_large_blocks()
     registry = telemetry.new_registry()
     with (
         run.database(may_be_silent=True) as database,
