@@ -127,6 +127,8 @@ def run(connection: Connection, text: "Text", values: Values, take: Callable[[An
         return take(cursor)
     except connection.dialect.loaded_dbapi.Error as error:
         raise _as_sqlalchemy(connection, text.sql, error, cursor) from error
+    except Exception:
+        raise
     except BaseException as error:  # in the middle of an exchange: what the connection would answer next, nobody knows
         connection.invalidate(error)
         raise
