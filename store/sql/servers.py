@@ -10,6 +10,7 @@ from typing import Any
 
 Place = tuple[str, str]  # host and port
 
+_PORT = "5432"
 _ONE_OF_ALL = frozenset({"primary", "read-write"})
 
 
@@ -34,12 +35,16 @@ class Servers:
 
     def ordered(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return libpq's parameters, lists of hosts and ports in the order in which they are to be tried."""
-        hosts, ports = (str(parameters.get(key, "")).split(",") for key in ("host", "port"))
         found = dict(parameters)
-        if found.get("target_session_attrs") not in _ONE_OF_ALL or len(ports) != len(hosts) or "hostaddr" in found:
+        hosts = str(found.get("host", "")).split(",")
+        ports = str(found.get("port", "," * (len(hosts) - 1))).split(",")
+        is_free = found.get("target_session_attrs") in _ONE_OF_ALL and "hostaddr" not in found
+        if not is_free or len(hosts) < 2 or len(ports) != len(hosts):
             return found
         places = sorted(zip(hosts, ports, strict=True), key=self._rank)
         return found | {"host": ",".join(host for host, _ in places), "port": ",".join(port for _, port in places)}
 
     def _rank(self, place: Place) -> int:
-        return 0 if place == self._served else 2 if place == self._lost else 1
+        host, port = place
+        known = (host, port or _PORT)
+        return 0 if known == self._served else 2 if known == self._lost else 1

@@ -1,5 +1,6 @@
 """Every way to a Redis: unix socket, TCP, TLS, passwords, users with few rights, sentinels; and URLs that are none."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from byname.sandbox.waiting import wait_until
 from routing.directory import LookupFailed
 from store.cache.connection import open_pool
 from store.cache.directory import RedisDirectory
+from store.dead_peers import GIVEN_UP_AFTER, PROBED_EVERY, SOCKET_OPTIONS
 from store.errors import StoreNotReady
 from store.wire_format import layout
 from tests.store.cache.filled_cache import fill
@@ -90,6 +92,14 @@ def refusal(url: str) -> str:
 )
 def test_ways_that_lead_there(server: RedisServer, url: str) -> None:
     assert answers(url.format(socket=server.socket, port=server.port))
+
+
+def test_a_machine_that_says_nothing_is_given_up_by_the_kernel(server: RedisServer) -> None:
+    pool = open_pool(f"redis://:{IN_URL}@127.0.0.1:{server.port}", timeout=1, connections=1)
+    connection: Any = pool.get_connection()
+    found = [connection._sock.getsockopt(socket.IPPROTO_TCP, option) for option in SOCKET_OPTIONS]
+    connection.disconnect()
+    assert found == [PROBED_EVERY, PROBED_EVERY, GIVEN_UP_AFTER * 1000]
 
 
 @pytest.mark.parametrize(
