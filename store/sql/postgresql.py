@@ -15,7 +15,6 @@ from typing import Any, ClassVar, TypeVar
 import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import URL, Engine, QueuePool, create_engine, event
-from sqlalchemy.engine import ExceptionContext
 
 from store.dead_peers import LIBPQ
 from store.sql.pool_profiles import PoolProfile
@@ -86,14 +85,11 @@ class Postgresql:
             return connection
 
         event.listen(engine, "do_connect", connect)
-        event.listen(engine, "handle_error", self._note_lost)
+        event.listen(engine, "invalidate", self._note_lost)
         return engine
 
-    def _note_lost(self, context: ExceptionContext) -> None:
-        if context.is_disconnect and context.connection is not None and not context.connection.invalidated:
-            lost = context.connection.connection.dbapi_connection
-            if isinstance(lost, DeadlineConnection):
-                self._servers.lost(lost.server)
+    def _note_lost(self, connection: DeadlineConnection, *_: object) -> None:
+        self._servers.lost(connection.server)
 
     def _patience(self) -> dict[str, Any]:
         """Return how long a machine that says nothing is waited for; what the URL says of it holds."""

@@ -295,7 +295,7 @@ def test_a_replica_beside_a_milter(
         assert witness.look() == "the replica is behind"
 
 
-@pytest.mark.parametrize("cluster", ["valkey"], indirect=True, scope="module")
+@pytest.mark.parametrize("server_program", ["valkey"], indirect=True, scope="module")
 def test_a_slot_that_is_moved_as_a_whole(
     cluster: RedisCluster, store: Database, relaying: Relaying, directory: RedisDirectory
 ) -> None:
