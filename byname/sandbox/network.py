@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -40,15 +40,9 @@ class Machine:
     address: str
     namespace: str
 
-    @contextmanager
-    def inside(self) -> Iterator[None]:
+    def inside(self) -> AbstractContextManager[None]:
         """Let this thread be on the machine for the length of a block: what it starts, and its sockets, stay there."""
-        with _opened(OWN) as before, _opened(_NAMESPACES / self.namespace) as there:
-            enter(there)
-            try:
-                yield
-            finally:
-                enter(before)
+        return _inside(self.namespace)
 
 
 @dataclass(slots=True)
@@ -94,18 +88,43 @@ class Network:
     @contextmanager
     def slow(self, name: str, milliseconds: int, loss: float) -> Iterator[None]:
         """Let all that a machine sends and hears be late by so much each way, and a part of it be lost, for a block."""
-        machine, port = self.machines[name], f"s-{name}"
-        with short_folder() as folder:
-            ends = (machine.namespace, "slow0", self._hub, port)
-            command = [sys.executable, "-m", "byname.sandbox.slow_line", *ends, str(milliseconds), str(loss)]
-            with Daemon(command, folder / "log") as line:
+        machine = self.machines[name]
+        with short_folder() as folder, self._pairs(machine) as ports:
+            command = [sys.executable, "-m", "byname.sandbox.slow_line", *ports, str(milliseconds), str(loss)]
+            line = Daemon(command, folder / "log")
+            with _inside(self._hub):
+                line.start()
+            try:
                 wait_until(lambda: "ready" in line.log(), 20, "a slow line")
-                _ip("-n", self._hub, "link", "set", port, "master", "br0", "up")
                 self._move(machine, "eth0", "slow0")
                 try:
                     yield
                 finally:
                     self._move(machine, "slow0", "eth0")
+            finally:
+                line.stop()
+
+    @contextmanager
+    def _pairs(self, machine: Machine) -> Iterator[tuple[str, str]]:
+        """Make two pairs of devices for a block, the machine's and the bridge's, and return their ends in between.
+
+        The kernel cuts what goes into them to the size of frames, and so one is lost by itself.
+        """
+        near, far, port = (f"{letter}-{machine.name}" for letter in "nfs")
+        hub = ("-n", self._hub)
+        try:
+            _ip(*hub, "link", "add", near, "type", "veth", "peer", "name", "slow0", "netns", machine.namespace)
+            _ip(*hub, "link", "add", far, "type", "veth", "peer", "name", port)
+            _ip(*hub, "link", "set", port, "master", "br0")
+            for place, device in ((machine.namespace, "slow0"), (self._hub, port)):
+                _ip("-n", place, "link", "set", device, "gso_max_segs", "1")
+            for device in (near, far, port):
+                _ip(*hub, "link", "set", device, "up")
+            yield near, far
+        finally:
+            for device in (near, far):
+                with contextlib.suppress(SandboxError):  # it was never made
+                    _ip(*hub, "link", "delete", device)
 
     def _move(self, machine: Machine, before: str, after: str) -> None:
         """Move a machine's address, with that of the network card, from one device to another: connections live on."""
@@ -181,6 +200,16 @@ def _remove_leftovers() -> None:
         owner = path.name.removeprefix(_PREFIX).partition("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
             _remove(path.name)
+
+
+@contextmanager
+def _inside(namespace: str) -> Iterator[None]:
+    with _opened(OWN) as before, _opened(_NAMESPACES / namespace) as there:
+        enter(there)
+        try:
+            yield
+        finally:
+            enter(before)
 
 
 @contextmanager

@@ -145,6 +145,16 @@ class Topology:
         address = self.run_at(place, *question).split()[0]
         return next(name for name, known in self.plan.addresses.items() if known == address)
 
+    def databases(self) -> tuple[str, str]:
+        """Return where PostgreSQL's primary and its standby are."""
+        follows = {place: server.ask("SELECT pg_is_in_recovery()") == "t" for place, server in self.postgres.items()}
+        primary, standby = sorted(follows, key=lambda place: follows[place])
+        return primary, standby
+
+    def start_replica(self, place: str) -> None:
+        """Start the Redis of a store's machine again, behind the one that is the primary by now."""
+        self.start_redis(place, "--replicaof", self.plan.addresses[self.primary()], str(NODE_PORTS[0]))
+
     def logs(self) -> str:
         """Return the end of every log."""
         paths = sorted(self.folder.glob("*.log"))

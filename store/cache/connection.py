@@ -25,10 +25,12 @@ from redis.sentinel import Sentinel
 
 from store.cache.cluster import Asked, ClusterConnection, ClusterMode, Nodes, SecureClusterConnection, asked_over
 from store.cache.redis_url import Place, RedisUrl
+from store.dead_peers import SOCKET_OPTIONS
 from store.errors import StoreNotReady
 from store.wire_format.lease import run_id_of
 
 _PORT, _SENTINEL_PORT = 6379, 26379
+_OVER_TCP: dict[str, Any] = {"socket_keepalive": True, "socket_keepalive_options": SOCKET_OPTIONS}
 
 
 def open_pool(url: str, *, timeout: float, connections: int, is_replica: bool = False) -> redis.ConnectionPool:
@@ -105,7 +107,7 @@ def _address(url: RedisUrl) -> dict[str, Any]:
         return {"connection_class": redis.UnixDomainSocketConnection, "path": url.socket()}
     host, port = url.place(_PORT)
     kind = redis.SSLConnection if url.is_secured else redis.Connection
-    return {"connection_class": kind, "host": host, "port": port, "socket_keepalive": True}
+    return {"connection_class": kind, "host": host, "port": port} | _OVER_TCP
 
 
 def _through_sentinels(url: RedisUrl, common: dict[str, Any]) -> redis.ConnectionPool:
@@ -116,9 +118,7 @@ def _through_sentinels(url: RedisUrl, common: dict[str, Any]) -> redis.Connectio
     asking |= {"username": url.options.get("sentinel_username"), "password": url.options.get("sentinel_password")}
     secured = {"ssl": True, **url.tls()} if url.is_secured else {}
     sentinels: Any = Sentinel(places, sentinel_kwargs=asking | secured)  # type: ignore[no-untyped-call]
-    pool: redis.ConnectionPool = sentinels.master_for(
-        service, socket_keepalive=True, **common, **secured
-    ).connection_pool
+    pool: redis.ConnectionPool = sentinels.master_for(service, **_OVER_TCP, **common, **secured).connection_pool
     return pool
 
 
@@ -134,4 +134,4 @@ def _through_nodes(url: RedisUrl, common: dict[str, Any]) -> redis.ConnectionPoo
         return asked_over(plain(host=place[0], port=place[1], **asking))
 
     nodes = Nodes(url.places(_PORT), ask)
-    return redis.ConnectionPool(connection_class=ours, nodes=nodes, socket_keepalive=True, **common, **secured)
+    return redis.ConnectionPool(connection_class=ours, nodes=nodes, **_OVER_TCP, **common, **secured)

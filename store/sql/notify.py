@@ -7,6 +7,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
 
+from store.dead_peers import LIBPQ
 from store.sql.libpq import parameters
 from store.sql.outbox import CHANNEL
 
@@ -21,7 +22,7 @@ def listen(url: str, on_notify: Callable[[int], None], stopped: threading.Event)
     place = make_url(url)
     if not place.drivername.startswith("postgres"):
         return
-    server = parameters(place)
+    server = {**LIBPQ, **parameters(place)}
     while not stopped.is_set():
         try:
             _listen(server, on_notify, stopped)

@@ -1,13 +1,14 @@
 """PostgreSQL through psycopg 3, with limits on both ends.
 
 The server ends a statement that takes too long (``statement_timeout``). A server that is stopped dead, or a network
-that swallows packets, cannot do that: then the client hangs up, see :class:`DeadlineConnection`.
+that swallows packets, cannot do that: then the client hangs up, see :class:`DeadlineConnection`, or its kernel, see
+:mod:`store.dead_peers`.
 
 Known gap: name resolution of the server's host is libpq's and can take as long as the resolver likes.
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, ClassVar, TypeVar
 
@@ -15,7 +16,9 @@ import psycopg
 from psycopg.abc import PQGen
 from sqlalchemy import URL, Engine, QueuePool, create_engine, event
 
+from store.dead_peers import LIBPQ
 from store.sql.pool_profiles import PoolProfile
+from store.sql.servers import Place, Servers
 
 _CONNECT_SECONDS = 2  # the least that libpq and psycopg accept
 
@@ -30,6 +33,7 @@ class DeadlineConnection(psycopg.Connection[Any]):
     """
 
     silence: float = 60  # seconds
+    server: Place = ("", "")
 
     def wait(self, gen: PQGen[T], *args: Any, **kwargs: Any) -> T:
         """Run one exchange with the server to its end, or until the server was silent too long."""
@@ -57,13 +61,14 @@ class Postgresql:
     writers: ClassVar[int | None] = None
 
     url: URL
+    _servers: Servers = field(default_factory=Servers, compare=False)
 
     def engine(self, purpose: PoolProfile) -> Engine:
         """Return a pool of connections for ``purpose``. Nothing is connected yet."""
         engine = create_engine(
             self.url,
             isolation_level=_isolation(purpose),
-            connect_args={"connect_timeout": _CONNECT_SECONDS, "options": self._options(purpose)},
+            connect_args=self._patience() | {"options": self._options(purpose)},
             poolclass=QueuePool,
             pool_size=purpose.pool_size,
             max_overflow=purpose.pool_overflow,
@@ -73,12 +78,23 @@ class Postgresql:
         )
 
         def connect(_dialect: object, _record: object, args: Any, kwargs: Any) -> DeadlineConnection:
-            connection = DeadlineConnection.connect(*args, **kwargs)
+            connection = DeadlineConnection.connect(*args, **self._servers.ordered(kwargs))
             connection.silence = purpose.silence
+            connection.server = (connection.info.host, str(connection.info.port))
+            self._servers.served(connection.server)
             return connection
 
         event.listen(engine, "do_connect", connect)
+        event.listen(engine, "invalidate", self._note_lost)
         return engine
+
+    def _note_lost(self, connection: DeadlineConnection, *_: object) -> None:
+        self._servers.lost(connection.server)
+
+    def _patience(self) -> dict[str, Any]:
+        """Return how long a machine that says nothing is waited for; what the URL says of it holds."""
+        given = {name: value for name, value in LIBPQ.items() if name not in self.url.query}
+        return {"connect_timeout": _CONNECT_SECONDS, **given}
 
     def require_present(self) -> None:
         """Do nothing: whether a server has the database is known only by connecting."""

@@ -26,9 +26,10 @@ def _nothing(_world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
 
 
 @contextmanager
-def _failed_over(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+def _failed_over(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """The primary of our slot is killed and a replica promoted; the former one comes back and takes over again."""
     killed = world.many.primary()
+    timeline.killed()
     world.many.redis[killed].kill()
     wait_until(lambda: _serving(world) not in ("", killed), _WITHIN, "a failover")
     yield
@@ -37,19 +38,21 @@ def _failed_over(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
 
 
 @contextmanager
-def _minority(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+def _minority(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """The primary of our slot and an MTA are cut off together: they reach one another, and no majority."""
     alone = world.many.primary()
+    timeline.killed(cut_off={list(world.many.mail).index("mx2")})
     with world.many.network.split(alone, "mx2"):
         yield
     _give_back(world)
 
 
 @contextmanager
-def _majority(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+def _majority(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """The other two machines of the cluster are cut off: the primary of our slot is well, and must not say so."""
     serving = world.many.primary()
     others = [place for place in world.many.plan.nodes if place != serving]
+    timeline.killed()
     for place in others:
         world.many.network.cut(place)
     yield
@@ -59,10 +62,11 @@ def _majority(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
 
 
 @contextmanager
-def _moved(world: ManyWorld, _timeline: Timeline) -> Iterator[None]:
+def _moved(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """Our slot goes to another primary, key by key, and back after a while."""
     source = world.many.primary()
     target = next(place for place in world.many.plan.nodes if place != source)
+    timeline.killed()
     _move(world, source, target)
     yield
     _move(world, target, source)
@@ -130,6 +134,7 @@ ON_A_CLUSTER = (
         "Redis Cluster: the primary with the cache, kill -9; a replica takes over",
         RIGHT,
         _failed_over,
+        takes_over=True,
     ),
     row(
         "cluster-minority",
@@ -139,9 +144,22 @@ ON_A_CLUSTER = (
         20.0,
         seconds=LONG,
         is_short=True,
+        takes_over=True,
     ),
     row(
-        "cluster-majority", "Redis Cluster: that primary, cut off from the two others", RIGHT, _majority, settles=LEASE
+        "cluster-majority",
+        "Redis Cluster: that primary, cut off from the two others",
+        RIGHT,
+        _majority,
+        settles=LEASE,
+        takes_over=True,
+        caches=False,
     ),
-    row("cluster-moved", "Redis Cluster: the cache's slot moved to another primary, and back", RIGHT, _moved),
+    row(
+        "cluster-moved",
+        "Redis Cluster: the cache's slot moved to another primary, and back",
+        RIGHT,
+        _moved,
+        takes_over=True,
+    ),
 )

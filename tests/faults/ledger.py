@@ -34,12 +34,13 @@ class Attempt:
 
 @dataclass(slots=True)
 class Entry:
-    """One recipient of one mail. ``outcome`` stands here before anything is sent."""
+    """One recipient of one mail through one of the sites. ``outcome`` stands here before anything is sent."""
 
     mail: str
     kind: Kind
     recipient: str
     outcome: str
+    site: int = 0
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
@@ -94,11 +95,11 @@ class Ledger:
         self._entries: list[Entry] = []
         self._lock = threading.Lock()
 
-    def write_down(self, kind: Kind) -> list[Entry]:
+    def write_down(self, kind: Kind, site: int = 0) -> list[Entry]:
         """Return the entries of a new mail, with what must become of each."""
         with self._lock:
             mail = f"{self._mark}-{next(self._numbers)}"
-            made = [Entry(mail, kind, recipient, outcome) for recipient, outcome in kind.to]
+            made = [Entry(mail, kind, recipient, outcome, site) for recipient, outcome in kind.to]
             self._entries.extend(made)
         return made
 

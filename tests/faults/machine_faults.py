@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from byname.sandbox.topology import SENTINEL_PORT
 from byname.sandbox.waiting import greets, wait_until
-from tests.faults.many_world import ManyWorld, can_change, is_level, servers
+from tests.faults.many_world import ManyWorld, can_change, is_level
 from tests.faults.timeline import Timeline
 
 _WITHIN = 30.0  # seconds
@@ -17,7 +17,7 @@ def machine_lost(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
 
     The machine comes back as an admin brings one back: its PostgreSQL, which had been stopped, as a standby.
     """
-    lost, other = servers(world)
+    lost, other = world.many.databases()
     _lead(world, lost)
     with timeline.still():  # its store can be reached from here, through its socket, and by no mail machine
         wait_until(lambda: is_level(world, lost), _WITHIN, "a standby that has everything")

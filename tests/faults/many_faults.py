@@ -14,7 +14,7 @@ from tests.faults.clock_faults import made as clock_made
 from tests.faults.clock_faults import set_clock
 from tests.faults.fault import GRACE, LATER, RIGHT, Fault, Inject
 from tests.faults.machine_faults import machine_lost
-from tests.faults.many_world import RELAYS, ManyWorld, can_change, is_level, servers
+from tests.faults.many_world import RELAYS, ManyWorld, can_change, is_level
 from tests.faults.names import FIRST
 from tests.faults.timeline import Timeline
 from tests.faults.upgrade_faults import another_release, back_again, half_upgraded, upgraded_by_machine
@@ -57,8 +57,7 @@ def _failed_over(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     world.many.redis[killed].kill()
     wait_until(lambda: world.many.primary() != killed, 30, "a failover")
     yield
-    address = world.many.plan.addresses[world.many.primary()]
-    world.many.start_redis(killed, "--replicaof", address, "6379")
+    world.many.start_replica(killed)
     world.wait_for_lease()
     world.wait_until_followed(killed, *world.many.mail)
 
@@ -148,7 +147,7 @@ def _split(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
 @contextmanager
 def _store_failed_over(world: ManyWorld, timeline: Timeline) -> Iterator[None]:
     """The standby is cut off, changes go on, the primary dies, and the standby takes over without them."""
-    primary, standby = servers(world)
+    primary, standby = world.many.databases()
     with timeline.still():
         wait_until(lambda: is_level(world, primary), 20, "a standby that has everything")
         world.many.network.cut(standby)

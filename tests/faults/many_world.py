@@ -105,13 +105,6 @@ def _is_linked(client: "redis.Redis") -> bool:
         return False
 
 
-def servers(world: ManyWorld) -> tuple[str, str]:
-    """Return the machines of PostgreSQL's primary and standby."""
-    follows = {place: server.ask("SELECT pg_is_in_recovery()") == "t" for place, server in world.many.postgres.items()}
-    primary, standby = sorted(follows, key=lambda place: follows[place])
-    return primary, standby
-
-
 def is_level(world: ManyWorld, primary: str) -> bool:
     """Return whether the standby has all that the primary has."""
     behind = "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()"

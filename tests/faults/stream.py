@@ -31,6 +31,7 @@ class Client(threading.Thread):
     """One client with its own connection, which sends kinds of mail in turn."""
 
     ledger: Ledger
+    site: int
     connect: Callable[[], smtplib.SMTP]
     kinds: Sequence[Kind]
     per_connection: int
@@ -48,7 +49,7 @@ class Client(threading.Thread):
         kinds = cycle(self.kinds)
         while not self.stopping.is_set():
             if len(self._waiting) < BACKLOG:
-                self._send(self.ledger.write_down(next(kinds)))
+                self._send(self.ledger.write_down(next(kinds), self.site))
             self._send_again()
             time.sleep(self.pause)
         give_up_at = time.time() + DRAIN
@@ -105,18 +106,23 @@ class Stream:
         """The clients are shared out among the sites, one after the other; each rests for ``pause`` seconds."""
         self._stopping = threading.Event()
         self._ledger, self._pause = ledger, pause
-        places = cycle(sites)
+        places = cycle(enumerate(sites))
         self._clients = [
-            self._client(partial(_inbound, next(places)), [*INBOUND[at:], *INBOUND[:at]], PER_CONNECTION)
-            for at in (0, 6, 12)
+            self._client(next(places), _inbound, [*INBOUND[at:], *INBOUND[:at]], PER_CONNECTION) for at in (0, 6, 12)
         ]
         for login in (JOHN, MARY):
             kinds = [kind for kind in SUBMITTED if kind.login == login]
-            connect = partial(_submission, next(places), login)
-            self._clients.append(self._client(connect, kinds, PER_LOGIN))
+            self._clients.append(self._client(next(places), partial(_submission, login), kinds, PER_LOGIN))
 
-    def _client(self, connect: Callable[[], smtplib.SMTP], kinds: Sequence[Kind], per_connection: int) -> Client:
-        return Client(self._ledger, connect, kinds, per_connection, self._stopping, self._pause)
+    def _client(
+        self,
+        place: tuple[int, PrivateSite],
+        connect: Callable[[PrivateSite], smtplib.SMTP],
+        kinds: Sequence[Kind],
+        per_connection: int,
+    ) -> Client:
+        number, site = place
+        return Client(self._ledger, number, partial(connect, site), kinds, per_connection, self._stopping, self._pause)
 
     def __enter__(self) -> "Stream":
         for client in self._clients:
@@ -137,7 +143,7 @@ def _inbound(site: PrivateSite) -> smtplib.SMTP:
     return smtp
 
 
-def _submission(site: PrivateSite, login: str) -> smtplib.SMTP:
+def _submission(login: str, site: PrivateSite) -> smtplib.SMTP:
     with site.inside():
         return logged_in(site, login)
 

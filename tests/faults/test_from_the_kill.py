@@ -82,6 +82,18 @@ def test_when_all_answers_were_right_again(attempts: list[tuple[float, float, in
     assert from_the_kill(NO_FIGURES, ledger, seen, ENDED).kill_to_cache == 3.0  # the last one's
 
 
+def test_sites_that_were_cut_off_do_not_count() -> None:
+    ledger = Ledger(Timeline({GIVEN: JOHN}, 0.0), "m")
+    ledger.timeline.killed(cut_off={1})
+    ledger.timeline.killed_at = KILLED
+    for site, ended in ((0, 101.5), (1, 119.0)):
+        (entry,) = ledger.write_down(Kind(((SALES, JOHN),)), site)
+        entry.attempts.append(Attempt(ended - 0.1, ended, 451, ""))
+    seen = [looks((90.0, "cache"), (101.0, "sql"), (102.0, "cache")), looks((90.0, "cache"), (101.0, "none"))]
+    figures = from_the_kill(NO_FIGURES, ledger, seen, ENDED)
+    assert (figures.kill_to_answers, figures.kill_to_cache) == (1.5, 2.0)
+
+
 def test_the_first_kill_counts() -> None:
     timeline = Timeline({}, 0.0)
     assert timeline.killed_at is None

@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from byname.sandbox.network import Network
 
 PORT = 4242
+LONG = bytes(range(256)) * 1200
 DB, MX = "10.77.0.11", "10.77.0.21"
 
 
@@ -51,7 +53,6 @@ def test_machines_that_are_apart_together_reach_one_another(network: Network, se
     assert reaches(network)
 
 
-@pytest.mark.skipif(not Path("/dev/net/tun").exists(), reason="no TAP devices here: what a slow line is made of")
 def test_a_slow_line_carries_what_a_connection_says_and_connections_outlive_it(
     network: Network, server: socket.socket
 ) -> None:
@@ -59,11 +60,19 @@ def test_a_slow_line_carries_what_a_connection_says_and_connections_outlive_it(
         client = socket.create_connection((DB, PORT), 20)
     with client, network.slow("mx", 5, 0.0):
         there, _ = server.accept()
-        client.sendall(b"late")
-        assert there.recv(4) == b"late"
+        threading.Thread(target=client.sendall, args=(LONG,)).start()  # more than a frame, and than a window
+        there.settimeout(20)
+        with there.makefile("rb") as said:
+            assert said.read(len(LONG)) == LONG
     assert reaches(network)
     there.sendall(b"again")
     there.close()
+
+
+def test_what_a_line_loses_does_not_arrive(network: Network, server: socket.socket) -> None:
+    with network.slow("mx", 0, 1.0):
+        assert not reaches(network, 0.2)
+    assert reaches(network)
 
 
 def test_the_machine_itself_sees_nothing_of_it_and_nothing_stays(needs_namespaces: None) -> None:

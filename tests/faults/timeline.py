@@ -5,7 +5,7 @@ A state is right from the moment its change is begun, and until the next one is 
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -31,10 +31,16 @@ class Timeline:
         self._lock = threading.Lock()
         self._changing = threading.Lock()
         self.killed_at: float | None = None
+        self.cut_off: frozenset[int] = frozenset()
 
-    def killed(self) -> None:
-        """Note that something dies now for good, and something else has to take over; the first time counts."""
-        self.killed_at = self.killed_at or time.time()
+    def killed(self, *, cut_off: Collection[int] = ()) -> None:
+        """Note that something dies now for good, and something else has to take over; the first time counts.
+
+        ``cut_off``: the sites that whatever takes over cannot reach; they wait for the end of the fault.
+        """
+        if self.killed_at is None:
+            self.killed_at = time.time()
+            self.cut_off = frozenset(cut_off)
 
     def change(self, name: str, make: Callable[[str], str]) -> None:
         """Make a change and note it; one that raises did not happen.

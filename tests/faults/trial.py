@@ -154,12 +154,15 @@ def _figures(ledger: Ledger, summary: Summary, fault: tuple[float, float], back:
 def from_the_kill(figures: Figures, ledger: Ledger, seen: Sequence[Sequence[Look]], ended: float) -> Figures:
     """Add how long it took from the kill, by the ledger and by what answered look-ups, until all was as before.
 
-    What its return costs the cache, after the fault has ``ended``, does not count if it was back by then.
+    What its return costs the cache, after the fault has ``ended``, does not count if it was back by then. Sites that
+    were cut off do not count either.
     """
     killed = ledger.timeline.killed_at
     assert killed is not None
-    last = max((attempt.ended for _, attempt in ledger.put_off()), default=killed)
-    back = max((back_at(each, killed, ended) for each in seen), default=None)
+    cut_off = ledger.timeline.cut_off
+    last = max((attempt.ended for entry, attempt in ledger.put_off() if entry.site not in cut_off), default=killed)
+    reached = [each for site, each in enumerate(seen) if site not in cut_off]
+    back = max((back_at(each, killed, ended) for each in reached), default=None)
     return replace(
         figures,
         kill_to_answers=max(0.0, last - killed),

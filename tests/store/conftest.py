@@ -15,7 +15,7 @@ from store.sql.database import Database
 from store.sql.tables import Base
 from tests.store.filling import Rows, put_rows, read_rows
 from tests.store.postgres_server import PostgresServer, programs
-from tests.store.redis_server import RedisServer
+from tests.store.redis_server import RedisServer, program_of
 from tests.store.relay.relaying import Relaying
 
 _numbers = count(1)
@@ -138,6 +138,12 @@ def world(database: Database, world_rows: Rows) -> Database:
     with database.write() as tx:
         put_rows(tx, world_rows)
     return database
+
+
+@pytest.fixture(scope="module", params=["redis", "valkey"])
+def server_program(request: pytest.FixtureRequest) -> str:
+    """The program of each server that may hold the cache."""
+    return program_of(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -57,13 +57,12 @@ def _primary_of_redis(site: Topology) -> Iterator[tuple[str, ...]]:
         wait_until(lambda: site.primary() != killed, _WITHIN, "sentinels that promote the other")
         yield (f"redis-{killed}",)
     finally:
-        site.start_redis(killed, "--replicaof", site.plan.addresses[site.primary()], "6379")
+        site.start_replica(killed)
 
 
 @contextmanager
 def _primary_of_postgresql(site: Topology) -> Iterator[tuple[str, ...]]:
-    follows = {place: server.ask("SELECT pg_is_in_recovery()") == "t" for place, server in site.postgres.items()}
-    primary, standby = sorted(follows, key=lambda place: follows[place])
+    primary, standby = site.databases()
     site.postgres[primary].kill()
     try:
         site.postgres[standby].promote()

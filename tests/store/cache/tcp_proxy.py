@@ -45,3 +45,4 @@ class TcpProxy:
                     time.sleep(self.delay)
                     if not self.swallows:
                         target.sendall(data[start : start + self.piece])
+            target.shutdown(socket.SHUT_RDWR)  # its other thread, which waits for it, holds it open

@@ -28,7 +28,7 @@ from store.wire_format.counts import STREAM, Batch
 from tests.store.cache.test_redis_samples import SAMPLES
 from tests.store.filling import Rows, put_rows
 from tests.store.redis_cluster import RedisCluster, node
-from tests.store.redis_server import RedisServer, program_of
+from tests.store.redis_server import RedisServer
 from tests.store.relay.relaying import JOHN, SALES, Relaying, add_sales, pending
 
 STRANGER, ELSEWHERE = Address("stranger", "brand-a.com"), Address("eve", "elsewhere.test")
@@ -36,9 +36,9 @@ ASKED = (JOHN, SALES, STRANGER, ELSEWHERE)
 A_DOMAIN = layout.domain_key("brand-a.com").encode()
 
 
-@pytest.fixture(scope="module", params=["redis", "valkey"])
-def cluster(request: pytest.FixtureRequest) -> Iterator[RedisCluster]:
-    made = RedisCluster(program_of(request.param))
+@pytest.fixture(scope="module")
+def cluster(server_program: str) -> Iterator[RedisCluster]:
+    made = RedisCluster(server_program)
     made.start()
     yield made
     made.remove()
@@ -295,7 +295,7 @@ def test_a_replica_beside_a_milter(
         assert witness.look() == "the replica is behind"
 
 
-@pytest.mark.parametrize("cluster", ["valkey"], indirect=True, scope="module")
+@pytest.mark.parametrize("server_program", ["valkey"], indirect=True, scope="module")
 def test_a_slot_that_is_moved_as_a_whole(
     cluster: RedisCluster, store: Database, relaying: Relaying, directory: RedisDirectory
 ) -> None:

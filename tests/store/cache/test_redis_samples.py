@@ -23,7 +23,7 @@ from store.services import aliases
 from store.sql.database import Database
 from store.wire_format import layout
 from store.wire_format.counts import STREAM, Batch
-from tests.store.redis_server import RedisServer, program_of
+from tests.store.redis_server import RedisServer
 from tests.store.relay.relaying import Relaying
 
 SAMPLES = Path(str(files("conf"))) / "redis"
@@ -52,9 +52,9 @@ class SampleServer(RedisServer):
         return f"unix://{user}:CHANGE-THIS-{'1' if user == 'byname-milter' else '2'}@{self.socket}"
 
 
-@pytest.fixture(scope="module", params=["redis", "valkey"])
-def sample(request: pytest.FixtureRequest) -> Iterator[SampleServer]:
-    server = SampleServer(program_of(request.param))
+@pytest.fixture(scope="module")
+def sample(server_program: str) -> Iterator[SampleServer]:
+    server = SampleServer(server_program)
     server.start()
     yield server
     server.remove()
