@@ -20,6 +20,7 @@ from store.services.kept import Name
 from store.services.views import Alias
 from store.sql import changed_fields
 from store.sql.insert_row import insert_names, insert_rows
+from store.sql.sent_ahead import sent_ahead
 from store.sql.tables import ALIAS, AddressRow, AliasRow
 from store.sql.tenant import Transaction
 
@@ -45,10 +46,12 @@ def write(tx: Transaction, plan: Plan) -> None:
     kept.remove(tx, plan.given_way)
     for rows in batches(_updates(last.values()), _AT_ONCE):
         tx.execute(update(AliasRow), rows)
-    _insert(tx, [entry for entry in entries if entry.before is None])
+    with sent_ahead(tx):
+        _insert(tx, [entry for entry in entries if entry.before is None])
+        noted = audit.prepared(tx, _changes(tx, entries))
     _fold(tx, entries)
     _retarget(tx, [(entry.account_id, entry.after) for entry in entries if entry.before is None])
-    audit.note_all(tx, _changes(tx, entries))
+    audit.keep(tx, noted)
 
 
 def _fold(tx: Transaction, entries: Iterable[Entry]) -> None:
