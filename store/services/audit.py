@@ -114,7 +114,7 @@ def _prepared(tx: Transaction, changes: Sequence[Change]) -> Prepared:
     columns |= {"before": told_texts(before), "after": told_texts(after)}
     made = {one: one.endswith(CREATED) for one in set(action)}
     objects = {(one.object_type, one.object_id, made[one.action]) for one in changes}
-    return Prepared(ManyRows.of(tx, AuditRow, columns), objects)
+    return Prepared(ManyRows.of(tx, AuditRow, columns, are_long=True), objects)
 
 
 def noted(tx: Transaction) -> frozenset[ChangedFields]:

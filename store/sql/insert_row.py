@@ -28,7 +28,6 @@ from sqlalchemy import (
 from sqlalchemy import cast as cast_to
 from sqlalchemy.orm import Session
 
-from store.sql.sent_ahead import POSTGRESQL, at_driver
 from store.sql.tables import AddressRow, AliasRow, AuditRow, MessageRow, OutboxRow
 from store.sql.tenant import Transaction
 
@@ -36,7 +35,6 @@ AnyTable = type[AddressRow] | type[AliasRow] | type[AuditRow] | type[MessageRow]
 Values = Mapping[str, Any]  # plain ones, by column; defaults are added
 
 ROWS = "rows_"  # the parameter of the rows, beside those named after columns
-_NEW_IDS = "SELECT nextval(pg_get_serial_sequence('addresses', 'id')) FROM generate_series(1, %s)"
 _REMEMBERED = 256  # statements: which columns are the same in all rows is another thing each time
 
 
@@ -54,28 +52,6 @@ def insert_rows(tx: Session, table: AnyTable, rows: Sequence[Values]) -> None:
         tx.connection().execute(_statement(table), rows[0])
     elif rows:
         tx.connection().execute(*_of_many(tx, table, rows))
-
-
-def insert_names(tx: Transaction, rows: Sequence[Values]) -> dict[tuple[int, str], int]:
-    """Insert rows of ``addresses`` and return their ids by domain and local part; as :func:`insert_rows`.
-
-    PostgreSQL gives the ids first, so that nobody waits for the rows in :func:`store.sql.sent_ahead.sent_ahead`.
-    """
-    if tx.get_bind().dialect.name == POSTGRESQL:
-        ids = _new_ids(tx, len(rows))
-        insert_rows(tx, AddressRow, [{"id": id_, **row} for id_, row in zip(ids, rows, strict=True)])
-        return {(row["domain_id"], row["local_part"]): id_ for id_, row in zip(ids, rows, strict=True)}
-    tx.flush()
-    names = cast("Table", AddressRow.__table__).c
-    statement, values = _of_many(tx, AddressRow, rows)
-    found = tx.connection().execute(statement.returning(names.id, names.domain_id, names.local_part), values)
-    return {(domain, local_part): id_ for id_, domain, local_part in found}
-
-
-def _new_ids(tx: Transaction, count: int) -> list[int]:
-    """Return ids for rows of ``addresses``, in order."""
-    with at_driver(tx.connection()) as driver, driver.cursor() as cursor:
-        return sorted(id_ for (id_,) in cursor.execute(_NEW_IDS, (count,)).fetchall())
 
 
 @cache

@@ -44,6 +44,12 @@ def at_driver(connection: Connection) -> Iterator[psycopg.Connection[Any]]:
         lost = connection.dialect.is_disconnect(error, raw, None)  # type: ignore[arg-type]
         if lost:
             connection.invalidate(error)
-        raise DBAPIError.instance(  # type: ignore[call-overload]
-            "", None, error, psycopg.Error, hide_parameters=True, connection_invalidated=lost, dialect=connection.dialect
+        raise DBAPIError.instance(
+            "",
+            None,
+            error,
+            psycopg.Error,
+            hide_parameters=True,
+            connection_invalidated=lost,
+            dialect=connection.dialect,
         ) from error
