@@ -4,7 +4,7 @@ That leaves the store as the order given would, because a plan changes or delete
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
@@ -29,7 +29,6 @@ _AT_ONCE = 1000  # rows in one statement
 _ENDLESS = SimpleNamespace(**dict.fromkeys(expiry.FIELDS))  # an object of a row takes longer to ask
 # was there before, is there after: what the audit log calls it
 _ACTIONS = {(False, True): "alias.create", (True, True): "alias.update", (True, False): "alias.delete"}
-_ALL_BUT_ID = attrgetter(*(field.name for field in fields(Alias)[1:]))
 _ENDS = attrgetter(*expiry.FIELDS)
 _NAME = ("domain_id", "local_part", "created_at")
 _SWITCHES = ("can_receive", "can_send", "is_active", "note", *expiry.FIELDS)
@@ -91,10 +90,9 @@ def _insert(tx: Transaction, entries: list[Entry]) -> None:
     new = sorted(((entry, entry.after) for entry in entries if entry.after), key=lambda pair: _name(pair[1]))
     for some in batches(new, _AT_ONCE):
         ids = insert_names(tx, _names([alias for _, alias in some]))
-        made = [Alias(id_, *_ALL_BUT_ID(alias)) for id_, (_, alias) in zip(ids, some, strict=True)]
-        for alias, (entry, _) in zip(made, some, strict=True):
-            entry.after = alias
-        ManyRows.of(tx, AliasRow, _rows(made)).insert(tx)
+        for id_, (_, alias) in zip(ids, some, strict=True):
+            object.__setattr__(alias, "id", id_)  # nobody has seen it yet, and another one takes as long as to plan it
+        ManyRows.of(tx, AliasRow, _rows([alias for _, alias in some])).insert(tx)
 
 
 def _retarget(tx: Transaction, made: list[tuple[int, Alias | None]]) -> None:
