@@ -62,7 +62,11 @@ def test_a_moment_without_a_zone_is_none(database: Database) -> None:
 
 def names(domain: int, *locals_: str) -> dict[str, list[Any]]:
     count = len(locals_)
-    same = {"domain_id": [domain] * count, "kind": [ALIAS] * count, "created_at": [utc_now()] * count}
+    same: dict[str, list[Any]] = {
+        "domain_id": [domain] * count,
+        "kind": [ALIAS] * count,
+        "created_at": [utc_now()] * count,
+    }
     return {**same, "local_part": list(locals_)}
 
 
