@@ -98,17 +98,16 @@ def test_what_is_sent_ahead_and_fails_is_told_at_the_end_and_the_transaction_goe
         assert not tx.scalars(select(AuditRow.id).where(AuditRow.actor == "ann")).all()
 
 
-def test_a_connection_that_was_lost_is_dropped(postgres_url: str) -> None:
+def test_a_connection_that_is_lost_meanwhile_is_dropped(postgres_url: str) -> None:
     with closing(Database.open(postgres_url)) as own:
-        with pytest.raises(StoreUnavailable), own.write() as tx:
+        with pytest.raises(StoreUnavailable), own.write() as tx, tx.begin_nested(), sent_ahead(tx):
             end_session_of(own, tx.connection())
-            with at_driver(tx.connection()) as driver:
-                driver.execute("SELECT 1")
+            insert_names(tx, names(1, "a"))
         with own.write() as tx:
             assert tx.scalar(text("SELECT 1")) == 1
 
 
 def end_session_of(database: Database, connection: Connection) -> None:
-    found = connection.execute(text("SELECT pg_backend_pid()")).scalar()
-    with database.alone() as other:
-        other.execute(text("SELECT pg_terminate_backend(:found, 5000)"), {"found": found})
+    with at_driver(connection) as driver, database.alone() as other:
+        ended = text("SELECT pg_terminate_backend(:found, 5000)")
+        assert other.scalar(ended, {"found": driver.info.backend_pid})
