@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.engine import ExceptionContext
 
 from store.errors import StoreUnavailable
 from store.sql import outbox
@@ -35,7 +34,7 @@ class Database:
         self._single_reads = place.engine(replace(reading, transactions=False))
         self._single_writes = place.engine(replace(writing, transactions=False))
         for engine in self._engines:
-            event.listen(engine, "handle_error", self._drop_lost)
+            event.listen(engine, "invalidate", self._drop_idle)
 
     @classmethod
     def open(cls, url: str, *, reading: PoolProfile = READ, writing: PoolProfile = WRITE) -> "Database":
@@ -146,7 +145,6 @@ class Database:
     def _engines(self) -> tuple[Engine, ...]:
         return (self._lookups, self._reader, self._writer, self._single_reads, self._single_writes)
 
-    def _drop_lost(self, context: ExceptionContext) -> None:
+    def _drop_idle(self, *_lost: object) -> None:
         """Drop all idle connections when one was lost: a server that was restarted has ended the others as well."""
-        if context.is_disconnect:
-            self.close()
+        self.close()

@@ -12,7 +12,7 @@ from routing.directory import LookupFailed
 from routing.people import account_of
 from routing.records import HostedDomain
 from store.sql.database import Database
-from store.sql.directory_query import Found, question
+from store.sql.directory_query import found_rows
 from store.sql.directory_rows import records
 from store.sql.fair_semaphore import FairSemaphore
 from store.sql.people import find_people
@@ -46,8 +46,7 @@ class SqlDirectory:
         if not domains:
             return found
         locals_ = sorted({address.local for address in wanted if _can_be_stored(address.local)})
-        asked = question(domains, locals_)
-        rows = self._ask(lambda connection: [Found(*row) for row in connection.execute(*asked)])
+        rows = self._ask(lambda connection: found_rows(connection, domains, locals_))
         try:
             return found | records(rows, wanted)
         except Unreadable as error:

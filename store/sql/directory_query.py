@@ -7,7 +7,7 @@ round trip. Every select starts from the domain's name, in the partial index ove
 a test holds that against the query plan.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     CompoundSelect,
+    Connection,
     Select,
     String,
     bindparam,
@@ -29,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from store.sql.among import among, given
+from store.sql.prepared import Prepared
 from store.sql.tables import (
     KEPT,
     MAILBOX,
@@ -206,17 +208,19 @@ OF_MANY = _made(
 _MANY = 50  # names
 
 
-def question(domains: Sequence[str], locals_: Sequence[str]) -> tuple[CompoundSelect[Any], Mapping[str, Any]]:
-    """Return the statement that asks for these domains and local parts, and its parameters."""
+_PREPARED = Prepared(OF_ONE)
+
+
+def found_rows(connection: Connection, domains: Sequence[str], locals_: Sequence[str]) -> list[Found]:
+    """Return what is known of these domains and local parts."""
     if len(domains) == len(locals_) == 1:
-        return OF_ONE, {"domain": domains[0], "local": locals_[0]}
-    return STATEMENT, {"domains": domains, "locals": locals_}
+        return [Found(*row) for row in _PREPARED.rows(connection, {"domain": domains[0], "local": locals_[0]})]
+    return [Found(*row) for row in connection.execute(STATEMENT, {"domains": domains, "locals": locals_})]
 
 
-def question_of_change(
-    dialect: str, domains: Sequence[str], locals_: Sequence[str]
-) -> tuple[CompoundSelect[Any], Mapping[str, Any]]:
+def found_rows_of_change(connection: Connection, domains: Sequence[str], locals_: Sequence[str]) -> list[Found]:
     """Return the same for what a change left, of which there may be hundreds of names."""
-    if dialect != _POSTGRESQL or len(locals_) < _MANY:
-        return question(domains, locals_)
-    return OF_MANY, {"domains": domains, "locals": given(dialect, locals_)}
+    if connection.dialect.name != _POSTGRESQL or len(locals_) < _MANY:
+        return found_rows(connection, domains, locals_)
+    names = {"domains": domains, "locals": given(_POSTGRESQL, locals_)}
+    return [Found(*row) for row in connection.execute(OF_MANY, names)]

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Integer, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from store.sql.prepared import Prepared
 from store.sql.tables import AddressRow, AliasRow, IdempotencyKeyRow, PasskeyRow, SignInAttemptRow
 from store.sql.tenant import Transaction
 
@@ -20,9 +21,8 @@ def insert_if_free(tx: Transaction, table: Table, **values: Any) -> int | None:
 
     Waits for the end of a transaction that is writing such a row. The transaction goes on in both cases.
     """
-    insert = _statement(tx.get_bind().dialect.name, table)
     tx.flush()
-    found: int | None = tx.connection().scalar(insert, values)  # no objects are made
+    found: int | None = _of_one(tx.get_bind().dialect.name, table, tuple(values)).scalar(tx.connection(), values)
     return found
 
 
@@ -31,10 +31,15 @@ def claim_name(tx: Transaction, values: Mapping[str, Any], mailbox_id: int | Non
 
     Of a mailbox that is locked before: nobody can give it another meanwhile.
     """
-    insert = _naming(tx.get_bind().dialect.name)
     tx.flush()
-    found = tx.connection().execute(insert, {**values, "mailbox": mailbox_id}).one_or_none()
+    naming = _naming(tx.get_bind().dialect.name, tuple(values))
+    found = naming.row(tx.connection(), {**values, "mailbox": mailbox_id})
     return None if found is None else (found[0], found[1])
+
+
+@cache
+def _of_one(dialect: str, table: Table, given: tuple[str, ...]) -> Prepared:
+    return Prepared(_statement(dialect, table), given)
 
 
 @cache
@@ -44,7 +49,7 @@ def _statement(dialect: str, table: Table) -> Any:
 
 
 @cache
-def _naming(dialect: str) -> Any:
+def _naming(dialect: str, given: tuple[str, ...]) -> Prepared:
     its = AliasRow.mailbox_id == bindparam("mailbox", type_=Integer())
     used = select(func.count()).select_from(AliasRow).where(its).scalar_subquery()
-    return _statement(dialect, AddressRow).returning(used)
+    return Prepared(_statement(dialect, AddressRow).returning(used), given)

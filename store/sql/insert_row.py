@@ -14,7 +14,6 @@ from sqlalchemy import (
     JSON,
     Column,
     Insert,
-    Row,
     Select,
     Table,
     Text,
@@ -28,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy import cast as cast_to
 from sqlalchemy.orm import Session
 
+from store.sql.prepared import Prepared, value_of
 from store.sql.tables import AddressRow, AliasRow, AuditRow, MessageRow, OutboxRow
 from store.sql.tenant import Transaction
 
@@ -41,22 +41,22 @@ _REMEMBERED = 256  # statements: which columns are the same in all rows is anoth
 def insert_row(tx: Transaction, table: AnyTable, values: Values) -> int:
     """Return the id of a new row. Which account it is of is the caller's to know (:mod:`store.sql.tenant`)."""
     tx.flush()  # what it points at
-    made = tx.connection().execute(_statement(table), values).inserted_primary_key
-    return int(cast("Row[Any]", made)[0])
+    return int(_of_one(table, tuple(values)).scalar(tx.connection(), values))
 
 
 def insert_rows(tx: Session, table: AnyTable, rows: Sequence[Values]) -> None:
     """Insert rows, all with values for the same columns, whose ids nobody asks for; as :func:`insert_row`."""
     tx.flush()
     if len(rows) == 1:  # takes less than an array of one
-        tx.connection().execute(_statement(table), rows[0])
+        _of_one(table, tuple(rows[0])).scalar(tx.connection(), rows[0])
     elif rows:
         tx.connection().execute(*_of_many(tx, table, rows))
 
 
 @cache
-def _statement(table: AnyTable) -> Insert:
-    return insert(table.__table__)  # type: ignore[arg-type]
+def _of_one(table: AnyTable, given: tuple[str, ...]) -> Prepared:
+    made = cast("Table", table.__table__)
+    return Prepared(insert(made).returning(made.c.id), given)
 
 
 def _of_many(tx: Session, table: AnyTable, rows: Sequence[Values]) -> tuple[Insert, dict[str, Any]]:
@@ -82,7 +82,7 @@ def inserting(dialect: str, table: AnyTable, shared: tuple[str, ...], own: tuple
 
 def default_values(table: AnyTable, given: Collection[str]) -> dict[str, Any]:
     """Return what a new row has in the columns that are not given."""
-    return {name: _value_of(default) for name, default in _defaults(table, tuple(given)).items()}
+    return {name: value_of(default) for name, default in _defaults(table, tuple(given)).items()}
 
 
 def _of_postgresql(own: Sequence[Column[Any]]) -> list[Any]:
@@ -101,10 +101,6 @@ def _defaults(table: AnyTable, given: tuple[str, ...]) -> dict[str, Any]:
     """Return the defaults of columns that are not given, and are not the database's own to fill."""
     columns = cast("Table", table.__table__).c
     return {one.name: one.default for one in columns if one.default is not None and one.name not in given}
-
-
-def _value_of(default: Any) -> Any:
-    return default.arg(None) if default.is_callable else default.arg
 
 
 def _as_postgresql_reads(value: Any) -> str:

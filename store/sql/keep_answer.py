@@ -5,11 +5,12 @@ from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, func, select, update
 
+from store.sql.prepared import Prepared
 from store.sql.tables import AuditRow, IdempotencyKeyRow
 from store.sql.tenant import Transaction
 
 _KEYS = cast("Table", IdempotencyKeyRow.__table__)
-_ANSWERED = (
+_ANSWERED = Prepared(
     update(_KEYS)
     .where(_KEYS.c.id == bindparam("wanted"))
     .values(
@@ -28,4 +29,4 @@ def keep_answer(tx: Transaction, key_id: int, values: Mapping[str, Any]) -> None
     Not narrowed to the token: the id is that of a key which this transaction itself took for it.
     """
     tx.flush()
-    tx.connection().execute(_ANSWERED, {"wanted": key_id, **values})
+    _ANSWERED.change(tx.connection(), {"wanted": key_id, **values})

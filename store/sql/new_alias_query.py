@@ -6,6 +6,7 @@ the account that acts, the others are asked with the id that those found.
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 
+from store.sql.prepared import Prepared
 from store.sql.tables import AccountRow, AddressRow, AliasRow, DomainRow, FilterRuleRow, MailboxRow
 from store.sql.tenant import Transaction
 
@@ -83,7 +85,7 @@ def find_place(tx: Transaction, mailbox: int, domain: int) -> tuple[Owner, Domai
     asked = {"mailbox": mailbox, "domain": domain}
     account = tx.acting.account_id
     query, values = (_PLACE, asked) if account is None else (_PLACE_IN_ACCOUNT, {**asked, "account": account})
-    found = tx.connection().execute(query, values).one_or_none()
+    found = query.row(tx.connection(), values)
     if found is None:
         return None
     id_, local_part, *facts = found
@@ -98,7 +100,12 @@ def count_aliases(tx: Transaction, mailbox: int) -> int:
 
 def insert_alias(tx: Transaction, values: Mapping[str, Any], account: int) -> bool:
     """Insert the row of an alias whose name was claimed; return whether any rule of the account forwards."""
-    return bool(tx.connection().scalar(_INSERT, {**values, "account": account}))
+    return bool(_insert(tuple(values)).scalar(tx.connection(), {**values, "account": account}))
+
+
+@cache
+def _insert(given: tuple[str, ...]) -> Prepared:
+    return Prepared(_INSERT, given)
 
 
 def forwarding(tx: Transaction, account: int) -> list[tuple[int, str]]:
@@ -125,4 +132,4 @@ def _place(*, in_account: bool) -> Select[*tuple[Any, ...]]:
     )
 
 
-_PLACE, _PLACE_IN_ACCOUNT = _place(in_account=False), _place(in_account=True)
+_PLACE, _PLACE_IN_ACCOUNT = Prepared(_place(in_account=False)), Prepared(_place(in_account=True))

@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 from routing.records import HostedDomain
 from store.batches import batches
 from store.sql.changed_fields import LISTING, Field, fields, touched
-from store.sql.directory_query import Found, question_of_change
+from store.sql.directory_query import found_rows_of_change
 from store.sql.directory_rows import records
 from store.sql.insert_row import insert_rows
 from store.sql.people import find_fields
+from store.sql.prepared import Prepared
 from store.sql.tables import ClockRow, OutboxRow
 from store.wire_format.layout import CATCH_ALL, DOMAIN
 from store.wire_format.values import GONE, HOSTED, catch_all_body, domain_body, local_of, name_body, version_text
@@ -33,13 +34,16 @@ _AT_ONCE = {"postgresql": 1000, "sqlite": 500}
 _NO_NAMES = frozenset({LISTING, DOMAIN, CATCH_ALL})
 # Of tables, not of objects: every change ends with these, and an object takes longer than its statement.
 _CLOCK, _OUTBOX = cast("Table", ClockRow.__table__), cast("Table", OutboxRow.__table__)
-_ADVANCE = (
+_ADVANCE = Prepared(
     update(_CLOCK)
     .values(version=_CLOCK.c.version + 1, nonce=bindparam("new"))
     .returning(_CLOCK.c.version, _CLOCK.c.nonce, _CLOCK.c.epoch)
 )
 _NOTIFY = select(func.pg_notify(CHANNEL, bindparam("version")))
-_INSERT_AND_NOTIFY = insert(_OUTBOX).returning(func.pg_notify(CHANNEL, cast_to(_OUTBOX.c.version, Text)))
+_INSERT_AND_NOTIFY = Prepared(
+    insert(_OUTBOX).returning(func.pg_notify(CHANNEL, cast_to(_OUTBOX.c.version, Text))),
+    ("version", "nonce", "domain", "field", "value"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def _keep(tx: Session, rows: Sequence[Mapping[str, Any]], version: int) -> None:
     dialect = tx.get_bind().dialect.name
     is_told = dialect == "postgresql"
     if is_told and len(rows) == 1:
-        tx.connection().execute(_INSERT_AND_NOTIFY, rows[0])
+        _INSERT_AND_NOTIFY.rows(tx.connection(), rows[0])
         return
     for batch in batches(rows, _AT_ONCE[dialect]):
         insert_rows(tx, OutboxRow, batch)
@@ -102,7 +106,7 @@ def _keep(tx: Session, rows: Sequence[Mapping[str, Any]], version: int) -> None:
 
 def _tick(tx: Session) -> Clock:
     nonce = new_nonce()
-    found = tx.connection().execute(_ADVANCE, {"new": nonce}).one_or_none()
+    found = _ADVANCE.row(tx.connection(), {"new": nonce})
     if found is not None:
         return Clock(*found)
     first = Clock(version=1, nonce=nonce, epoch=new_nonce())
@@ -115,11 +119,9 @@ def _values(tx: Session, wanted: Sequence[Field], version: int) -> Iterator[tupl
     stamp = version_text(version)
     for batch in batches(wanted, _AT_ONCE[tx.get_bind().dialect.name]):
         locals_ = {field: local_of(field) for _, field in batch if field not in _NO_NAMES}
-        asked = question_of_change(
-            tx.get_bind().dialect.name, sorted({domain for domain, _ in batch}), sorted(set(locals_.values()))
-        )
-        hosted = records(Found(*row) for row in tx.connection().execute(*asked))
-        hosted |= find_fields(tx, batch)
+        domains = sorted({domain for domain, _ in batch})
+        rows = found_rows_of_change(tx.connection(), domains, sorted(set(locals_.values())))
+        hosted = records(rows) | find_fields(tx, batch)
         for domain, field in batch:
             body = _body(hosted.get(domain), field, locals_.get(field, ""))
             if body is not None:

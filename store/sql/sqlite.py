@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, text
 
 from store.errors import StoreNotReady
 from store.sql.pool_profiles import MIGRATE, PoolProfile
+from store.sql.prepared import Prepared
 
+_BEGIN, _BEGIN_IMMEDIATE = Prepared(text("BEGIN")), Prepared(text("BEGIN IMMEDIATE"))
 _PAUSE = 0.01  # seconds between two tries
 _FILE_MODE = 0o640  # password hashes; the group may read, so that Dovecot can
 
@@ -121,8 +123,8 @@ def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    _BEGIN.change(connection)
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    _BEGIN_IMMEDIATE.change(connection)

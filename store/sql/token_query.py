@@ -6,23 +6,24 @@ the whole secret.
 
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import bindparam, select
 
 from store.sql.database import Database
+from store.sql.prepared import Prepared
 from store.sql.tables import AccountRow, TokenRow
 
-_STATEMENT = (
+_STATEMENT = Prepared(
     select(*TokenRow.__table__.columns, AccountRow.is_active.label("account_is_active"))
     .join_from(TokenRow, AccountRow, AccountRow.id == TokenRow.account_id, isouter=True)
     .where(TokenRow.sha256 == bindparam("sha256"))
 )
 
 
-def token_of(database: Database, sha256: str) -> Row[*tuple[Any, ...]] | None:
+def token_of(database: Database, sha256: str) -> Any:
     """Return the columns of a token and ``account_is_active``, which is None for an operator's; None for no token.
 
     Raises:
         StoreUnavailable, StoreNotReady: see :mod:`store.errors`.
     """
     with database.alone() as connection:
-        return connection.execute(_STATEMENT, {"sha256": sha256}).one_or_none()
+        return _STATEMENT.row(connection, {"sha256": sha256})

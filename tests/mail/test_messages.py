@@ -250,14 +250,14 @@ def test_killed_at_each_step(site: PrivateSite, store: Database) -> None:
         for killed_after in ("take", "hand over", "note"):
             message = planted(store, JOHN, b"From: john@brand-a.test\r\n", killed_after)
             now = utc_now()
-            with store.write() as tx:
-                taken = handing_over.take(tx, now, LEASE)
+            with store.write_rows() as rows:
+                taken = handing_over.take(rows, now, LEASE)
             assert taken is not None
             assert taken.id == message
             told = None if killed_after == "take" else handed_over(listener, taken, now)
             if told is not None and killed_after == "note":
-                with store.write() as tx:
-                    assert handing_over.note(tx, taken, told, now)
+                with store.write_rows() as rows:
+                    assert handing_over.note(rows, taken, told, now)
             courier = Courier(store, listener, now=lambda at=now: at + LEASE * 1.1)  # type: ignore[misc]
             assert courier.carry_one() is (killed_after != "note")
             assert not courier.carry_one()
@@ -278,8 +278,8 @@ def test_a_session_that_ended_meanwhile_is_replaced(site: PrivateSite, store: Da
     try:
         for number in range(3):
             message = planted(store, JOHN, b"From: john@brand-a.test\r\n", f"number {number}")
-            with store.write() as tx:
-                taken = handing_over.take(tx, utc_now(), LEASE)
+            with store.write_rows() as rows:
+                taken = handing_over.take(rows, utc_now(), LEASE)
             assert taken is not None
             assert taken.id == message
             assert line.is_kept is (number > 0)
@@ -289,8 +289,8 @@ def test_a_session_that_ended_meanwhile_is_replaced(site: PrivateSite, store: Da
                 line._smtp.sock.shutdown(socket.SHUT_RDWR)
             told = hand_over(line, taken, utc_now())
             assert told.state == "sent"
-            with store.write() as tx:
-                assert handing_over.note(tx, taken, told, utc_now())
+            with store.write_rows() as rows:
+                assert handing_over.note(rows, taken, told, utc_now())
         site.postfix.wait_until_idle()
         assert len(site.outside.wait_for(3)) == 3
     finally:
@@ -303,8 +303,8 @@ def test_the_milter_forgot_and_the_outcome_is_unknown(site: PrivateSite, john: P
     """The API killed between the mail server's answer and its note, and the milter restarted: nobody knows any more."""
     site.daemons["api"].stop()
     message = planted(store, JOHN, b"From: john@brand-a.test\r\n", "forgotten")
-    with store.write() as tx:
-        taken = handing_over.take(tx, utc_now(), timedelta(0))
+    with store.write_rows() as rows:
+        taken = handing_over.take(rows, utc_now(), timedelta(0))
     assert taken is not None
     assert handed_over(listener_of(site), taken, utc_now()).state == "sent"
     site.daemons["internal"].stop()

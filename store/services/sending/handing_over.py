@@ -9,9 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
-
-from sqlalchemy import CursorResult
+from typing import Any
 
 from store.services.sending.kept import RefusedRecipient
 from store.sql import hand_over_query
@@ -58,7 +56,7 @@ class Outcome:
 
 def take(tx: Rows, now: datetime, lease: timedelta) -> HandOver | None:
     """Take the message in hand that has waited longest; None when none is due."""
-    row = tx.execute(hand_over_query.FIRST_DUE, {"now": now}).one_or_none()
+    row = hand_over_query.FIRST_DUE.row(tx, {"now": now})
     if row is None:
         return None
     taken = HandOver(
@@ -74,7 +72,7 @@ def take(tx: Rows, now: datetime, lease: timedelta) -> HandOver | None:
         created_at=row.created_at,
     )
     new = {"new_state": SUBMITTING, "new_attempts": taken.attempt, "new_due_at": now + lease}
-    tx.execute(hand_over_query.TAKE, {"taken": taken.id, **new, "new_key_time": taken.key_time})
+    hand_over_query.TAKE.change(tx, {"taken": taken.id, **new, "new_key_time": taken.key_time})
     return taken
 
 
@@ -85,12 +83,10 @@ def note(tx: Rows, taken: HandOver, outcome: Outcome, now: datetime) -> bool:
     """
     which: dict[str, Any] = {"taken": taken.id} if outcome.is_sent else {"taken": taken.id, "attempt": taken.attempt}
     if outcome.wait is not None:
-        done = tx.execute(hand_over_query.WHILE_MINE.values(_waiting(outcome, now + outcome.wait)), which)
-    else:
-        done = tx.execute(
-            hand_over_query.NOTE_SENT if outcome.is_sent else hand_over_query.NOTE_ENDED, which | _ended(outcome, now)
-        )
-    return cast("CursorResult[Any]", done).rowcount == 1
+        waits = hand_over_query.WHILE_MINE.values(_waiting(outcome, now + outcome.wait))
+        return tx.execute(waits, which).rowcount == 1
+    ends = hand_over_query.NOTE_SENT if outcome.is_sent else hand_over_query.NOTE_ENDED
+    return ends.change(tx, which | _ended(outcome, now)) == 1
 
 
 def _waiting(outcome: Outcome, until: datetime) -> dict[str, Any]:
@@ -131,4 +127,4 @@ def asked_again(reply: str, wait: timedelta) -> Outcome:
 
 def is_due(tx: Rows, now: datetime) -> bool:
     """Tell whether there is a message to take in hand."""
-    return tx.scalar(hand_over_query.IS_DUE, {"now": now}) is not None
+    return hand_over_query.IS_DUE.row(tx, {"now": now}) is not None

@@ -8,11 +8,13 @@ afterwards. It is also the plugin of pytest by which it does that.
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
+from store.sql import prepared
 from store.sql.revisions import REVISIONS
 from store.sql.tables import Base
 
@@ -49,6 +51,17 @@ def _note(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None
 
 def pytest_configure() -> None:
     event.listen(Engine, "before_cursor_execute", _note)
+    prepared.run = _noting(prepared.run)
+
+
+def _noting(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what runs a prepared statement, of which SQLAlchemy tells nobody."""
+
+    def noted(connection: Connection, text: prepared.Text, *more: Any) -> Any:
+        _note(connection, None, text.sql)
+        return run(connection, text, *more)
+
+    return noted
 
 
 def pytest_sessionfinish() -> None:

@@ -1,11 +1,11 @@
 """A PostgreSQL that is away, killed, stopped dead, locked or closed to us: late is as bad as wrong."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, literal_column, select, text
 
 from routing.address import Address
 from routing.directory import LookupFailed
@@ -14,11 +14,21 @@ from store.migrations import migrate
 from store.services import accounts
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
+from store.sql.prepared import Prepared
 from tests.store.postgres_server import PostgresServer
 from tests.store.timing import within
 
 JOHN = Address("john", "brand-a.com")
+_ONE = Prepared(select(literal_column("1")))
 _numbers = count()
+
+
+def _executed(connection: Connection) -> object:
+    return connection.execute(text("SELECT 1"))
+
+
+def _prepared(connection: Connection) -> object:
+    return _ONE.rows(connection)
 
 
 @pytest.fixture
@@ -84,16 +94,19 @@ def test_a_connection_ended_by_the_server_goes_unnoticed(postgres: PostgresServe
     assert directory.lookup([JOHN]) == {}
 
 
-def test_one_lost_connection_is_found_for_all(postgres: PostgresServer, database: Database) -> None:
+@pytest.mark.parametrize("ask", [_executed, _prepared])
+def test_one_lost_connection_is_found_for_all(
+    postgres: PostgresServer, database: Database, ask: Callable[[Connection], object]
+) -> None:
     """After a restart one question is refused at most, not one for each kind of connection."""
 
     def ask_all() -> None:
         _write(database)
         with database.read() as tx:
-            tx.execute(text("SELECT 1"))
+            ask(tx.connection())
         for writes in (False, True):
             with database.alone(writes=writes) as connection:
-                connection.execute(text("SELECT 1"))
+                ask(connection)
 
     ask_all()
     postgres.stop(signal.SIGQUIT)
