@@ -6,8 +6,9 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+
+from store.sql.prepared import as_sqlalchemy
 
 POSTGRESQL = "postgresql"
 
@@ -41,15 +42,9 @@ def at_driver(connection: Connection) -> Iterator[psycopg.Connection[Any]]:
     try:
         yield raw.driver_connection  # type: ignore[misc]
     except psycopg.Error as error:
-        lost = connection.dialect.is_disconnect(error, raw, None)  # type: ignore[arg-type]
-        if lost:
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            "",
-            None,
-            error,
-            psycopg.Error,
-            hide_parameters=True,
-            connection_invalidated=lost,
-            dialect=connection.dialect,
-        ) from error
+        raise as_sqlalchemy(connection, "", error, None) from error
+    except Exception:
+        raise
+    except BaseException as error:  # in the middle of an exchange, as in store.sql.prepared
+        connection.invalidate(error)
+        raise
