@@ -2,18 +2,19 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, select
 
 from store.batches import batches
-from store.clock import rfc3339
 from store.services.fields import check_moment
 from store.services.paging import Page, holds, page_of
+from store.services.told import told, told_texts
+from store.sql.columns import Column
 from store.sql.insert_row import insert_rows
+from store.sql.many_rows import ManyRows
 from store.sql.tables import AuditRow
 from store.sql.tenant import Acting, Transaction
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 CREATED, DELETED = ".create", ".delete"  # how the actions end that make an object, and that remove it
 ChangedFields = tuple[str, int, bool]  # type of an object, its id, and whether the change made it
 _AT_ONCE = 1000  # rows in one statement
-_PLAIN = frozenset({str, int, bool, type(None)})  # as JSON has them
-_written = lru_cache(4)(rfc3339)  # a call of a thousand changes has one moment
 _OBJECT = re.compile(r"([a-z-]{1,20}):([0-9]{1,9})")
 
 
@@ -65,7 +64,10 @@ def note(
         before, after: a view of the object, None where it was or is not there. Views hold no secrets.
         account_id: whose object it is, and who may read the entry beside operators; None: only they.
     """
-    note_all(tx, [Change(action, object_type, object_id, name, before, after, account_id)])
+    row = _of_actor(tx.acting) | {"account_id": account_id, "action": action, "object_type": object_type}
+    row |= {"object_id": object_id, "name": name, "before": told(before), "after": told(after)}
+    insert_rows(tx, AuditRow, [row])
+    _noted(tx).add((object_type, object_id, action.endswith(CREATED)))
 
 
 class Change(NamedTuple):
@@ -80,11 +82,39 @@ class Change(NamedTuple):
     account_id: int | None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is to be written down of some changes."""
+
+    rows: ManyRows
+    objects: set[ChangedFields]
+
+
 def note_all(tx: Transaction, changes: Iterable[Change]) -> None:
     """Write down many changes with few statements, in their order."""
-    for some in batches(changes, _AT_ONCE):
-        insert_rows(tx, AuditRow, [_row(tx.acting, change) for change in some])
-        _noted(tx).update((one.object_type, one.object_id, one.action.endswith(CREATED)) for one in some)
+    keep(tx, prepared(tx, changes))
+
+
+def prepared(tx: Transaction, changes: Iterable[Change]) -> list[Prepared]:
+    """Put together what :func:`keep` will write down of changes, without a question to the database."""
+    return [_prepared(tx, some) for some in batches(changes, _AT_ONCE)]
+
+
+def keep(tx: Transaction, changes: Iterable[Prepared]) -> None:
+    """Write down what was put together."""
+    for some in changes:
+        some.rows.insert(tx)
+        _noted(tx).update(some.objects)
+
+
+def _prepared(tx: Transaction, changes: Sequence[Change]) -> Prepared:
+    action, kind, ids, name, before, after, account = zip(*changes, strict=True)
+    columns: dict[str, Column] = {one: [value] * len(changes) for one, value in _of_actor(tx.acting).items()}
+    columns |= {"account_id": account, "action": action, "object_type": kind, "object_id": ids, "name": name}
+    columns |= {"before": told_texts(before), "after": told_texts(after)}
+    made = {one: one.endswith(CREATED) for one in set(action)}
+    objects = {(one.object_type, one.object_id, made[one.action]) for one in changes}
+    return Prepared(ManyRows.of(tx, AuditRow, columns, are_long=True), objects)
 
 
 def noted(tx: Transaction) -> frozenset[ChangedFields]:
@@ -97,19 +127,9 @@ def _noted(tx: Transaction) -> set[ChangedFields]:
     return found
 
 
-def _row(acting: Acting, change: Change) -> dict[str, Any]:
-    return {
-        "actor": acting.actor[:200],
-        "token_id": acting.token_id,
-        "request_id": acting.request_id and acting.request_id[:200],
-        "account_id": change.account_id,
-        "action": change.action,
-        "object_type": change.object_type,
-        "object_id": change.object_id,
-        "name": change.name,
-        "before": _told(change.before),
-        "after": _told(change.after),
-    }
+def _of_actor(acting: Acting) -> dict[str, Any]:
+    request = acting.request_id and acting.request_id[:200]
+    return {"actor": acting.actor[:200], "token_id": acting.token_id, "request_id": request}
 
 
 def page(
@@ -151,29 +171,3 @@ def _of(wanted: str) -> ColumnElement[bool]:
 def _entry(found: Row[*tuple[Any, ...]]) -> AuditEntry:
     row: AuditRow = found[0]
     return AuditEntry(**{field.name: getattr(row, field.name) for field in dataclasses.fields(AuditEntry)})
-
-
-def _told(view: "DataclassInstance | None") -> dict[str, Any] | None:
-    if view is None:
-        return None
-    told: dict[str, Any] = {}
-    for name in _fields_told(type(view)):
-        value = getattr(view, name)
-        told[name] = value if type(value) in _PLAIN else _plain(value)
-    return told
-
-
-@cache
-def _fields_told(kind: "type[DataclassInstance]") -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind) if field.metadata.get("audited", True))
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
-    if value is None or isinstance(value, (str, int)):
-        return value
-    if isinstance(value, datetime):
-        return _written(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _told(value)
-    return [_plain(one) for one in value] if isinstance(value, tuple) else value

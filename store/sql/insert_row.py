@@ -5,7 +5,7 @@ row of many by itself. What is the same in all rows stands beside it once.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any, cast
@@ -34,7 +34,7 @@ from store.sql.tenant import Transaction
 AnyTable = type[AddressRow] | type[AliasRow] | type[AuditRow] | type[MessageRow] | type[OutboxRow]
 Values = Mapping[str, Any]  # plain ones, by column; defaults are added
 
-_ROWS = "rows_"  # the parameter of the rows, beside those named after columns
+ROWS = "rows_"  # the parameter of the rows, beside those named after columns
 _REMEMBERED = 256  # statements: which columns are the same in all rows is another thing each time
 
 
@@ -53,15 +53,6 @@ def insert_rows(tx: Session, table: AnyTable, rows: Sequence[Values]) -> None:
         tx.connection().execute(*_of_many(tx, table, rows))
 
 
-def insert_names(tx: Transaction, rows: Sequence[Values]) -> dict[tuple[int, str], int]:
-    """Insert rows of ``addresses`` and return their ids by domain and local part; as :func:`insert_rows`."""
-    tx.flush()
-    names = cast("Table", AddressRow.__table__).c
-    statement, values = _of_many(tx, AddressRow, rows)
-    found = tx.connection().execute(statement.returning(names.id, names.domain_id, names.local_part), values)
-    return {(domain, local_part): id_ for id_, domain, local_part in found}
-
-
 @cache
 def _of_one(table: AnyTable, given: tuple[str, ...]) -> Prepared:
     made = cast("Table", table.__table__)
@@ -74,13 +65,13 @@ def _of_many(tx: Session, table: AnyTable, rows: Sequence[Values]) -> tuple[Inse
     own = tuple(name for name in first if any(row[name] is not first[name] for row in rows)) or tuple(first)
     shared = {name: value for name, value in first.items() if name not in own}
     dialect = tx.get_bind().dialect.name
-    added = {name: value_of(default) for name, default in _defaults(table, tuple(first)).items()}
-    text = json.dumps([{name: row[name] for name in own} for row in rows], default=_MOMENT[dialect])
-    return _inserting(dialect, table, (*shared, *added), own), {**shared, **added, _ROWS: text}
+    added = default_values(table, first)
+    text = json.dumps([{name: row[name] for name in own} for row in rows], default=MOMENT[dialect])
+    return inserting(dialect, table, (*shared, *added), own), {**shared, **added, ROWS: text}
 
 
 @lru_cache(_REMEMBERED)
-def _inserting(dialect: str, table: AnyTable, shared: tuple[str, ...], own: tuple[str, ...]) -> Insert:
+def inserting(dialect: str, table: AnyTable, shared: tuple[str, ...], own: tuple[str, ...]) -> Insert:
     """Return the INSERT of a JSON array of objects with the members ``own``, beside parameters for what they share."""
     made = cast("Table", table.__table__)
     once = [bindparam(name, type_=made.c[name].type) for name in shared]
@@ -89,14 +80,19 @@ def _inserting(dialect: str, table: AnyTable, shared: tuple[str, ...], own: tupl
     return insert(made).from_select([*shared, *own], rows, include_defaults=False)
 
 
+def default_values(table: AnyTable, given: Collection[str]) -> dict[str, Any]:
+    """Return what a new row has in the columns that are not given."""
+    return {name: value_of(default) for name, default in _defaults(table, tuple(given)).items()}
+
+
 def _of_postgresql(own: Sequence[Column[Any]]) -> list[Any]:
-    rows = func.json_to_recordset(cast_to(bindparam(_ROWS, type_=Text()), JSON)).table_valued
+    rows = func.json_to_recordset(cast_to(bindparam(ROWS, type_=Text()), JSON)).table_valued
     found = rows(*(column(one.name, one.type) for one in own)).render_derived(with_types=True)
     return [found.c[one.name] for one in own]
 
 
 def _of_sqlite(own: Sequence[Column[Any]]) -> list[Any]:
-    row = func.json_each(bindparam(_ROWS, type_=Text())).table_valued("value").c.value
+    row = func.json_each(bindparam(ROWS, type_=Text())).table_valued("value").c.value
     return [func.json_extract(row, literal_column(f"'$.{one.name}'")) for one in own]
 
 
@@ -108,18 +104,18 @@ def _defaults(table: AnyTable, given: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _as_postgresql_reads(value: Any) -> str:
-    return _aware(value).isoformat()
+    return aware(value).isoformat()
 
 
 def _as_sqlite_keeps(value: Any) -> str:
-    return _aware(value).astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return aware(value).astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
-def _aware(value: Any) -> datetime:
+def aware(value: Any) -> datetime:
     """Return what JSON has no form of, if it is an aware moment, as UtcDateTime asks."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value
     raise TypeError(f"{type(value).__name__} is no value of a row")
 
 
-_MOMENT = {"postgresql": _as_postgresql_reads, "sqlite": _as_sqlite_keeps}
+MOMENT = {"postgresql": _as_postgresql_reads, "sqlite": _as_sqlite_keeps}

@@ -126,7 +126,7 @@ def run(connection: Connection, text: "Text", values: Values, take: Callable[[An
         cursor.execute(text.sql, given)
         return take(cursor)
     except connection.dialect.loaded_dbapi.Error as error:
-        raise _as_sqlalchemy(connection, text.sql, error, cursor) from error
+        raise as_sqlalchemy(connection, text.sql, error, cursor) from error
     except Exception:
         raise
     except BaseException as error:  # in the middle of an exchange: what the connection would answer next, nobody knows
@@ -136,7 +136,7 @@ def run(connection: Connection, text: "Text", values: Values, take: Callable[[An
         cursor.close()
 
 
-def _as_sqlalchemy(connection: Connection, sql: str, error: Any, cursor: Any) -> BaseException:
+def as_sqlalchemy(connection: Connection, sql: str, error: Any, cursor: Any) -> BaseException:
     """Return a driver's error as SQLAlchemy has it, without the parameters, and drop a connection that is lost."""
     dialect = connection.dialect
     lost = dialect.is_disconnect(error, connection.connection, cursor)

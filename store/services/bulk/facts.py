@@ -15,15 +15,17 @@ from store.batches import batches
 from store.services import expiry, kept, sender_lists
 from store.services.bulk import queries
 from store.services.kept import Kept, Name
-from store.services.lookup import LARGEST_ID, FoundMailbox
+from store.services.lookup import LARGEST_ID
 from store.services.views import Alias
 from store.sql.among import asked
-from store.sql.tables import KEPT, DomainRow
+from store.sql.new_alias_query import AccountFacts, DomainFacts, Owner
+from store.sql.tables import KEPT
 from store.sql.tenant import Transaction
 
 _AT_ONCE = 1000  # ids or names in one statement
 _MOST_PAIRS = 4000  # domains times local parts in one statement, which finds them whether they belong together or not
 
+_OF_DOMAIN = len(DomainFacts._fields)
 _POSSIBLE = re.compile(r"[a-z0-9._-]{1,64}")  # what a name can be; PostgreSQL takes no NUL even in a question
 
 
@@ -43,10 +45,10 @@ class Wanted:
 class Facts:
     """The rows that were found. An absent key was not found, or is another account's."""
 
-    domains: dict[int, DomainRow] = field(default_factory=dict)
-    mailboxes: dict[int, FoundMailbox] = field(default_factory=dict)
-    mailbox_at: dict[Address, FoundMailbox] = field(default_factory=dict)
-    domain_of: dict[tuple[int, str], DomainRow] = field(default_factory=dict)  # by account and name
+    domains: dict[int, DomainFacts] = field(default_factory=dict)
+    mailboxes: dict[int, Owner] = field(default_factory=dict)
+    mailbox_at: dict[Address, Owner] = field(default_factory=dict)
+    domain_of: dict[tuple[int, str], DomainFacts] = field(default_factory=dict)  # by account and name
     aliases: dict[int, Alias] = field(default_factory=dict)
     names: dict[Name, int] = field(default_factory=dict)  # id of the mailbox or alias that has it
     kept: dict[Name, Kept] = field(default_factory=dict)  # deleted ones, over or not
@@ -75,9 +77,11 @@ def _domains(tx: Transaction, wanted: Wanted, facts: Facts) -> None:
     named = {domain for domain, _ in wanted.names if isinstance(domain, str)}
     named |= wanted.domain_names | {address.domain for address in wanted.mailboxes}
     for ids in batches(sorted(wanted.domain_ids), _AT_ONCE):
-        facts.domains.update((row.id, row) for row in tx.scalars(*asked(tx, queries.domains_by_id, ids=ids)))
+        found = tx.execute(*asked(tx, queries.domains_by_id, ids=ids))
+        facts.domains.update((row[0], DomainFacts(*row)) for row in found)
     for names in batches(sorted(named), _AT_ONCE):
-        facts.domains.update((row.id, row) for row in tx.scalars(*asked(tx, queries.domains_by_name, names=names)))
+        found = tx.execute(*asked(tx, queries.domains_by_name, names=names))
+        facts.domains.update((row[0], DomainFacts(*row)) for row in found)
     facts.domain_of = {(row.account_id, row.name): row for row in facts.domains.values()}
 
 
@@ -88,9 +92,10 @@ def _mailboxes(tx: Transaction, wanted: Wanted, facts: Facts) -> None:
     for row in _taken(tx, names):
         ids.add(row.id)
     for some in batches(sorted(ids), _AT_ONCE):
-        for found in tx.execute(*asked(tx, queries.mailboxes, ids=some)):
-            facts.mailboxes[found[0].id] = FoundMailbox(*found)
-    facts.mailbox_at = {Address(at.address.local_part, at.domain.name): at for at in facts.mailboxes.values()}
+        for id_, local_part, *found in tx.execute(*asked(tx, queries.mailboxes, ids=some)):
+            home, account = DomainFacts(*found[:_OF_DOMAIN]), AccountFacts(*found[_OF_DOMAIN:])
+            facts.mailboxes[id_] = Owner(id_, local_part, home, account)
+    facts.mailbox_at = {Address(at.local_part, at.domain.name): at for at in facts.mailboxes.values()}
 
 
 def _names(tx: Transaction, wanted: Wanted, facts: Facts) -> None:

@@ -14,11 +14,10 @@ from store.services import expiry, lookup, sender_lists
 from store.services.bulk.facts import Facts
 from store.services.fields import check_text
 from store.services.kept import Name
-from store.services.lookup import FoundMailbox
 from store.services.names import known_address, split_new_address
 from store.services.rules import check_alias_room, check_new_alias, taken
 from store.services.views import Alias, Senders
-from store.sql.tables import DomainRow
+from store.sql.new_alias_query import DomainFacts, Owner
 
 # Of can_receive, can_send, is_active, note, senders and store.services.expiry.FIELDS: those that are to be set.
 Given = Mapping[str, bool | str | int | datetime | Senders | None]
@@ -52,17 +51,17 @@ class Plan:
     given_way: set[int] = field(default_factory=set)  # kept names, by id, of which new aliases take the place
     now: datetime = field(default_factory=utc_now)  # of all its changes
 
-    def mailbox(self, ref: int | str) -> FoundMailbox:
+    def mailbox(self, ref: int | str) -> Owner:
         """Return a mailbox by id or address. Raises ServiceError ``invalid-request`` or ``not-found``."""
         found = self.facts.mailboxes.get(ref) if isinstance(ref, int) else self._mailbox_at(ref)
         if found is None:
             raise lookup.not_found("mailbox", ref, "mailbox")
         return found
 
-    def _mailbox_at(self, text: str) -> FoundMailbox | None:
+    def _mailbox_at(self, text: str) -> Owner | None:
         return self.facts.mailbox_at.get(known_address(text, "mailbox"))
 
-    def domain(self, owner: FoundMailbox, ref: int | str) -> DomainRow:
+    def domain(self, owner: Owner, ref: int | str) -> DomainFacts:
         """Return the domain of a name to be made, by id or canonical name. Raises ServiceError ``domain-not-yours``."""
         if isinstance(ref, int):
             found = self.facts.domains.get(ref)
@@ -72,7 +71,7 @@ class Plan:
             raise lookup.not_yours(ref)
         return found
 
-    def create(self, owner: FoundMailbox, domain: DomainRow, local_part: str, given: Given) -> Entry:
+    def create(self, owner: Owner, domain: DomainFacts, local_part: str, given: Given) -> Entry:
         """Give a mailbox another name; checked in the order of :func:`store.services.aliases.add`.
 
         Raises:
@@ -82,13 +81,13 @@ class Plan:
         if (domain.id, local_part) in self.facts.names:
             raise taken(domain, local_part)
         kept = self.facts.kept.get((domain.id, local_part))
-        if kept is not None and not kept.is_free_for(owner.mailbox.id, self.now):
+        if kept is not None and not kept.is_free_for(owner.id, self.now):
             raise kept.refusal()
-        used = self.facts.used.get(owner.mailbox.id, 0)
+        used = self.facts.used.get(owner.id, 0)
         check_alias_room(owner, used)
         if kept is not None:
             self.given_way.add(kept.id)
-        self.facts.used[owner.mailbox.id] = used + 1
+        self.facts.used[owner.id] = used + 1
         self.facts.names[domain.id, local_part] = _NOT_WRITTEN
         made = _new(owner, domain, local_part, {**given, "senders": senders}, self.now)
         entry = Entry(owner.account.id, None, made)
@@ -106,14 +105,14 @@ class Plan:
         self.facts.names[name] = _NOT_WRITTEN
         self.planned[name] = Entry(0, None, alias)
 
-    def alias(self, ref: int, owner: FoundMailbox) -> Alias:
+    def alias(self, ref: int, owner: Owner) -> Alias:
         """Return an alias by id, if it is one of ``owner``. Raises ServiceError ``not-found``."""
         found = self.facts.aliases.get(ref)
-        if found is None or found.mailbox_id != owner.mailbox.id:
+        if found is None or found.mailbox_id != owner.id:
             raise lookup.not_found("alias", ref, "alias_id")
         return found
 
-    def update(self, owner: FoundMailbox, alias: Alias, given: Given) -> Entry:
+    def update(self, owner: Owner, alias: Alias, given: Given) -> Entry:
         """Change what an alias may do. Nothing is written when that is so already.
 
         Raises:
@@ -128,7 +127,7 @@ class Plan:
             self.facts.aliases[alias.id] = entry.after
         return entry
 
-    def delete(self, owner: FoundMailbox, alias: Alias) -> Entry:
+    def delete(self, owner: Owner, alias: Alias) -> Entry:
         """Delete an alias. Its name is free for all that follows; kept, if need be, it is when all is written."""
         entry = Entry(owner.account.id, alias, None)
         self.entries.append(entry)
@@ -148,7 +147,7 @@ class Plan:
         local_part, domain_name = split_new_address(address)
         domain = self.domain(owner, domain_name)
         existing = self._existing_alias((domain.id, local_part))
-        if existing is None or existing.mailbox_id != owner.mailbox.id:
+        if existing is None or existing.mailbox_id != owner.id:
             return self.create(owner, domain, local_part, given)
         if existing.id == _NOT_WRITTEN:
             return self._replan(self.planned[domain.id, local_part], given)
@@ -173,7 +172,7 @@ def _with_senders(given: Given) -> Given:
     return {**given, "senders": sender_lists.of_given(given)} if "senders" in given else given
 
 
-def _new(owner: FoundMailbox, domain: DomainRow, local_part: str, given: Given, now: datetime) -> Alias:
+def _new(owner: Owner, domain: DomainFacts, local_part: str, given: Given, now: datetime) -> Alias:
     chosen: dict[str, Any] = {"can_receive": True, "can_send": False, "is_active": True, "note": None, **given}
     return Alias(
         id=_NOT_WRITTEN,
@@ -181,10 +180,10 @@ def _new(owner: FoundMailbox, domain: DomainRow, local_part: str, given: Given, 
         local_part=local_part,
         domain_id=domain.id,
         domain=domain.name,
-        mailbox_id=owner.mailbox.id,
+        mailbox_id=owner.id,
         created_at=now,
         updated_at=now,
-        mailbox=owner.text,
+        mailbox=f"{owner.local_part}@{owner.domain.name}",
         **chosen,
     )
 

@@ -3,8 +3,8 @@
 That leaves the store as the order given would, because a plan changes or deletes only what was there before it.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import fields, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,9 @@ from store.services.filters import retarget
 from store.services.kept import Name
 from store.services.views import Alias
 from store.sql import changed_fields
-from store.sql.insert_row import insert_names, insert_rows
+from store.sql.columns import Column
+from store.sql.many_rows import ManyRows, insert_names
+from store.sql.sent_ahead import sent_ahead
 from store.sql.tables import ALIAS, AddressRow, AliasRow
 from store.sql.tenant import Transaction
 
@@ -27,8 +29,10 @@ _AT_ONCE = 1000  # rows in one statement
 _ENDLESS = SimpleNamespace(**dict.fromkeys(expiry.FIELDS))  # an object of a row takes longer to ask
 # was there before, is there after: what the audit log calls it
 _ACTIONS = {(False, True): "alias.create", (True, True): "alias.update", (True, False): "alias.delete"}
-_ALL_BUT_ID = attrgetter(*(field.name for field in fields(Alias)[1:]))
+_ENDS = attrgetter(*expiry.FIELDS)
+_NAME = ("domain_id", "local_part", "created_at")
 _SWITCHES = ("can_receive", "can_send", "is_active", "note", *expiry.FIELDS)
+_ROW = ("id", "mailbox_id", "updated_at", *_SWITCHES)
 
 
 def write(tx: Transaction, plan: Plan) -> None:
@@ -45,17 +49,19 @@ def write(tx: Transaction, plan: Plan) -> None:
     kept.remove(tx, plan.given_way)
     for rows in batches(_updates(last.values()), _AT_ONCE):
         tx.execute(update(AliasRow), rows)
-    _insert(tx, [entry for entry in entries if entry.before is None])
+    with sent_ahead(tx):
+        _insert(tx, [entry for entry in entries if entry.before is None])
+        noted = audit.prepared(tx, _changes(tx, entries))
     _fold(tx, entries)
     _retarget(tx, [(entry.account_id, entry.after) for entry in entries if entry.before is None])
-    audit.note_all(tx, _changes(tx, entries))
+    audit.keep(tx, noted)
 
 
 def _fold(tx: Transaction, entries: Iterable[Entry]) -> None:
     """Let the ends of aliases follow from what was set, and say so of those that are new or changed."""
     changed: dict[int, bool] = {}  # alias id: whether its days without mail begin now
     for entry in entries:
-        if entry.after is not None and (new := expiry.new(_switches(entry.after), entry.before or _ENDLESS)):
+        if entry.after is not None and (new := expiry.new(_ends(entry.after), entry.before or _ENDLESS)):
             changed[entry.after.id] = changed.get(entry.after.id, False) or bool(new.get("expires_when_idle"))
     expiry.fold(tx, changed, idle_anew=[id_ for id_, idle in changed.items() if idle])
     ends = dict(expiry.ends_of(tx, changed))
@@ -71,6 +77,10 @@ def _updates(aliases: Iterable[Alias | None]) -> Iterator[dict[str, Any]]:
             yield {"id": alias.id, "updated_at": alias.updated_at, **_switches(alias)}
 
 
+def _ends(alias: Alias) -> dict[str, Any]:
+    return dict(zip(expiry.FIELDS, _ENDS(alias), strict=True))
+
+
 def _switches(alias: Alias) -> dict[str, Any]:
     return {name: getattr(alias, name) for name in _SWITCHES} | {"senders": sender_lists.row_text(alias.senders)}
 
@@ -79,10 +89,10 @@ def _insert(tx: Transaction, entries: list[Entry]) -> None:
     """Insert new aliases; in the order of their names, so that two batches do not wait for one another in a circle."""
     new = sorted(((entry, entry.after) for entry in entries if entry.after), key=lambda pair: _name(pair[1]))
     for some in batches(new, _AT_ONCE):
-        ids = insert_names(tx, [_address_row(alias) for _, alias in some])
-        for entry, alias in some:
-            entry.after = Alias(ids[_name(alias)], *_ALL_BUT_ID(alias))
-        insert_rows(tx, AliasRow, [_alias_row(entry.after) for entry, _ in some if entry.after])
+        ids = insert_names(tx, _names([alias for _, alias in some]))
+        for id_, (_, alias) in zip(ids, some, strict=True):
+            object.__setattr__(alias, "id", id_)  # nobody has seen it yet, and another one takes as long as to plan it
+        ManyRows.of(tx, AliasRow, _rows([alias for _, alias in some])).insert(tx)
 
 
 def _retarget(tx: Transaction, made: list[tuple[int, Alias | None]]) -> None:
@@ -95,17 +105,16 @@ def _name(alias: Alias) -> Name:
     return alias.domain_id, alias.local_part
 
 
-def _address_row(alias: Alias) -> dict[str, Any]:
-    return {
-        "domain_id": alias.domain_id,
-        "local_part": alias.local_part,
-        "kind": ALIAS,
-        "created_at": alias.created_at,
-    }
+def _names(aliases: Sequence[Alias]) -> dict[str, Column]:
+    """Return the rows of ``addresses``, column by column."""
+    columns: dict[str, Column] = {name: list(map(attrgetter(name), aliases)) for name in _NAME}
+    return columns | {"kind": [ALIAS] * len(aliases)}
 
 
-def _alias_row(alias: Alias) -> dict[str, Any]:
-    return {"id": alias.id, "mailbox_id": alias.mailbox_id, "updated_at": alias.updated_at, **_switches(alias)}
+def _rows(aliases: Sequence[Alias]) -> dict[str, Column]:
+    """Return the rows of ``aliases``, column by column."""
+    columns: dict[str, Column] = {name: list(map(attrgetter(name), aliases)) for name in _ROW}
+    return columns | {"senders": [sender_lists.row_text(alias.senders) for alias in aliases]}
 
 
 def _changes(tx: Transaction, entries: Iterable[Entry]) -> Iterator[audit.Change]:
