@@ -15,6 +15,7 @@ local building_key = prefix .. 'building' -- who rebuilds: its token, for as lon
 local building_ms = 10000
 local late_ms = 1000 -- so long after a relay looked what it writes may come in while there is a lease
 local at_once = 4000 -- words: no more than 8,000 fit on Lua's stack
+local trail_bytes = 500 -- of counts in the trail: some dozens
 
 local function domain_key(domain)
   return prefix .. 'd:' .. domain
@@ -85,6 +86,39 @@ local function looked(moment)
   end
 end
 
+-- The counts that applies led to here, the last of them, each with a space before it; and up to which count nobody can
+-- tell. A count goes on by a random number, so another history, before this Redis went back in time, has others. The
+-- trail says how far it goes: where that is not what was counted, an older relay wrote, and left none.
+local function trail()
+  local applied = read(state_key, 'applied') or '0'
+  local up_to, floor, counts = string.match(read(state_key, 'trail') or '', '^(%d+) (%d+)([%d ]*)$')
+  if up_to ~= applied then return applied, '' end
+  return floor, counts
+end
+
+local function leave_trail(applied, floor, counts)
+  redis.call('HSET', state_key, 'trail', string.format('%.0f ', applied) .. floor .. counts)
+end
+
+-- Counts what is written, by a random step an apply.
+local function count(step, is_apply)
+  local floor, counts = trail()
+  local applied = redis.call('HINCRBY', state_key, 'applied', step)
+  if is_apply then counts = counts .. string.format(' %.0f', applied) end
+  if #counts > trail_bytes then floor, counts = string.match(counts, '^ (%d+)(.*)$') end
+  leave_trail(applied, floor, counts)
+end
+
+-- Whether all these counts were come to in this history, as far as anybody can tell.
+local function knows(marks)
+  local floor, counts = trail()
+  for mark in string.gmatch(marks, '%d+') do
+    local is_there = string.find(counts .. ' ', ' ' .. mark .. ' ', 1, true)
+    if not is_there and tonumber(mark) > tonumber(floor) then return false end
+  end
+  return true
+end
+
 local function run_id()
   return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 end
@@ -114,7 +148,7 @@ end
 
 local operations = {}
 
--- nonce, domain, field, value of each outbox row: the counter, and for each row applied, older, load or rebuild.
+-- nonce, domain, field, value of each outbox row, then the step: the counter, and for each row applied, older, load or rebuild.
 function operations.apply(arguments)
   local answers = {}
   for at = 1, #arguments, 4 do
@@ -247,6 +281,7 @@ function operations.finish(arguments)
   applied = math.max(applied, tonumber(stored))
   redis.call('HSET', state_key, 'built', '1', 'run', run, 'epoch', epoch, 'applied', string.format('%.0f', applied))
   redis.call('HSET', state_key, 'build', token .. '.')
+  leave_trail(applied, string.format('%.0f', applied), '') -- all that was marked until now is in the rebuild
   redis.call('DEL', building_key)
   saw(tonumber(version), nonce)
   return 1
@@ -265,23 +300,23 @@ local function prolong(key, text, moment, life)
   end
 end
 
--- build, run id, epoch, stored counter, lease text, the moment that all this is true of (ms), then for how long (ms)
+-- build, run id, epoch, counter, marks, lease text, the moment that all this is true of (ms), then for how long (ms)
 -- after it lease, grace and sender grace are to live: 1, or 0 for a Redis that is not the one that was built, or has
 -- lost what was applied. Refused when it was built anew since, or something came in late.
 function operations.renew(arguments)
-  local build, run, epoch, stored, text, moment = unpack(arguments, 1, 6)
+  local build, run, epoch, counted, marks, text, moment = unpack(arguments, 1, 7)
   if (read(state_key, 'build') or '') ~= build then return stale('the cache was built anew') end
   local late = tonumber(read(state_key, 'late') or '0')
   if tonumber(moment) <= late and late <= now_ms() then return stale('something came in late') end
   local state = redis.call('HMGET', state_key, 'built', 'run', 'epoch', 'applied')
-  local sound = state[1] == '1' and state[2] == run and state[3] == epoch and tonumber(state[4]) >= tonumber(stored)
-  if not sound or run_id() ~= run or not read(hosted_key, '@l') then
+  local sound = state[1] == '1' and state[2] == run and state[3] == epoch and tonumber(state[4]) >= tonumber(counted)
+  if not sound or not knows(marks) or run_id() ~= run or not read(hosted_key, '@l') then
     redis.call('DEL', lease_key)
     return 0
   end
   looked(moment)
   for at, key in ipairs({ lease_key, prefix .. 'grace', prefix .. 'sender_grace' }) do
-    prolong(key, at == 1 and text or '1', tonumber(moment), tonumber(arguments[6 + at]))
+    prolong(key, at == 1 and text or '1', tonumber(moment), tonumber(arguments[7 + at]))
   end
   return 1
 end
@@ -295,7 +330,8 @@ function operations.stop(arguments)
   return 1
 end
 
--- These end with what they rest on: build, counter, moment. Each counts, whatever comes of it.
+-- These end with what they rest on: build, counter, moment. Each counts, whatever comes of it, by one; an apply by the
+-- step before those.
 local guarded = { apply = 1, install = 1, install_gathered = 1, repair = 1, seal = 1, drop = 1 }
 
 local operation = table.remove(ARGV, 1)
@@ -303,7 +339,8 @@ if guarded[operation] then
   local moment, counted, build = table.remove(ARGV), table.remove(ARGV), table.remove(ARGV)
   local refusal = guard(operation, build, counted, moment)
   if refusal then return refusal end
-  redis.call('HINCRBY', state_key, 'applied', 1)
-  if operation == 'apply' then looked(moment) end
+  local is_apply = operation == 'apply'
+  count(is_apply and table.remove(ARGV) or 1, is_apply)
+  if is_apply then looked(moment) end
 end
 return operations[operation](ARGV)

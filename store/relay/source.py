@@ -6,7 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, Integer, Select, bindparam, case, delete, func, insert, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,6 +34,7 @@ from store.sql.snapshot import Snapshot
 from store.sql.tables import ClockRow, OutboxRow
 
 _IDS = 500  # in one statement
+_MARKS = 16  # that a look must see: a relay that looked before one of them was made adds three at most, see steps.py
 _KEPT = timedelta(days=1)  # for how long applied rows stay: what the cache may hold must be known here
 
 
@@ -40,8 +57,13 @@ class Pending:
     clock: Clock
     changes: list[Change]  # not applied yet, oldest first
     is_all: bool  # False: there may be more of them
-    stored: int  # what the cache had counted when a row was marked last
+    marks: tuple[int, ...]  # what the cache had counted when rows were applied: the highest counts
     nonce: str | None  # of the version that the cache has seen last; None: there never was one here
+
+    @property
+    def stored(self) -> int:
+        """The highest count that a row was marked with."""
+        return max(self.marks, default=0)
 
 
 class Source(Protocol):
@@ -77,11 +99,20 @@ def _pending() -> Select[*tuple[Any, ...]]:
     waiting = select(OutboxRow.version, *row).where(OutboxRow.applied_at.is_(None))
     waiting = waiting.order_by(OutboxRow.version, OutboxRow.id).limit(bindparam("limit", type_=Integer))
     found = waiting.subquery("waiting")
-    stored = select(func.max(OutboxRow.counter)).scalar_subquery()
     nonce = select(OutboxRow.nonce).where(OutboxRow.version == bindparam("seen", type_=BigInteger)).limit(1)
+    marks = _marks().scalar_subquery()
     columns = [found.c[column.key] for column in row]
-    query = select(ClockRow.version, ClockRow.nonce, ClockRow.epoch, stored, nonce.scalar_subquery(), *columns)
+    query = select(ClockRow.version, ClockRow.nonce, ClockRow.epoch, marks, nonce.scalar_subquery(), *columns)
     return query.select_from(ClockRow).outerjoin(found, true()).order_by(found.c.version, found.c.id)
+
+
+def _marks() -> Select[str]:
+    """Return what asks for the highest counts, each once, in one text: one look into the index for each."""
+    highest = select(func.max(OutboxRow.counter).label("counter"), literal(1).label("number"))
+    above = highest.cte("marks", recursive=True)
+    below = select(func.max(OutboxRow.counter)).where(OutboxRow.counter < above.c.counter).scalar_subquery()
+    marks = above.union_all(select(below, above.c.number + 1).where(above.c.number < _MARKS))
+    return select(func.aggregate_strings(cast(marks.c.counter, Text), " "))
 
 
 _PENDING = _pending()
@@ -100,9 +131,9 @@ class SqlSource:
         if not rows:
             self._start()
             return self.pending(limit, seen)
-        *clock, stored, nonce = rows[0][:5]
+        *clock, marks, nonce = rows[0][:5]
         changes = [Change(*row[5:]) for row in rows if row[5] is not None]
-        return Pending(Clock(*clock), changes, len(changes) < limit, stored or 0, nonce)
+        return Pending(Clock(*clock), changes, len(changes) < limit, tuple(map(int, (marks or "").split())), nonce)
 
     def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         """See :class:`Source`. The nonces, for after a restore an id may be another row's."""

@@ -62,7 +62,7 @@ class _RenewsWithoutReading(Relay):
             return super().step()
         except StoreUnavailable:
             state = self._target.state()
-            self._target.renew(LeaseBasis(state.build, state.run_id, state.epoch, 0, state.now_ms), self.lifetimes)
+            self._target.renew(LeaseBasis(state.build, state.run_id, state.epoch, 0, (), state.now_ms), self.lifetimes)
             raise
 
 

@@ -15,6 +15,7 @@ from tests.faults.sim_redis import Time
 from tests.faults.sim_site import LISTING, Fields, Site, changed, fields, first_site
 
 _PAGE = 6  # outbox rows in one read, so that there are several
+_MARKS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +195,9 @@ class MemorySource:
         waiting.sort(key=lambda row: (row.version, row.change.id))
         self.sql.was_read = bool(waiting)
         page = [row.change for row in waiting[: min(limit, _PAGE)]]
-        stored = max(row.counter for row in now.rows.values())
+        marks = sorted({row.counter for row in now.rows.values() if row.counter}, reverse=True)[:_MARKS]
         nonces = [row.change.nonce for row in now.rows.values() if row.version == seen]
-        return Pending(now.clock, page, len(page) == len(waiting), stored, nonces[0] if nonces else None)
+        return Pending(now.clock, page, len(page) == len(waiting), tuple(marks), nonces[0] if nonces else None)
 
     def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         self._reach()
