@@ -191,7 +191,7 @@ def test_what_comes_in_late_ends_the_lease(world: Database, relaying: Relaying) 
     relaying.target.apply(basis, [CHANGE])
     assert seen(relaying.server, "brand-b.com", "sales") == CHANGE.value
     assert not relaying.server.admin.exists(LEASE_KEY)
-    lease_basis = LeaseBasis(state.build, state.run_id, state.epoch, state.applied, state.now_ms)
+    lease_basis = LeaseBasis(state.build, state.run_id, state.epoch, state.applied, (), state.now_ms)
     with pytest.raises(Outdated, match="late"):
         relaying.target.renew(lease_basis, LIVES)
     relaying.settle()

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
+from routing.directory import LookupFailed
 from store.relay import steps
 from store.relay.rebuild import load
 from store.relay.source import Change
@@ -15,9 +17,10 @@ from store.wire_format.layout import HOSTED_KEY, LEASE_KEY, STATE_KEY, domain_ke
 from store.wire_format.values import stamped
 from tests.store.directory_contract import JOHN, base
 from tests.store.redis_server import RedisServer
-from tests.store.relay.relaying import Relaying, seen
+from tests.store.relay.relaying import SALES, Relaying, add_sales, another, known, seen
 
 B = "brand-b.com"
+Copy = dict[bytes, tuple[int, bytes]]  # by key: ms that it lives (0: for ever), content
 
 
 def add_new(tx: Transaction) -> None:
@@ -80,6 +83,60 @@ def test_a_name_that_went_with_its_domain_is_not_brought_back_after_a_rebuild(re
     relay.rebuild()
     relay.settle()
     assert (seen(relay.server, B, "new") or "x").endswith("x")
+    assert relay.differences() == []
+
+
+def copied(server: RedisServer) -> Copy:
+    admin: Any = server.admin
+    return {key: (max(0, admin.pttl(key)), admin.dump(key)) for key in admin.keys()}
+
+
+def go_back(server: RedisServer, copy: Copy) -> None:
+    """Become what it was, in place, as a former replica that lagged makes it: the run stays the same."""
+    server.admin.flushall()
+    for key, (lives, content) in copy.items():
+        server.admin.restore(key, lives, content)
+
+
+@pytest.mark.parametrize("writes", [1, 3])
+def test_a_redis_that_lost_writes_is_not_trusted_for_as_many_others(relay: Relaying, writes: int) -> None:
+    """Those of a relay that looked before; the change that is lost must not be missing while there is a lease."""
+    relay.change(add_new)
+    with another(relay) as other:
+        basis, found = other.basis(), other.source.pending(9, 0)
+        before = copied(relay.server)
+        relay.change(lambda tx: aliases.remove(tx, str(SALES)))
+        assert relay.settle().is_leased
+        go_back(relay.server, before)
+        for _ in range(writes):
+            counter = other.target.apply(basis, found.changes).counter
+            other.source.mark(found.changes, counter, found.clock)
+        assert known(relay.server, SALES).names  # type: ignore[union-attr] - the lease is from before, for its last seconds
+        assert other.relay.step().distrust == "it has lost changes"
+        with pytest.raises(LookupFailed):
+            known(relay.server, SALES)
+    assert relay.settle().is_leased
+    assert relay.differences() == []
+
+
+@pytest.mark.parametrize("older", ["it built the cache", "it writes beside this one"])
+def test_a_relay_of_an_older_release_leaves_no_trail_and_is_believed(relay: Relaying, older: str) -> None:
+    """It counts by one, and nobody can tell whether that is lost: as good as before, and no rebuild after each write."""
+    admin: Any = relay.server.admin
+    relay.change(add_new)
+    relay.settle()
+    relay.change(lambda tx: aliases.remove(tx, str(SALES)))
+    found = relay.source.pending(9, 0)
+    relay.apply(found.changes)
+    if older == "it built the cache":
+        admin.hdel(STATE_KEY, "trail")
+        counter = admin.hget(STATE_KEY, "applied")
+    else:
+        counter = admin.hincrby(STATE_KEY, "applied", 1)
+    relay.source.mark(found.changes, int(counter), found.clock)
+    assert relay.relay.step().is_leased
+    relay.change(lambda tx: aliases.remove(tx, f"new@{B}"))
+    assert relay.relay.step().is_leased
     assert relay.differences() == []
 
 
