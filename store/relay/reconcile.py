@@ -109,7 +109,7 @@ class Reconciler:
         self.report = Report()
         self.basis = basis
         self._suspects = suspects or {}
-        self._is_right: dict[str, bool] = {}  # hashes that were there: False where somebody wrote meanwhile
+        self._is_mended: dict[str, bool] = {}  # hashes that were there: False where somebody was in the way
         self._stamp = version_text(clock.version).encode() + b" "
 
     def raw(self, bodies: Mapping[bytes, bytes]) -> Raw:
@@ -159,10 +159,11 @@ class Reconciler:
         """Note of domains that come into the list anew, and whose hash was there, that it is whole as of now.
 
         A removal before that is too old for their new place in the list, and takes the hash away no more. So what came
-        before that removal must be too old for the hash: else a name would be back that went with its domain.
+        before that removal must be too old for the hash: else a name would be back that went with its domain. Fields that
+        are newer are in nobody's way, nor is a second look at them: their own versions say what is too old.
         """
         for name in (repair.field.decode("ascii", "replace") for repair in repairs if repair.value.endswith(_HOSTED)):
-            if self._is_right.get(name):
+            if self._is_mended.get(name):
                 self.target.seal(self.basis, domain_key(name), self.clock, {})
 
     def remove_unhosted(self, name: str) -> None:
@@ -181,9 +182,9 @@ class Reconciler:
         key = domain_key(name)
         repaired = self.target.repair(self.basis, key, found.repairs, self.clock) if found.repairs else 0
         self.report.repaired += repaired
-        is_right = repaired == len(found.repairs) and not found.newer
-        self._is_right[name] = is_right and self._is_right.get(name, True)
-        if is_right and (found.tombstones or not found.is_sealed):
+        is_mended = repaired == len(found.repairs)
+        self._is_mended[name] = is_mended and self._is_mended.get(name, True)
+        if is_mended and not found.newer and (found.tombstones or not found.is_sealed):
             self.target.seal(self.basis, key, self.clock, found.tombstones)
 
     def _note(self, name: str, found: Findings, bodies: Mapping[bytes, bytes]) -> None:
