@@ -14,8 +14,9 @@ local state_key, hosted_key, lease_key = prefix .. 'state', prefix .. 'hosted', 
 local building_key = prefix .. 'building' -- who rebuilds: its token, for as long as it shows signs of life
 local building_ms = 10000
 local late_ms = 1000 -- so long after a relay looked what it writes may come in while there is a lease
+local of_a_look = { repair = 1, seal = 1 } -- not what goes on while others look
 local at_once = 4000 -- words: no more than 8,000 fit on Lua's stack
-local trail_bytes = 500 -- of counts in the trail: some dozens
+local trail_bytes = 200 -- of counts in the trail: twelve at least
 
 local function domain_key(domain)
   return prefix .. 'd:' .. domain
@@ -64,14 +65,14 @@ end
 -- since then the database may have been restored. It knows up to what the changes were counted: with fewer, some were
 -- lost here. And it looked at a moment (0 for a rebuild, which has no lease to take care of): what comes much later, or
 -- after somebody looked later, may be older than the lease allows, so that goes, until somebody has looked at both again.
--- A change that somebody who looked later did not find is applied, or gone with a restore. (A mark from the future is
--- from before the clock jumped.)
+-- A change that somebody who looked later did not find is applied, or gone with a restore; so may be what a repair or a
+-- seal rests on. (A mark from the future is from before the clock jumped.)
 local function guard(operation, build, counted, moment)
   if (read(state_key, 'build') or '') ~= build then return stale('the cache was built anew') end
   if tonumber(read(state_key, 'applied') or '0') < tonumber(counted) then return stale('the cache lost changes') end
   local now, vouched = now_ms(), tonumber(read(state_key, 'vouched') or '0')
   local is_overtaken = tonumber(moment) < vouched and vouched <= now
-  if operation == 'apply' and is_overtaken then return stale('somebody looked later') end
+  if is_overtaken and (operation == 'apply' or moment ~= '0' and of_a_look[operation]) then return stale('somebody looked later') end
   if moment ~= '0' and (is_overtaken or now > moment + late_ms) then
     redis.call('DEL', lease_key)
     redis.call('HSET', state_key, 'late', string.format('%.0f', now))

@@ -10,7 +10,7 @@ from store.relay.report import Report
 from store.relay.source import Change, Pending, Source
 from store.relay.sync import Sync
 from store.relay.target import Basis, Outdated, State, Target
-from store.sql.outbox import new_nonce
+from store.sql.outbox import Clock, new_nonce
 from store.sql.snapshot import Part, Snapshot
 from store.wire_format.layout import tombstone
 
@@ -121,15 +121,33 @@ def audit(source: Source, target: Target, *, repairs: bool, gently: bool = False
     """
     progress, basis = None, basis_of(target.state())
     with source.snapshot() as snapshot:
-        reconciler = Reconciler(target, basis, snapshot.clock, repairs=repairs)
+        look = _looking(source, target, basis.build, snapshot.clock)
+        reconciler = Reconciler(target, basis, snapshot.clock, repairs=repairs, look=look)
         for progress in _everything(snapshot, reconciler, 0 if gently else snapshot.count(), gently=gently):
             yield progress
     if progress is None or not progress.report.newer:
         return
     basis = basis_of(target.state())
     with source.snapshot() as snapshot:
-        reconciler = Reconciler(target, basis, snapshot.clock, repairs=repairs, suspects=progress.report.newer)
+        look = _looking(source, target, basis.build, snapshot.clock)
+        suspects = progress.report.newer
+        reconciler = Reconciler(target, basis, snapshot.clock, repairs=repairs, suspects=suspects, look=look)
         yield from _second_look(snapshot, reconciler, progress)
+
+
+def _looking(source: Source, target: Target, build: str, clock: Clock) -> Callable[[], Basis]:
+    """Return what an audit looks at before it writes: a restore may have taken its snapshot out of the history.
+
+    What Redis holds may then be of another one, and right.
+    """
+
+    def look() -> Basis:
+        basis = basis_of(target.state())
+        if basis.build != build or source.pending(1, clock.version).nonce != clock.nonce:
+            raise Outdated("the cache was built anew, or the database was restored")
+        return basis
+
+    return look
 
 
 def basis_of(state: State) -> Basis:

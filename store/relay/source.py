@@ -18,7 +18,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    or_,
     select,
     true,
     update,
@@ -34,7 +33,7 @@ from store.sql.snapshot import Snapshot
 from store.sql.tables import ClockRow, OutboxRow
 
 _IDS = 500  # in one statement
-_MARKS = 16  # that a look must see: a relay that looked before one of them was made adds three at most, see steps.py
+_MARKS = 8  # that a look must see: each relay that looked before one of them was made adds three at most, see steps.py
 _KEPT = timedelta(days=1)  # for how long applied rows stay: what the cache may hold must be known here
 
 
@@ -76,7 +75,7 @@ class Source(Protocol):
     def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         """Note that the changes are applied, and what the cache had counted then; not if SQL was restored.
 
-        That is so when the clock shows less than ``seen``, which it did when the changes were read, or another epoch.
+        That is so when it does not know ``seen``, which the clock showed when the changes were read, or has another epoch.
         """
         ...
 
@@ -137,8 +136,8 @@ class SqlSource:
 
     def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         """See :class:`Source`. The nonces, for after a restore an id may be another row's."""
-        is_later = or_(ClockRow.version > seen.version, ClockRow.nonce == seen.nonce)
-        goes_on = select(ClockRow.id).where(ClockRow.epoch == seen.epoch, ClockRow.version >= seen.version, is_later)
+        known = select(OutboxRow.id).where(OutboxRow.version == seen.version, OutboxRow.nonce == seen.nonce)
+        goes_on = select(ClockRow.id).where(ClockRow.epoch == seen.epoch, known.exists())
         for batch in batches(sorted((change.id, change.nonce) for change in changes), _IDS):
             ids, nonces = zip(*batch, strict=True)
             these = update(OutboxRow).where(OutboxRow.id.in_(ids), OutboxRow.nonce.in_(set(nonces)))

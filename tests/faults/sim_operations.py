@@ -12,8 +12,9 @@ from tests.faults.sim_redis import HOSTED, LEASE, STATE, Hash, MemoryRedis, Refu
 _BUILDING = f"{PREFIX}building".encode()
 _BUILDING_MS = 10_000
 LATE_MS = 1000
-_TRAIL_BYTES = 500
+_TRAIL_BYTES = 200
 _GUARDED = frozenset({"apply", "install", "install_gathered", "repair", "seal", "drop"})
+_OF_A_LOOK = frozenset({"repair", "seal"})
 _WHOLE, _OWN = b"@l", b"@"
 
 
@@ -51,7 +52,7 @@ class Operations:
         if name in _GUARDED:
             *arguments, build, counted, moment = arguments
             self.guard(build, int(counted))
-            if name == "apply":
+            if name == "apply" or (name in _OF_A_LOOK and int(moment)):
                 self.nobody_later(int(moment))
             self.in_time(int(moment))
             self.count(int(arguments.pop()) if name == "apply" else 1, name == "apply")

@@ -96,7 +96,7 @@ def test_rows_come_oldest_first_and_stay_until_they_are_marked(store: Store) -> 
         store.change()
         found = store.source.pending(100, 0)
         store.source.mark(found.changes, count, found.clock)
-    assert sorted(store.source.pending(100, 0).marks) == list(range(104, 120))
+    assert sorted(store.source.pending(100, 0).marks) == list(range(112, 120))
 
 
 def test_a_mark_is_for_the_row_and_not_for_its_id(store: Store) -> None:
@@ -108,16 +108,17 @@ def test_a_mark_is_for_the_row_and_not_for_its_id(store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("differs", "is_marked"),
-    [({}, True), ({"version": -1, "nonce": "lower"}, True), ({"version": 1}, False), ({"nonce": "another"}, False),
+    [({}, True), ({"version": -1, "nonce": "another"}, False), ({"version": 1}, False), ({"nonce": "another"}, False),
      ({"epoch": "another"}, False)],
 )  # fmt: skip
 def test_a_mark_is_for_the_database_that_was_read(store: Store, differs: dict[str, Any], is_marked: bool) -> None:
     """Not for an older copy that was put in its place, or one that went on from there."""
     store.change()
     found = store.source.pending(100, 0)
+    store.change()
     seen = replace(found.clock, **{**differs, "version": found.clock.version + differs.get("version", 0)})
     store.source.mark(found.changes, 7, seen)
-    assert (store.source.pending(100, 0).changes == []) is is_marked
+    assert (found.changes[0] not in store.source.pending(100, 0).changes) is is_marked
 
 
 def test_a_page_says_whether_there_is_more(store: Store) -> None:
@@ -238,7 +239,7 @@ def test_a_trail_of_what_applies_were_counted_to(target: Target) -> None:
         target.apply(basis_of(target.state()), [change("8 m0")])
     state = target.state()
     assert state.floor > marks[-1]
-    assert 30 < len(state.trail) < 100
+    assert 12 < len(state.trail) < 60
 
 
 def test_hashes_are_put_in_whole_or_not(target: Target) -> None:
