@@ -14,7 +14,7 @@ local state_key, hosted_key, lease_key = prefix .. 'state', prefix .. 'hosted', 
 local building_key = prefix .. 'building' -- who rebuilds: its token, for as long as it shows signs of life
 local building_ms = 10000
 local late_ms = 1000 -- so long after a relay looked what it writes may come in while there is a lease
-local of_a_look = { repair = 1, seal = 1 } -- not what goes on while others look
+local of_a_look = { repair = 1, seal = 1 } -- refused, as an apply is, where somebody looked later; a rebuild's are not
 local at_once = 4000 -- words: no more than 8,000 fit on Lua's stack
 local trail_bytes = 200 -- of counts in the trail: twelve at least
 

@@ -142,8 +142,8 @@ def _looking(source: Source, target: Target, build: str, clock: Clock) -> Callab
     """
 
     def look() -> Basis:
-        basis = basis_of(target.state())
-        if basis.build != build or source.pending(1, clock.version).nonce != clock.nonce:
+        basis, found = basis_of(target.state()), source.pending(1, clock.version)
+        if basis.build != build or (found.clock != clock and found.nonce != clock.nonce):
             raise Outdated("the cache was built anew, or the database was restored")
         return basis
 

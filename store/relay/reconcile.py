@@ -115,7 +115,7 @@ class Reconciler:
         suspects: Mapping[str, Raw] | None = None,
         look: Callable[[], Basis] | None = None,
     ) -> None:
-        """Begin. ``look``, for what takes long: looks whether SQL still knows ``clock``, and what repairs rest on now."""
+        """Begin. ``look``, for what takes long: see that SQL still knows ``clock``; return what repairs rest on now."""
         self._look = look
         self.target = target
         self.clock = clock
@@ -173,8 +173,8 @@ class Reconciler:
         """Note of domains that come into the list anew, and whose hash was there, that it is whole as of now.
 
         A removal before that is too old for their new place in the list, and takes the hash away no more. So what came
-        before that removal must be too old for the hash: else a name would be back that went with its domain. Fields that
-        are newer are in nobody's way, nor is a second look at them: their own versions say what is too old.
+        before that removal must be too old for the hash: else a name would be back that went with its domain. Newer
+        fields, which are looked at again later, do not matter: for those their own versions say what is too old.
         """
         for name in (repair.field.decode("ascii", "replace") for repair in repairs if repair.value.endswith(_HOSTED)):
             if self._is_mended.get(name):

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Text,
+    and_,
     bindparam,
     case,
     cast,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     true,
     update,
@@ -75,7 +77,7 @@ class Source(Protocol):
     def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         """Note that the changes are applied, and what the cache had counted then; not if SQL was restored.
 
-        That is so when it does not know ``seen``, which the clock showed when the changes were read, or has another epoch.
+        That is so when it does not know ``seen``, which the clock showed when the changes were read, or in another epoch.
         """
         ...
 
@@ -137,7 +139,8 @@ class SqlSource:
     def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         """See :class:`Source`. The nonces, for after a restore an id may be another row's."""
         known = select(OutboxRow.id).where(OutboxRow.version == seen.version, OutboxRow.nonce == seen.nonce)
-        goes_on = select(ClockRow.id).where(ClockRow.epoch == seen.epoch, known.exists())
+        is_same = and_(ClockRow.version == seen.version, ClockRow.nonce == seen.nonce)
+        goes_on = select(ClockRow.id).where(ClockRow.epoch == seen.epoch, or_(is_same, known.exists()))
         for batch in batches(sorted((change.id, change.nonce) for change in changes), _IDS):
             ids, nonces = zip(*batch, strict=True)
             these = update(OutboxRow).where(OutboxRow.id.in_(ids), OutboxRow.nonce.in_(set(nonces)))

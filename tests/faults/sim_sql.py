@@ -120,7 +120,7 @@ class Sql:
         """
         clock = self.now.clock
         is_known = any((row.version, row.change.nonce) == (seen.version, seen.nonce) for row in self.now.rows.values())
-        if clock.epoch != seen.epoch or not is_known:
+        if clock != seen and (clock.epoch != seen.epoch or not is_known):
             return
         is_alike = read.restored != self.restored and read.clock == self._restored_to
         for change in changes:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from store.relay.rebuild import BuiltElsewhere, rebuild
+from store.relay.rebuild import BuiltElsewhere, audit, rebuild
 from store.relay.source import Change, Pending
 from store.relay.target import Basis, LeaseBasis, Outdated, Repair
 from store.sql.database import Database
 from store.sql.outbox import Clock
-from store.sql.tables import OutboxRow
+from store.sql.tables import ClockRow, OutboxRow
 from store.wire_format.layout import HOSTED_KEY, LEASE_KEY, PREFIX, STATE_KEY, domain_key
 from store.wire_format.values import stamped
 from tests.store.relay.relaying import LIVES, Relaying, add_sales, pending, seen
@@ -137,6 +137,21 @@ def test_what_an_earlier_look_would_put_right_stays(world: Database, relaying: R
     with pytest.raises(Outdated, match="looked later"):
         relaying.target.repair(earlier, KEY, [Repair(b"ghost", None, b"2r m1")], CLOCK)
     assert seen(relaying.server, "brand-b.com", "ghost") is None
+
+
+def test_an_audit_puts_nothing_back_that_a_restore_took_away(world: Database, relaying: Relaying) -> None:
+    """Its snapshot was taken before. What Redis has by now looks older, for the versions were counted anew, and is right."""
+    relaying.change(add_sales)
+    relaying.settle()
+    auditing = audit(relaying.source, relaying.target, repairs=True)
+    next(auditing)
+    with world.write() as tx:  # as of a copy that went on from before that change
+        tx.execute(update(OutboxRow).values(nonce="another"))
+        tx.execute(update(ClockRow).values(nonce="another"))
+    relaying.server.admin.hset(KEY, "sales", stamped(2, "x"))
+    with pytest.raises(Outdated, match="restored"):
+        list(auditing)
+    assert seen(relaying.server, "brand-b.com", "sales") == stamped(2, "x")
 
 
 @pytest.mark.parametrize(("other_wrote", "applied"), [(False, 1), (True, 0)])
