@@ -18,7 +18,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    literal,
     or_,
     select,
     true,
@@ -77,7 +76,7 @@ class Source(Protocol):
     def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         """Note that the changes are applied, and what the cache had counted then; not if SQL was restored.
 
-        That is so when it does not know ``seen``, which the clock showed when the changes were read, or in another epoch.
+        That is so when it does not know ``seen``, what the clock showed when the changes were read, or in another epoch.
         """
         ...
 
@@ -108,12 +107,10 @@ def _pending() -> Select[*tuple[Any, ...]]:
 
 
 def _marks() -> Select[str]:
-    """Return what asks for the highest counts, each once, in one text: one look into the index for each."""
-    highest = select(func.max(OutboxRow.counter).label("counter"), literal(1).label("number"))
-    above = highest.cte("marks", recursive=True)
-    below = select(func.max(OutboxRow.counter)).where(OutboxRow.counter < above.c.counter).scalar_subquery()
-    marks = above.union_all(select(below, above.c.number + 1).where(above.c.number < _MARKS))
-    return select(func.aggregate_strings(cast(marks.c.counter, Text), " "))
+    """Return what asks for the highest counts, each once, in one text."""
+    highest = select(OutboxRow.counter).where(OutboxRow.counter.is_not(None)).distinct()
+    found = highest.order_by(OutboxRow.counter.desc()).limit(_MARKS).subquery("marks")
+    return select(func.aggregate_strings(cast(found.c.counter, Text), " "))
 
 
 _PENDING = _pending()

@@ -184,9 +184,9 @@ WHERE: dict[str, tuple[Events, int]] = {
     "lease renewed without reading SQL": (EVENTS, 2),
     "hashes made bit by bit": (EVENTS, 210),
     "no tombstones": (EVENTS, 94),
-    "no token of the build": (RESTORES, 1052),
-    "no trail of the counts": (FAIL_BACKS, 2091),
+    "no token of the build": (RESTORES, 543),
+    "no trail of the counts": (FAIL_BACKS, 795),
     "lost changes unseen by writers": (FAIL_BACKS, 159),
     "marks in a restored database": (RESTORES, 450),
-    "overtaken changes are applied": (RESTORES, 64),
+    "overtaken changes are applied": (RESTORES, 814),
 }

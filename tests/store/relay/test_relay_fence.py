@@ -140,7 +140,7 @@ def test_what_an_earlier_look_would_put_right_stays(world: Database, relaying: R
 
 
 def test_an_audit_puts_nothing_back_that_a_restore_took_away(world: Database, relaying: Relaying) -> None:
-    """Its snapshot was taken before. What Redis has by now looks older, for the versions were counted anew, and is right."""
+    """Its snapshot was taken before. What Redis has by now looks older, and is right."""
     relaying.change(add_sales)
     relaying.settle()
     auditing = audit(relaying.source, relaying.target, repairs=True)
