@@ -76,7 +76,7 @@ class Source(Protocol):
     def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         """Note that the changes are applied, and what the cache had counted then; not if SQL was restored.
 
-        That is so when it does not know ``seen``, what the clock showed when the changes were read, or in another epoch.
+        That is so when it does not know ``seen``, what the clock showed when changes were read, or in another epoch.
         """
         ...
 
