@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 
 from store.batches import batches
-from store.relay.rebuild import Progress, audit, basis_of, load
+from store.relay.rebuild import Progress, audit, load, looked
 from store.relay.source import Source
 from store.relay.target import Raw, Target
 from store.wire_format.layout import HOSTED_KEY, WHOLE
@@ -33,7 +33,7 @@ def _loading_missing(source: Source, target: Target) -> Iterator[int]:
             sizes = target.sizes(listed)
             gone = {name for name, size in zip(listed, sizes, strict=True) if not size}
             if gone:
-                load(source, target, basis_of(target.state()), gone)
+                load(source, target, *looked(source, target), gone)
             yield len(gone)
 
 

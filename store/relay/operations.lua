@@ -14,7 +14,9 @@ local state_key, hosted_key, lease_key = prefix .. 'state', prefix .. 'hosted', 
 local building_key = prefix .. 'building' -- who rebuilds: its token, for as long as it shows signs of life
 local building_ms = 10000
 local late_ms = 1000 -- so long after a relay looked what it writes may come in while there is a lease
+local of_a_look = { repair = 1, seal = 1 } -- refused, as an apply is, where somebody looked later; a rebuild's are not
 local at_once = 4000 -- words: no more than 8,000 fit on Lua's stack
+local trail_bytes = 200 -- of counts in the trail: twelve at least
 
 local function domain_key(domain)
   return prefix .. 'd:' .. domain
@@ -63,14 +65,14 @@ end
 -- since then the database may have been restored. It knows up to what the changes were counted: with fewer, some were
 -- lost here. And it looked at a moment (0 for a rebuild, which has no lease to take care of): what comes much later, or
 -- after somebody looked later, may be older than the lease allows, so that goes, until somebody has looked at both again.
--- A change that somebody who looked later did not find is applied, or gone with a restore. (A mark from the future is
--- from before the clock jumped.)
+-- A change that somebody who looked later did not find is applied, or gone with a restore; so may be what a repair or a
+-- seal rests on. (A mark from the future is from before the clock jumped.)
 local function guard(operation, build, counted, moment)
   if (read(state_key, 'build') or '') ~= build then return stale('the cache was built anew') end
   if tonumber(read(state_key, 'applied') or '0') < tonumber(counted) then return stale('the cache lost changes') end
   local now, vouched = now_ms(), tonumber(read(state_key, 'vouched') or '0')
   local is_overtaken = tonumber(moment) < vouched and vouched <= now
-  if operation == 'apply' and is_overtaken then return stale('somebody looked later') end
+  if is_overtaken and (operation == 'apply' or moment ~= '0' and of_a_look[operation]) then return stale('somebody looked later') end
   if moment ~= '0' and (is_overtaken or now > moment + late_ms) then
     redis.call('DEL', lease_key)
     redis.call('HSET', state_key, 'late', string.format('%.0f', now))
@@ -83,6 +85,39 @@ local function looked(moment)
   if tonumber(moment) > vouched or vouched > now then
     redis.pcall('HSET', state_key, 'vouched', moment) -- with a full memory it stays as it was
   end
+end
+
+-- The counts that applies led to here, the last of them, each with a space before it; and up to which count nobody can
+-- tell. A count goes on by a random number, so another history, before this Redis went back in time, has others. The
+-- trail says how far it goes: where that is not what was counted, an older relay wrote, and left none.
+local function trail()
+  local applied = read(state_key, 'applied') or '0'
+  local up_to, floor, counts = string.match(read(state_key, 'trail') or '', '^(%d+) (%d+)([%d ]*)$')
+  if up_to ~= applied then return applied, '' end
+  return floor, counts
+end
+
+local function leave_trail(applied, floor, counts)
+  redis.call('HSET', state_key, 'trail', string.format('%.0f ', applied) .. floor .. counts)
+end
+
+-- Counts what is written, by a random step an apply.
+local function count(step, is_apply)
+  local floor, counts = trail()
+  local applied = redis.call('HINCRBY', state_key, 'applied', step)
+  if is_apply then counts = counts .. string.format(' %.0f', applied) end
+  if #counts > trail_bytes then floor, counts = string.match(counts, '^ (%d+)(.*)$') end
+  leave_trail(applied, floor, counts)
+end
+
+-- Whether all these counts were come to in this history, as far as anybody can tell.
+local function knows(marks)
+  local floor, counts = trail()
+  for mark in string.gmatch(marks, '%d+') do
+    local is_there = string.find(counts .. ' ', ' ' .. mark .. ' ', 1, true)
+    if not is_there and tonumber(mark) > tonumber(floor) then return false end
+  end
+  return true
 end
 
 local function run_id()
@@ -114,7 +149,7 @@ end
 
 local operations = {}
 
--- nonce, domain, field, value of each outbox row: the counter, and for each row applied, older, load or rebuild.
+-- nonce, domain, field, value of each outbox row, then the step: the counter, and for each row applied, older, load or rebuild.
 function operations.apply(arguments)
   local answers = {}
   for at = 1, #arguments, 4 do
@@ -247,6 +282,7 @@ function operations.finish(arguments)
   applied = math.max(applied, tonumber(stored))
   redis.call('HSET', state_key, 'built', '1', 'run', run, 'epoch', epoch, 'applied', string.format('%.0f', applied))
   redis.call('HSET', state_key, 'build', token .. '.')
+  leave_trail(applied, string.format('%.0f', applied), '') -- all that was marked until now is in the rebuild
   redis.call('DEL', building_key)
   saw(tonumber(version), nonce)
   return 1
@@ -265,23 +301,23 @@ local function prolong(key, text, moment, life)
   end
 end
 
--- build, run id, epoch, stored counter, lease text, the moment that all this is true of (ms), then for how long (ms)
+-- build, run id, epoch, counter, marks, lease text, the moment that all this is true of (ms), then for how long (ms)
 -- after it lease, grace and sender grace are to live: 1, or 0 for a Redis that is not the one that was built, or has
 -- lost what was applied. Refused when it was built anew since, or something came in late.
 function operations.renew(arguments)
-  local build, run, epoch, stored, text, moment = unpack(arguments, 1, 6)
+  local build, run, epoch, counted, marks, text, moment = unpack(arguments, 1, 7)
   if (read(state_key, 'build') or '') ~= build then return stale('the cache was built anew') end
   local late = tonumber(read(state_key, 'late') or '0')
   if tonumber(moment) <= late and late <= now_ms() then return stale('something came in late') end
   local state = redis.call('HMGET', state_key, 'built', 'run', 'epoch', 'applied')
-  local sound = state[1] == '1' and state[2] == run and state[3] == epoch and tonumber(state[4]) >= tonumber(stored)
-  if not sound or run_id() ~= run or not read(hosted_key, '@l') then
+  local sound = state[1] == '1' and state[2] == run and state[3] == epoch and tonumber(state[4]) >= tonumber(counted)
+  if not sound or not knows(marks) or run_id() ~= run or not read(hosted_key, '@l') then
     redis.call('DEL', lease_key)
     return 0
   end
   looked(moment)
   for at, key in ipairs({ lease_key, prefix .. 'grace', prefix .. 'sender_grace' }) do
-    prolong(key, at == 1 and text or '1', tonumber(moment), tonumber(arguments[6 + at]))
+    prolong(key, at == 1 and text or '1', tonumber(moment), tonumber(arguments[7 + at]))
   end
   return 1
 end
@@ -295,7 +331,8 @@ function operations.stop(arguments)
   return 1
 end
 
--- These end with what they rest on: build, counter, moment. Each counts, whatever comes of it.
+-- These end with what they rest on: build, counter, moment. Each counts, whatever comes of it, by one; an apply by the
+-- step before those.
 local guarded = { apply = 1, install = 1, install_gathered = 1, repair = 1, seal = 1, drop = 1 }
 
 local operation = table.remove(ARGV, 1)
@@ -303,7 +340,8 @@ if guarded[operation] then
   local moment, counted, build = table.remove(ARGV), table.remove(ARGV), table.remove(ARGV)
   local refusal = guard(operation, build, counted, moment)
   if refusal then return refusal end
-  redis.call('HINCRBY', state_key, 'applied', 1)
-  if operation == 'apply' then looked(moment) end
+  local is_apply = operation == 'apply'
+  count(is_apply and table.remove(ARGV) or 1, is_apply)
+  if is_apply then looked(moment) end
 end
 return operations[operation](ARGV)

@@ -10,7 +10,7 @@ from store.relay.report import Report
 from store.relay.source import Change, Pending, Source
 from store.relay.sync import Sync
 from store.relay.target import Basis, Outdated, State, Target
-from store.sql.outbox import new_nonce
+from store.sql.outbox import Clock, new_nonce
 from store.sql.snapshot import Part, Snapshot
 from store.wire_format.layout import tombstone
 
@@ -121,15 +121,41 @@ def audit(source: Source, target: Target, *, repairs: bool, gently: bool = False
     """
     progress, basis = None, basis_of(target.state())
     with source.snapshot() as snapshot:
-        reconciler = Reconciler(target, basis, snapshot.clock, repairs=repairs)
+        look = _looking(source, target, basis.build, snapshot.clock)
+        reconciler = Reconciler(target, basis, snapshot.clock, repairs=repairs, look=look)
         for progress in _everything(snapshot, reconciler, 0 if gently else snapshot.count(), gently=gently):
             yield progress
     if progress is None or not progress.report.newer:
         return
     basis = basis_of(target.state())
     with source.snapshot() as snapshot:
-        reconciler = Reconciler(target, basis, snapshot.clock, repairs=repairs, suspects=progress.report.newer)
+        look = _looking(source, target, basis.build, snapshot.clock)
+        suspects = progress.report.newer
+        reconciler = Reconciler(target, basis, snapshot.clock, repairs=repairs, suspects=suspects, look=look)
         yield from _second_look(snapshot, reconciler, progress)
+
+
+def _looking(source: Source, target: Target, build: str, clock: Clock) -> Callable[[], Basis]:
+    """Return what an audit looks at before it writes: a restore may have taken its snapshot out of the history.
+
+    What Redis holds may then be of another one, and right.
+    """
+
+    def look() -> Basis:
+        basis = basis_of(target.state())
+        if basis.build != build:
+            raise Outdated("the cache was built anew")
+        _check_knows(source, clock)
+        return basis
+
+    return look
+
+
+def _check_knows(source: Source, clock: Clock) -> None:
+    """Raise Outdated where SQL no longer knows what it showed before."""
+    found = source.pending(1, clock.version)
+    if found.clock != clock and found.nonce != clock.nonce:
+        raise Outdated("the database was restored")
 
 
 def basis_of(state: State) -> Basis:
@@ -137,16 +163,33 @@ def basis_of(state: State) -> Basis:
     return Basis(state.build, state.applied, state.now_ms)
 
 
-def load(source: Source, target: Target, basis: Basis, domains: set[str]) -> bool:
+def looked(source: Source, target: Target) -> tuple[Basis, Clock]:
+    """Return what may be written now, and what SQL shows, which knows all that the cache has seen.
+
+    Raises:
+        Outdated: it does not.
+        StoreUnavailable, StoreNotReady, CacheUnavailable.
+    """
+    state = target.state()
+    found = source.pending(1, state.version)
+    if found.nonce != state.nonce:
+        raise Outdated("the database was restored")
+    return basis_of(state), found.clock
+
+
+def load(source: Source, target: Target, basis: Basis, clock: Clock, domains: set[str]) -> bool:
     """Put the hashes of some domains in, whole; one that is not hosted is noted as gone.
 
     Without that note its changes, from the time when it was hosted, would ask for it for ever. Return False where it
-    cannot be noted, for there is no list of hosted domains.
+    cannot be noted, for there is no list of hosted domains. ``clock`` is what SQL showed when it was looked at for
+    ``basis``: after a restore, what is loaded would be the first that the cache sees of the new history, and hide that
+    it still holds what is lost.
 
     Raises:
         StoreUnavailable, StoreNotReady, CacheUnavailable.
     """
     with source.snapshot() as snapshot:
+        _check_knows(source, clock)
         sync = Sync(Reconciler(target, basis, snapshot.clock, repairs=True))
         hosted: list[str] = []
         for report in sync.domains(_noted(_of(snapshot, domains), hosted)):

@@ -1,10 +1,12 @@
 """Reconciling one hash of the cache with SQL: finding what is missing or wrong, repairing it, installing it whole."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from store.relay.report import Difference, Report, difference
-from store.relay.target import Basis, Raw, Repair, Target
+from store.relay.target import Basis, Outdated, Raw, Repair, Target
 from store.sql.outbox import Clock
 from store.sql.snapshot import Part
 from store.wire_format.layout import CATCH_ALL, DOMAIN, HOSTED_KEY, WHOLE, domain_key
@@ -18,10 +20,13 @@ from store.wire_format.values import (
     version_text,
 )
 
+Written = TypeVar("Written")
+
 WHOLE_FIELD = {WHOLE.encode(): HOSTED.encode()}
 
 _DOMAIN, _CATCH_ALL, _WHOLE = DOMAIN.encode(), CATCH_ALL.encode(), WHOLE.encode()
 _GONE, _HOSTED = GONE.encode(), HOSTED.encode()
+_TRIES = 5  # to write between two looks of another relay
 
 
 @dataclass(slots=True)
@@ -101,15 +106,24 @@ class Reconciler:
     """Brings hashes in step with SQL as of ``clock``. With ``repairs`` False it only notes what differs."""
 
     def __init__(
-        self, target: Target, basis: Basis, clock: Clock, *, repairs: bool, suspects: Mapping[str, Raw] | None = None
+        self,
+        target: Target,
+        basis: Basis,
+        clock: Clock,
+        *,
+        repairs: bool,
+        suspects: Mapping[str, Raw] | None = None,
+        look: Callable[[], Basis] | None = None,
     ) -> None:
+        """Begin. ``look``, for what takes long: see that SQL still knows ``clock``; return what repairs rest on now."""
+        self._look = look
         self.target = target
         self.clock = clock
         self.repairs = repairs
         self.report = Report()
         self.basis = basis
         self._suspects = suspects or {}
-        self._is_right: dict[str, bool] = {}  # hashes that were there: False where somebody wrote meanwhile
+        self._is_mended: dict[str, bool] = {}  # hashes that were there: False where somebody was in the way
         self._stamp = version_text(clock.version).encode() + b" "
 
     def raw(self, bodies: Mapping[bytes, bytes]) -> Raw:
@@ -147,23 +161,24 @@ class Reconciler:
         if not self.repairs:
             return
         self._seal_listed(found.repairs)
-        self.report.repaired += self.target.repair(self.basis, HOSTED_KEY, found.repairs, self.clock)
+        self.report.repaired += self._repair(HOSTED_KEY, found.repairs)
         for repair in found.repairs:
             if repair.value.endswith(GONE.encode()):  # the list first: without its hash a domain is no evidence
                 self.target.drop(self.basis, repair.field.decode("ascii", "replace"))
         if _WHOLE not in actual or found.tombstones or not found.is_sealed:
             least = len(actual.keys() | {repair.field for repair in found.repairs})
-            self.target.seal(self.basis, HOSTED_KEY, self.clock, found.tombstones, least)
+            self._seal(HOSTED_KEY, found.tombstones, least)
 
     def _seal_listed(self, repairs: Iterable[Repair]) -> None:
         """Note of domains that come into the list anew, and whose hash was there, that it is whole as of now.
 
         A removal before that is too old for their new place in the list, and takes the hash away no more. So what came
-        before that removal must be too old for the hash: else a name would be back that went with its domain.
+        before that removal must be too old for the hash: else a name would be back that went with its domain. Newer
+        fields, which are looked at again later, do not matter: for those their own versions say what is too old.
         """
         for name in (repair.field.decode("ascii", "replace") for repair in repairs if repair.value.endswith(_HOSTED)):
-            if self._is_right.get(name):
-                self.target.seal(self.basis, domain_key(name), self.clock, {})
+            if self._is_mended.get(name):
+                self._seal(domain_key(name))
 
     def remove_unhosted(self, name: str) -> None:
         """Take away a hash of a domain that is not in the list."""
@@ -179,12 +194,28 @@ class Reconciler:
         if not self.repairs:
             return
         key = domain_key(name)
-        repaired = self.target.repair(self.basis, key, found.repairs, self.clock) if found.repairs else 0
+        repaired = self._repair(key, found.repairs)
         self.report.repaired += repaired
-        is_right = repaired == len(found.repairs) and not found.newer
-        self._is_right[name] = is_right and self._is_right.get(name, True)
-        if is_right and (found.tombstones or not found.is_sealed):
-            self.target.seal(self.basis, key, self.clock, found.tombstones)
+        is_mended = repaired == len(found.repairs)
+        self._is_mended[name] = is_mended and self._is_mended.get(name, True)
+        if is_mended and not found.newer and (found.tombstones or not found.is_sealed):
+            self._seal(key, found.tombstones)
+
+    def _repair(self, key: str, repairs: list[Repair]) -> int:
+        return self._written(lambda basis: self.target.repair(basis, key, repairs, self.clock)) if repairs else 0
+
+    def _seal(self, key: str, tombstones: Raw | None = None, least: int = 0) -> None:
+        self._written(lambda basis: self.target.seal(basis, key, self.clock, tombstones or {}, least))
+
+    def _written(self, write: Callable[[Basis], Written]) -> Written:
+        """Write, on what is so now; again where another relay looked meanwhile, as each does all the time."""
+        if self._look is None:
+            return write(self.basis)
+        for _ in range(_TRIES):
+            basis = self._look()
+            with suppress(Outdated):
+                return write(basis)
+        return write(self._look())
 
     def _note(self, name: str, found: Findings, bodies: Mapping[bytes, bytes]) -> None:
         self.report.differences += [difference(name, repair, bodies.get(repair.field)) for repair in found.repairs]

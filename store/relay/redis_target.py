@@ -1,5 +1,6 @@
 """The relay's target in a real Redis: what writes is an operation of ``operations.lua``, what reads a plain command."""
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from store.wire_format.lease import lease_text
 from store.wire_format.values import HOSTED, stamped
 
 _GATHERED_SECONDS = 60
+_LONGEST_STEP = 2**16  # Lua is exact up to 2**53: 87 years of a hundred applies a second
 
 
 class RedisTarget:
@@ -40,8 +42,13 @@ class RedisTarget:
     def apply(self, basis: Basis, changes: Sequence[Change]) -> Applied:
         """See :class:`Target`."""
         args = [arg for change in changes for arg in (change.nonce, change.domain, change.field, change.value)]
-        ((counter, outcomes),) = self._write(basis, [("apply", *args)])
-        return Applied(counter, [outcome.decode() for outcome in outcomes])
+        step = self.random_step()
+        ((counter, outcomes),) = self._write(basis, [("apply", *args, step)])
+        return Applied(counter, [outcome.decode() for outcome in outcomes], counter - step)
+
+    def random_step(self) -> int:
+        """Return by how much the next apply counts: in two histories of one Redis not by the same."""
+        return secrets.randbelow(_LONGEST_STEP) + 1
 
     def publish(self, version: int) -> None:
         """See :class:`Target`."""
@@ -110,7 +117,8 @@ class RedisTarget:
             lease_basis.build,
             lease_basis.run_id,
             lease_basis.epoch,
-            lease_basis.stored,
+            lease_basis.counted,
+            " ".join(map(str, lease_basis.marks)),
             lease_text(lease_basis.run_id),
         )
         times = [int(seconds * 1000) for seconds in (lifetimes.lease, lifetimes.grace, lifetimes.sender_grace)]

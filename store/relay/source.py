@@ -6,7 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, Integer, Select, bindparam, case, delete, func, insert, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,6 +34,7 @@ from store.sql.snapshot import Snapshot
 from store.sql.tables import ClockRow, OutboxRow
 
 _IDS = 500  # in one statement
+_MARKS = 8  # that a look must see: each relay that looked before one of them was made adds three at most, see steps.py
 _KEPT = timedelta(days=1)  # for how long applied rows stay: what the cache may hold must be known here
 
 
@@ -40,8 +57,13 @@ class Pending:
     clock: Clock
     changes: list[Change]  # not applied yet, oldest first
     is_all: bool  # False: there may be more of them
-    stored: int  # what the cache had counted when a row was marked last
+    marks: tuple[int, ...]  # what the cache had counted when rows were applied: the highest counts
     nonce: str | None  # of the version that the cache has seen last; None: there never was one here
+
+    @property
+    def stored(self) -> int:
+        """The highest count that a row was marked with."""
+        return max(self.marks, default=0)
 
 
 class Source(Protocol):
@@ -54,7 +76,7 @@ class Source(Protocol):
     def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         """Note that the changes are applied, and what the cache had counted then; not if SQL was restored.
 
-        That is so when the clock shows less than ``seen``, which it did when the changes were read, or another epoch.
+        That is so when it does not know ``seen``, what the clock showed when changes were read, or in another epoch.
         """
         ...
 
@@ -77,11 +99,18 @@ def _pending() -> Select[*tuple[Any, ...]]:
     waiting = select(OutboxRow.version, *row).where(OutboxRow.applied_at.is_(None))
     waiting = waiting.order_by(OutboxRow.version, OutboxRow.id).limit(bindparam("limit", type_=Integer))
     found = waiting.subquery("waiting")
-    stored = select(func.max(OutboxRow.counter)).scalar_subquery()
     nonce = select(OutboxRow.nonce).where(OutboxRow.version == bindparam("seen", type_=BigInteger)).limit(1)
+    marks = _marks().scalar_subquery()
     columns = [found.c[column.key] for column in row]
-    query = select(ClockRow.version, ClockRow.nonce, ClockRow.epoch, stored, nonce.scalar_subquery(), *columns)
+    query = select(ClockRow.version, ClockRow.nonce, ClockRow.epoch, marks, nonce.scalar_subquery(), *columns)
     return query.select_from(ClockRow).outerjoin(found, true()).order_by(found.c.version, found.c.id)
+
+
+def _marks() -> Select[str]:
+    """Return what asks for the highest counts, each once, in one text."""
+    highest = select(OutboxRow.counter).where(OutboxRow.counter.is_not(None)).distinct()
+    found = highest.order_by(OutboxRow.counter.desc()).limit(_MARKS).subquery("marks")
+    return select(func.aggregate_strings(cast(found.c.counter, Text), " "))
 
 
 _PENDING = _pending()
@@ -100,14 +129,15 @@ class SqlSource:
         if not rows:
             self._start()
             return self.pending(limit, seen)
-        *clock, stored, nonce = rows[0][:5]
+        *clock, marks, nonce = rows[0][:5]
         changes = [Change(*row[5:]) for row in rows if row[5] is not None]
-        return Pending(Clock(*clock), changes, len(changes) < limit, stored or 0, nonce)
+        return Pending(Clock(*clock), changes, len(changes) < limit, tuple(map(int, (marks or "").split())), nonce)
 
     def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         """See :class:`Source`. The nonces, for after a restore an id may be another row's."""
-        is_later = or_(ClockRow.version > seen.version, ClockRow.nonce == seen.nonce)
-        goes_on = select(ClockRow.id).where(ClockRow.epoch == seen.epoch, ClockRow.version >= seen.version, is_later)
+        known = select(OutboxRow.id).where(OutboxRow.version == seen.version, OutboxRow.nonce == seen.nonce)
+        is_same = and_(ClockRow.version == seen.version, ClockRow.nonce == seen.nonce)
+        goes_on = select(ClockRow.id).where(ClockRow.epoch == seen.epoch, or_(is_same, known.exists()))
         for batch in batches(sorted((change.id, change.nonce) for change in changes), _IDS):
             ids, nonces = zip(*batch, strict=True)
             these = update(OutboxRow).where(OutboxRow.id.in_(ids), OutboxRow.nonce.in_(set(nonces)))

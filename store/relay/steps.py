@@ -25,7 +25,7 @@ _LOST = "it has lost changes"
 
 
 def _has_lost(state: State, found: Pending) -> bool:
-    return state.applied < found.stored
+    return not all(map(state.knows, found.marks))
 
 
 # Why a Redis cannot be trusted as it is. The first reason that holds is reported.
@@ -76,14 +76,14 @@ class Relay:
             return Step(state, is_all=False)
 
     def _bring(self, state: State, found: Pending) -> Step:
-        done, basis = self._apply(found, _basis(state, found))
+        done, basis, marks = self._apply(found, _basis(state, found))
         is_all = found.is_all and len(done) == len(found.changes)
         if is_all and done:
             with suppress(CacheUnavailable):  # they look themselves
                 self._target.publish(found.clock.version)
         if not (is_all and is_safe(state.policy)):
             return Step(state, done, is_all, version=found.clock.version)
-        if self._target.renew(_lease_basis(state, found, basis), self.lifetimes):
+        if self._target.renew(_lease_basis(state, found, basis, marks), self.lifetimes):
             return Step(state, done, is_leased=True, version=found.clock.version)
         self._target.stop(state.build)  # the list of domains is gone, or what we have just read is no longer so
         return Step(state, done, distrust="it refuses the lease: a part of it is missing")
@@ -104,16 +104,19 @@ class Relay:
         found = self._source.pending(BATCH, state.version)
         return state, found, next((reason for reason, holds in _DISTRUST if holds(state, found)), None)
 
-    def _apply(self, found: Pending, basis: Basis) -> tuple[list[Change], Basis]:
-        """Apply and mark changes; return those that the cache holds now, and what the rest of the step rests on."""
-        left, done = found.changes, list[Change]()
+    def _apply(self, found: Pending, basis: Basis) -> tuple[list[Change], Basis, tuple[int, ...]]:
+        """Apply and mark changes; return those that the cache holds now, and what the rest of the step rests on.
+
+        That is also what the cache had counted after each apply, of this step and of those that SQL has marked last.
+        """
+        left, done, marks = found.changes, list[Change](), found.marks
         for _ in range(_ROUNDS):
             if not left:
                 break
             result = self._target.apply(basis, left)
-            if "older" in result.outcomes and result.counter > basis.counted + 1:
+            if "older" in result.outcomes and result.before > basis.counted:
                 raise Outdated("another relay wrote since the state was read, perhaps from before a restore")
-            basis = replace(basis, counted=result.counter)
+            basis, marks = replace(basis, counted=result.counter), (*marks, result.counter)
             settled = [c for c, outcome in zip(left, result.outcomes, strict=True) if outcome in {"applied", "older"}]
             self._source.mark(settled, result.counter, found.clock)
             done += settled
@@ -121,11 +124,11 @@ class Relay:
             left = [change for change in left if change.id not in ids]
             is_listed = "rebuild" not in result.outcomes
             if left and is_listed:
-                is_listed = load(self._source, self._target, basis, {change.domain for change in left})
+                is_listed = load(self._source, self._target, basis, found.clock, {change.domain for change in left})
             if not is_listed:
                 self._target.stop(basis.build)
                 break
-        return done, basis
+        return done, basis, marks
 
 
 def _basis(state: State, found: Pending) -> Basis:
@@ -133,8 +136,8 @@ def _basis(state: State, found: Pending) -> Basis:
     return replace(basis, counted=max(basis.counted, found.stored))
 
 
-def _lease_basis(state: State, found: Pending, basis: Basis) -> LeaseBasis:
-    return LeaseBasis(state.build, state.run_id, found.clock.epoch, basis.counted, state.now_ms)
+def _lease_basis(state: State, found: Pending, basis: Basis, marks: tuple[int, ...]) -> LeaseBasis:
+    return LeaseBasis(state.build, state.run_id, found.clock.epoch, basis.counted, marks, state.now_ms)
 
 
 def is_safe(policy: str) -> bool:

@@ -31,6 +31,12 @@ class State:
     version: int = 0  # the highest that it has seen
     nonce: str = ""
     build: str = ""  # which rebuild it comes from
+    trail: frozenset[int] = frozenset()  # what it had counted after each of the last applies
+    floor: int = 0  # up to which count it cannot tell, and is believed
+
+    def knows(self, mark: int) -> bool:
+        """Return whether it came to this count after an apply, and has not gone back in time since."""
+        return mark <= self.floor or mark in self.trail
 
 
 class Outdated(CacheUnavailable):
@@ -67,6 +73,7 @@ class Applied:
 
     counter: int
     outcomes: list[str]
+    before: int  # the counter before
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +87,16 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class LeaseBasis:
-    """The precondition of the lease: build, run id, epoch and counter of SQL, and the moment before SQL was read."""
+    """The precondition of the lease: build, run id and counter, epoch and marks of SQL; the moment before it was read.
+
+    A mark is what Redis had counted when a change was applied that is marked as such, or was applied in this step.
+    """
 
     build: str
     run_id: str
     epoch: str
-    stored: int
+    counted: int
+    marks: tuple[int, ...]
     moment_ms: int
 
 
@@ -105,7 +116,7 @@ class Target(Protocol):
     only begun raises it when it is waited for: in :meth:`outcomes`, or in whatever is asked before.
     """
 
-    writes: int  # how many of those that take a basis were done: Redis counts them too
+    writes: int  # how many of those that take a basis were done: Redis counts them too, an apply as more than one
 
     def state(self) -> State:
         """Return what it knows of itself; its clock is read before anything else."""

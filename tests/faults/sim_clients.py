@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import redis
@@ -32,6 +32,7 @@ class Network:
     rng: random.Random
     is_up: bool = True
     loss: float = 0.0  # of replies: what was asked is done, and nobody hears of it
+    steps: random.Random = field(default_factory=lambda: random.Random(0))  # of counters
 
 
 class MemoryTarget(RedisTarget):
@@ -57,6 +58,10 @@ class MemoryTarget(RedisTarget):
     def is_quick(self) -> bool:
         """Return whether Redis does what it is sent before anybody asks for the replies: so at every other moment."""
         return self._network.master.time.now_ms % 2 == 0
+
+    def random_step(self) -> int:
+        """See :class:`RedisTarget`; the same in each run."""
+        return self._network.steps.randrange(1, 2**16)
 
     def publish(self, version: int) -> None:
         """Do nothing: nobody waits."""

@@ -12,7 +12,9 @@ from tests.faults.sim_redis import HOSTED, LEASE, STATE, Hash, MemoryRedis, Refu
 _BUILDING = f"{PREFIX}building".encode()
 _BUILDING_MS = 10_000
 LATE_MS = 1000
+_TRAIL_BYTES = 200
 _GUARDED = frozenset({"apply", "install", "install_gathered", "repair", "seal", "drop"})
+_OF_A_LOOK = frozenset({"repair", "seal"})
 _WHOLE, _OWN = b"@l", b"@"
 
 
@@ -50,10 +52,10 @@ class Operations:
         if name in _GUARDED:
             *arguments, build, counted, moment = arguments
             self.guard(build, int(counted))
-            if name == "apply":
+            if name == "apply" or (name in _OF_A_LOOK and int(moment)):
                 self.nobody_later(int(moment))
             self.in_time(int(moment))
-            self.count()
+            self.count(int(arguments.pop()) if name == "apply" else 1, name == "apply")
             if name == "apply":
                 self.looked(moment)
         return getattr(self, name)(*arguments)
@@ -104,8 +106,28 @@ class Operations:
         if version > self.number(b"version"):
             self.redis.hash(STATE).update({b"version": b"%d" % version, b"nonce": nonce})
 
-    def count(self) -> None:
-        self.redis.hash(STATE)[b"applied"] = b"%d" % (self.number(b"applied") + 1)
+    def trail(self) -> tuple[bytes, bytes]:
+        applied = self.read(STATE, b"applied") or b"0"
+        found = re.fullmatch(rb"(\d+) (\d+)([\d ]*)", self.read(STATE, b"trail") or b"")
+        return (found[2], found[3]) if found and found[1] == applied else (applied, b"")
+
+    def leave_trail(self, applied: int, floor: bytes, counts: bytes) -> None:
+        self.redis.hash(STATE)[b"trail"] = b"%d %b%b" % (applied, floor, counts)
+
+    def count(self, step: int, is_apply: bool) -> None:
+        floor, counts = self.trail()
+        applied = self.number(b"applied") + step
+        self.redis.hash(STATE)[b"applied"] = b"%d" % applied
+        if is_apply:
+            counts += b" %d" % applied
+        if len(counts) > _TRAIL_BYTES:
+            floor, _, rest = counts[1:].partition(b" ")
+            counts = b" " + rest
+        self.leave_trail(applied, floor, counts)
+
+    def knows(self, marks: bytes) -> bool:
+        floor, counts = self.trail()
+        return all(int(mark) <= int(floor) or mark in counts.split() for mark in marks.split())
 
     def write(self, key: bytes, field: bytes, value: bytes) -> None:
         self.redis.hash(key)[field] = value
@@ -240,6 +262,7 @@ class Operations:
         applied = b"%d" % max(self.number(b"applied"), stored)
         built = {b"built": b"1", b"run": run, b"epoch": epoch, b"applied": applied, b"build": token + b"."}
         self.redis.hash(STATE).update(built)
+        self.leave_trail(int(applied), applied, b"")
         self.redis.delete(_BUILDING)
         self.saw(int(version), nonce)
         return 1
@@ -253,16 +276,16 @@ class Operations:
         if ends_now < end or ends_now > now + life:
             self.redis.set(key, text, end)
 
-    def renew(self, build: bytes, run: bytes, epoch: bytes, stored: bytes, *rest: bytes) -> Any:
-        text, moment, *lifetimes = rest
+    def renew(self, build: bytes, run: bytes, epoch: bytes, counted: bytes, *rest: bytes) -> Any:
+        marks, text, moment, *lifetimes = rest
         self.same_build(build)
         if int(moment) <= int(self.read(STATE, b"late") or b"0") <= self.redis.time.now_ms:
             raise Refused("STALE something came in late")
         state = self.redis.values.get(STATE, {})
         assert isinstance(state, dict)
         sound = (state.get(b"built"), state.get(b"run"), state.get(b"epoch")) == (b"1", run, epoch)
-        sound = sound and self.number(b"applied") >= int(stored) and self.redis.run_id.encode() == run
-        if not sound or self.read(HOSTED, _WHOLE) is None:
+        sound = sound and self.number(b"applied") >= int(counted) and self.redis.run_id.encode() == run
+        if not sound or not self.knows(marks) or self.read(HOSTED, _WHOLE) is None:
             self.redis.delete(LEASE)
             return 0
         self.looked(moment)

@@ -15,6 +15,7 @@ from tests.faults.sim_redis import Time
 from tests.faults.sim_site import LISTING, Fields, Site, changed, fields, first_site
 
 _PAGE = 6  # outbox rows in one read, so that there are several
+_MARKS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ class Sql:
         had been so before: until a relay looks again (docs/reliability.md).
         """
         clock = self.now.clock
-        if clock != seen and (clock.epoch != seen.epoch or clock.version <= seen.version):
+        is_known = any((row.version, row.change.nonce) == (seen.version, seen.nonce) for row in self.now.rows.values())
+        if clock != seen and (clock.epoch != seen.epoch or not is_known):
             return
         is_alike = read.restored != self.restored and read.clock == self._restored_to
         for change in changes:
@@ -194,9 +196,9 @@ class MemorySource:
         waiting.sort(key=lambda row: (row.version, row.change.id))
         self.sql.was_read = bool(waiting)
         page = [row.change for row in waiting[: min(limit, _PAGE)]]
-        stored = max(row.counter for row in now.rows.values())
+        marks = sorted({row.counter for row in now.rows.values() if row.counter}, reverse=True)[:_MARKS]
         nonces = [row.change.nonce for row in now.rows.values() if row.version == seen]
-        return Pending(now.clock, page, len(page) == len(waiting), stored, nonces[0] if nonces else None)
+        return Pending(now.clock, page, len(page) == len(waiting), tuple(marks), nonces[0] if nonces else None)
 
     def mark(self, changes: Sequence[Change], counter: int, seen: Clock) -> None:
         self._reach()

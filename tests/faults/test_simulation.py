@@ -9,10 +9,17 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.sim_bugs import BUGS, WHERE
-from tests.faults.simulation import EVENTS, Events, Found, Parts, Simulation
+from tests.faults.simulation import EVENTS, FAIL_BACKS, RESTORES, Events, Found, Parts, Simulation
 
 STEPS = 700
 SEEDS = (0, 5, 6, 7, 18)  # on which every bug was found when this was written
+FOUND = (
+    (FAIL_BACKS, 2091, 900),
+    (FAIL_BACKS, 2982, 900),
+    (RESTORES, 579, 900),
+    (RESTORES, 1161, 900),
+    (EVENTS, 15, 2000),
+)  # what was wrong once, and is seldom
 MORE_SEEDS = range(60)  # for the bugs, when the shipped code takes other steps by now
 LONG_SEEDS = range(1000, 1000 + int(os.environ.get("BYNAME_SIM_SEEDS", "0")))
 
@@ -36,6 +43,11 @@ def test_the_law_holds(seed: int, steps: int, record_property: Callable[[str, ob
     simulation = run_without_faults(seed, steps)
     record_property("steps", simulation.steps)
     assert simulation.checks.answers["cache"] > 0
+
+
+@pytest.mark.parametrize(("events", "seed", "steps"), FOUND, ids=[str(seed) for _, seed, _ in FOUND])
+def test_what_was_found_once(events: Events, seed: int, steps: int) -> None:
+    assert run_without_faults(seed, steps, events).steps > steps
 
 
 def test_the_same_seed_is_the_same_run() -> None:

@@ -20,7 +20,7 @@ from routing.records import Alias, HostedDomain, Mailbox
 from routing.sender_rules import SenderRules
 from store.cache.directory import RedisDirectory
 from store.relay.cache_audit import CacheMaintenance, load_missing
-from store.relay.rebuild import BuiltElsewhere, audit, load, rebuild
+from store.relay.rebuild import BuiltElsewhere, audit, load, looked, rebuild
 from store.relay.source import SqlSource
 from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
@@ -365,7 +365,12 @@ def test_upkeep_spreads_its_work(sqlite_world: Relaying, redis_server: RedisServ
 
 def test_loading_a_domain_that_is_not_hosted_does_nothing(sqlite_world: Relaying, redis_server: RedisServer) -> None:
     before = everything(sqlite_world)
-    load(sqlite_world.source, sqlite_world.target, sqlite_world.basis(), {"elsewhere.org", "@", ""})
+    load(
+        sqlite_world.source,
+        sqlite_world.target,
+        *looked(sqlite_world.source, sqlite_world.target),
+        {"elsewhere.org", "@", ""},
+    )
     assert everything(sqlite_world) == before
 
 

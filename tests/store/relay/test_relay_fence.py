@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from store.relay.rebuild import BuiltElsewhere, rebuild
+from store.relay.cache_audit import load_missing
+from store.relay.rebuild import BuiltElsewhere, audit, load, looked, rebuild
 from store.relay.source import Change, Pending
 from store.relay.target import Basis, LeaseBasis, Outdated, Repair
 from store.sql.database import Database
 from store.sql.outbox import Clock
-from store.sql.tables import OutboxRow
+from store.sql.tables import ClockRow, OutboxRow
 from store.wire_format.layout import HOSTED_KEY, LEASE_KEY, PREFIX, STATE_KEY, domain_key
 from store.wire_format.values import stamped
 from tests.store.relay.relaying import LIVES, Relaying, add_sales, pending, seen
@@ -129,13 +130,46 @@ def test_who_looked_later_goes_ahead_before_it_is_done(world: Database, relaying
         relaying.target.apply(earlier, [CHANGE])
 
 
-def test_what_an_earlier_look_puts_right_ends_the_lease(world: Database, relaying: Relaying) -> None:
-    """Its snapshot may be from before a restore, which somebody vouched for who looked later: nobody does for this."""
+def test_what_an_earlier_look_would_put_right_stays(world: Database, relaying: Relaying) -> None:
+    """Its snapshot may be from before a restore, and what is there be of the history after it."""
     earlier = relaying.basis()
     time.sleep(0.005)
     assert relaying.relay.step().is_leased
-    relaying.target.repair(earlier, KEY, [Repair(b"ghost", None, b"2r m1")], CLOCK)
-    assert not relaying.server.admin.exists(LEASE_KEY)
+    with pytest.raises(Outdated, match="looked later"):
+        relaying.target.repair(earlier, KEY, [Repair(b"ghost", None, b"2r m1")], CLOCK)
+    assert seen(relaying.server, "brand-b.com", "ghost") is None
+
+
+def test_an_audit_puts_nothing_back_that_a_restore_took_away(world: Database, relaying: Relaying) -> None:
+    """Its snapshot was taken before. What Redis has by now looks older, and is right."""
+    relaying.change(add_sales)
+    relaying.settle()
+    auditing = audit(relaying.source, relaying.target, repairs=True)
+    next(auditing)
+    with world.write() as tx:  # as of a copy that went on from before that change
+        tx.execute(update(OutboxRow).values(nonce="another"))
+        tx.execute(update(ClockRow).values(nonce="another"))
+    relaying.server.admin.hset(KEY, "sales", stamped(2, "x"))
+    with pytest.raises(Outdated, match="restored"):
+        list(auditing)
+    assert seen(relaying.server, "brand-b.com", "sales") == stamped(2, "x")
+
+
+def test_a_load_does_not_hide_that_the_database_was_restored(world: Database, relaying: Relaying) -> None:
+    """It would be the first that Redis sees of the new history, and what Redis holds of the lost one look newer."""
+    relaying.change(add_sales)
+    relaying.settle()
+    basis, clock = looked(relaying.source, relaying.target)
+    relaying.server.admin.delete(KEY)
+    with world.write() as tx:  # as of a copy that went on from before that change, and further
+        tx.execute(update(OutboxRow).values(nonce="another"))
+        tx.execute(update(ClockRow).values(nonce="another", version=ClockRow.version + 1))
+    with pytest.raises(Outdated, match="restored"):
+        load(relaying.source, relaying.target, basis, clock, {"brand-b.com"})
+    with pytest.raises(Outdated, match="restored"):
+        load_missing(relaying.source, relaying.target)
+    assert not relaying.server.admin.exists(KEY)
+    assert relaying.relay.step().distrust is not None
 
 
 @pytest.mark.parametrize(("other_wrote", "applied"), [(False, 1), (True, 0)])
@@ -191,7 +225,7 @@ def test_what_comes_in_late_ends_the_lease(world: Database, relaying: Relaying) 
     relaying.target.apply(basis, [CHANGE])
     assert seen(relaying.server, "brand-b.com", "sales") == CHANGE.value
     assert not relaying.server.admin.exists(LEASE_KEY)
-    lease_basis = LeaseBasis(state.build, state.run_id, state.epoch, state.applied, state.now_ms)
+    lease_basis = LeaseBasis(state.build, state.run_id, state.epoch, state.applied, (), state.now_ms)
     with pytest.raises(Outdated, match="late"):
         relaying.target.renew(lease_basis, LIVES)
     relaying.settle()

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
+from routing.directory import LookupFailed
 from store.relay import steps
-from store.relay.rebuild import load
+from store.relay.rebuild import load, looked
 from store.relay.source import Change
 from store.services import aliases, domains
 from store.sql.database import Database
@@ -15,9 +17,10 @@ from store.wire_format.layout import HOSTED_KEY, LEASE_KEY, STATE_KEY, domain_ke
 from store.wire_format.values import stamped
 from tests.store.directory_contract import JOHN, base
 from tests.store.redis_server import RedisServer
-from tests.store.relay.relaying import Relaying, seen
+from tests.store.relay.relaying import SALES, Relaying, another, known, seen
 
 B = "brand-b.com"
+Copy = dict[bytes, tuple[int, bytes]]  # by key: ms that it lives (0: for ever), content
 
 
 def add_new(tx: Transaction) -> None:
@@ -51,7 +54,7 @@ def test_a_domain_that_is_gone_by_now_is_not_asked_for_again(relay: Relaying) ->
     for can_send in (True, False):  # so that SQL is further than those
         relay.change(lambda tx, can_send=can_send: aliases.update(tx, "sales@brand-b.com", can_send=can_send))  # type: ignore[misc]
     assert relay.apply(changes).outcomes == ["load", "load"]
-    load(relay.source, relay.target, relay.basis(), {"gone.test"})
+    load(relay.source, relay.target, *looked(relay.source, relay.target), {"gone.test"})
     assert relay.apply(changes).outcomes == ["older", "older"]
     assert not relay.server.admin.exists(domain_key("gone.test"))
 
@@ -67,8 +70,15 @@ def test_a_domain_that_cannot_be_noted_as_gone_does_not_go_round_for_ever(
     assert relay.differences() == []
 
 
-def test_a_name_that_went_with_its_domain_is_not_brought_back_after_a_rebuild(relay: Relaying) -> None:
-    """The list is made anew, so the removal is too old for it, and takes the hash away no more."""
+@pytest.mark.parametrize("is_newer", [False, True])
+def test_a_name_that_went_with_its_domain_is_not_brought_back_after_a_rebuild(relay: Relaying, is_newer: bool) -> None:
+    """The list is made anew, so the removal is too old for it, and takes the hash away no more.
+
+    Nor where the rebuild looks a second time, for the hash has a value that is newer than what SQL says.
+    """
+    relay.change(lambda tx: aliases.remove(tx, str(SALES)))
+    relay.settle()
+    relay.audit()  # so that the hash is as a new domain's is, without a tombstone
     with relay.database.read() as tx:
         account = domains.get(tx, B).account
     relay.change(
@@ -77,9 +87,66 @@ def test_a_name_that_went_with_its_domain_is_not_brought_back_after_a_rebuild(re
         lambda tx: domains.add(tx, B, account=account, verified=True),
     )
     relay.server.admin.delete(HOSTED_KEY)
+    if is_newer:
+        relay.server.admin.delete(STATE_KEY)
+        relay.server.admin.hset(domain_key(B), "@c", stamped(9999, "c -"))
     relay.rebuild()
     relay.settle()
     assert (seen(relay.server, B, "new") or "x").endswith("x")
+    assert relay.differences() == []
+
+
+def copied(server: RedisServer) -> Copy:
+    admin: Any = server.admin
+    return {key: (max(0, admin.pttl(key)), admin.dump(key)) for key in admin.scan_iter()}
+
+
+def go_back(server: RedisServer, copy: Copy) -> None:
+    """Become what it was, in place, as a former replica that lagged makes it: the run stays the same."""
+    server.admin.flushall()
+    for key, (lives, content) in copy.items():
+        server.admin.restore(key, lives, content)
+
+
+@pytest.mark.parametrize("writes", [1, 3])
+def test_a_redis_that_lost_writes_is_not_trusted_for_as_many_others(relay: Relaying, writes: int) -> None:
+    """Those of a relay that looked before; the change that is lost must not be missing while there is a lease."""
+    relay.change(add_new)
+    with another(relay) as other:
+        basis, found = other.basis(), other.source.pending(9, 0)
+        before = copied(relay.server)
+        relay.change(lambda tx: aliases.remove(tx, str(SALES)))
+        assert relay.settle().is_leased
+        go_back(relay.server, before)
+        for _ in range(writes):
+            counter = other.target.apply(basis, found.changes).counter
+            other.source.mark(found.changes, counter, found.clock)
+        assert seen(relay.server, B, "sales") is not None
+        assert other.relay.step().distrust == "it has lost changes"
+        with pytest.raises(LookupFailed):
+            known(relay.server, SALES)
+    assert relay.settle().is_leased
+    assert relay.differences() == []
+
+
+@pytest.mark.parametrize("older", ["it built the cache", "it writes beside this one"])
+def test_a_relay_of_an_older_release_leaves_no_trail_and_is_believed(relay: Relaying, older: str) -> None:
+    """It counts by one, and nobody can tell whether that is lost: no worse than before, and no rebuild."""
+    admin: Any = relay.server.admin
+    relay.change(add_new)
+    relay.settle()
+    relay.change(lambda tx: aliases.remove(tx, str(SALES)))
+    found = relay.source.pending(9, 0)
+    relay.apply(found.changes)
+    if older == "it built the cache":
+        admin.hdel(STATE_KEY, "trail")
+        counter = admin.hget(STATE_KEY, "applied")
+    else:
+        counter = admin.hincrby(STATE_KEY, "applied", 1)
+    relay.source.mark(found.changes, int(counter), found.clock)
+    assert relay.relay.step().is_leased
+    relay.change(lambda tx: aliases.remove(tx, f"new@{B}"))
+    assert relay.relay.step().is_leased
     assert relay.differences() == []
 
 
