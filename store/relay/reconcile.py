@@ -180,6 +180,14 @@ class Reconciler:
             if self._is_mended.get(name):
                 self._seal(domain_key(name))
 
+    def note_newer(self, name: str, actual: Raw) -> None:
+        """Have a domain looked at again as a whole, which the list says is newer than SQL.
+
+        Where SQL did not have it, its hash was not compared; by the next look it may be hosted anew, as the list says.
+        """
+        newer = {field: raw for field, raw in actual.items() if version_of(raw) > self.clock.version}
+        self.report.newer.setdefault(name, {}).update(newer)
+
     def remove_unhosted(self, name: str) -> None:
         """Take away a hash of a domain that is not in the list."""
         self.report.differences.append(Difference(name, "", "a hash that is in no list", None))

@@ -49,6 +49,10 @@ class Sync:
         yield self.report
         self._reconciler.listing(expected, actual)
         yield self.report
+        for one in self.report.newer.get("", {}).keys() - WHOLE_FIELD.keys():
+            name = one.decode("ascii", "replace")
+            self._reconciler.note_newer(name, _all(self._target.scan(domain_key(name))))
+            yield self.report
         for some in self._target.hashed_domains():
             for name in some:
                 if name.encode() not in expected and name.encode() not in actual:
