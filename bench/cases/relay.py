@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from bench.load.cpu import Stopwatch
@@ -27,6 +27,7 @@ from bench.load.site import BenchSite, Store, process_of
 from bench.report.figures import Figure, Goal, Scale, milliseconds
 from bench.report.percentiles import percentile
 from byname.sandbox.waiting import wait_until
+from store.sql import prepared
 from store.sql.tables import OutboxRow
 
 _STORES: tuple[Store, ...] = ("sqlite", "postgresql")
@@ -130,7 +131,7 @@ def _clock_watched(turns: list[float]) -> Iterator[None]:
     """Note for each transaction of this process the seconds from its tick of the clock to its end."""
     ticked = list[float]()
 
-    def executed(_c: object, _u: object, statement: str, *_: object) -> None:
+    def executed(_: object, statement: str) -> None:
         if statement.startswith("UPDATE clock"):
             ticked[:] = [time.perf_counter()]
 
@@ -138,12 +139,12 @@ def _clock_watched(turns: list[float]) -> Iterator[None]:
         turns.extend(time.perf_counter() - begun for begun in ticked)
         ticked.clear()
 
-    event.listen(Engine, "after_cursor_execute", executed)
+    prepared.watchers.append(executed)
     event.listen(Session, "after_commit", committed)
     try:
         yield
     finally:
-        event.remove(Engine, "after_cursor_execute", executed)
+        prepared.watchers.remove(executed)
         event.remove(Session, "after_commit", committed)
 
 

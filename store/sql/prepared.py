@@ -14,7 +14,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
 Values = Mapping[str, Any]
+Watcher = Callable[[Connection, str], None]
 Key = TypeVar("Key", bound=Hashable)
+
+watchers: list[Watcher] = []  # are told of each statement that ran, as SQLAlchemy tells of others; for tests, benches
 
 _NONE: Values = {}
 _rowcount = attrgetter("rowcount")
@@ -124,6 +127,8 @@ def run(connection: Connection, text: "Text", values: Values, take: Callable[[An
     cursor = connection.connection.cursor()
     try:
         cursor.execute(text.sql, given)
+        for told in watchers:
+            told(connection, text.sql)
         return take(cursor)
     except connection.dialect.loaded_dbapi.Error as error:
         raise as_sqlalchemy(connection, text.sql, error, cursor) from error

@@ -1,14 +1,11 @@
 """What a request costs the database, in statements: each is a round trip. More of them must be meant."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from tests.api.tenants import Tenant
+from tests.watching import watched
 
 # The token; the key, and once in a while the look for old keys; mailbox and domain, name, alias, audit log; the answer;
 # clock, facts and row of the outbox, which is PostgreSQL's word to the relay as well.
@@ -18,23 +15,8 @@ ONE = 5  # the token, the mailbox, the alias, its view, what came through it
 NOT_COUNTED = ("BEGIN", "UPDATE tokens")  # the last use of a token is noted after the answer, once a minute
 
 
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """Note every statement of this process, beside those around a transaction."""
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-
-
 def ask(tenant: Tenant, method: str, path: str, body: object = None) -> list[str]:
-    with counted() as seen:
+    with watched() as seen:
         answer = tenant.client.request(method, path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
     assert answer.is_success, answer.text
     return [one for one in seen if not one.startswith(NOT_COUNTED)]

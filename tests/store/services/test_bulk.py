@@ -21,6 +21,7 @@ from store.sql.tables import ALIAS, MAILBOX, AccountRow, AddressRow, AliasRow, M
 from store.sql.tenant import OPERATOR, Acting
 from tests.store.filling import fill_up
 from tests.store.refusals import counts, refused
+from tests.watching import watched
 
 JOHN, EVE, MARY = 1, 2, 90_000
 FIRST = 80_000  # stands for the id of first@brand-a.com
@@ -321,9 +322,7 @@ def test_a_thousand_items(site: Database) -> None:
         tx.execute(insert(AddressRow), boxes)
         tx.execute(insert(MailboxRow), [{"id": box["id"], "password_hash": "x"} for box in boxes])
     items = [new(f"n{number}", mailbox=MARY + 1 + number % 20) for number in range(1000)]
-    statements: list[str] = []
-    with site.write(ACME) as tx:
-        event.listen(tx.connection(), "before_cursor_execute", lambda *args: statements.append(args[2]))
+    with site.write(ACME) as tx, watched() as statements:
         assert Counter(codes(bulk_call.apply(tx, items))) == {"created": 1000}
     assert len(statements) < 60
 

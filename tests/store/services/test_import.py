@@ -4,7 +4,7 @@ import io
 from collections import Counter
 
 import pytest
-from sqlalchemy import Engine, event, insert, select
+from sqlalchemy import insert, select
 
 from store.clock import utc_now
 from store.services import accounts, aliases, domain_settings, domains
@@ -17,6 +17,7 @@ from store.transfer.csv_file import COLUMNS, read_csv
 from store.transfer.virtual_file import read_virtual
 from tests.store.refusals import counts
 from tests.store.services.importing import JOHN, add_boxes, bring, csv, many, outcomes, state
+from tests.watching import watched
 
 
 def test_created_updated_unchanged(world: Database) -> None:
@@ -138,12 +139,8 @@ def test_names_over_many_domains(world: Database) -> None:
     rows = [f"n{n % 7}-{n % 450}@d{n % 450}.test,m{n // 100}@brand-a.com,,,," for n in range(1300)]
     wanted = Counter({"created": 1300})
     assert Counter(outcomes(bring(Import(world, dry_run=True), csv(*rows)))) == wanted
-    statements: list[str] = []
-    event.listen(Engine, "before_cursor_execute", listener := lambda *seen: statements.append(seen[2]))
-    try:
+    with watched() as statements:
         assert Counter(outcomes(bring(Import(world, Acting(account_id=1)), csv(*rows)))) == wanted
-    finally:
-        event.remove(Engine, "before_cursor_execute", listener)
     assert len(statements) < 3 * 60
     assert Counter(outcomes(bring(Import(world), csv(*rows)))) == {"unchanged": 1300}
 

@@ -8,15 +8,13 @@ afterwards. It is also the plugin of pytest by which it does that.
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection
 
-from store.sql import prepared
 from store.sql.revisions import REVISIONS
 from store.sql.tables import Base
+from tests.watching import watch
 
 FOLDER = Path(__file__).parent / "statements"
 TESTS = (
@@ -41,7 +39,7 @@ def normal(statement: str) -> str:
     return _ROWS.sub(r"\1\2", _IN.sub(lambda found: f"IN ({found[0][4:-1].split(', ')[0]})", line))
 
 
-def _note(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+def _note(connection: Connection, statement: str) -> None:
     line = normal(statement)
     if line.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")) and any(
         re.search(rf"\b{table}\b", line) for table in Base.metadata.tables
@@ -50,18 +48,7 @@ def _note(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None
 
 
 def pytest_configure() -> None:
-    event.listen(Engine, "before_cursor_execute", _note)
-    prepared.run = _noting(prepared.run)
-
-
-def _noting(run: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what runs a prepared statement, of which SQLAlchemy tells nobody."""
-
-    def noted(connection: Connection, text: prepared.Text, *more: Any) -> Any:
-        _note(connection, None, text.sql)
-        return run(connection, text, *more)
-
-    return noted
+    watch(_note)
 
 
 def pytest_sessionfinish() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import CompoundSelect, Select, event, insert, literal_column, update
+from sqlalchemy import CompoundSelect, Select, insert, literal_column, update
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 
@@ -22,6 +22,7 @@ from store.sql.tables import ALIAS, MAILBOX, AddressRow, AliasRow, MailboxRow
 from store.sql.tenant import Transaction
 from store.wire_format.people import name_key, stored
 from tests.store.directory_contract import CONTRACT, JOHN, SALES, Fill, base
+from tests.watching import watched
 
 
 def filler(database: Database) -> Fill:
@@ -41,17 +42,11 @@ def test_a_lookup_is_one_statement(database: Database) -> None:
     filler(database)(base)
     directory = SqlDirectory(database)
     directory.lookup([JOHN])  # the pool's first connection asks the server for its version
-    statements: list[str] = []
-
-    @event.listens_for(database.lookups, "before_cursor_execute")
-    def note(_connection: Any, _cursor: Any, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    directory.lookup([JOHN, SALES, Address("x", "elsewhere.org")])
-    assert len(statements) == 1
-    assert statements[0].startswith("SELECT")
-    directory.lookup([])
-    assert len(statements) == 1
+    for asked in ([JOHN], [JOHN, SALES, Address("x", "elsewhere.org")]):
+        with watched() as statements:
+            directory.lookup(asked)
+            directory.lookup([])
+        assert [one.startswith("SELECT") for one in statements] == [True]
 
 
 def test_lookups_cannot_write(database: Database) -> None:
