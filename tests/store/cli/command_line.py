@@ -80,10 +80,11 @@ class CommandLine:
         return [self(noun, "list", "--json").data for noun in ("account", "domain", "mailbox", "alias")]
 
     def start(self, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
-        """Start a command as a process of its own, with pipes."""
+        """Start a command as a process of its own, with pipes; ``env``: variables beside those of this process."""
+        environment = {**os.environ, "TERM": "xterm", **options.pop("env", {})}
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         command = [sys.executable, "-m", "byname", "--config", str(self.config), *arguments]
-        return subprocess.Popen(command, env={**os.environ, "TERM": "xterm"}, **(pipes | options))
+        return subprocess.Popen(command, env=environment, **(pipes | options))
 
 
 SAMPLE = (

@@ -25,15 +25,13 @@ DAEMONS = [
 
 
 @contextmanager
-def running(byname: CommandLine, command: str, monkeypatch: pytest.MonkeyPatch) -> Iterator["subprocess.Popen[str]"]:
+def running(byname: CommandLine, command: str) -> Iterator["subprocess.Popen[str]"]:
     """Start a daemon and wait until it reports readiness as systemd would hear it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         name = f"@byname-test-{os.getpid()}-{byname.folder.name}-{command.split()[-1]}"
         manager.bind(name.replace("@", "\0"))
         manager.settimeout(PATIENCE)
-        with monkeypatch.context() as patch:
-            patch.setenv("NOTIFY_SOCKET", name)
-            process = byname.start(*command.split())
+        process = byname.start(*command.split(), env={"NOTIFY_SOCKET": name})  # not ours: threads here notify too
         try:
             assert manager.recv(100) == b"READY=1"
             yield process
@@ -55,12 +53,10 @@ def processors(process: "subprocess.Popen[str]") -> list[int]:
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="there is one processor only")
 @pytest.mark.parametrize(("command", "key"), DAEMONS)
-def test_those_who_answer_share_a_processor(
-    byname: CommandLine, command: str, key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_those_who_answer_share_a_processor(byname: CommandLine, command: str, key: str) -> None:
     """The threads of the sessions, and not the one that waits for signals (conf/placement.py)."""
     byname.configure(f'{key} = "unix:{byname.folder}/s.sock"')
-    with running(byname, command, monkeypatch) as process:
+    with running(byname, command) as process:
         wait_until(lambda: 1 in processors(process), PATIENCE, "the thread that serves")
         assert len(os.sched_getaffinity(process.pid)) == len(os.sched_getaffinity(0))
 
@@ -76,10 +72,10 @@ def asked(path: Path, request: str) -> str:
     return reply.decode()
 
 
-def test_maps_answer_reload_and_end(byname: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_maps_answer_reload_and_end(byname: CommandLine) -> None:
     path = byname.folder / "maps.sock"
     byname.configure(f'maps.listen = "unix:{path}"')
-    with running(byname, "maps", monkeypatch) as process:
+    with running(byname, "maps") as process:
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
         assert asked(path, "domains brand-a.test") == "OK brand-a.test"
         assert asked(path, "domains pending.test") == "NOTFOUND "
@@ -103,11 +99,11 @@ def test_maps_answer_reload_and_end(byname: CommandLine, monkeypatch: pytest.Mon
         assert not path.exists()
 
 
-def test_maps_say_temporary_while_the_database_is_away(byname: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_maps_say_temporary_while_the_database_is_away(byname: CommandLine) -> None:
     path = byname.folder / "maps.sock"
     byname.configure(f'maps.listen = "unix:{path}"')
     away = byname.database.with_suffix(".away")
-    with running(byname, "maps", monkeypatch):
+    with running(byname, "maps"):
         byname.database.write_bytes(b"")  # emptied under our feet
         byname.database.rename(away)
         assert asked(path, "domains brand-a.test").startswith("TEMP ")
@@ -117,12 +113,10 @@ def test_maps_say_temporary_while_the_database_is_away(byname: CommandLine, monk
 
 
 @pytest.mark.parametrize(("command", "key"), DAEMONS)
-def test_a_second_instance_is_refused(
-    byname: CommandLine, command: str, key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_instance_is_refused(byname: CommandLine, command: str, key: str) -> None:
     path = byname.folder / "s.sock"
     byname.configure(f'{key} = "unix:{path}"')
-    with running(byname, command, monkeypatch) as first:
+    with running(byname, command) as first:
         code, err = finished(byname.start(*command.split()))
         assert code == 75
         assert err.splitlines()[-1].startswith(f"byname: socket-busy: another process already serves unix:{path}")
@@ -133,16 +127,14 @@ def test_a_second_instance_is_refused(
 
 
 @pytest.mark.parametrize(("command", "key"), DAEMONS)
-def test_a_killed_instance_is_no_obstacle(
-    byname: CommandLine, command: str, key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_instance_is_no_obstacle(byname: CommandLine, command: str, key: str) -> None:
     path = byname.folder / "s.sock"
     byname.configure(f'{key} = "unix:{path}"')
-    with running(byname, command, monkeypatch) as first:
+    with running(byname, command) as first:
         first.kill()
         first.wait(PATIENCE)
         assert path.exists()
-    with running(byname, command, monkeypatch) as second:
+    with running(byname, command) as second:
         second.terminate()
         assert finished(second)[0] == 0
 
@@ -168,12 +160,10 @@ def test_a_missing_folder_is_told(byname: CommandLine, command: str, key: str) -
 
 
 @pytest.mark.parametrize(("command", "key"), DAEMONS)
-def test_inet_listener_ends_with_0(
-    byname: CommandLine, command: str, key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_inet_listener_ends_with_0(byname: CommandLine, command: str, key: str) -> None:
     port = free_port()
     byname.configure(f'{key} = "inet:{port}@127.0.0.1"')
-    with running(byname, command, monkeypatch) as process:
+    with running(byname, command) as process:
         with socket.create_connection(("127.0.0.1", port), PATIENCE):
             pass
         process.send_signal(signal.SIGINT)
@@ -181,14 +171,12 @@ def test_inet_listener_ends_with_0(
 
 
 @pytest.mark.parametrize(("command", "key"), DAEMONS)
-def test_a_silent_store_is_no_reason_not_to_start(
-    byname: CommandLine, command: str, key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_store_is_no_reason_not_to_start(byname: CommandLine, command: str, key: str) -> None:
     path = byname.folder / "s.sock"
     byname.config.write_text(
         f'store.url = "postgresql://byname@127.0.0.1:{free_port()}/byname"\n{key} = "unix:{path}"\n'
     )
-    with running(byname, command, monkeypatch) as process:
+    with running(byname, command) as process:
         if command == "maps":
             assert asked(path, "domains brand-a.test").startswith("TEMP ")
         process.terminate()
