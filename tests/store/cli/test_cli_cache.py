@@ -145,14 +145,14 @@ def test_each_role_has_a_port_of_its_own() -> None:
     assert len(set(PORT_OF_ROLE.values())) == len(PORT_OF_ROLE)
 
 
-def test_a_daemon(byname: CommandLine, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon(byname: CommandLine, server: RedisServer) -> None:
     path, port = byname.folder / "maps.sock", free_port()
     byname.configure(
         f'cache.url = "{server.url}"',
         f'maps.listen = "unix:{path}"',
         f'metrics.listen = "127.0.0.1:{port - PORT_OF_ROLE["maps"]}"',
     )
-    with running(byname, "maps", monkeypatch):
+    with running(byname, "maps"):
         assert asked(path, "aliases sales@brand-b.test") == "OK john@brand-a.test"
         wait_until(lambda: page(port, "/readyz") == (200, "cache: ok\nsql: ok\n"), PATIENCE, "the store")
         assert page(port, "/livez") == (200, "ok\n")
@@ -179,13 +179,13 @@ def test_a_daemon(byname: CommandLine, server: RedisServer, monkeypatch: pytest.
             assert line in metrics
 
 
-def test_not_ready(byname: CommandLine, server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_ready(byname: CommandLine, server: RedisServer) -> None:
     path, port = byname.folder / "maps.sock", free_port()
     byname.config.write_text(
         f'store.url = "postgresql://byname@127.0.0.1:9/byname"\ncache.url = "{server.url}"\n'
         f'maps.listen = "unix:{path}"\nmetrics.listen = "127.0.0.1:{port - PORT_OF_ROLE["maps"]}"\n'
     )
-    with running(byname, "maps", monkeypatch):
+    with running(byname, "maps"):
         silent = "cache: ok\nsql: the database gave no answer\n"
         wait_until(lambda: page(port, "/readyz") == (200, silent), PATIENCE, "a look at the store")
         server.admin.delete(layout.LEASE_KEY)
@@ -201,28 +201,24 @@ def test_not_ready(byname: CommandLine, server: RedisServer, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(("command", "key"), DAEMONS[:2])
-def test_a_store_that_is_none_ends_a_daemon(
-    byname: CommandLine, server: RedisServer, command: str, key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_is_none_ends_a_daemon(byname: CommandLine, server: RedisServer, command: str, key: str) -> None:
     """It serves from the cache before it looks at the store, and says then what it would have said at once."""
     byname.database.unlink()
     byname.configure(f'cache.url = "{server.url}"', f'{key} = "unix:{byname.folder}/s.sock"')
-    with running(byname, command, monkeypatch) as process:
+    with running(byname, command) as process:
         code, err = finished(process)
     assert code == 78
     assert err.splitlines()[-1].startswith("byname: store-not-ready: ")
     assert not (byname.folder / "s.sock").exists()
 
 
-def test_a_busy_metrics_port_costs_no_mail(
-    byname: CommandLine, server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_busy_metrics_port_costs_no_mail(byname: CommandLine, server: RedisServer) -> None:
     path = byname.folder / "maps.sock"
     byname.configure(
         f'cache.url = "{server.url}"',
         f'maps.listen = "unix:{path}"',
         f'metrics.listen = "127.0.0.1:{server.port - PORT_OF_ROLE["maps"]}"',  # Redis itself is there
     )
-    with running(byname, "maps", monkeypatch) as process:
+    with running(byname, "maps") as process:
         assert asked(path, "aliases sales@brand-b.test") == "OK john@brand-a.test"
         assert "metrics-unavailable" in process.stderr.readline()  # type: ignore[union-attr]

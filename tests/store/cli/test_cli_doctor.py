@@ -149,12 +149,12 @@ def test_some_names(byname: CommandLine) -> None:
     assert len(one) <= 1
 
 
-def test_listeners(byname: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listeners(byname: CommandLine) -> None:
     """One that was killed leaves a socket behind."""
     path = byname.folder / "m.sock"
     byname.configure(f'maps.listen = "unix:{path}"')
     assert answers(UnixSocket(str(path)), "maps") is SocketState.MISSING
-    with running(byname, "maps", monkeypatch):
+    with running(byname, "maps"):
         assert answers(UnixSocket(str(path)), "maps") is SocketState.LISTENING
     assert answers(UnixSocket(str(path)), "maps") is SocketState.SILENT
     port = free_port()

@@ -98,10 +98,10 @@ def free_base() -> int:
 @pytest.fixture(scope="module")
 def pages(site: CommandLine, server: RedisServer) -> Iterator[Pages]:
     """Relay, API, inbound and submission milter run; Redis does not yet."""
-    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+    with ExitStack() as stack:
         stack.enter_context(ended(site.start("api", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)))
         for command in ("relay", "milter --role inbound", "milter --role submission"):
-            stack.enter_context(running(site, command, patch))
+            stack.enter_context(running(site, command))
         pages = Pages(str(load(site.config).metrics.listen))
         wait_until(lambda: pages.answers("api"), 20, "the API")
         yield pages
