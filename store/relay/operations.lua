@@ -72,7 +72,9 @@ local function guard(operation, build, counted, moment)
   if tonumber(read(state_key, 'applied') or '0') < tonumber(counted) then return stale('the cache lost changes') end
   local now, vouched = now_ms(), tonumber(read(state_key, 'vouched') or '0')
   local is_overtaken = tonumber(moment) < vouched and vouched <= now
-  if is_overtaken and (operation == 'apply' or moment ~= '0' and of_a_look[operation]) then return stale('somebody looked later') end
+  if is_overtaken and (operation == 'apply' or moment ~= '0' and of_a_look[operation]) then
+    return stale('somebody looked later')
+  end
   if moment ~= '0' and (is_overtaken or now > moment + late_ms) then
     redis.call('DEL', lease_key)
     redis.call('HSET', state_key, 'late', string.format('%.0f', now))
@@ -149,7 +151,8 @@ end
 
 local operations = {}
 
--- nonce, domain, field, value of each outbox row, then the step: the counter, and for each row applied, older, load or rebuild.
+-- nonce, domain, field, value of each outbox row, then the step: the counter, and for each row applied, older, load or
+-- rebuild.
 function operations.apply(arguments)
   local answers = {}
   for at = 1, #arguments, 4 do

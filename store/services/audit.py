@@ -83,7 +83,7 @@ class Change(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Prepared:
+class Lines:
     """What is to be written down of some changes."""
 
     rows: ManyRows
@@ -92,29 +92,29 @@ class Prepared:
 
 def note_all(tx: Transaction, changes: Iterable[Change]) -> None:
     """Write down many changes with few statements, in their order."""
-    keep(tx, prepared(tx, changes))
+    keep(tx, lines(tx, changes))
 
 
-def prepared(tx: Transaction, changes: Iterable[Change]) -> list[Prepared]:
+def lines(tx: Transaction, changes: Iterable[Change]) -> list[Lines]:
     """Put together what :func:`keep` will write down of changes, without a question to the database."""
-    return [_prepared(tx, some) for some in batches(changes, _AT_ONCE)]
+    return [_lines(tx, some) for some in batches(changes, _AT_ONCE)]
 
 
-def keep(tx: Transaction, changes: Iterable[Prepared]) -> None:
+def keep(tx: Transaction, changes: Iterable[Lines]) -> None:
     """Write down what was put together."""
     for some in changes:
         some.rows.insert(tx)
         _noted(tx).update(some.objects)
 
 
-def _prepared(tx: Transaction, changes: Sequence[Change]) -> Prepared:
+def _lines(tx: Transaction, changes: Sequence[Change]) -> Lines:
     action, kind, ids, name, before, after, account = zip(*changes, strict=True)
     columns: dict[str, Column] = {one: [value] * len(changes) for one, value in _of_actor(tx.acting).items()}
     columns |= {"account_id": account, "action": action, "object_type": kind, "object_id": ids, "name": name}
     columns |= {"before": told_texts(before), "after": told_texts(after)}
     made = {one: one.endswith(CREATED) for one in set(action)}
     objects = {(one.object_type, one.object_id, made[one.action]) for one in changes}
-    return Prepared(ManyRows.of(tx, AuditRow, columns, are_long=True), objects)
+    return Lines(ManyRows.of(tx, AuditRow, columns, are_long=True), objects)
 
 
 def noted(tx: Transaction) -> frozenset[ChangedFields]:

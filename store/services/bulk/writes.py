@@ -51,10 +51,10 @@ def write(tx: Transaction, plan: Plan) -> None:
         tx.execute(update(AliasRow), rows)
     with sent_ahead(tx):
         _insert(tx, [entry for entry in entries if entry.before is None])
-        noted = audit.prepared(tx, _changes(tx, entries))
+        lines = audit.lines(tx, _changes(tx, entries))
     _fold(tx, entries)
     _retarget(tx, [(entry.account_id, entry.after) for entry in entries if entry.before is None])
-    audit.keep(tx, noted)
+    audit.keep(tx, lines)
 
 
 def _fold(tx: Transaction, entries: Iterable[Entry]) -> None:
