@@ -183,7 +183,7 @@ WHERE: dict[str, tuple[Events, int]] = {
     "a restored database is ignored": (EVENTS, 12),
     "lease renewed without reading SQL": (EVENTS, 2),
     "hashes made bit by bit": (EVENTS, 59),
-    "no tombstones": (EVENTS, 11),
+    "no tombstones": (EVENTS, 131),
     "no token of the build": (RESTORES, 543),
     "no trail of the counts": (FAIL_BACKS, 795),
     "lost changes unseen by writers": (FAIL_BACKS, 159),
