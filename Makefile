@@ -30,7 +30,7 @@ help: ## list the targets
 demo: packages-$(or $(patsubst --%,%,$(filter --webmail --many,$(ARGS))),demo) $(STAMP) ## a whole mail system on loopback, with sample mails (ARGS=--once: judge them and end; --many: machines that die)
 	$(call as_root,$(BIN)/byname demo $(ARGS))
 
-# Three at once on two cores: a quarter of the time is spent waiting for servers.
+# Four at once on two cores: a good part of the time is spent waiting for servers.
 test: packages-test $(STAMP) $(AXE) ## all tests and the coverage of routing/ (ARGS="PATH -k WORD": only those, no coverage)
 ifeq ($(strip $(ARGS)),)
 	@$(BIN)/python -m compileall -q $(PACKAGES) # root's tests write no bytecode, and start some hundred processes
@@ -38,7 +38,7 @@ ifeq ($(strip $(ARGS)),)
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -qq --collect-only --ignore=tests/unit >/dev/null 2>&1 & \
 	$(BIN)/coverage run -m pytest tests/unit; code=$$?; wait; exit $$code
 	$(BIN)/coverage report
-	$(call as_root,$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/unit)
+	$(call as_root,$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore=tests/unit)
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif

@@ -29,14 +29,17 @@ log = structlog.get_logger()
 
 
 class ApiServer:
-    """Serves a site on a socket that listens already, until :meth:`stop`."""
+    """Serves a site on a socket that listens already, until :meth:`stop`.
 
-    def __init__(self, site: ApiSite, listener: socket.socket) -> None:
+    ``alive`` is called every five seconds by the event loop, as long as that turns.
+    """
+
+    def __init__(self, site: ApiSite, listener: socket.socket, alive: Callable[[], None] = lambda: None) -> None:
         self.app: FastAPI = create_app(site)
         # Headers and body are two writes: without this the second waits for the client's delayed acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._listener = listener
-        self._server = uvicorn.Server(_config(self.app, site.connection_limits))
+        self._server = uvicorn.Server(_config(self.app, site.connection_limits, alive))
 
     @property
     def is_up(self) -> bool:
@@ -102,7 +105,15 @@ def _reload(reload: Callable[[], None]) -> None:
         log.info("reloaded", role="api")
 
 
-def _config(app: FastAPI, limits: ConnectionLimits) -> uvicorn.Config:
+def sign_of_life() -> None:
+    """Tell the service manager that the event loop turns: what :class:`ApiServer` calls in a daemon."""
+    notify("WATCHDOG=1")
+
+
+def _config(app: FastAPI, limits: ConnectionLimits, alive: Callable[[], None]) -> uvicorn.Config:
+    async def tell() -> None:
+        alive()
+
     for talkative in ("uvicorn", "mcp", "httpx2"):
         logging.getLogger(talkative).setLevel(logging.WARNING)  # they say in many lines what we say in one
     return uvicorn.Config(
@@ -117,11 +128,6 @@ def _config(app: FastAPI, limits: ConnectionLimits) -> uvicorn.Config:
         proxy_headers=False,
         backlog=_BACKLOG,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        callback_notify=_sign_of_life,
+        callback_notify=tell,
         timeout_notify=_SIGN_OF_LIFE,
     )
-
-
-async def _sign_of_life() -> None:
-    """Tell the service manager that the event loop turns."""
-    notify("WATCHDOG=1")

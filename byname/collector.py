@@ -15,11 +15,12 @@ _USUAL = gc.get_threshold()
 @contextmanager
 def seldom_collecting() -> Iterator[None]:
     """Look for garbage less often for the length of a block: a command, or a daemon until :func:`settle`."""
-    gc.set_threshold(_SELDOM, *_USUAL[1:])
+    before = gc.get_threshold()
+    gc.set_threshold(_SELDOM, *before[1:])
     try:
         yield
     finally:
-        gc.set_threshold(*_USUAL)
+        gc.set_threshold(*before)
 
 
 def settle() -> None:

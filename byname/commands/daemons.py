@@ -140,7 +140,7 @@ def lmtp(context: typer.Context) -> None:
 
 def api(context: typer.Context) -> None:
     """Run the REST API on [api] listen until SIGTERM. SIGHUP reads the settings again, but for listen."""
-    from admin_api.server import ApiServer, serve_until_signalled
+    from admin_api.server import ApiServer, serve_until_signalled, sign_of_life
     from admin_api.site import ApiSite
     from byname import telemetry
     from byname.allocator import return_large_blocks
@@ -167,7 +167,7 @@ def api(context: typer.Context) -> None:
             return api_site(now, database, directory, registry, wake, wake_filters)
 
         site, at = load(settings), parse_host_port(settings.api.listen)
-        server = ApiServer(site, open_listener(f"inet:{at.port}@{at.host}").socket)
+        server = ApiServer(site, open_listener(f"inet:{at.port}@{at.host}").socket, sign_of_life)
         for worker in (*carrying, installs):
             if worker is not None:
                 stack.enter_context(worker)

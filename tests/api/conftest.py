@@ -1,21 +1,21 @@
 """One server for each kind of database and run; each test makes its own account there (tests.api.tenants)."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.hashing import Hashing, hashing_watched
 from tests.api.running_api import CLIENTS, RunningApi, site_over
 from tests.api.tenants import Tenant, secret_of, tenant
-from tests.store.conftest import one_redis, postgres, redis_server
+from tests.store.conftest import one_redis, opened, postgres, redis_server
+from tests.store.new_store import make_store
 from tests.store.postgres_server import PostgresServer
 
-__all__ = ["one_redis", "postgres", "redis_server"]
+__all__ = ["one_redis", "opened", "postgres", "redis_server"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,7 +35,7 @@ def api_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         name = f"api_{secrets.token_hex(4)}"  # pytest makes this anew when tests of the other kind came between
         server.run_sql(f"CREATE DATABASE {name}")
         url = server.url(name)
-    migrate.upgrade(url)
+    make_store(url)
     return url
 
 
@@ -71,11 +71,18 @@ def rival(api: RunningApi) -> Tenant:
     return tenant(api, "agency")
 
 
+@pytest.fixture(scope="session")
+def sqlite_api_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where ``sqlite_api`` is, in a folder of its own: the same place for all tests, with a fresh file in it."""
+    return tmp_path_factory.mktemp("own") / "byname.db"
+
+
 @pytest.fixture
-def sqlite_api(tmp_path: Path) -> Iterator[Database]:
-    """A database of a test's own, in a file, for servers with other settings."""
-    url = f"sqlite:///{tmp_path / 'byname.db'}"
-    migrate.upgrade(url)
-    database = Database.open(url)
-    yield database
-    database.close()
+def sqlite_api(sqlite_api_file: Path, opened: Callable[[str], Database]) -> Iterator[Database]:
+    """A database of a test's own, for servers with other settings."""
+    for left in sqlite_api_file.parent.iterdir():
+        left.unlink()
+    url = f"sqlite:///{sqlite_api_file}"
+    make_store(url)
+    yield opened(url)
+    opened(url).close()

@@ -15,10 +15,10 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
-from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.contract import Report, fuzz
 from tests.api.running_api import CLIENTS, RunningApi, site_over
+from tests.store.new_store import make_store
 from tests.store.postgres_server import PostgresServer, programs
 
 _TELL_EVERY = 5.0  # seconds
@@ -27,7 +27,7 @@ _TELL_EVERY = 5.0  # seconds
 @contextmanager
 def running(url: str) -> Iterator[RunningApi]:
     """Serve a new database for the length of a block."""
-    migrate.upgrade(url)
+    make_store(url)
     database = Database.open(url)
     api = RunningApi(site_over(database, clients=CLIENTS))
     try:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from admin_api.http.rate_limit import RateLimit
+from byname.sandbox.waiting import wait_until
 from store import token_format
 from store.clock import utc_now
 from store.services import accounts, tokens
@@ -140,8 +141,12 @@ def test_the_last_use_is_noted(api: RunningApi, acme: Tenant) -> None:
     assert made["last_used_at"] is None
     with api.client(made["secret"]) as client:
         client.get("/me")
-        found = client.get("/tokens", params={"per_page": 100}).json()["data"]
-    assert next(one for one in found if one["id"] == made["id"])["last_used_at"] is not None
+
+        def is_noted() -> bool:  # after the answer, for which nobody waits
+            found = client.get("/tokens", params={"per_page": 100}).json()["data"]
+            return next(one for one in found if one["id"] == made["id"])["last_used_at"] is not None
+
+        wait_until(is_noted, 10, "the use of the token")
 
 
 @pytest.fixture

@@ -52,15 +52,13 @@ class Site:
         )
 
     @contextmanager
-    def running(self, monkeypatch: pytest.MonkeyPatch) -> Iterator["subprocess.Popen[str]"]:
+    def running(self) -> Iterator["subprocess.Popen[str]"]:
         """Start the daemon and wait until it reports readiness as systemd would hear it."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             name = f"@byname-test-api-{self.port}-{time.monotonic_ns()}"
             manager.bind(name.replace("@", "\0"))
             manager.settimeout(PATIENCE)
-            with monkeypatch.context() as patch:
-                patch.setenv("NOTIFY_SOCKET", name)
-                process = self.byname.start("api")
+            process = self.byname.start("api", env={"NOTIFY_SOCKET": name})
             try:
                 heard = {manager.recv(100), manager.recv(100)}
                 assert heard == {b"READY=1", b"WATCHDOG=1"}
@@ -75,9 +73,9 @@ def site(sample: CommandLine, tmp_path: Path) -> Site:
     return Site(sample.copied_to(tmp_path))
 
 
-def test_it_answers_logs_and_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_answers_logs_and_ends(site: Site) -> None:
     secret = site.token()
-    with site.running(monkeypatch) as process, site.client(secret) as client:
+    with site.running() as process, site.client(secret) as client:
         answer = client.get("/mailboxes", params={"search": "john"}, headers={"X-Request-Id": "order-1"})
         assert [one["address"] for one in answer.json()["data"]] == ["john@brand-a.test"]
         assert httpx.get(f"http://127.0.0.1:{site.port}/readyz").json()["reasons"] == {"sql": "ok"}
@@ -94,8 +92,8 @@ def test_it_answers_logs_and_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -
     }  # fmt: skip
 
 
-def test_it_reads_the_settings_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    with site.running(monkeypatch) as process, site.client(site.token()) as client:
+def test_it_reads_the_settings_again(site: Site) -> None:
+    with site.running() as process, site.client(site.token()) as client:
         assert process.stderr is not None
         assert [client.get("/me").status_code for _ in range(3)] == [200] * 3
         site.configure("api.rate = 1", "api.burst = 1")
@@ -124,8 +122,8 @@ def test_a_busy_port_is_told(site: Site) -> None:
     )
 
 
-def test_an_idle_connection_does_not_hold_the_end(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    with site.running(monkeypatch) as process, socket.create_connection(("127.0.0.1", site.port)) as idle:
+def test_an_idle_connection_does_not_hold_the_end(site: Site) -> None:
+    with site.running() as process, socket.create_connection(("127.0.0.1", site.port)) as idle:
         idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert idle.recv(1000).startswith(b"HTTP/1.1 200")
         started = time.monotonic()
@@ -135,10 +133,10 @@ def test_an_idle_connection_does_not_hold_the_end(site: Site, monkeypatch: pytes
         assert time.monotonic() - started < 10
 
 
-def test_one_alias_though_the_api_is_killed_in_between(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_alias_though_the_api_is_killed_in_between(site: Site) -> None:
     """The same key 20 times at once; the process is killed with requests under way, and started again."""
     secret = site.token()
-    with site.client(secret) as client, site.running(monkeypatch) as first:
+    with site.client(secret) as client, site.running() as first:
         mailbox = client.get("/mailboxes", params={"search": "john"}).json()["data"][0]["id"]
         domain = client.get("/domains", params={"search": "brand-b"}).json()["data"][0]["id"]
         begun = threading.Semaphore(0)
@@ -149,7 +147,7 @@ def test_one_alias_though_the_api_is_killed_in_between(site: Site, monkeypatch: 
                 begun.acquire(timeout=PATIENCE)
             first.kill()
             first.wait()
-            with site.running(monkeypatch):
+            with site.running():
                 answers = [one.result() for one in asked]
                 with site.client(secret) as again:
                     aliases = again.get(f"/mailboxes/{mailbox}/aliases").json()["data"]

@@ -54,8 +54,8 @@ def status(client: httpx.Client, check: int) -> str:
     return str(client.get(f"/dns-checks/{check}").json()["data"]["status"])
 
 
-def test_the_process_does_the_check(site: Site, server: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    with site.running(monkeypatch), site.client(site.token()) as client:
+def test_the_process_does_the_check(site: Site, server: DnsServer) -> None:
+    with site.running(), site.client(site.token()) as client:
         publish(server, client)
         check = recheck(client)
         wait_until(lambda: status(client, check) == "done", PATIENCE, "the check")
@@ -64,11 +64,9 @@ def test_the_process_does_the_check(site: Site, server: DnsServer, monkeypatch: 
     assert warnings == ["1 nameserver is asked: with fewer than 2 a proof never lapses"]
 
 
-def test_a_check_under_way_does_not_hold_the_end(
-    site: Site, server: DnsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_check_under_way_does_not_hold_the_end(site: Site, server: DnsServer) -> None:
     server.behave(silent=True)
-    with site.running(monkeypatch) as process, site.client(site.token()) as client:
+    with site.running() as process, site.client(site.token()) as client:
         check = recheck(client)
         wait_until(lambda: status(client, check) == "running", PATIENCE, "the check")
         begun = time.monotonic()
@@ -77,9 +75,9 @@ def test_a_check_under_way_does_not_hold_the_end(
         assert (process.returncode, time.monotonic() - begun < 10) == (0, True)
 
 
-def test_what_a_kill_leaves_the_timer_does(site: Site, server: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_kill_leaves_the_timer_does(site: Site, server: DnsServer) -> None:
     server.behave(silent=True)
-    with site.running(monkeypatch) as process, site.client(site.token()) as client:
+    with site.running() as process, site.client(site.token()) as client:
         publish(server, client)
         check = recheck(client)
         wait_until(lambda: status(client, check) == "running", PATIENCE, "the check")

@@ -73,13 +73,13 @@ def test_a_copy_is_wanted_where_copies_are_kept(sqlite_api: Database) -> None:
     running.close()
 
 
-def test_on_sqlite_they_wait_for_their_turn_and_not_for_ever(sqlite_api: Database, tmp_path: Path) -> None:
+def test_on_sqlite_they_wait_for_their_turn_and_not_for_ever(sqlite_api: Database, sqlite_api_file: Path) -> None:
     """While somebody else writes, one of them waits for the store, and those behind it for a while. None is lost."""
     running = RunningApi(replace(site_over(sqlite_api), turns=Turns(1, patience=0.5)))
     owner = tenant(running)
     secret = secret_of(sqlite_api, mailbox=owner.mailbox_id)
     with (
-        closing(sqlite3.connect(tmp_path / "byname.db", isolation_level=None)) as writer,
+        closing(sqlite3.connect(sqlite_api_file, isolation_level=None)) as writer,
         running.client(secret) as program,
         ThreadPoolExecutor(3) as pool,
     ):

@@ -40,12 +40,12 @@ def test_the_next_outage_is_logged_again() -> None:
     assert [line["event"] for line in logged] == ["unavailable", "available-again"] * 2
 
 
-def test_a_503_logs_its_cause(tmp_path: Path, sqlite_api: Database) -> None:
+def test_a_503_logs_its_cause(sqlite_api_file: Path, sqlite_api: Database) -> None:
     secret = secret_of(sqlite_api)
     running = RunningApi(site_over(sqlite_api))
     try:
         sqlite_api.close()
-        for file in tmp_path.glob("byname.db*"):
+        for file in list(sqlite_api_file.parent.iterdir()):
             file.rename(file.with_suffix(".away" + file.suffix))
         with running.client(secret) as client, capture_logs() as logged:
             for _ in range(3):

@@ -269,18 +269,18 @@ def test_health_and_metrics(api: RunningApi, acme: Tenant) -> None:
     assert acme.domain not in told
 
 
-def test_a_database_that_is_gone(api_url: str, tmp_path: Path, sqlite_api: Database) -> None:
+def test_a_database_that_is_gone(api_url: str, sqlite_api_file: Path, sqlite_api: Database) -> None:
     secret = secret_of(sqlite_api)
     running = RunningApi(site_over(sqlite_api, health=lambda: {"sql": "there is no database", "cache": "ok"}))
     try:
         sqlite_api.close()
-        for file in tmp_path.glob("byname.db*"):
+        for file in sqlite_api_file.parent.iterdir():
             file.unlink()
         with running.client(secret) as client:
             answer = client.get("/domains")
             assert code_of(answer) == (503, "unavailable")
             assert (answer.json()["retryable"], answer.headers["Retry-After"]) == (True, "5")
-            assert str(tmp_path) not in answer.text
+            assert str(sqlite_api_file.parent) not in answer.text
         ready = httpx.get(f"{running.url}/readyz")
         assert (ready.status_code, ready.json()["reasons"]["sql"]) == (503, "there is no database")
         assert httpx.get(f"{running.url}/healthz").status_code == 200

@@ -76,20 +76,18 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def test_sqlite_locked_by_another_writer(on_sqlite: Tenant, tmp_path: Path) -> None:
-    with locked(tmp_path / "byname.db"):
+def test_sqlite_locked_by_another_writer(on_sqlite: Tenant, sqlite_api_file: Path) -> None:
+    with locked(sqlite_api_file):
         refused_in_time(lambda: create(on_sqlite))
         assert on_sqlite.client.get("/mailboxes").status_code == 200  # who reads waits for nobody
     done_once(on_sqlite)
 
 
-def test_sqlite_taken_away(on_sqlite: Tenant, tmp_path: Path) -> None:
-    file = tmp_path / "byname.db"
-    file.chmod(0o600)
-    aside = file.rename(tmp_path / "aside.db")
+def test_sqlite_taken_away(on_sqlite: Tenant, sqlite_api_file: Path) -> None:
+    aside = sqlite_api_file.rename(sqlite_api_file.with_name("aside.db"))
     on_sqlite.api.database.close()  # as in a process that was started without it
     refused_in_time(lambda: create(on_sqlite))
-    aside.rename(file)
+    aside.rename(sqlite_api_file)
     done_once(on_sqlite)
 
 

@@ -22,7 +22,6 @@ from typing import Literal
 import structlog
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.dashboard.visitor import ADMIN, OPERATOR, Visitor, dashboard
 from tests.api.running_api import CLIENTS, RunningApi, site_over
@@ -32,6 +31,7 @@ from tests.browser.conftest import _ARGUMENTS as ARGUMENTS
 from tests.browser.conftest import CHROMIUM
 from tests.browser.names import names
 from tests.browser.palette import shrink
+from tests.store.new_store import make_store
 
 WIDTHS = {390: 844, 768: 1024, 1440: 900}  # and their heights, in pixels
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -129,7 +129,7 @@ def studio() -> Iterator[Studio]:
     url = f"sqlite:///{folder / 'byname.db'}"
     fonts = folder / "fonts.conf"
     fonts.write_text(_FONTS.format(folder=folder))
-    migrate.upgrade(url)
+    make_store(url)
     database = Database.open(url)
     ids = names(database, agency.fill(database))
     running = RunningApi(site_over(database, dashboard=dashboard(), clients=CLIENTS))

@@ -25,6 +25,7 @@ def context(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Brows
 def test_paste_check_apply(context: BrowserContext, pages: RunningApi, database: Database) -> None:
     page, watch = open_page(context, pages)
     page.get_by_role("link", name="Bulk").click()
+    expect(page.get_by_label("Paste it here")).to_be_focused()  # else Chromium notes that somebody was quicker than it
     page.get_by_label("Paste it here").fill("a;b")
     page.get_by_role("button", name="Check").click()
     expect(page.get_by_role("alert")).to_contain_text("separated by semicolons")

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from store.cache.connection import open_pool
-from store.migrations import migrate
 from store.relay.rebuild import audit, basis_of, rebuild
 from store.relay.redis_target import RedisTarget
 from store.relay.source import Change, Source, SqlSource
@@ -23,6 +22,7 @@ from store.wire_format.layout import HOSTED_KEY, domain_key
 from tests.faults.sim_clients import MemoryTarget, Network
 from tests.faults.sim_redis import MemoryRedis, Time
 from tests.faults.sim_sql import MemorySource, Sql
+from tests.store.new_store import make_store
 from tests.store.redis_server import RedisServer
 
 LIVES = Lifetimes(5, 60, 30)
@@ -49,7 +49,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         yield Store(MemorySource(sql, do_nothing), lambda: _until_rows(sql))
         return
     url = f"sqlite:///{tmp_path / 'byname.db'}"
-    migrate.upgrade(url)
+    make_store(url)
     with closing(Database.open(url)) as database:
         flags = cycle((True, False))
         with database.write() as tx:

@@ -18,12 +18,12 @@ from byname.sandbox.recipe_daemons import RecipeDovecot
 from byname.sandbox.recipes import RECIPES, moved, moved_path
 from byname.wiring.installer import installer
 from conf.settings import load
-from store.migrations.migrate import upgrade
 from store.services import accounts, aliases, domains, mailboxes
 from store.sql.database import Database
 from tests.filters.world import Person, install_all
 from tests.forking.shell import run_lines
 from tests.mail.conftest import needs_root
+from tests.store.new_store import make_store
 
 __all__ = ["needs_root"]
 
@@ -61,7 +61,7 @@ def set_up(needs_root: None) -> Iterator[SetUpDovecot]:
             (site / folder).mkdir(parents=True)
         config, url = site / "byname" / "byname.toml", f"sqlite:///{site}/byname/byname.db"
         config.write_text(f'[store]\nurl = "{url}"\n[filters]\nca = "{site}/certificate.pem"\n')
-        upgrade(url)
+        make_store(url)
         database = Database.open(url)
         with database.write() as tx:
             accounts.create(tx, "brands", "agency")

@@ -26,7 +26,6 @@ from byname.sandbox.waiting import wait_until
 from conf.listen import InetSocket
 from routing.filters.model import Rule
 from store.clock import utc_now
-from store.migrations.migrate import upgrade
 from store.passwords import PasswordHash, hash_password
 from store.services import accounts, domains, mailboxes
 from store.services.filters import installing
@@ -51,6 +50,7 @@ from tests.filters.world import (
     written,
 )
 from tests.mail.conftest import leave_out, needs_root
+from tests.store.new_store import make_store
 
 __all__ = ["needs_root"]
 
@@ -104,7 +104,7 @@ def store(needs_root: None) -> Iterator[Store]:
         leave_out(f"not installed: {' '.join(missing)}")
     with short_folder() as folder:
         url = f"sqlite:///{folder}/byname.db"
-        upgrade(url)
+        make_store(url)
         database = Database.open(url)
         with database.write() as tx:
             accounts.create(tx, "brands", "agency")

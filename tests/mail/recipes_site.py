@@ -10,9 +10,9 @@ from pathlib import Path
 from byname.sandbox.recipe_daemons import RecipeDovecot, RecipePostfix
 from byname.sandbox.recipes import Recipe, moved, moved_path
 from byname.sandbox.running_site import RunningSite
-from store.migrations.migrate import upgrade
 from store.sql.database import Database
 from tests.mail.world import fill
+from tests.store.new_store import make_store
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ class RecipeSite(RunningSite):
                 path.write_text(moved(text, self.folder))
 
     def _make_store(self) -> None:
-        upgrade(f"sqlite:///{self.database}")
+        make_store(f"sqlite:///{self.database}")
         database = Database.open(f"sqlite:///{self.database}")
         try:
             self.passwords = self.filling(database)

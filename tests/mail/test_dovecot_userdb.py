@@ -18,12 +18,12 @@ from byname.sandbox.recipes import RECIPES, VMAIL, moved_path
 from byname.sandbox.requirements import RECIPES as RECIPE_PACKAGES
 from byname.sandbox.requirements import missing_packages
 from byname.sandbox.waiting import wait_until
-from store.migrations.migrate import upgrade
 from store.services import accounts, domains
 from store.sql.database import Database
 from tests.mail.conftest import leave_out
 from tests.mail.dialogue import MESSAGE
 from tests.mail.world import JOHN, MARY, fill
+from tests.store.new_store import make_store
 from tests.store.postgres_server import PostgresServer, programs
 
 (RECIPE,) = [recipe for recipe in RECIPES if recipe.name == "dovecot-userdb"]
@@ -114,7 +114,7 @@ def dovecot(place: Path, store: Store) -> Iterator[RecipeDovecot]:
 
 
 def fill_store(url: str) -> None:
-    upgrade(url)
+    make_store(url)
     database = Database.open(url)
     fill(database)
     with database.write() as tx:

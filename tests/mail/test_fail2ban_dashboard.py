@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from conf.logs import set_up
-from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.dashboard.visitor import ADMIN, PASSWORD, dashboard, fill, token_of
 from tests.api.running_api import RunningApi, site_over
 from tests.mail.test_fail2ban import FAKE, NEAR, STAMPS, fail2ban, from_lines
+from tests.store.new_store import make_store
 
 __all__ = ["fail2ban"]
 
@@ -20,7 +20,7 @@ __all__ = ["fail2ban"]
 @pytest.fixture
 def pages(folder: Path) -> Iterator[RunningApi]:
     url = f"sqlite:///{folder / 'byname.db'}"
-    migrate.upgrade(url)
+    make_store(url)
     database = Database.open(url)
     fill(database)
     running = RunningApi(site_over(database, dashboard=dashboard()))

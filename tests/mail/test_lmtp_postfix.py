@@ -18,11 +18,11 @@ from byname.sandbox.folders import short_folder
 from byname.sandbox.postfix import PrivatePostfix
 from byname.sandbox.processes import Daemon
 from byname.sandbox.waiting import greets, wait_until
-from store.migrations.migrate import upgrade
 from store.sql.database import Database
 from tests.mail.lmtp_edge import Client
 from tests.mail.lmtp_store import ScriptedStore
 from tests.mail.world import JOHN, MARY, OWNER, fill
+from tests.store.new_store import make_store
 
 HOSTED = ("brand-a.test", "brand-b.test", "off.test", "other.test", "xn--bcher-kva.test")
 DOMAINS = f"inline:{{ {', '.join(f'{name}=ok' for name in HOSTED)} }}"
@@ -69,7 +69,7 @@ class Chain:
 def running(needs_root: None, certificate: Certificate) -> Iterator[Chain]:
     with short_folder() as folder:
         url = f"sqlite:///{folder}/byname.db"
-        upgrade(url)
+        make_store(url)
         database = Database.open(url)
         fill(database)
         database.close()

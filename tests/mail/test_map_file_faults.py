@@ -10,12 +10,12 @@ import pytest
 from conf.map_file import MapFile, read_list, write_list
 from edges.map_file.exporter import Exporter
 from edges.map_file.postmap import Postmap
-from store.migrations.migrate import upgrade
 from store.services import accounts, domains, map_files
 from store.sql.database import Database
 from store.unit_of_work.map_files import wait_for_files
 from tests.mail.postmap_config import postmap_config
 from tests.store.cli.command_line import run_here
+from tests.store.new_store import make_store
 
 
 class Kept:
@@ -23,7 +23,7 @@ class Kept:
 
     def __init__(self, folder: Path, kind: str) -> None:
         self.folder, self.database_file = folder, folder / "byname.db"
-        upgrade(self.url)
+        make_store(self.url)
         self.database = Database.open(self.url)
         self.place = MapFile(kind, folder / "maps" / "domains")
         self.place.path.parent.mkdir()
@@ -125,7 +125,7 @@ def test_a_full_disk_costs_no_mail(kept: Kept) -> None:
 
 def test_settings_that_cannot_be_followed(folder: Path) -> None:
     config = folder / "byname.toml"
-    upgrade(f"sqlite:///{folder}/byname.db")
+    make_store(f"sqlite:///{folder}/byname.db")
     (folder / "maps").mkdir()
     for export, environ, rule in (
         ("hash:/x", "", "maps.export: must be lmdb: or cdb: and the absolute path of a file without its ending"),

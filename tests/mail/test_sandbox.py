@@ -21,9 +21,9 @@ from byname.sandbox.processes import Daemon, session_members
 from byname.sandbox.redis import PrivateRedis
 from byname.sandbox.requirements import RIG, obstacle
 from byname.sandbox.sink import Sink
-from store.migrations.migrate import upgrade
 from store.services import accounts, aliases, domain_settings, domains, mailboxes
 from store.sql.database import Database
+from tests.store.new_store import make_store
 
 MESSAGE = b"From: ann@outside.example\r\nSubject: hello\r\n\r\n.dot\r\nbye\r\n"
 HOSTED = "inline:{ { brand-a.test = OK } }"
@@ -164,7 +164,7 @@ PASSWORD = "a password for tests"
 def dovecot(needs_root: None) -> Iterator[PrivateDovecot]:
     with short_folder() as folder:
         database = folder / "byname.db"
-        upgrade(f"sqlite:///{database}")
+        make_store(f"sqlite:///{database}")
         fill_store(f"sqlite:///{database}")
         with PrivateDovecot(folder / "dovecot", database=database) as started:
             yield started

@@ -14,6 +14,7 @@ from store.services import accounts, domains, mailboxes
 from store.sql.database import Database
 from store.sql.tables import Base
 from tests.store.filling import Rows, put_rows, read_rows
+from tests.store.new_store import make_store
 from tests.store.postgres_server import PostgresServer, programs
 from tests.store.redis_server import RedisServer, program_of
 from tests.store.relay.relaying import Relaying
@@ -48,7 +49,7 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    migrate.upgrade(f"sqlite:///{path}")
+    make_store(f"sqlite:///{path}")
     return path
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.dashboard.visitor import Cache, Visitor, World, dashboard, fill
 from tests.api.running_api import RunningApi, site_over
 from tests.store.conftest import opened, postgres_url
 from tests.store.filling import Rows, put_rows, read_rows
+from tests.store.new_store import make_store
 
 __all__ = ["opened", "postgres_url"]
 
@@ -21,7 +21,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, World]:
     """A store with the world in it, made once: hashing and migrating take time."""
     path = tmp_path_factory.mktemp("dashboard") / "filled.db"
     url = f"sqlite:///{path}"
-    migrate.upgrade(url)
+    make_store(url)
     opened = Database.open(url)
     made = fill(opened)
     opened.close()

@@ -20,12 +20,12 @@ from admin_api.site import Mcp
 from byname.sandbox.certificate import Certificate, make_certificate
 from byname.sandbox.ports import free_port
 from byname.sandbox.waiting import wait_until
-from store.migrations import migrate
 from store.sql.database import Database
 from store.sql.tables import SessionRow
 from tests.api.dashboard.visitor import ADMIN, PASSWORD, dashboard, fill, token_of
 from tests.api.running_api import RunningApi, site_over
 from tests.api.tenants import secret_of
+from tests.store.new_store import make_store
 
 SAMPLES = Path(str(files("conf")))
 HOST = "byname.example.com"
@@ -52,7 +52,7 @@ class Proxied:
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
     url = f"sqlite:///{tmp_path_factory.mktemp('proxies') / 'byname.db'}"
-    migrate.upgrade(url)
+    make_store(url)
     database = Database.open(url)
     fill(database)
     site = site_over(database, dashboard=dashboard(), base_url=f"https://{HOST}")

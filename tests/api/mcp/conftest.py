@@ -7,11 +7,11 @@ import pytest
 
 from admin_api.http.rate_limit import RateLimit
 from admin_api.site import Mcp
-from store.migrations import migrate
 from store.sql.database import Database
 from tests.api.mcp.agents import Agent, AgentProcess
 from tests.api.running_api import RunningApi, site_over
 from tests.api.tenants import Tenant, secret_of, tenant
+from tests.store.new_store import make_store
 
 OpenAgent = Callable[..., Agent]
 
@@ -19,7 +19,7 @@ OpenAgent = Callable[..., Agent]
 @pytest.fixture(scope="session")
 def mcp_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     url = f"sqlite:///{tmp_path_factory.mktemp('mcp') / 'byname.db'}"
-    migrate.upgrade(url)
+    make_store(url)
     opened = Database.open(url)
     yield opened
     opened.close()

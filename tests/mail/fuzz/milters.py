@@ -10,11 +10,11 @@ from byname.sandbox.folders import short_folder
 from byname.sandbox.ports import LOOPBACK, free_port
 from byname.sandbox.processes import Daemon
 from byname.sandbox.waiting import greets, wait_until
-from store.migrations.migrate import upgrade
 from store.sql.database import Database
 from tests.mail.fuzz.process import Watched
 from tests.mail.fuzz.report import Limits, Report
 from tests.mail.world import JOHN, fill
+from tests.store.new_store import make_store
 
 # Name: role, [senders] inbound_spoof, [routing] delivery.
 KINDS = {
@@ -45,7 +45,7 @@ def running_milters(report: Report, limits: Limits) -> Iterator[dict[str, tuple[
     with ExitStack() as stack:
         folder = stack.enter_context(short_folder())
         url = f"sqlite:///{folder}/byname.db"
-        upgrade(url)
+        make_store(url)
         database = Database.open(url)
         fill(database)
         database.close()

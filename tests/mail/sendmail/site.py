@@ -14,11 +14,11 @@ from byname.sandbox.processes import Daemon
 from byname.sandbox.running_site import RunningSite
 from byname.sandbox.sink import Delivery, Sink
 from byname.sandbox.waiting import wait_until
-from store.migrations.migrate import upgrade
 from store.sql.database import Database
 from tests.mail.dialogue import Dialogue
 from tests.mail.sendmail.instance import UNPACKED, PrivateSendmail, environ
 from tests.mail.test_senders import SETTINGS, fill_senders
+from tests.store.new_store import make_store
 
 _SOCKETS = "/var/spool/postfix/byname"  # in the samples
 _DAEMONS = {"agent": ("inbound", "submission", "maps", "lmtp"), "milter": ("inbound", "submission", "maps")}
@@ -121,7 +121,7 @@ class SendmailSite(RunningSite):
         return {f"A=FILE {self.folder}/byname/lmtp.sock": f"A=TCP [{LOOPBACK}] {self.mailboxes.port}"}
 
     def _make_store(self) -> None:
-        upgrade(f"sqlite:///{self.database}")
+        make_store(f"sqlite:///{self.database}")
         database = Database.open(f"sqlite:///{self.database}")
         try:
             self.passwords = fill_senders(database)

@@ -10,13 +10,13 @@ from routing.memory_directory import SilentDirectory
 from store.cache.directory import RedisDirectory
 from store.cache.fallback import FallbackDirectory
 from store.cache.metrics import DirectoryMetrics
-from store.migrations.migrate import upgrade
 from store.services import accounts, aliases, domains, mailboxes
 from store.services.sender_lists import from_line
 from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.wire_format import layout
 from tests.store.cache.filled_cache import mirror
+from tests.store.new_store import make_store
 from tests.store.redis_server import RedisServer
 from tests.unit.sender_cases import ALIASES, AT_END, AT_RCPT, CASES, DOMAIN, expected, judged
 
@@ -24,7 +24,7 @@ from tests.unit.sender_cases import ALIASES, AT_END, AT_RCPT, CASES, DOMAIN, exp
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     url = f"sqlite:///{tmp_path_factory.mktemp('senders')}/byname.db"
-    upgrade(url)
+    make_store(url)
     database = Database.open(url)
     with database.write() as tx:
         accounts.create(tx, "acme", "agency")

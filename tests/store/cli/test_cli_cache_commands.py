@@ -43,15 +43,13 @@ def output(byname: CommandLine, command: str) -> str:
 
 
 @contextmanager
-def relay(byname: CommandLine, monkeypatch: pytest.MonkeyPatch) -> Iterator["subprocess.Popen[str]"]:
+def relay(byname: CommandLine) -> Iterator["subprocess.Popen[str]"]:
     """A relay that has reported readiness and given the lease."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         name = f"byname-relay-test-{byname.folder.name}"
         manager.bind("\0" + name)
         manager.settimeout(PATIENCE)
-        with monkeypatch.context() as patch:
-            patch.setenv("NOTIFY_SOCKET", "@" + name)
-            process = byname.start("relay")
+        process = byname.start("relay", env={"NOTIFY_SOCKET": "@" + name})
         try:
             assert manager.recv(100) == b"READY=1"
             yield process
@@ -158,8 +156,8 @@ def test_no_bar_in_a_pipe(byname: CommandLine, command: str) -> None:
     assert (process.returncode, err) == (0, "")
 
 
-def test_a_change_is_live(byname: CommandLine, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    with relay(byname, monkeypatch) as process:
+def test_a_change_is_live(byname: CommandLine, redis_server: RedisServer) -> None:
+    with relay(byname) as process:
         eventually(lambda: redis_server.admin.exists(layout.LEASE_KEY))
         code, out, err = run(byname, "alias add new@brand-b.test john@brand-a.test --json")
         assert code == 0
@@ -181,11 +179,9 @@ def test_a_change_is_live(byname: CommandLine, redis_server: RedisServer, monkey
     assert "propagation" not in output(byname, "alias remove late@brand-b.test --json")
 
 
-def test_the_relay_rebuilds_reloads_and_ends(
-    byname: CommandLine, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_relay_rebuilds_reloads_and_ends(byname: CommandLine, redis_server: RedisServer) -> None:
     admin = redis_server.admin
-    with relay(byname, monkeypatch) as process:
+    with relay(byname) as process:
         eventually(lambda: admin.exists(layout.LEASE_KEY))
         admin.flushall()
         assert eventually(lambda: admin.exists(layout.LEASE_KEY)) < 3
@@ -204,11 +200,11 @@ def test_the_relay_rebuilds_reloads_and_ends(
     assert "reloaded" in told
 
 
-def test_the_relay_outlives_an_absent_redis(byname: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_relay_outlives_an_absent_redis(byname: CommandLine) -> None:
     server = RedisServer()
     byname.configure(f'cache.url = "{server.url}"')
     try:
-        with relay(byname, monkeypatch) as process:
+        with relay(byname) as process:
             time.sleep(0.5)
             server.start()
             eventually(lambda: server.admin.exists(layout.LEASE_KEY))
@@ -223,11 +219,9 @@ def test_the_relay_outlives_an_absent_redis(byname: CommandLine, monkeypatch: py
         server.remove()
 
 
-def test_a_wrong_policy_is_loud(
-    byname: CommandLine, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_policy_is_loud(byname: CommandLine, redis_server: RedisServer) -> None:
     redis_server.admin.config_set("maxmemory-policy", "allkeys-lfu")
-    with relay(byname, monkeypatch) as process:
+    with relay(byname) as process:
         line = ""
         while "cache-policy-wrong" not in line:
             line = process.stderr.readline()  # type: ignore[union-attr]
@@ -236,12 +230,10 @@ def test_a_wrong_policy_is_loud(
         assert not redis_server.admin.exists(layout.LEASE_KEY)
 
 
-def test_a_database_that_was_moved_into_place(
-    byname: CommandLine, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_that_was_moved_into_place(byname: CommandLine, redis_server: RedisServer) -> None:
     """The relay notices that the file is another one, and that it is older."""
     older = byname.database.with_suffix(".older")
-    with relay(byname, monkeypatch):
+    with relay(byname):
         eventually(lambda: redis_server.admin.exists(layout.LEASE_KEY))
         older.write_bytes(byname.database.read_bytes())
         output(byname, "alias add new@brand-b.test john@brand-a.test")

@@ -77,17 +77,13 @@ def test_woken_over_redis(world: Database, url: str, redis_server: RedisServer) 
         assert seen(redis_server, "brand-b.com", "sales") is not None
 
 
-def test_it_tells_the_service_manager(
-    byname: CommandLine, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_tells_the_service_manager(byname: CommandLine, redis_server: RedisServer) -> None:
     """READY=1, signs of life for the watchdog, STOPPING=1, as sd_notify(3) has them."""
     byname.configure(f'cache.url = "{redis_server.url}"')
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.settimeout(20)
         manager.bind(f"\0byname-relay-watchdog-{os.getpid()}")
-        with monkeypatch.context() as patch:
-            patch.setenv("NOTIFY_SOCKET", f"@byname-relay-watchdog-{os.getpid()}")
-            process = byname.start("relay")
+        process = byname.start("relay", env={"NOTIFY_SOCKET": f"@byname-relay-watchdog-{os.getpid()}"})
         try:
             assert manager.recv(100) == b"READY=1"
             started = time.monotonic()

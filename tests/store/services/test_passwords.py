@@ -10,6 +10,8 @@ from argon2.low_level import Type
 
 from store.passwords import generate_password, hash_password, verify
 
+pytestmark = pytest.mark.usefixtures("usual_hashes")
+
 PASSWORDS = ["correct horse", "x" * 256, "grün kohl ß 🥬", "'\"$&;|{}", "        "]
 
 

@@ -22,6 +22,7 @@ from store.sql.database import Database
 from store.sql.directory import SqlDirectory
 from store.sql.tables import MailboxRow
 from store.sql.tenant import Transaction
+from tests.store.new_store import make_store
 from tests.store.sql.dovecot_query import filled, sample_query
 from tests.store.sql.test_directory import many_names
 from tests.store.sql.test_migrations import run_sql
@@ -98,7 +99,7 @@ def _make_aliases(tx: Transaction) -> None:
 @pytest.fixture(scope="module")
 def sqlite_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     url = f"sqlite:///{tmp_path_factory.mktemp('userdb') / 'byname.db'}"
-    migrate.upgrade(url)
+    make_store(url)
     yield from _filled_database(url)
 
 

@@ -89,6 +89,7 @@ def test_one_answer_to_whatever_is_wrong(people: Database, name: str, password: 
     )  # fmt: skip
 
 
+@pytest.mark.usefixtures("usual_hashes")
 def test_a_name_that_is_not_there_takes_the_same_work() -> None:
     """The hash of nobody has the parameters of all others, and is one."""
     ours = hash_password("x").split("$")
