@@ -53,6 +53,28 @@ _MOVING = """() => [...document.querySelectorAll('*')].filter((one) => {
   return animationName !== 'none' || transitionDuration.split(',').some((length) => parseFloat(length) > 0);
 }).map((one) => `moves: ${one.outerHTML.slice(0, 120)}`)"""
 
+# Where a line of a heading ends, but for a blank, a hyphen and the place before an @.
+_TORN = """() => [...document.querySelectorAll('h1')].filter((one) => one.checkVisibility()).filter((one) => {
+  const range = document.createRange();
+  const letters = [];
+  const walker = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    for (let at = 0; at < walker.currentNode.length; at++) {
+      range.setStart(walker.currentNode, at);
+      range.setEnd(walker.currentNode, at + 1);
+      letters.push([walker.currentNode.data[at], range.getBoundingClientRect().top]);
+    }
+  }
+  return letters.slice(1).some(([letter, top], at) => {
+    const [before, above] = letters[at];
+    return top > above && /\\S/.test(letter) && letter !== '@' && !/[\\s-]/.test(before);
+  });
+}).map((one) => `torn: ${one.textContent.trim()}`)"""
+_UNEVEN = """() => [...document.querySelectorAll('.sides')].filter((one) => {
+  const boxes = [...one.children].map((child) => child.getBoundingClientRect());
+  return boxes.slice(1).some((box, at) => box.left > boxes[at].right && box.top !== boxes[at].top);
+}).map((one) => `not in one line: ${one.innerText.slice(0, 40)}`)"""
+
 
 def too_wide(page: Page, width: int) -> list[str]:
     """Return how far the page itself scrolls sideways (WCAG 2.2, 1.4.10)."""
@@ -80,12 +102,17 @@ def moving(page: Page) -> list[str]:
     return list(page.evaluate(_MOVING))
 
 
+def untidy(page: Page) -> list[str]:
+    """Return headings whose words are torn apart, and cards side by side of which one hangs."""
+    return [*page.evaluate(_TORN), *page.evaluate(_UNEVEN)]
+
+
 def faults(page: Page) -> list[str]:
     """Return all that is wrong with a page in the light theme, at each width; axe-core asks all at the widest."""
     found = field_faults(page)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
-        there = [*too_wide(page, width), *too_small(page), *focus_faults(page)]
+        there = [*too_wide(page, width), *untidy(page), *too_small(page), *focus_faults(page)]
         if width in {WIDTHS[0], WIDTHS[-1]}:
             there += barriers(page, only_contrast=width != WIDTHS[-1])
         found += [f"{fault} (at {width} pixels)" for fault in there]

@@ -25,6 +25,7 @@ from tests.browser.looks import (
     moving,
     too_small,
     too_wide,
+    untidy,
 )
 from tests.browser.names import names
 
@@ -146,9 +147,11 @@ def test_faults_are_found(chromium: Browser) -> None:
     """None found elsewhere means that there are none: here each kind is, and is named."""
     page = chromium.new_page(viewport={"width": 360, "height": HEIGHT})
     page.set_content(_BAD)
-    named = (too_wide(page, 360), too_small(page), focus_faults(page), field_faults(page), moving(page), barriers(page))
+    kinds = (untidy, too_small, focus_faults, field_faults, moving, barriers)
+    named = (too_wide(page, 360), *(kind(page) for kind in kinds))
     assert [{fault.partition(":")[0] for fault in found} for found in named] == [
         {"508 pixels wide at 360"},
+        {"torn", "not in one line"},
         {"under 24 pixels"},
         {"not seen when focused", "out of order"},
         {"no password manager", "no pasting", "twice"},
@@ -164,4 +167,7 @@ _BAD = """<!doctype html><html lang="en"><title>Bad</title><main><h1 id="a">Bad<
 <p><a href="#a" tabindex="3" style="transition: color 2s">Here</a></p>
 <label style="position: absolute; top: 20rem">Password
   <input type="password" name="password" autocomplete="off" onpaste="return false"></label>
+<h1 style="width: 5rem; overflow-wrap: anywhere">someone@brand-a.example</h1>
+<div class="sides" style="display: grid; grid-template-columns: 5rem 5rem; gap: 1rem">
+  <p>One</p><p style="margin-top: 2rem">Two</p></div>
 <div style="position: fixed; top: 18rem; width: 100%; height: 6rem; background: #fff">Covers</div></main>"""

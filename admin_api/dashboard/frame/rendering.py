@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from admin_api.dashboard.frame.moments import ago, exact
 from routing.domain import unicode_domain
@@ -13,6 +14,11 @@ def readable(address: str) -> str:
     """Return an address or domain as people read it, its domain in U-labels."""
     local, at, domain = address.rpartition("@")
     return local + at + unicode_domain(domain)
+
+
+def _breakable(text: str) -> Markup:
+    """Return a text whose addresses may be broken before the @, for headings on narrow screens."""
+    return escape(text).replace("@", Markup("<wbr>@"))
 
 
 def _sentence(text: str) -> str:
@@ -30,6 +36,7 @@ _TEMPLATES = Environment(
     auto_reload=False,
 )
 _TEMPLATES.filters["readable"] = readable
+_TEMPLATES.filters["breakable"] = _breakable
 _TEMPLATES.filters["sentence"] = _sentence
 _TEMPLATES.filters["ago"] = ago
 _TEMPLATES.filters["exact"] = exact
