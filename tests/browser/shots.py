@@ -58,8 +58,8 @@ class Picture:
 ALIASES = "/mailboxes/{john}/aliases"
 DOCS = (
     Picture("mailboxes", "/mailboxes"),
-    Picture("aliases", ALIASES, height=860),
-    Picture("aliases-dark", ALIASES, height=860, theme="dark"),
+    Picture("aliases", ALIASES, 1320, 860),
+    Picture("aliases-dark", ALIASES, 1320, 860, theme="dark"),
     Picture("aliases-phone", ALIASES, 390, 844),
     Picture("delete", ALIASES, height=760, click="Delete"),
     Picture("domain", "/domains/{pending}", height=760),
