@@ -150,9 +150,8 @@ def test_many_domains_are_typed(visitor: Visitor, database: Database) -> None:
     assert visitor.post("/mailboxes", local_part="x", domain_id="d7.test").status_code == 201
     refused = visitor.post("/mailboxes", local_part="x", domain_id="rival.test")
     assert (refused.status_code, "rival.test is not a domain of this account." in words(refused)) == (404, True)
-    assert words(refused).replace("rival", "nobody") == words(
-        visitor.post("/mailboxes", local_part="x", domain_id="nobody.test")
-    )
+    unknown = visitor.post("/mailboxes", local_part="x", domain_id="nobody.test")
+    assert listed(refused).replace("rival", "nobody") == listed(unknown)
 
 
 def test_operators_see_whose_they_are(visitor: Visitor, world: World) -> None:
