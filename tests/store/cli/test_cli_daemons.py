@@ -31,7 +31,7 @@ def running(byname: CommandLine, command: str) -> Iterator["subprocess.Popen[str
         name = f"@byname-test-{os.getpid()}-{byname.folder.name}-{command.split()[-1]}"
         manager.bind(name.replace("@", "\0"))
         manager.settimeout(PATIENCE)
-        process = byname.start(*command.split(), env={"NOTIFY_SOCKET": name})  # not ours: threads here notify too
+        process = byname.start(*command.split(), env={"NOTIFY_SOCKET": name})
         try:
             assert manager.recv(100) == b"READY=1"
             yield process
